@@ -1,0 +1,27 @@
+// Builds when a source is newer than the last build, so that `npm start` and `npm test` work on a fresh clone.
+import { execSync } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const built = path.join(root, 'dist/.tsbuildinfo');
+const sources = ['src', 'prisma/schema.prisma', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
+
+if (!existsSync(built) || newest(sources) > statSync(built).mtimeMs) {
+  process.stderr.write('Building...\n');
+  execSync('npm run --silent build', { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
+/** @param {string[]} entries @returns {number} the latest modification, in milliseconds since 1970 */
+function newest(entries) {
+  return Math.max(
+    ...entries.map((entry) => {
+      const file = path.join(root, entry);
+      if (!existsSync(file)) return 0;
+      const status = statSync(file);
+      if (!status.isDirectory() || entry === 'src/db/generated') return status.isDirectory() ? 0 : status.mtimeMs;
+      return newest(readdirSync(file).map((name) => path.join(entry, name)));
+    }),
+  );
+}

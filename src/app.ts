@@ -1,0 +1,45 @@
+/** Composes the application from its parts; src/server.ts gives it a port. */
+import { Authenticator } from './auth/authenticator.js';
+import type { Services } from './auth/context.js';
+import type { Config } from './config.js';
+import { type Database, openDatabase } from './db/database.js';
+import { createHttpApp } from './http/app.js';
+import { createLogger, type Logger } from './http/logger.js';
+import { Keys } from './keys/keys.js';
+
+export interface App {
+  readonly http: ReturnType<typeof createHttpApp>;
+  readonly database: Database;
+  readonly services: Services;
+  readonly logger: Logger;
+  close(): Promise<void>;
+}
+
+export interface AppOptions {
+  readonly logger?: Logger;
+  readonly onQuery?: (sql: string) => void;
+}
+
+/** The database must be migrated already. */
+export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
+  const logger = options.logger ?? createLogger(config);
+  const database = await openDatabase({ ...config, ...(options.onQuery && { onQuery: options.onQuery }) });
+  const keys = new Keys(database);
+  const authenticator = new Authenticator(database.system, keys);
+  const services: Services = { database, keys };
+  const ready = () =>
+    database.system.$queryRaw`SELECT 1`.then(
+      () => true,
+      () => false,
+    );
+  return {
+    http: createHttpApp({ config, services, authenticator, logger, ready }),
+    database,
+    services,
+    logger,
+    async close() {
+      authenticator.close();
+      await database.close();
+    },
+  };
+}

@@ -1,0 +1,81 @@
+/**
+ * key -> principal. A key costs one indexed read, or none while it is cached; a text that is no key never reaches the
+ * database.
+ *
+ * The cache is never more than MAX_AGE behind a change made by direct SQL, POLL behind one made by another process
+ * (seen by the epoch), and not at all behind one made here: a change drops the entry and raises the generation, and a
+ * read that began under an older generation is used once but not kept.
+ */
+import { LRUCache } from 'lru-cache';
+import type { PrismaClient } from '#prisma/client.js';
+import { type Refusal, refusalOf } from '../keys/apiKey.js';
+import { hashKey, parseKey } from '../keys/format.js';
+import { KEY_EPOCH, type Keys } from '../keys/keys.js';
+import { type Principal, principalOf } from './principal.js';
+
+/** Milliseconds. */
+const MAX_AGE = 5000;
+const POLL = 250;
+const MAX_ENTRIES = 10_000;
+
+export type Authentication =
+  | { readonly ok: true; readonly principal: Principal }
+  | { readonly ok: false; readonly reason: Refusal; readonly principal?: Principal };
+
+export class Authenticator {
+  readonly #cache = new LRUCache<string, Principal>({ max: MAX_ENTRIES, ttl: MAX_AGE, ttlResolution: 50 });
+  readonly #poll: NodeJS.Timeout;
+  #generation = 0;
+  #epoch: number | undefined;
+
+  constructor(
+    private readonly system: PrismaClient,
+    keys: Keys,
+  ) {
+    keys.onChange(() => this.invalidate());
+    this.#poll = setInterval(() => void this.#readEpoch(), POLL).unref();
+  }
+
+  /** @param ip the client's address, for the key's allow-list */
+  async authenticate(key: string, ip: string | null, now = new Date()): Promise<Authentication> {
+    if (!parseKey(key)) return { ok: false, reason: 'malformed' };
+    const principal = await this.#principal(hashKey(key));
+    if (!principal) return { ok: false, reason: 'unknown' };
+    const reason = refusalOf(principal.apiKey, ip, now);
+    return reason ? { ok: false, reason, principal } : { ok: true, principal };
+  }
+
+  /** Drops what is cached; reads already under way are not kept. Keys change rarely, so all of it goes. */
+  invalidate(): void {
+    this.#generation += 1;
+    this.#cache.clear();
+  }
+
+  close(): void {
+    clearInterval(this.#poll);
+  }
+
+  async #principal(hash: string): Promise<Principal | undefined> {
+    const cached = this.#cache.get(hash);
+    if (cached) return cached;
+    const generation = this.#generation;
+    const row = await this.system.apiKey.findUnique({ where: { hash } });
+    if (!row) return undefined;
+    const workspace = await this.system.workspace.findUniqueOrThrow({ where: { id: row.workspaceId } });
+    const principal = principalOf(row, workspace.plan);
+    if (generation === this.#generation) this.#cache.set(hash, principal);
+    return principal;
+  }
+
+  async #readEpoch(): Promise<void> {
+    try {
+      const row = await this.system.epoch.findUnique({ where: { name: KEY_EPOCH } });
+      const epoch = row?.value ?? 0;
+      if (this.#epoch !== undefined && epoch !== this.#epoch) this.invalidate();
+      this.#epoch = epoch;
+    } catch {
+      // The database is out of reach: what is cached may be old, and requests will report the fault.
+      this.invalidate();
+    }
+  }
+}

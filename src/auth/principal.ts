@@ -1,0 +1,31 @@
+/** Who a request comes from: an authenticated key, as the cache holds it. */
+import type { ApiKey, Environment } from '#prisma/client.js';
+import { type Bounds, boundsOf } from '../keys/apiKey.js';
+import type { ScopeSet } from '../scopes/scope.js';
+
+export interface Principal {
+  readonly keyId: string;
+  readonly workspaceId: string;
+  readonly environment: Environment;
+  readonly scopes: ScopeSet;
+  /** The user whom the key acts for. */
+  readonly userId: string | null;
+  readonly plan: string;
+  /** What the key may hand on to another. */
+  readonly bounds: Bounds;
+  readonly apiKey: Omit<ApiKey, 'hash'>;
+}
+
+export function principalOf({ hash: _hash, ...apiKey }: ApiKey, plan: string): Principal {
+  const bounds = boundsOf({ ...apiKey, hash: '' });
+  return {
+    keyId: apiKey.id,
+    workspaceId: apiKey.workspaceId,
+    environment: apiKey.environment,
+    scopes: bounds.scopes,
+    userId: apiKey.createdById,
+    plan,
+    bounds,
+    apiKey,
+  };
+}

@@ -1,0 +1,52 @@
+/** One line that says what went wrong and how to mend it. */
+import { ConfigError } from '../config.js';
+import { ApiError } from '../errors.js';
+
+export function explain(error: unknown): string {
+  if (error instanceof ConfigError || error instanceof ApiError) return error.message;
+  const { code, message, port, address } = error as {
+    code?: string;
+    message?: string;
+    port?: number;
+    address?: string;
+  };
+  switch (code) {
+    case 'EADDRINUSE':
+      return `Port ${port} on ${address} is in use. Stop what listens there, or set PORT to another.`;
+    case 'EACCES':
+      return port === undefined
+        ? `Permission denied: ${message}. Check the owner of the file or folder.`
+        : `Port ${port} may not be opened by this user. Set PORT to one above 1023.`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `HOST ${address ?? ''} is no address of this machine (${code}). Set HOST to 127.0.0.1 or 0.0.0.0.`;
+    case 'ENOENT':
+      return `A file is missing: ${message}.`;
+    default:
+      return databaseFault(message ?? String(error)) ?? `Failed: ${firstLine(message ?? String(error))}`;
+  }
+}
+
+/** Faults of the database, told by the driver's words: they pass through Prisma's engine, which keeps no code. */
+function databaseFault(message: string): string | undefined {
+  if (/database is locked|SQLITE_BUSY|SocketTimeout/i.test(message)) {
+    return 'The database file is locked by another process. Stop it, or set DATABASE_URL to another file.';
+  }
+  if (/readonly database|SQLITE_READONLY/i.test(message)) {
+    return 'The database file cannot be written. Check the permissions of the file and its folder (DATABASE_URL).';
+  }
+  if (/file is not a database|SQLITE_NOTADB/i.test(message)) {
+    return 'The file that DATABASE_URL names is no SQLite database. Set it to another file.';
+  }
+  if (/unable to open database|SQLITE_CANTOPEN|directory does not exist/i.test(message)) {
+    return 'The database file cannot be opened. Check that the folder that DATABASE_URL names can be written.';
+  }
+  if (/ECONNREFUSED|Can't reach database|DatabaseNotReachable/i.test(message)) {
+    return 'The database server does not answer. Check DATABASE_URL and that the server runs.';
+  }
+  return undefined;
+}
+
+function firstLine(message: string): string {
+  return message.trim().split('\n')[0] ?? '';
+}

@@ -1,0 +1,16 @@
+import { Command } from 'commander';
+import { keysCommand } from './keys.js';
+import { migrateCommand } from './migrate.js';
+import { serveCommand } from './serve.js';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export function createProgram(environment: Environment): Command {
+  return new Command('taskgate')
+    .description('A self-hosted GraphQL API for tasks and projects, with keys that hold no more than they need.')
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .addCommand(serveCommand(environment))
+    .addCommand(migrateCommand(environment))
+    .addCommand(keysCommand(environment));
+}

@@ -1,0 +1,112 @@
+import cluster from 'node:cluster';
+import { Command } from 'commander';
+import { type Config, readConfig } from '../config.js';
+import { migrateDatabase, openDatabase } from '../db/database.js';
+import { sqliteFile } from '../db/sqlite.js';
+import { bootstrap } from '../keys/bootstrap.js';
+import { addSampleData } from '../keys/sampleData.js';
+import { type RunningServer, startServer } from '../server.js';
+import type { Environment } from './program.js';
+
+export function serveCommand(environment: Environment): Command {
+  return new Command('serve')
+    .description('migrate, make the first key on a first run, and listen')
+    .exitOverride()
+    .action(async () => {
+      const config = readConfig(environment);
+      if (config.workers > 1 && cluster.isPrimary) await servePrimary(config);
+      else await serve(config, !cluster.isWorker);
+    });
+}
+
+async function serve(config: Config, alone: boolean): Promise<void> {
+  const firstKey = alone ? await prepare(config) : undefined;
+  const server = await startServer(config);
+  if (alone) announce(config, server.url, firstKey);
+  else process.send?.({ listening: server.url });
+  stopOnSignal(server);
+}
+
+/** Workers share the port; the primary prepares the database, and starts a worker again that died. */
+async function servePrimary(config: Config): Promise<void> {
+  const firstKey = await prepare(config);
+  let stopping = false;
+  let announced = false;
+  for (let index = 0; index < config.workers; index += 1) cluster.fork();
+  cluster.on('message', (_worker, message: { listening?: string }) => {
+    if (message.listening === undefined || announced) return;
+    announced = true;
+    announce(config, message.listening, firstKey);
+  });
+  cluster.on('exit', (worker, code) => {
+    if (stopping) return;
+    if (!announced) {
+      stopping = true;
+      process.exitCode = code || 1;
+      for (const other of Object.values(cluster.workers ?? {})) other?.kill('SIGTERM');
+      return;
+    }
+    process.stderr.write(`Worker ${worker.process.pid} ended (${code}); starting another.\n`);
+    cluster.fork();
+  });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      stopping = true;
+      for (const worker of Object.values(cluster.workers ?? {})) worker?.kill('SIGTERM');
+    });
+  }
+}
+
+/** Migrations, then the first key; the key is returned only if it was made here. */
+async function prepare(config: Config): Promise<string | undefined> {
+  await migrateDatabase(config);
+  const database = await openDatabase(config);
+  try {
+    const fresh = (await database.system.apiKey.findFirst({ select: { id: true } })) === null;
+    const key = await bootstrap(database, config);
+    if (fresh && config.sampleData) await addSampleData(database);
+    return key;
+  } finally {
+    await database.close();
+  }
+}
+
+function announce(config: Config, url: string, firstKey: string | undefined): void {
+  const lines = [
+    `Taskgate listens on ${url}`,
+    `  Playground  ${url}/graphql`,
+    `  Data        ${config.provider === 'sqlite' ? sqliteFile(config.databaseUrl) : 'PostgreSQL'}`,
+  ];
+  if (firstKey !== undefined) {
+    lines.push(
+      '',
+      'This is the first admin key. It is shown once; keep it in a safe place:',
+      '',
+      `  ${firstKey}`,
+      '',
+      'Try it:',
+      '',
+      `  curl ${url}/graphql -H 'Authorization: Bearer ${firstKey}' -H 'Content-Type: application/json' \\`,
+      `    -d '{"query":"{ viewer { scopes } tasks { totalCount } }"}'`,
+      '',
+    );
+  }
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+function stopOnSignal(server: RunningServer): void {
+  let stopping = false;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (stopping) return;
+      stopping = true;
+      server.stop().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          process.stderr.write(`Stopping failed: ${String(error)}\n`);
+          process.exit(1);
+        },
+      );
+    });
+  }
+}

@@ -1,0 +1,141 @@
+/** environment -> one validated, typed Config. Nothing else reads process.env. */
+import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
+import { z } from 'zod';
+import { type Provider, providerOf } from './db/provider.js';
+import { parseKey } from './keys/format.js';
+import { isPlanName, PLAN_NAMES } from './limits/plans.js';
+
+/** A variable that does not hold what it should; the message names it and the mend, and never a secret. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+const integer = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d+$/)
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, '')
+    .catch((ctx) => fail(`must be a whole number from ${least} to ${most}`, ctx.value));
+
+const boolean = z
+  .enum(['true', 'false', '1', '0'])
+  .transform((value) => value === 'true' || value === '1')
+  .catch((ctx) => fail('must be true or false', ctx.value));
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+const schema = z.object({
+  PORT: integer(0, 65535).default(4000),
+  HOST: z
+    .string()
+    .refine((host) => isIP(host) !== 0 || /^[a-zA-Z0-9.-]+$/.test(host))
+    .catch((ctx) => fail('must be a host name or an IP address', ctx.value))
+    .default('127.0.0.1'),
+  DATABASE_URL: z
+    .string()
+    .refine((url) => providerOf(url) !== undefined && url !== 'file:')
+    .catch(() => fail('must be file:<path> or postgresql://user@host:port/database'))
+    .default('file:./data/taskgate.db'),
+  REDIS_URL: z
+    .string()
+    .regex(/^rediss?:\/\//)
+    .catch(() => fail('must be redis://host:port or rediss://host:port'))
+    .optional(),
+  WEB_CONCURRENCY: integer(1, 256).default(1),
+  TASKGATE_BOOTSTRAP_KEY: z
+    .string()
+    .refine((key) => parseKey(key)?.environment === 'LIVE')
+    .catch(() => fail('must be a well-formed sk_live_ key (49 characters after the prefix, checksum included)'))
+    .optional(),
+  TASKGATE_SAMPLE_DATA: boolean.default(false),
+  REQUIRE_HTTPS: boolean.optional(),
+  TLS_CERT_FILE: z.string().optional(),
+  TLS_KEY_FILE: z.string().optional(),
+  TRUST_PROXY: z
+    .string()
+    .transform((list) => list.split(/[\s,]+/).filter(Boolean))
+    .refine((list) => list.every((item) => ipaddr.isValid(item) || ipaddr.isValidCIDR(item)))
+    .catch((ctx) => fail('must be a list of addresses or CIDR blocks, such as 10.0.0.0/8,::1', ctx.value))
+    .default([]),
+  DEFAULT_PLAN: z
+    .string()
+    .refine(isPlanName)
+    .catch((ctx) => fail(`must be one of ${PLAN_NAMES.join(', ')}`, ctx.value))
+    .default('professional'),
+  AUTH_FAILURE_LIMIT: integer(1, 1_000_000).default(20),
+  LOG_LEVEL: z
+    .enum(LOG_LEVELS)
+    .catch((ctx) => fail(`must be one of ${LOG_LEVELS.join(', ')}`, ctx.value))
+    .default('info'),
+  NODE_ENV: z.string().optional(),
+});
+
+export interface Config {
+  readonly port: number;
+  readonly host: string;
+  readonly databaseUrl: string;
+  readonly provider: Provider;
+  readonly redisUrl: string | undefined;
+  readonly workers: number;
+  readonly bootstrapKey: string | undefined;
+  readonly sampleData: boolean;
+  readonly requireHttps: boolean;
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  /** Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed. */
+  readonly trustProxy: readonly string[];
+  readonly defaultPlan: string;
+  /** Failed authentications a minute from one address, before it is refused. */
+  readonly authFailureLimit: number;
+  readonly logLevel: (typeof LOG_LEVELS)[number];
+}
+
+/** @throws ConfigError that names the first bad variable */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const present = Object.entries(environment).filter(([, value]) => value !== undefined && value !== '');
+  const values: Partial<Record<string, unknown>> = {};
+  for (const [name, parser] of Object.entries(schema.shape)) {
+    const raw = present.find(([key]) => key === name)?.[1];
+    try {
+      values[name] = parser.parse(raw);
+    } catch (error) {
+      if (error instanceof BadValue) throw new ConfigError(`${name} ${error.message}.`);
+      throw error;
+    }
+  }
+  const env = values as z.output<typeof schema>;
+  if ((env.TLS_CERT_FILE === undefined) !== (env.TLS_KEY_FILE === undefined)) {
+    throw new ConfigError('TLS_CERT_FILE and TLS_KEY_FILE must be set together.');
+  }
+  const provider = providerOf(env.DATABASE_URL) ?? 'sqlite';
+  return {
+    port: env.PORT,
+    host: env.HOST,
+    databaseUrl: env.DATABASE_URL,
+    provider,
+    redisUrl: env.REDIS_URL,
+    workers: env.WEB_CONCURRENCY,
+    bootstrapKey: env.TASKGATE_BOOTSTRAP_KEY,
+    sampleData: env.TASKGATE_SAMPLE_DATA,
+    requireHttps: env.REQUIRE_HTTPS ?? (env.NODE_ENV === 'production' && !isLoopback(env.HOST)),
+    tls:
+      env.TLS_CERT_FILE !== undefined && env.TLS_KEY_FILE !== undefined
+        ? { certFile: env.TLS_CERT_FILE, keyFile: env.TLS_KEY_FILE }
+        : undefined,
+    trustProxy: env.TRUST_PROXY,
+    defaultPlan: env.DEFAULT_PLAN,
+    authFailureLimit: env.AUTH_FAILURE_LIMIT,
+    logLevel: env.LOG_LEVEL,
+  };
+}
+
+class BadValue extends Error {}
+
+function fail(rule: string, value?: unknown): never {
+  throw new BadValue(value === undefined ? rule : `${rule}; it is ${JSON.stringify(value)}`);
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}

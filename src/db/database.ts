@@ -1,0 +1,47 @@
+/** Opens the database that DATABASE_URL names, after bringing it up to date. */
+import type { PrismaClient } from '#prisma/client.js';
+import { applyMigrations } from './migrate.js';
+import { postgresqlAdapter } from './postgresql.js';
+import type { Provider } from './provider.js';
+import { sqliteAdapter, sqliteMigrationAdapter } from './sqlite.js';
+import { type Tenant, type TenantDatabase, tenantDatabases } from './tenant.js';
+
+export interface Database {
+  readonly provider: Provider;
+  /** Sees every workspace: for authentication, bootstrap, the command line and counting. Never given to a resolver. */
+  readonly system: PrismaClient;
+  readonly forTenant: (tenant: Tenant) => TenantDatabase;
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  readonly provider: Provider;
+  readonly databaseUrl: string;
+  /** Called with each SQL statement that runs. */
+  readonly onQuery?: (sql: string) => void;
+}
+
+export async function migrateDatabase({ provider, databaseUrl }: DatabaseOptions): Promise<string[]> {
+  return applyMigrations(
+    provider,
+    provider === 'sqlite' ? sqliteMigrationAdapter(databaseUrl) : postgresqlAdapter(databaseUrl),
+  );
+}
+
+export async function openDatabase({ provider, databaseUrl, onQuery }: DatabaseOptions): Promise<Database> {
+  const log = onQuery ? [{ emit: 'event' as const, level: 'query' as const }] : [];
+  let system: PrismaClient;
+  if (provider === 'sqlite') {
+    const generated = await import('./generated/sqlite/client.js');
+    system = new generated.PrismaClient({ adapter: sqliteAdapter(databaseUrl), log }) as unknown as PrismaClient;
+  } else {
+    const generated = await import('./generated/postgresql/client.js');
+    system = new generated.PrismaClient({ adapter: postgresqlAdapter(databaseUrl), log }) as unknown as PrismaClient;
+  }
+  if (onQuery) {
+    const listen = system.$on.bind(system) as (event: 'query', listener: (event: { query: string }) => void) => void;
+    listen('query', (event) => onQuery(event.query));
+  }
+  await system.$connect();
+  return { provider, system, forTenant: tenantDatabases(system), close: () => system.$disconnect() };
+}

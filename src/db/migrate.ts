@@ -1,0 +1,124 @@
+/**
+ * Migrations, applied by Prisma's own engine in its WebAssembly build: no binary to download, no CLI at run time.
+ * The history of each provider lies in prisma/migrations/<provider>/<timestamp>_<name>/migration.sql.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  bindMigrationAwareSqlAdapterFactory,
+  type SqlDriverAdapter,
+  type SqlMigrationAwareDriverAdapterFactory,
+} from '@prisma/driver-adapter-utils';
+import * as bindings from '@prisma/schema-engine-wasm/schema_engine_bg';
+import type { Provider } from './provider.js';
+
+const require = createRequire(import.meta.url);
+const PRISMA_FOLDER = path.join(path.dirname(fileURLToPath(import.meta.url)), '../../prisma');
+const NO_FILTER: bindings.SchemaFilter = { externalTables: [], externalEnums: [] };
+
+export const migrationsFolder = (provider: Provider): string => path.join(PRISMA_FOLDER, 'migrations', provider);
+
+/** Applies what is missing, in order; answers the names of the migrations that it applied. */
+export async function applyMigrations(
+  provider: Provider,
+  adapter: SqlMigrationAwareDriverAdapterFactory,
+): Promise<string[]> {
+  return withEngine(provider, adapter, async (engine) => {
+    const { appliedMigrationNames } = await engine.applyMigrations({
+      migrationsList: readMigrations(provider),
+      filters: NO_FILTER,
+    });
+    return appliedMigrationNames;
+  });
+}
+
+/**
+ * The SQL that leads from the migrations to the schema; empty when they agree.
+ * @param scratch a database that may be thrown away: the engine RESETS it to replay the history.
+ */
+export async function schemaDrift(provider: Provider, scratch: SqlMigrationAwareDriverAdapterFactory): Promise<string> {
+  return withEngine(provider, scratch, async (engine) => {
+    const { exitCode, stdout } = await engine.diff({
+      from: { tag: 'migrations', ...readMigrations(provider) },
+      to: { tag: 'schemaDatamodel', files: [schemaFile(provider)] },
+      script: true,
+      exitCode: true,
+      filters: NO_FILTER,
+    });
+    return exitCode === 0 ? '' : (stdout ?? '');
+  });
+}
+
+async function withEngine<T>(
+  provider: Provider,
+  adapter: SqlMigrationAwareDriverAdapterFactory,
+  use: (engine: bindings.SchemaEngine) => Promise<T>,
+): Promise<T> {
+  instantiate();
+  const file = schemaFile(provider);
+  const tracked = trackConnections(adapter);
+  const engine = await bindings.SchemaEngine.new(
+    { datamodels: [[file.path, file.content]] },
+    () => {},
+    bindMigrationAwareSqlAdapterFactory(tracked.factory),
+  );
+  try {
+    return await use(engine);
+  } finally {
+    engine.free();
+    await tracked.close();
+  }
+}
+
+/** The engine leaves its connections open, on SQLite with an exclusive lock; they are closed here. */
+function trackConnections(adapter: SqlMigrationAwareDriverAdapterFactory) {
+  const open: SqlDriverAdapter[] = [];
+  const track = async (connection: Promise<SqlDriverAdapter>) => {
+    open.push(await connection);
+    return connection;
+  };
+  const factory: SqlMigrationAwareDriverAdapterFactory = {
+    provider: adapter.provider,
+    adapterName: adapter.adapterName,
+    connect: () => track(adapter.connect()),
+    connectToShadowDb: () => track(adapter.connectToShadowDb()),
+  };
+  return { factory, close: () => Promise.allSettled(open.map((connection) => connection.dispose())) };
+}
+
+let instantiated = false;
+function instantiate(): void {
+  if (instantiated) return;
+  const file = path.join(path.dirname(require.resolve('@prisma/schema-engine-wasm')), 'schema_engine_bg.wasm');
+  const module = new WebAssembly.Module(readFileSync(file));
+  const imports = { './schema_engine_bg.js': bindings };
+  const { exports } = new WebAssembly.Instance(module, imports);
+  bindings.__wbg_set_wasm(exports);
+  (exports.__wbindgen_start as () => void)();
+  instantiated = true;
+}
+
+function schemaFile(provider: Provider): bindings.SchemaContainer {
+  const file = path.join(PRISMA_FOLDER, 'schema.prisma');
+  const content = readFileSync(file, 'utf8').replace('provider = "sqlite"', `provider = "${provider}"`);
+  return { path: 'schema.prisma', content };
+}
+
+function readMigrations(provider: Provider): bindings.MigrationList {
+  const baseDir = migrationsFolder(provider);
+  const names = existsSync(baseDir) ? readdirSync(baseDir).filter((name) => /^\d{14}_/.test(name)) : [];
+  return {
+    baseDir,
+    lockfile: { path: 'migration_lock.toml', content: `provider = "${provider}"\n` },
+    shadowDbInitScript: '',
+    migrationDirectories: names.sort().map((name) => ({
+      path: name,
+      migrationFile: {
+        path: 'migration.sql',
+        content: { tag: 'ok', value: readFileSync(path.join(baseDir, name, 'migration.sql'), 'utf8') },
+      },
+    })),
+  };
+}

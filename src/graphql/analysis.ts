@@ -1,0 +1,198 @@
+/**
+ * What an operation needs, known before anything runs: the scopes of each of its fields, from the schema alone.
+ * Computed once a document; compared with each key that sends it.
+ */
+import {
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLCompositeType,
+  type GraphQLField,
+  type GraphQLSchema,
+  getNamedType,
+  isCompositeType,
+  isInterfaceType,
+  isObjectType,
+  Kind,
+  type OperationDefinitionNode,
+  OperationTypeNode,
+  type SelectionSetNode,
+  visit,
+} from 'graphql';
+import { closest, type Requirement, type ScopeSet, satisfies } from '../scopes/scope.js';
+import { forbidden, grantsOf, requirementOf } from './requirement.js';
+
+/** A field as the document has it, with the first path on which it stands. */
+export interface FieldUse {
+  readonly node: FieldNode;
+  readonly path: readonly string[];
+  /** Type.field */
+  readonly coordinate: string;
+  readonly requirement: Requirement;
+  /** The field that it is selected in. */
+  readonly parent: FieldUse | undefined;
+  readonly inFragment: boolean;
+}
+
+export interface Analysis {
+  readonly operation: OperationDefinitionNode;
+  readonly fields: readonly FieldUse[];
+}
+
+const cache = new WeakMap<DocumentNode, Map<string, Analysis>>();
+
+/**
+ * @param document a document that passed validation
+ * @returns undefined when it has no such operation, which execution reports
+ */
+export function analyse(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  operationName?: string | null,
+): Analysis | undefined {
+  let analyses = cache.get(document);
+  if (!analyses) {
+    analyses = new Map();
+    cache.set(document, analyses);
+  }
+  const name = operationName ?? '';
+  let analysis = analyses.get(name);
+  if (!analysis) {
+    const operation = findOperation(document, operationName);
+    if (!operation) return undefined;
+    analysis = { operation, fields: collectFields(schema, document, operation) };
+    analyses.set(name, analysis);
+  }
+  return analysis;
+}
+
+/** All fields whose own requirement the key does not meet. */
+export function unsatisfied(analysis: Analysis, held: ScopeSet): FieldUse[] {
+  return analysis.fields.filter((use) => !satisfies(held, use.requirement));
+}
+
+/**
+ * The fields to report: not those below a field that is reported already. In a mutation, which is refused whole, also
+ * those below that miss something more. What stands in a named fragment may be below in one place and not in another.
+ */
+export function reportable(uses: readonly FieldUse[], held: ScopeSet, kind: OperationTypeNode): FieldUse[] {
+  const refused = new Set(uses);
+  return uses.filter((use) => {
+    const missing = new Set(closest(held, use.requirement).missing);
+    let below = false;
+    for (let above = use.parent; above; above = above.parent) {
+      if (!refused.has(above)) continue;
+      below = true;
+      for (const scope of closest(held, above.requirement).missing) missing.delete(scope);
+    }
+    if (!below) return true;
+    return missing.size > 0 && (kind !== OperationTypeNode.QUERY || use.inFragment);
+  });
+}
+
+/** All scopes that are missing, with the path that needs each. */
+export function forbiddenErrors(uses: readonly FieldUse[], held: ScopeSet) {
+  return uses.map((use) => forbidden(held, use.coordinate, use.requirement, use.path));
+}
+
+const MARK = '__forbidden_';
+
+/**
+ * The document with each of these fields replaced by `__typename` under a marked alias, so that nothing of it runs.
+ * `unmask` turns the marks in the result into null.
+ */
+export function maskFields(document: DocumentNode, uses: readonly FieldUse[]): DocumentNode {
+  const nodes = new Set<FieldNode>(uses.map((use) => use.node));
+  return visit(document, {
+    Field: (node) =>
+      nodes.has(node)
+        ? {
+            kind: Kind.FIELD,
+            name: { kind: Kind.NAME, value: '__typename' },
+            alias: { kind: Kind.NAME, value: MARK + responseKey(node) },
+            ...(node.directives && { directives: node.directives }),
+          }
+        : undefined,
+  });
+}
+
+export function unmask(data: unknown): unknown {
+  if (Array.isArray(data)) return data.map(unmask);
+  if (data === null || typeof data !== 'object' || data instanceof Date) return data;
+  return Object.fromEntries(
+    Object.entries(data).map(([key, value]) =>
+      key.startsWith(MARK) ? [key.slice(MARK.length), null] : [key, unmask(value)],
+    ),
+  );
+}
+
+function findOperation(document: DocumentNode, name?: string | null): OperationDefinitionNode | undefined {
+  const operations = document.definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION);
+  if (name) return operations.find((operation) => operation.name?.value === name);
+  return operations.length === 1 ? operations[0] : undefined;
+}
+
+function collectFields(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode): FieldUse[] {
+  const fragments = new Map<string, FragmentDefinitionNode>();
+  for (const definition of document.definitions) {
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
+  }
+  const fields: FieldUse[] = [];
+  // A fragment is read once for what was granted to the object it stands on, so that fragments of fragments cost no more
+  // than their text. Masking replaces a field of a fragment wherever the fragment is used, which is right: what a field
+  // needs depends on its type only. Where a grant makes a difference, the fragment's fields are listed for both, and
+  // the stricter wins.
+  const seen = new Set<string>();
+
+  const walk = (
+    selections: SelectionSetNode,
+    type: GraphQLCompositeType,
+    granted: ReadonlySet<string>,
+    path: readonly string[],
+    parent: FieldUse | undefined,
+    inFragment: boolean,
+  ): void => {
+    for (const selection of selections.selections) {
+      if (selection.kind === Kind.FIELD) {
+        const field = fieldOf(type, selection.name.value);
+        if (!field) continue;
+        const use: FieldUse = {
+          node: selection,
+          path: [...path, responseKey(selection)],
+          coordinate: `${type.name}.${field.name}`,
+          requirement: requirementOf(type, field, granted),
+          parent,
+          inFragment,
+        };
+        fields.push(use);
+        const inner = getNamedType(field.type);
+        if (selection.selectionSet && isCompositeType(inner)) {
+          walk(selection.selectionSet, inner, grantsOf(field), use.path, use, inFragment);
+        }
+        continue;
+      }
+      const fragment = selection.kind === Kind.FRAGMENT_SPREAD ? fragments.get(selection.name.value) : selection;
+      if (!fragment) continue;
+      if (fragment.kind === Kind.FRAGMENT_DEFINITION) {
+        const visit = `${fragment.name.value} ${[...granted].join(' ')}`;
+        if (seen.has(visit)) continue;
+        seen.add(visit);
+      }
+      const condition = fragment.typeCondition ? schema.getType(fragment.typeCondition.name.value) : type;
+      const named = inFragment || fragment.kind === Kind.FRAGMENT_DEFINITION;
+      if (isCompositeType(condition)) walk(fragment.selectionSet, condition, granted, path, parent, named);
+    }
+  };
+
+  const root = schema.getRootType(operation.operation);
+  if (root) walk(operation.selectionSet, root, new Set(), [], undefined, false);
+  return fields;
+}
+
+function fieldOf(type: GraphQLCompositeType, name: string): GraphQLField<unknown, unknown> | undefined {
+  return isObjectType(type) || isInterfaceType(type) ? type.getFields()[name] : undefined;
+}
+
+function responseKey(node: FieldNode): string {
+  return node.alias?.value ?? node.name.value;
+}

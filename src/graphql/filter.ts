@@ -1,0 +1,164 @@
+/**
+ * Filters: comparators per field (`eq neq in nin gt gte lt lte contains`) with `and`, `or`, `not`, compiled to a Prisma
+ * `where`. Negation is carried down to the comparators, so that a row without a value is not lost between `x` and
+ * `not x` as it is in SQL.
+ */
+import type { Provider } from '../db/provider.js';
+import { containsText } from '../db/text.js';
+import { badInput } from '../errors.js';
+import { builder } from './builder.js';
+
+type Where = Record<string, unknown>;
+type Comparators = Readonly<Record<string, unknown>>;
+export interface Filter {
+  readonly and?: readonly Filter[] | null | undefined;
+  readonly or?: readonly Filter[] | null | undefined;
+  readonly not?: Filter | null | undefined;
+}
+
+export interface FilterField {
+  readonly column: string;
+  readonly nullable?: boolean;
+  /** A list of names in a table of its own, through this relation. */
+  readonly names?: boolean;
+}
+
+/** More comparisons than this in one filter are refused, and more values in one list. */
+const MAX_COMPARISONS = 50;
+const MAX_VALUES = 1000;
+
+export function compileFilter(
+  fields: Readonly<Record<string, FilterField>>,
+  filter: Filter | null | undefined,
+  provider: Provider,
+): Where {
+  let comparisons = 0;
+  const compile = (node: Filter, negated: boolean): Where => {
+    const parts: Where[] = [];
+    for (const [name, value] of Object.entries(node)) {
+      if (value == null) continue;
+      if (name === 'and' || name === 'or') {
+        const inner = (value as readonly Filter[]).map((item) => compile(item, negated));
+        // De Morgan: not (a and b) is (not a) or (not b).
+        parts.push((name === 'and') !== negated ? { AND: inner } : { OR: inner });
+      } else if (name === 'not') {
+        parts.push(compile(value as Filter, !negated));
+      } else {
+        const field = fields[name];
+        if (!field) continue;
+        const tests = Object.entries(value as Comparators).map(([comparator, operand]) => {
+          comparisons += 1;
+          if (comparisons > MAX_COMPARISONS)
+            throw badInput({ filter: [`must have at most ${MAX_COMPARISONS} comparisons`] });
+          return compare(field, name, comparator, operand, negated, provider);
+        });
+        parts.push(negated ? { OR: tests } : { AND: tests });
+      }
+    }
+    return negated ? { OR: parts } : { AND: parts };
+  };
+  return filter == null ? {} : compile(filter, false);
+}
+
+const OPPOSITE: Readonly<Record<string, string>> = {
+  eq: 'neq',
+  neq: 'eq',
+  in: 'nin',
+  nin: 'in',
+  gt: 'lte',
+  gte: 'lt',
+  lt: 'gte',
+  lte: 'gt',
+};
+
+function compare(
+  field: FilterField,
+  name: string,
+  comparator: string,
+  operand: unknown,
+  negated: boolean,
+  provider: Provider,
+): Where {
+  const { column, nullable = false } = field;
+  if (Array.isArray(operand) && operand.length > MAX_VALUES) {
+    throw badInput({ filter: [`${name}.${comparator} must have at most ${MAX_VALUES} values`] });
+  }
+  const nullAllowed = comparator === 'eq' || comparator === 'neq';
+  if (operand === null && !(nullAllowed && nullable)) {
+    throw badInput({ filter: [`${name}.${comparator} must not be null`] });
+  }
+  if (field.names) return compareNames(column, comparator, operand, negated);
+  const missing = { [column]: null };
+  if (comparator === 'contains') {
+    const test = { [column]: containsText(provider, String(operand)) };
+    if (!negated) return test;
+    return nullable ? { OR: [{ NOT: test }, missing] } : { NOT: test };
+  }
+  const effective = negated ? (OPPOSITE[comparator] ?? comparator) : comparator;
+  switch (effective) {
+    case 'eq':
+      return { [column]: operand };
+    case 'neq': {
+      const test = { [column]: { not: operand } };
+      return nullable && operand !== null ? { OR: [test, missing] } : test;
+    }
+    case 'in':
+      return { [column]: { in: operand } };
+    case 'nin': {
+      const test = { [column]: { notIn: operand } };
+      return nullable ? { OR: [test, missing] } : test;
+    }
+    default: {
+      const test = { [column]: { [effective]: operand } };
+      return nullable && negated ? { OR: [test, missing] } : test;
+    }
+  }
+}
+
+function compareNames(relation: string, comparator: string, operand: unknown, negated: boolean): Where {
+  const anyOf = comparator === 'contains' ? [operand] : operand;
+  const wanted = (comparator !== 'nin') !== negated;
+  return { [relation]: { [wanted ? 'some' : 'none']: { name: { in: anyOf } } } };
+}
+
+export const IdFilter = builder.inputType('IDFilter', {
+  fields: (t) => ({ eq: t.id(), neq: t.id(), in: t.idList(), nin: t.idList() }),
+});
+export const StringFilter = builder.inputType('StringFilter', {
+  fields: (t) => ({
+    eq: t.string(),
+    neq: t.string(),
+    in: t.stringList(),
+    nin: t.stringList(),
+    contains: t.string({ description: 'Contains this text, whatever the case.' }),
+  }),
+});
+export const IntFilter = builder.inputType('IntFilter', {
+  fields: (t) => ({
+    eq: t.int(),
+    neq: t.int(),
+    in: t.intList(),
+    nin: t.intList(),
+    gt: t.int(),
+    gte: t.int(),
+    lt: t.int(),
+    lte: t.int(),
+  }),
+});
+export const DateTimeFilter = builder.inputType('DateTimeFilter', {
+  fields: (t) => ({
+    eq: t.field({ type: 'DateTime', description: 'null: has no date.' }),
+    neq: t.field({ type: 'DateTime', description: 'null: has a date.' }),
+    gt: t.field({ type: 'DateTime' }),
+    gte: t.field({ type: 'DateTime' }),
+    lt: t.field({ type: 'DateTime' }),
+    lte: t.field({ type: 'DateTime' }),
+  }),
+});
+export const TagsFilter = builder.inputType('TagsFilter', {
+  fields: (t) => ({
+    contains: t.string({ description: 'Has this tag.' }),
+    in: t.stringList({ description: 'Has one of these tags.' }),
+    nin: t.stringList({ description: 'Has none of these tags.' }),
+  }),
+});

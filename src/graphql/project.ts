@@ -1,0 +1,270 @@
+import { z } from 'zod';
+import type { Context } from '../auth/context.js';
+import { containsText } from '../db/text.js';
+import { notFound } from '../errors.js';
+import { changesBetween, recordAudit } from '../events/audit.js';
+import { builder } from './builder.js';
+import { resolveConnection } from './connection.js';
+import { compileFilter, DateTimeFilter, type Filter, IdFilter, StringFilter } from './filter.js';
+import { check, given, required, text } from './input.js';
+import type { OrderBy } from './keyset.js';
+import { OrderDirection, orderOf } from './order.js';
+import { resolveTasks, Task, taskConnectionArgs } from './task.js';
+import { Project } from './types.js';
+import { User } from './user.js';
+
+builder.prismaObjectFields(Project, (t) => ({
+  name: t.exposeString('name'),
+  description: t.exposeString('description', { nullable: true }),
+  slug: t.exposeString('slug', { nullable: true, description: 'A short name for addresses.' }),
+  icon: t.exposeString('icon', { nullable: true }),
+  archivedAt: t.expose('archivedAt', { type: 'DateTime', nullable: true }),
+  createdAt: t.expose('createdAt', { type: 'DateTime' }),
+  updatedAt: t.expose('updatedAt', { type: 'DateTime' }),
+  createdBy: t.relation('createdBy', { type: User, nullable: true, authScopes: { scope: 'users:read' } }),
+  createdByKeyId: t.exposeID('createdByKeyId', { nullable: true, description: 'The API key that made it.' }),
+  tasks: t.connection({
+    type: Task,
+    nullable: true,
+    authScopes: { scope: 'tasks:read' },
+    args: taskConnectionArgs,
+    resolve: ({ id }, args, context, info) => resolveTasks(args, context, info, { projectId: id }),
+  }),
+}));
+
+const filterFields = {
+  id: { column: 'id' },
+  name: { column: 'name' },
+  description: { column: 'description', nullable: true },
+  slug: { column: 'slug', nullable: true },
+  archivedAt: { column: 'archivedAt', nullable: true },
+  createdById: { column: 'createdById', nullable: true },
+  createdAt: { column: 'createdAt' },
+  updatedAt: { column: 'updatedAt' },
+};
+const ProjectFilter = builder.inputRef<Filter>('ProjectFilter').implement({
+  fields: (t) => ({
+    id: t.field({ type: IdFilter }),
+    name: t.field({ type: StringFilter }),
+    description: t.field({ type: StringFilter }),
+    slug: t.field({ type: StringFilter }),
+    archivedAt: t.field({ type: DateTimeFilter }),
+    createdById: t.field({ type: IdFilter }),
+    createdAt: t.field({ type: DateTimeFilter }),
+    updatedAt: t.field({ type: DateTimeFilter }),
+    and: t.field({ type: [ProjectFilter] }),
+    or: t.field({ type: [ProjectFilter] }),
+    not: t.field({ type: ProjectFilter }),
+  }),
+});
+
+const columns = {
+  createdAt: { name: 'createdAt', kind: 'date' },
+  updatedAt: { name: 'updatedAt', kind: 'date' },
+  name: { name: 'name', kind: 'string' },
+} as const satisfies Record<string, OrderBy['column']>;
+const ProjectOrder = builder.inputType('ProjectOrder', {
+  fields: (t) => ({
+    field: t.field({
+      type: builder.enumType('ProjectOrderField', {
+        values: {
+          CREATED_AT: { value: 'createdAt' },
+          UPDATED_AT: { value: 'updatedAt' },
+          NAME: { value: 'name' },
+        } as const,
+      }),
+      required: true,
+    }),
+    direction: t.field({ type: OrderDirection, required: true, defaultValue: 'asc' }),
+  }),
+});
+
+builder.queryFields((t) => ({
+  project: t.prismaField({
+    type: Project,
+    nullable: true,
+    authScopes: { scope: 'projects:read' },
+    args: { id: t.arg.id({ required: true }) },
+    resolve: async (query, _root, { id }, { db }) => {
+      const project = await db.project.findUnique({ ...query, where: { id } });
+      if (!project) throw notFound('project', id);
+      return project;
+    },
+  }),
+  projects: t.connection({
+    type: Project,
+    nullable: true,
+    authScopes: { scope: 'projects:read' },
+    args: {
+      filter: t.arg({ type: ProjectFilter }),
+      search: t.arg.string({ description: 'Words that the name or the description contains.' }),
+      orderBy: t.arg({ type: [ProjectOrder] }),
+    },
+    resolve: (_root, args, context, info) => {
+      const { provider } = context.services.database;
+      const words = args.search?.split(/\s+/).filter(Boolean) ?? [];
+      return resolveConnection({
+        args,
+        context,
+        info,
+        order: orderOf(columns, args.orderBy),
+        where: {
+          AND: [
+            compileFilter(filterFields, args.filter, provider),
+            ...words.map((word) => ({
+              OR: [{ name: containsText(provider, word) }, { description: containsText(provider, word) }],
+            })),
+          ],
+        },
+        find: (query) => context.db.project.findMany(query),
+        count: (query) => context.db.project.count(query),
+      });
+    },
+  }),
+}));
+
+const rules = z.object({
+  name: required(text(1, 255)),
+  description: text(0, 10_000).nullish(),
+  slug: text(1, 100).nullish(),
+  icon: text(1, 100).nullish(),
+});
+
+builder.relayMutationField(
+  'createProject',
+  {
+    inputFields: (t) => ({
+      name: t.string({ required: true, description: '1 to 255 characters.' }),
+      description: t.string({ description: 'Up to 10,000 characters.' }),
+      slug: t.string(),
+      icon: t.string(),
+    }),
+  },
+  {
+    authScopes: { scope: 'projects:write' },
+    resolve: async (_root, { input }, context) => {
+      const data = check(rules, input);
+      const { workspaceId, environment, userId, keyId } = context.principal;
+      return context.db.$transaction(async (tx) => {
+        const row = await tx.project.create({
+          data: {
+            workspaceId,
+            environment,
+            name: data.name,
+            description: data.description || null,
+            slug: data.slug ?? null,
+            icon: data.icon ?? null,
+            createdById: userId,
+            createdByKeyId: keyId,
+          },
+          select: { id: true },
+        });
+        const changes = changesBetween({}, data);
+        await recordAudit(tx, context.actor, {
+          action: 'project.create',
+          targetType: 'Project',
+          targetId: row.id,
+          changes,
+        });
+        return row;
+      });
+    },
+  },
+  {
+    outputFields: (t) => ({
+      project: t.prismaField({
+        type: Project,
+        grantScopes: ['self'],
+        resolve: (query, { id }, _args, { db }) => db.project.findUniqueOrThrow({ ...query, where: { id } }),
+      }),
+    }),
+  },
+);
+
+builder.relayMutationField(
+  'updateProject',
+  {
+    inputFields: (t) => ({
+      id: t.id({ required: true }),
+      name: t.string(),
+      description: t.string(),
+      slug: t.string(),
+      icon: t.string(),
+    }),
+  },
+  {
+    description: 'Changes what is given; null clears a field that may be empty.',
+    authScopes: { scope: 'projects:write' },
+    resolve: async (_root, { input: { id, ...input } }, context) =>
+      updateProject(context, id, 'project.update', given(check(rules.partial(), input))),
+  },
+  {
+    outputFields: (t) => ({
+      project: t.prismaField({
+        type: Project,
+        grantScopes: ['self'],
+        resolve: (query, { id }, _args, { db }) => db.project.findUniqueOrThrow({ ...query, where: { id } }),
+      }),
+    }),
+  },
+);
+
+builder.relayMutationField(
+  'archiveProject',
+  {
+    inputFields: (t) => ({
+      id: t.id({ required: true }),
+      archived: t.boolean({ defaultValue: true, description: 'false brings it back.' }),
+    }),
+  },
+  {
+    description: 'Archives a project, or brings it back. Its tasks stay as they are.',
+    authScopes: { scope: 'projects:write' },
+    resolve: async (_root, { input: { id, archived } }, context) =>
+      updateProject(context, id, 'project.archive', { archivedAt: archived === false ? null : new Date() }),
+  },
+  {
+    outputFields: (t) => ({
+      project: t.prismaField({
+        type: Project,
+        grantScopes: ['self'],
+        resolve: (query, { id }, _args, { db }) => db.project.findUniqueOrThrow({ ...query, where: { id } }),
+      }),
+    }),
+  },
+);
+
+builder.relayMutationField(
+  'deleteProject',
+  { inputFields: (t) => ({ id: t.id({ required: true }) }) },
+  {
+    description: 'Deletes a project. Its tasks stay, without a project.',
+    authScopes: { scope: 'projects:delete' },
+    resolve: async (_root, { input: { id } }, context) => {
+      await context.db.$transaction(async (tx) => {
+        const before = await tx.project.findUnique({ where: { id } });
+        if (!before) throw notFound('project', id);
+        await tx.project.delete({ where: { id } });
+        await recordAudit(tx, context.actor, {
+          action: 'project.delete',
+          targetType: 'Project',
+          targetId: id,
+          changes: { name: { from: before.name } },
+        });
+      });
+      return { deletedProjectId: id };
+    },
+  },
+  { outputFields: (t) => ({ deletedProjectId: t.exposeID('deletedProjectId') }) },
+);
+
+async function updateProject(context: Context, id: string, action: string, data: object): Promise<{ id: string }> {
+  await context.db.$transaction(async (tx) => {
+    const before = await tx.project.findUnique({ where: { id } });
+    if (!before) throw notFound('project', id);
+    await tx.project.update({ where: { id }, data, select: { id: true } });
+    const changes = changesBetween(before, data);
+    await recordAudit(tx, context.actor, { action, targetType: 'Project', targetId: id, changes });
+  });
+  return { id };
+}

@@ -1,0 +1,81 @@
+/** Which scopes a field needs, read from the static `authScopes` of the field and of the type it stands on. */
+import { GraphQLError, type GraphQLField, type GraphQLNamedType, type GraphQLObjectType } from 'graphql';
+import { both, closest, NOTHING_REQUIRED, type Requirement, type Scope, type ScopeSet } from '../scopes/scope.js';
+
+type ScopeMap = Readonly<Record<string, unknown>>;
+interface PothosOptions {
+  readonly authScopes?: ScopeMap;
+  readonly grantScopes?: readonly string[];
+}
+
+const NOTHING_GRANTED: ReadonlySet<string> = new Set();
+
+/**
+ * @param granted what the field that led to this object granted to it (`$granted` in the type's scopes)
+ */
+export function requirementOf(
+  type: GraphQLNamedType,
+  field: GraphQLField<unknown, unknown> | undefined,
+  granted: ReadonlySet<string> = NOTHING_GRANTED,
+): Requirement {
+  const ofField = field
+    ? fromMap(options(field).authScopes, NOTHING_GRANTED, `${type.name}.${field.name}`)
+    : NOTHING_REQUIRED;
+  return both(ofField, fromMap(options(type).authScopes, granted, type.name));
+}
+
+export function requirementOfField(type: GraphQLObjectType, fieldName: string): Requirement {
+  return requirementOf(type, type.getFields()[fieldName]);
+}
+
+/** What a field grants to the object that it returns. */
+export function grantsOf(field: GraphQLField<unknown, unknown>): ReadonlySet<string> {
+  const grants = options(field).grantScopes;
+  return grants ? new Set(grants) : NOTHING_GRANTED;
+}
+
+/** One FORBIDDEN error: what was asked for, what it takes, what is missing. */
+export function forbidden(
+  held: ScopeSet,
+  coordinate: string,
+  requirement: Requirement,
+  path?: readonly string[],
+): GraphQLError {
+  const { required, missing } = closest(held, requirement);
+  return new GraphQLError(`${coordinate} needs the scope ${missing.join(' and ')}.`, {
+    ...(path && { path: [...path] }),
+    extensions: { code: 'FORBIDDEN', requiredScopes: required, missingScopes: missing },
+  });
+}
+
+function options(element: { extensions: Readonly<Record<string, unknown>> }): PothosOptions {
+  return (element.extensions['pothosOptions'] ?? {}) as PothosOptions;
+}
+
+/** All entries of the map together. A map that cannot be read without running it is a fault in the schema. */
+function fromMap(map: ScopeMap | undefined, granted: ReadonlySet<string>, where: string): Requirement {
+  if (map === undefined) return NOTHING_REQUIRED;
+  if (typeof map !== 'object') throw new Error(`${where}: authScopes must be a static map`);
+  return Object.entries(map)
+    .map(([name, value]) => fromEntry(name, value, granted, where))
+    .reduce(both, NOTHING_REQUIRED);
+}
+
+function fromEntry(name: string, value: unknown, granted: ReadonlySet<string>, where: string): Requirement {
+  switch (name) {
+    case 'scope':
+      return [typeof value === 'string' ? [value as Scope] : (value as readonly Scope[])];
+    case '$granted':
+      return granted.has(value as string) ? NOTHING_REQUIRED : [];
+    case '$all':
+      return fromMap(value as ScopeMap, granted, where);
+    case '$any': {
+      const alternatives = Object.entries(value as ScopeMap).flatMap(([key, inner]) =>
+        fromEntry(key, inner, granted, where),
+      );
+      return alternatives.some((alternative) => alternative.length === 0) ? NOTHING_REQUIRED : alternatives;
+    }
+    default:
+      throw new Error(`${where}: authScopes has no ${name}`);
+  }
+}

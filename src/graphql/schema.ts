@@ -1,0 +1,12 @@
+/** The schema: each file adds its type, with the type's queries and mutations. */
+import './apiKey.js';
+import './node.js';
+import './project.js';
+import './relationship.js';
+import './scopeReport.js';
+import './task.js';
+import './user.js';
+import './viewer.js';
+import { builder } from './builder.js';
+
+export const schema = builder.toSchema();

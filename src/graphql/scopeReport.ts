@@ -1,0 +1,87 @@
+/** Which scopes a document needs, told before anybody runs it. */
+import { GraphQLError, parse, validate } from 'graphql';
+import { badInput } from '../errors.js';
+import { closest, type Requirement, type Scope, satisfies } from '../scopes/scope.js';
+import { analyse, type FieldUse } from './analysis.js';
+import { builder } from './builder.js';
+
+/** Longer documents are refused, in characters. */
+const MAX_LENGTH = 100_000;
+
+const FieldScopes = builder.objectRef<FieldUse>('FieldScopes').implement({
+  description: 'A field of the document that needs scopes.',
+  fields: (t) => ({
+    path: t.stringList({ description: 'Where it stands in the result.', resolve: ({ path }) => [...path] }),
+    coordinate: t.exposeString('coordinate', { description: 'Type.field' }),
+    anyOf: t.field({
+      type: t.listRef(['String']),
+      description: 'Alternatives; of each, all scopes are needed.',
+      resolve: ({ requirement }) => requirement.map((alternative) => [...alternative]),
+    }),
+  }),
+});
+
+interface Report {
+  readonly needed: readonly FieldUse[];
+  readonly held: ReadonlySet<Scope>;
+}
+
+const ScopeReport = builder.objectRef<Report>('ScopeReport').implement({
+  fields: (t) => ({
+    scopes: t.stringList({
+      description: 'The fewest scopes that the whole document runs with.',
+      resolve: ({ needed }) => fewestScopes(needed.map(({ requirement }) => requirement)),
+    }),
+    missing: t.stringList({
+      description: 'Those that the calling key does not hold.',
+      resolve: ({ needed, held }) => {
+        const unmet = needed.filter(({ requirement }) => !satisfies(held, requirement));
+        return [...new Set(unmet.flatMap(({ requirement }) => closest(held, requirement).missing))].sort();
+      },
+    }),
+    fields: t.field({ type: [FieldScopes], resolve: ({ needed }) => [...needed] }),
+  }),
+});
+
+/** A field that needs something which the fields around it do not need already. */
+function addsToItsParents(use: FieldUse): boolean {
+  const around = new Set<Scope>();
+  for (let above = use.parent; above; above = above.parent) {
+    if (above.requirement.length === 1) for (const scope of above.requirement[0] ?? []) around.add(scope);
+  }
+  return !satisfies(around, use.requirement);
+}
+
+/** What has no choice first; then of each choice the alternative that adds least. */
+function fewestScopes(requirements: readonly Requirement[]): Scope[] {
+  const chosen = new Set<Scope>();
+  const byChoice = [...requirements].sort((a, b) => a.length - b.length);
+  for (const requirement of byChoice) for (const scope of closest(chosen, requirement).missing) chosen.add(scope);
+  return [...chosen].sort();
+}
+
+builder.queryField('requiredScopes', (t) =>
+  t.field({
+    type: ScopeReport,
+    description: 'The scopes that an operation needs, field by field. The operation is not run.',
+    args: {
+      document: t.arg.string({ required: true }),
+      operationName: t.arg.string({ description: 'Which operation, where the document has several.' }),
+    },
+    resolve: (_root, { document: source, operationName }, { principal }, { schema }) => {
+      if (source.length > MAX_LENGTH) throw badInput({ document: [`must have at most ${MAX_LENGTH} characters`] });
+      try {
+        const document = parse(source, { maxTokens: 5000 });
+        const [error] = validate(schema, document);
+        if (error) throw error;
+        const analysis = analyse(schema, document, operationName);
+        if (!analysis) throw badInput({ operationName: ['must name one operation of the document'] });
+        const needed = analysis.fields.filter(addsToItsParents);
+        return { needed, held: principal.scopes };
+      } catch (error) {
+        if (error instanceof GraphQLError) throw badInput({ document: [error.message] });
+        throw error;
+      }
+    },
+  }),
+);

@@ -1,0 +1,117 @@
+/** Yoga: from an authenticated HTTP request to an executed operation. Authentication has happened before (src/http). */
+import { type DocumentNode, type ExecutionResult, GraphQLError, Kind, OperationTypeNode, visit } from 'graphql';
+import { createYoga, type Plugin } from 'graphql-yoga';
+import type { Context } from '../auth/context.js';
+import type { Logger } from '../http/logger.js';
+import { analyse, forbiddenErrors, maskFields, reportable, unmask, unsatisfied } from './analysis.js';
+import { located, toGraphQLError } from './errors.js';
+import { schema } from './schema.js';
+
+export function createGraphQL(logger: Logger) {
+  return createYoga<Context>({
+    schema,
+    graphqlEndpoint: '/graphql',
+    graphiql: false,
+    landingPage: false,
+    cors: false,
+    logging: false,
+    multipart: false,
+    // src/http has limited it already.
+    maxRequestBodySize: false,
+    // The server's own classes (src/server.ts), which it sends without going through a stream.
+    fetchAPI: { fetch, Request, Response, Headers, ReadableStream, TextEncoder, TextDecoder, URL, URLSearchParams },
+    maskedErrors: {
+      maskError: (error) => toGraphQLError(error, logger),
+    },
+    plugins: [errorCodes, noNulCharacters, scopeCheck],
+  });
+}
+
+/** Errors found before execution get the codes that Apollo's clients know. */
+const errorCodes: Plugin<Context> = {
+  onParse:
+    () =>
+    ({ result, replaceParseResult }) => {
+      if (result instanceof GraphQLError) replaceParseResult(withCode(result, 'GRAPHQL_PARSE_FAILED'));
+    },
+  onValidate:
+    () =>
+    ({ valid, result, setResult }) => {
+      if (!valid) setResult(result.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED')));
+    },
+};
+
+function withCode(error: GraphQLError, code: string): GraphQLError {
+  return located(error, error.message, { code, ...error.extensions });
+}
+
+/** PostgreSQL cannot store U+0000, so neither database is asked to. */
+const noNulCharacters: Plugin<Context> = {
+  onParams({ params }) {
+    if (hasNul(params.variables)) throw nulError();
+  },
+  onValidate({ params: { documentAST } }) {
+    return ({ valid, setResult }) => {
+      if (valid && literalHasNul(documentAST)) setResult([nulError()]);
+    };
+  },
+};
+
+function nulError(): GraphQLError {
+  return new GraphQLError('Text must not contain the character U+0000.', {
+    extensions: { code: 'BAD_USER_INPUT', http: { status: 400 } },
+  });
+}
+
+function hasNul(value: unknown): boolean {
+  if (typeof value === 'string') return value.includes('\0');
+  if (value === null || typeof value !== 'object') return false;
+  return Object.values(value).some(hasNul);
+}
+
+const checkedLiterals = new WeakMap<DocumentNode, boolean>();
+function literalHasNul(document: DocumentNode): boolean {
+  const known = checkedLiterals.get(document);
+  if (known !== undefined) return known;
+  let found = false;
+  visit(document, {
+    [Kind.STRING]: (node) => {
+      if (node.value.includes('\0')) found = true;
+    },
+  });
+  checkedLiterals.set(document, found);
+  return found;
+}
+
+/**
+ * Compares what the operation needs with what the key holds, before anything runs. A mutation or subscription that
+ * lacks a scope is refused whole; a query runs without the fields that it may not see. scope-auth asks again at the
+ * fields, so this one is about telling all at once and about reaching no database.
+ */
+const scopeCheck: Plugin<Context> = {
+  onExecute({ args, setResultAndStopExecution }) {
+    const analysis = analyse(args.schema, args.document, args.operationName);
+    if (!analysis) return undefined;
+    const { scopes } = args.contextValue.principal;
+    const refused = unsatisfied(analysis, scopes);
+    if (refused.length === 0) return undefined;
+    const errors = forbiddenErrors(reportable(refused, scopes, analysis.operation.operation), scopes);
+    if (analysis.operation.operation !== OperationTypeNode.QUERY) {
+      setResultAndStopExecution({ errors });
+      return undefined;
+    }
+    args.document = maskFields(args.document, refused);
+    return {
+      onExecuteDone({ result, setResult }) {
+        const { data, errors: others = [], ...rest } = result as ExecutionResult;
+        setResult({ ...rest, data: unmask(data) as Record<string, unknown>, errors: [...errors, ...others] });
+      },
+    };
+  },
+  onSubscribe({ args, setResultAndStopExecution }) {
+    const analysis = analyse(args.schema, args.document, args.operationName);
+    const { scopes } = args.contextValue.principal;
+    const refused = analysis ? unsatisfied(analysis, scopes) : [];
+    if (refused.length > 0) setResultAndStopExecution({ errors: forbiddenErrors(refused, scopes) });
+  },
+};

@@ -1,0 +1,137 @@
+/** The HTTP surface: what every request meets on its way to GraphQL. */
+import type { HttpBindings } from '@hono/node-server';
+import { type Context, Hono, type MiddlewareHandler } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { requestId } from 'hono/request-id';
+import { secureHeaders } from 'hono/secure-headers';
+import type { Authenticator } from '../auth/authenticator.js';
+import { createContext, type Services } from '../auth/context.js';
+import { readCredential } from '../auth/credential.js';
+import type { Principal } from '../auth/principal.js';
+import type { Config } from '../config.js';
+import { type ErrorCode, UNAUTHENTICATED_MESSAGE } from '../errors.js';
+import { createGraphQL } from '../graphql/yoga.js';
+import { clientAddress } from './clientAddress.js';
+import type { Logger } from './logger.js';
+import { playground } from './playground.js';
+
+/** Bytes; a larger body is refused with 413. */
+const MAX_BODY = 1024 * 1024;
+
+export interface HttpOptions {
+  readonly config: Config;
+  readonly services: Services;
+  readonly authenticator: Authenticator;
+  readonly logger: Logger;
+  /** Answers whether what the server depends on is reachable. */
+  readonly ready: () => Promise<boolean>;
+}
+
+interface Environment {
+  Bindings: HttpBindings;
+  Variables: { requestId: string; principal?: Principal; ip: string | null };
+}
+
+export function createHttpApp({ config, services, authenticator, logger, ready }: HttpOptions) {
+  const app = new Hono<Environment>();
+  const yoga = createGraphQL(logger);
+
+  app.use(requestId({ limitLength: 100 }));
+  app.use(async (c, next) => {
+    const started = performance.now();
+    const socket = c.env.incoming?.socket;
+    c.set('ip', clientAddress(socket?.remoteAddress, c.req.header('x-forwarded-for'), config.trustProxy));
+    await next();
+    logger.info(
+      {
+        requestId: c.get('requestId'),
+        method: c.req.method,
+        path: c.req.path,
+        status: c.res.status,
+        ms: Math.round((performance.now() - started) * 10) / 10,
+        ip: c.get('ip'),
+        keyId: c.get('principal')?.keyId,
+      },
+      'request',
+    );
+  });
+  // A page sets a policy of its own; everything else may load nothing.
+  app.use(async (c, next) => {
+    await next();
+    if (!c.res.headers.has('content-security-policy')) {
+      c.res.headers.set('content-security-policy', "default-src 'none'; frame-ancestors 'none'");
+    }
+  });
+  app.use(
+    secureHeaders({
+      crossOriginResourcePolicy: 'same-origin',
+      referrerPolicy: 'no-referrer',
+      strictTransportSecurity: config.requireHttps || config.tls ? 'max-age=31536000; includeSubDomains' : false,
+    }),
+  );
+
+  app.get('/health/live', (c) => c.json({ status: 'ok' }));
+  app.get('/health/ready', async (c) =>
+    (await ready()) ? c.json({ status: 'ok' }) : c.json({ status: 'unavailable' }, 503),
+  );
+
+  app.get('/', (c) => c.redirect('/graphql'));
+  app.get('/graphql', async (c, next) => {
+    const wantsPage = c.req.header('accept')?.includes('text/html') && c.req.query('query') === undefined;
+    if (!wantsPage) return next();
+    const { body, contentSecurityPolicy, etag } = playground();
+    c.header('etag', etag);
+    c.header('cache-control', 'no-cache');
+    c.header('content-security-policy', contentSecurityPolicy);
+    if (c.req.header('if-none-match') === etag) return c.body(null, 304);
+    return c.body(body, 200, { 'content-type': 'text/html; charset=utf-8', 'content-encoding': 'gzip' });
+  });
+
+  app.all('/graphql', limitBody, async (c) => {
+    const credential = readCredential(c.req.header('authorization'), c.req.header('x-api-key'));
+    if (credential.kind === 'conflict') {
+      const message = 'Authorization and x-api-key hold different keys. Send one of them.';
+      return c.json(graphqlError('BAD_USER_INPUT', message), 400);
+    }
+    const result =
+      credential.kind === 'none'
+        ? ({ ok: false, reason: 'missing' } as const)
+        : await authenticator.authenticate(credential.key, c.get('ip'));
+    if (!result.ok) {
+      logger.info({ requestId: c.get('requestId'), reason: result.reason, keyId: result.principal?.keyId }, 'refused');
+      c.header('www-authenticate', 'Bearer');
+      return c.json(graphqlError('UNAUTHENTICATED', UNAUTHENTICATED_MESSAGE), 401);
+    }
+    c.set('principal', result.principal);
+    const context = createContext(
+      result.principal,
+      { id: c.get('requestId'), ip: c.get('ip'), userAgent: c.req.header('user-agent') ?? null },
+      services,
+    );
+    return yoga.fetch(c.req.raw, context);
+  });
+
+  app.notFound((c) => c.json({ error: { code: 'NOT_FOUND', message: `There is no ${c.req.path} here.` } }, 404));
+  app.onError((error, c) => {
+    logger.error({ err: error, requestId: c.get('requestId') }, 'request failed');
+    return c.json(graphqlError('INTERNAL_SERVER_ERROR', 'Something went wrong on our side.'), 500);
+  });
+  return app;
+}
+
+function tooLarge(c: Pick<Context, 'json'>) {
+  return c.json(graphqlError('PAYLOAD_TOO_LARGE', `The body is larger than ${MAX_BODY} bytes.`), 413);
+}
+
+const countBytes = bodyLimit({ maxSize: MAX_BODY, onError: tooLarge });
+
+/** A body of announced length is judged by that; node reads no further. One in chunks is counted as it comes. */
+const limitBody: MiddlewareHandler = (c, next) => {
+  const length = c.req.header('content-length');
+  if (length === undefined || c.req.header('transfer-encoding') !== undefined) return countBytes(c, next);
+  return Number(length) > MAX_BODY ? Promise.resolve(tooLarge(c)) : next();
+};
+
+function graphqlError(code: ErrorCode | 'PAYLOAD_TOO_LARGE', message: string) {
+  return { errors: [{ message, extensions: { code } }] };
+}

@@ -1,0 +1,51 @@
+/**
+ * The form of a key: `sk_live_` or `sk_test_`, 43 base62 characters (32 random bytes), 6 characters of checksum.
+ * The checksum is the CRC-32 (IEEE) of the ASCII of all before it, so that a typo is told from a key, and a leaked key
+ * from a random string, without asking a database.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import type { Environment } from '#prisma/client.js';
+
+const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+const SECRET_LENGTH = 43;
+const CHECKSUM_LENGTH = 6;
+const PREFIXES = { LIVE: 'sk_live_', TEST: 'sk_test_' } as const satisfies Record<Environment, string>;
+
+/** Finds keys in any text; what it finds must still pass `parseKey`. */
+export const KEY_PATTERN = /sk_(?:live|test)_[0-9A-Za-z]{49}(?![0-9A-Za-z])/g;
+const WHOLE_KEY = /^sk_(?:live|test)_[0-9A-Za-z]{49}$/;
+
+/** A new key from 32 random bytes. */
+export function generateKey(environment: Environment, random: Buffer = randomBytes(32)): string {
+  const body = PREFIXES[environment] + base62(BigInt(`0x${random.toString('hex')}`), SECRET_LENGTH);
+  return body + checksum(body);
+}
+
+/** The environment of a well-formed key; undefined for anything else. */
+export function parseKey(text: string): { environment: Environment } | undefined {
+  if (!WHOLE_KEY.test(text)) return undefined;
+  const body = text.slice(0, -CHECKSUM_LENGTH);
+  if (checksum(body) !== text.slice(-CHECKSUM_LENGTH)) return undefined;
+  return { environment: text.startsWith(PREFIXES.LIVE) ? 'LIVE' : 'TEST' };
+}
+
+/** What is stored: the scheme and the SHA-256 of the whole key. 32 random bytes need no salt and no slow hash. */
+export function hashKey(key: string): string {
+  return `sha256:${createHash('sha256').update(key).digest('hex')}`;
+}
+
+/** What is shown after creation, e.g. `sk_live_abc...`. */
+export function displayPrefix(key: string): string {
+  return `${key.slice(0, 11)}...`;
+}
+
+function checksum(body: string): string {
+  return base62(BigInt(crc32(body)), CHECKSUM_LENGTH);
+}
+
+function base62(value: bigint, length: number): string {
+  let text = '';
+  for (let rest = value; rest > 0n; rest /= 62n) text = ALPHABET.charAt(Number(rest % 62n)) + text;
+  return text.padStart(length, '0');
+}

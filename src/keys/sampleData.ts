@@ -1,0 +1,31 @@
+/** A small project in the sandbox, so that a first query has something to show. */
+import type { Database } from '../db/database.js';
+import { DEFAULT_WORKSPACE } from './bootstrap.js';
+
+const TASKS = [
+  { title: 'Read the README', status: 5, priority: 2, tags: ['docs'] },
+  { title: 'Make a key that holds only tasks:read', status: 3, priority: 3, tags: ['keys'] },
+  { title: 'Ask which scopes a query needs', status: 2, priority: 2, tags: ['keys', 'graphql'] },
+  { title: 'Revoke a key and watch it stop', status: 2, priority: 1, tags: ['keys'] },
+  { title: 'Point an old REST client at Taskgate', status: 0, priority: 0, tags: ['rest'] },
+];
+
+export async function addSampleData({ system }: Database): Promise<void> {
+  const workspace = await system.workspace.findUniqueOrThrow({ where: { slug: DEFAULT_WORKSPACE } });
+  const tenant = { workspaceId: workspace.id, environment: 'TEST' as const };
+  const owner = await system.user.findFirst({ where: tenant, select: { id: true } });
+  const createdById = owner?.id ?? null;
+  await system.$transaction(async (tx) => {
+    const project = await tx.project.create({
+      data: { ...tenant, name: 'Getting started', description: 'Sample data of the first run.', createdById },
+    });
+    for (const [index, { tags, ...task }] of TASKS.entries()) {
+      const number = index + 1;
+      const row = await tx.task.create({
+        data: { ...tenant, ...task, number, position: number, projectId: project.id, createdById },
+      });
+      await tx.taskTag.createMany({ data: tags.map((name) => ({ ...tenant, taskId: row.id, name })) });
+    }
+    await tx.taskCounter.create({ data: { ...tenant, lastNumber: TASKS.length } });
+  });
+}

@@ -1,0 +1,19 @@
+/** Plans and their limits: requests a minute and an hour, counted per key. */
+export interface Plan {
+  readonly perMinute: number;
+  readonly perHour: number | undefined;
+}
+
+export const PLANS = {
+  free: { perMinute: 100, perHour: 1000 },
+  standard: { perMinute: 100, perHour: undefined },
+  professional: { perMinute: 500, perHour: 10_000 },
+  pro: { perMinute: 1000, perHour: undefined },
+  enterprise: { perMinute: 10_000, perHour: 200_000 },
+} as const satisfies Record<string, Plan>;
+
+export const PLAN_NAMES: readonly string[] = Object.keys(PLANS);
+
+export function isPlanName(name: string): boolean {
+  return Object.hasOwn(PLANS, name);
+}

@@ -1,0 +1,77 @@
+/** Gives the application a port, and takes it away without losing a request. */
+import { readFileSync } from 'node:fs';
+import { createServer as createHttpServer, type Server } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer, getRequestListener } from '@hono/node-server';
+import { type App, type AppOptions, createApp } from './app.js';
+import type { Config } from './config.js';
+
+/** Milliseconds. */
+const HEADERS_TIMEOUT = 10_000;
+const REQUEST_TIMEOUT = 30_000;
+const SHUTDOWN_LIMIT = 30_000;
+
+export interface RunningServer {
+  readonly app: App;
+  readonly url: string;
+  /** Stops accepting, finishes the requests in flight, then closes what they used. */
+  stop(): Promise<void>;
+}
+
+/** @throws with the code EADDRINUSE or EACCES when the port cannot be had */
+export async function startServer(config: Config, options: AppOptions = {}): Promise<RunningServer> {
+  // Puts the server's light Request and Response in place, which everything made from here on uses.
+  getRequestListener(() => new Response());
+  const app = await createApp(config, options);
+  const timeouts = { headersTimeout: HEADERS_TIMEOUT, requestTimeout: REQUEST_TIMEOUT };
+  const server = createAdaptorServer({
+    fetch: app.http.fetch,
+    ...(config.tls
+      ? {
+          createServer: createHttpsServer,
+          serverOptions: {
+            ...timeouts,
+            cert: readFileSync(config.tls.certFile),
+            key: readFileSync(config.tls.keyFile),
+          },
+        }
+      : { createServer: createHttpServer, serverOptions: timeouts }),
+  }) as Server;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(config.port, config.host, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+  const { port } = server.address() as AddressInfo;
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+  return {
+    app,
+    url: `${config.tls ? 'https' : 'http'}://${host}:${port}`,
+    async stop() {
+      await drain(server);
+      await app.close();
+    },
+  };
+}
+
+function drain(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const limit = setTimeout(() => server.closeAllConnections(), SHUTDOWN_LIMIT);
+    // A connection that was busy a moment ago may be kept alive; once idle it is closed.
+    const idle = setInterval(() => server.closeIdleConnections(), 50);
+    server.close(() => {
+      clearTimeout(limit);
+      clearInterval(idle);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
