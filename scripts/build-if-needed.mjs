@@ -10,7 +10,7 @@ const sources = ['src', 'prisma/schema.prisma', 'package.json', 'tsconfig.json',
 
 if (!existsSync(built) || newest(sources) > statSync(built).mtimeMs) {
   process.stderr.write('Building...\n');
-  execSync('npm run --silent build', { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
+  execSync('npm run --silent build', { cwd: root, stdio: ['ignore', 2, 2] });
 }
 
 /** @param {string[]} entries @returns {number} the latest modification, in milliseconds since 1970 */

@@ -144,10 +144,12 @@ function collectFields(schema: GraphQLSchema, document: DocumentNode, operation:
   // the stricter wins.
   const seen = new Set<string>();
 
+  /** `granted` holds for the object that the selections stand on, `grants` for what their fields return. */
   const walk = (
     selections: SelectionSetNode,
     type: GraphQLCompositeType,
     granted: ReadonlySet<string>,
+    grants: ReadonlySet<string>,
     path: readonly string[],
     parent: FieldUse | undefined,
     inFragment: boolean,
@@ -167,25 +169,25 @@ function collectFields(schema: GraphQLSchema, document: DocumentNode, operation:
         fields.push(use);
         const inner = getNamedType(field.type);
         if (selection.selectionSet && isCompositeType(inner)) {
-          walk(selection.selectionSet, inner, grantsOf(field), use.path, use, inFragment);
+          walk(selection.selectionSet, inner, grants, grantsOf(field), use.path, use, inFragment);
         }
         continue;
       }
       const fragment = selection.kind === Kind.FRAGMENT_SPREAD ? fragments.get(selection.name.value) : selection;
       if (!fragment) continue;
       if (fragment.kind === Kind.FRAGMENT_DEFINITION) {
-        const visit = `${fragment.name.value} ${[...granted].join(' ')}`;
+        const visit = `${fragment.name.value} ${[...granted].join(' ')} ${[...grants].join(' ')}`;
         if (seen.has(visit)) continue;
         seen.add(visit);
       }
       const condition = fragment.typeCondition ? schema.getType(fragment.typeCondition.name.value) : type;
       const named = inFragment || fragment.kind === Kind.FRAGMENT_DEFINITION;
-      if (isCompositeType(condition)) walk(fragment.selectionSet, condition, granted, path, parent, named);
+      if (isCompositeType(condition)) walk(fragment.selectionSet, condition, granted, grants, path, parent, named);
     }
   };
 
   const root = schema.getRootType(operation.operation);
-  if (root) walk(operation.selectionSet, root, new Set(), [], undefined, false);
+  if (root) walk(operation.selectionSet, root, new Set(), new Set(), [], undefined, false);
   return fields;
 }
 

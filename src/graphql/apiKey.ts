@@ -67,6 +67,9 @@ export const ApiKey = builder.prismaObject('ApiKey', {
   }),
 });
 
+const ApiKeyEdge = builder.edgeObject({ name: 'ApiKeyEdge', type: ApiKey });
+const ApiKeyConnection = builder.connectionObject({ name: 'ApiKeyConnection', type: ApiKey }, ApiKeyEdge);
+
 const filterFields = {
   id: { column: 'id' },
   name: { column: 'name' },
@@ -99,33 +102,37 @@ builder.queryFields((t) => ({
       return key;
     },
   }),
-  apiKeys: t.connection({
-    type: ApiKey,
-    nullable: true,
-    description: 'The keys of the environment, newest first.',
-    authScopes: { scope: 'keys:read' },
-    args: {
-      filter: t.arg({ type: ApiKeyFilter }),
-      search: t.arg.string({ description: 'Text that the name contains.' }),
+  apiKeys: t.connection(
+    {
+      type: ApiKey,
+      nullable: true,
+      description: 'The keys of the environment, newest first.',
+      authScopes: { scope: 'keys:read' },
+      args: {
+        filter: t.arg({ type: ApiKeyFilter }),
+        search: t.arg.string({ description: 'Text that the name contains.' }),
+      },
+      resolve: (_root, args, context, info) => {
+        const { provider } = context.services.database;
+        return resolveConnection({
+          args,
+          context,
+          info,
+          order: NEWEST_FIRST,
+          where: {
+            AND: [
+              compileFilter(filterFields, args.filter, provider),
+              args.search ? { name: containsText(provider, args.search) } : {},
+            ],
+          },
+          find: (query) => context.db.apiKey.findMany(query),
+          count: (query) => context.db.apiKey.count(query),
+        });
+      },
     },
-    resolve: (_root, args, context, info) => {
-      const { provider } = context.services.database;
-      return resolveConnection({
-        args,
-        context,
-        info,
-        order: NEWEST_FIRST,
-        where: {
-          AND: [
-            compileFilter(filterFields, args.filter, provider),
-            args.search ? { name: containsText(provider, args.search) } : {},
-          ],
-        },
-        find: (query) => context.db.apiKey.findMany(query),
-        count: (query) => context.db.apiKey.count(query),
-      });
-    },
-  }),
+    ApiKeyConnection,
+    ApiKeyEdge,
+  ),
 }));
 
 const RateLimitInput = builder.inputType('KeyRateLimitInput', {
@@ -151,6 +158,7 @@ builder.relayMutationField(
   {
     description: 'Makes a key, with no more reach than the calling one. `key` is shown this once.',
     authScopes: { scope: 'keys:write' },
+    grantScopes: ['self'],
     resolve: async (_root, { input }, context) => {
       const { rateLimit, ...request } = input;
       const { apiKey, key } = await context.services.keys.create(context.actor, context.principal.bounds, {
@@ -165,7 +173,6 @@ builder.relayMutationField(
       key: t.exposeString('key', { description: 'The key itself. It is not stored and cannot be shown again.' }),
       apiKey: t.prismaField({
         type: ApiKey,
-        grantScopes: ['self'],
         // The key may be of the other environment: an administrator of live makes keys of the sandbox.
         resolve: (query, { apiKey }, _args, { services }) =>
           services.database.forTenant(apiKey).apiKey.findUniqueOrThrow({ ...query, where: { id: apiKey.id } }),
@@ -180,6 +187,7 @@ builder.relayMutationField(
   {
     description: 'Ends a key for good, at once. Revoking it again changes nothing.',
     authScopes: { $any: { scope: 'keys:delete', $all: { scope: 'keys:write' } } },
+    grantScopes: ['self'],
     resolve: async (_root, { input: { id } }, context) => ({
       apiKey: await context.services.keys.revoke(context.actor, id),
     }),
@@ -188,7 +196,6 @@ builder.relayMutationField(
     outputFields: (t) => ({
       apiKey: t.prismaField({
         type: ApiKey,
-        grantScopes: ['self'],
         // The key may be of the other environment: an administrator of live makes keys of the sandbox.
         resolve: (query, { apiKey }, _args, { services }) =>
           services.database.forTenant(apiKey).apiKey.findUniqueOrThrow({ ...query, where: { id: apiKey.id } }),

@@ -9,7 +9,7 @@ import { compileFilter, DateTimeFilter, type Filter, IdFilter, StringFilter } fr
 import { check, given, required, text } from './input.js';
 import type { OrderBy } from './keyset.js';
 import { OrderDirection, orderOf } from './order.js';
-import { resolveTasks, Task, taskConnectionArgs } from './task.js';
+import { resolveTasks, Task, TaskConnection, TaskEdge, taskConnectionArgs } from './task.js';
 import { Project } from './types.js';
 import { User } from './user.js';
 
@@ -23,14 +23,21 @@ builder.prismaObjectFields(Project, (t) => ({
   updatedAt: t.expose('updatedAt', { type: 'DateTime' }),
   createdBy: t.relation('createdBy', { type: User, nullable: true, authScopes: { scope: 'users:read' } }),
   createdByKeyId: t.exposeID('createdByKeyId', { nullable: true, description: 'The API key that made it.' }),
-  tasks: t.connection({
-    type: Task,
-    nullable: true,
-    authScopes: { scope: 'tasks:read' },
-    args: taskConnectionArgs,
-    resolve: ({ id }, args, context, info) => resolveTasks(args, context, info, { projectId: id }),
-  }),
+  tasks: t.connection(
+    {
+      type: Task,
+      nullable: true,
+      authScopes: { scope: 'tasks:read' },
+      args: taskConnectionArgs,
+      resolve: ({ id }, args, context, info) => resolveTasks(args, context, info, { projectId: id }),
+    },
+    TaskConnection,
+    TaskEdge,
+  ),
 }));
+
+const ProjectEdge = builder.edgeObject({ name: 'ProjectEdge', type: Project });
+const ProjectConnection = builder.connectionObject({ name: 'ProjectConnection', type: Project }, ProjectEdge);
 
 const filterFields = {
   id: { column: 'id' },
@@ -91,36 +98,40 @@ builder.queryFields((t) => ({
       return project;
     },
   }),
-  projects: t.connection({
-    type: Project,
-    nullable: true,
-    authScopes: { scope: 'projects:read' },
-    args: {
-      filter: t.arg({ type: ProjectFilter }),
-      search: t.arg.string({ description: 'Words that the name or the description contains.' }),
-      orderBy: t.arg({ type: [ProjectOrder] }),
+  projects: t.connection(
+    {
+      type: Project,
+      nullable: true,
+      authScopes: { scope: 'projects:read' },
+      args: {
+        filter: t.arg({ type: ProjectFilter }),
+        search: t.arg.string({ description: 'Words that the name or the description contains.' }),
+        orderBy: t.arg({ type: [ProjectOrder] }),
+      },
+      resolve: (_root, args, context, info) => {
+        const { provider } = context.services.database;
+        const words = args.search?.split(/\s+/).filter(Boolean) ?? [];
+        return resolveConnection({
+          args,
+          context,
+          info,
+          order: orderOf(columns, args.orderBy),
+          where: {
+            AND: [
+              compileFilter(filterFields, args.filter, provider),
+              ...words.map((word) => ({
+                OR: [{ name: containsText(provider, word) }, { description: containsText(provider, word) }],
+              })),
+            ],
+          },
+          find: (query) => context.db.project.findMany(query),
+          count: (query) => context.db.project.count(query),
+        });
+      },
     },
-    resolve: (_root, args, context, info) => {
-      const { provider } = context.services.database;
-      const words = args.search?.split(/\s+/).filter(Boolean) ?? [];
-      return resolveConnection({
-        args,
-        context,
-        info,
-        order: orderOf(columns, args.orderBy),
-        where: {
-          AND: [
-            compileFilter(filterFields, args.filter, provider),
-            ...words.map((word) => ({
-              OR: [{ name: containsText(provider, word) }, { description: containsText(provider, word) }],
-            })),
-          ],
-        },
-        find: (query) => context.db.project.findMany(query),
-        count: (query) => context.db.project.count(query),
-      });
-    },
-  }),
+    ProjectConnection,
+    ProjectEdge,
+  ),
 }));
 
 const rules = z.object({
@@ -142,6 +153,7 @@ builder.relayMutationField(
   },
   {
     authScopes: { scope: 'projects:write' },
+    grantScopes: ['self'],
     resolve: async (_root, { input }, context) => {
       const data = check(rules, input);
       const { workspaceId, environment, userId, keyId } = context.principal;
@@ -174,7 +186,6 @@ builder.relayMutationField(
     outputFields: (t) => ({
       project: t.prismaField({
         type: Project,
-        grantScopes: ['self'],
         resolve: (query, { id }, _args, { db }) => db.project.findUniqueOrThrow({ ...query, where: { id } }),
       }),
     }),
@@ -195,6 +206,7 @@ builder.relayMutationField(
   {
     description: 'Changes what is given; null clears a field that may be empty.',
     authScopes: { scope: 'projects:write' },
+    grantScopes: ['self'],
     resolve: async (_root, { input: { id, ...input } }, context) =>
       updateProject(context, id, 'project.update', given(check(rules.partial(), input))),
   },
@@ -202,7 +214,6 @@ builder.relayMutationField(
     outputFields: (t) => ({
       project: t.prismaField({
         type: Project,
-        grantScopes: ['self'],
         resolve: (query, { id }, _args, { db }) => db.project.findUniqueOrThrow({ ...query, where: { id } }),
       }),
     }),
@@ -220,6 +231,7 @@ builder.relayMutationField(
   {
     description: 'Archives a project, or brings it back. Its tasks stay as they are.',
     authScopes: { scope: 'projects:write' },
+    grantScopes: ['self'],
     resolve: async (_root, { input: { id, archived } }, context) =>
       updateProject(context, id, 'project.archive', { archivedAt: archived === false ? null : new Date() }),
   },
@@ -227,7 +239,6 @@ builder.relayMutationField(
     outputFields: (t) => ({
       project: t.prismaField({
         type: Project,
-        grantScopes: ['self'],
         resolve: (query, { id }, _args, { db }) => db.project.findUniqueOrThrow({ ...query, where: { id } }),
       }),
     }),

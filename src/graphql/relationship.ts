@@ -62,6 +62,7 @@ builder.relayMutationField(
   },
   {
     authScopes: { scope: 'tasks:write' },
+    grantScopes: ['self'],
     resolve: async (_root, { input: { type, taskId, targetTaskId } }, context) => {
       if (taskId === targetTaskId) throw badInput({ targetTaskId: ['must be another task'] });
       const { workspaceId, environment, userId, keyId } = context.principal;
@@ -89,7 +90,6 @@ builder.relayMutationField(
     outputFields: (t) => ({
       taskRelationship: t.prismaField({
         type: TaskRelationship,
-        grantScopes: ['self'],
         resolve: (query, { id }, _args, { db }) => db.taskRelationship.findUniqueOrThrow({ ...query, where: { id } }),
       }),
     }),

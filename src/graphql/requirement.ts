@@ -11,7 +11,7 @@ interface PothosOptions {
 const NOTHING_GRANTED: ReadonlySet<string> = new Set();
 
 /**
- * @param granted what the field that led to this object granted to it (`$granted` in the type's scopes)
+ * @param granted what was granted to the object that the field stands on (`$granted` in the type's scopes)
  */
 export function requirementOf(
   type: GraphQLNamedType,
@@ -28,7 +28,16 @@ export function requirementOfField(type: GraphQLObjectType, fieldName: string): 
   return requirementOf(type, type.getFields()[fieldName]);
 }
 
-/** What a field grants to the object that it returns. */
+/** What a type or a field itself declares, without what stands around it; undefined: nothing. */
+export function ownRequirement(element: GraphQLNamedType | GraphQLField<unknown, unknown>): Requirement | undefined {
+  const map = options(element).authScopes;
+  return map === undefined ? undefined : fromMap(map, NOTHING_GRANTED, element.name);
+}
+
+/**
+ * What a field grants to the objects that the fields of its answer return: createTask to the task of its payload.
+ * (One level further than scope-auth's manual says: with runScopesOnType the plugin looks there.)
+ */
 export function grantsOf(field: GraphQLField<unknown, unknown>): ReadonlySet<string> {
   const grants = options(field).grantScopes;
   return grants ? new Set(grants) : NOTHING_GRANTED;

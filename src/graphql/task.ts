@@ -69,6 +69,9 @@ export const Task = builder.prismaObject('Task', {
   }),
 });
 
+export const TaskEdge = builder.edgeObject({ name: 'TaskEdge', type: Task });
+export const TaskConnection = builder.connectionObject({ name: 'TaskConnection', type: Task }, TaskEdge);
+
 const filterFields = {
   id: { column: 'id' },
   number: { column: 'number' },
@@ -209,13 +212,17 @@ builder.queryFields((t) => ({
       return task;
     },
   }),
-  tasks: t.connection({
-    type: Task,
-    nullable: true,
-    authScopes: { scope: 'tasks:read' },
-    args: taskConnectionArgs,
-    resolve: (_root, args, context, info) => resolveTasks(args, context, info, {}),
-  }),
+  tasks: t.connection(
+    {
+      type: Task,
+      nullable: true,
+      authScopes: { scope: 'tasks:read' },
+      args: taskConnectionArgs,
+      resolve: (_root, args, context, info) => resolveTasks(args, context, info, {}),
+    },
+    TaskConnection,
+    TaskEdge,
+  ),
 }));
 
 const tag = text(1, 50);
@@ -258,6 +265,7 @@ builder.relayMutationField(
   },
   {
     authScopes: { scope: 'tasks:write' },
+    grantScopes: ['self'],
     resolve: async (_root, { input }, context) => {
       const { tags, ...data } = check(rules, withoutNulls(input, ['status', 'priority', 'tags', 'position']));
       inOrder(data);
@@ -289,7 +297,6 @@ builder.relayMutationField(
     outputFields: (t) => ({
       task: t.prismaField({
         type: Task,
-        grantScopes: ['self'],
         resolve: (query, { id }, _args, { db }) => db.task.findUniqueOrThrow({ ...query, where: { id } }),
       }),
     }),
@@ -316,6 +323,7 @@ builder.relayMutationField(
   {
     description: 'Changes what is given; null clears a field that may be empty.',
     authScopes: { scope: 'tasks:write' },
+    grantScopes: ['self'],
     resolve: async (_root, { input: { id, ...input } }, context) => {
       const { tags, ...data } = given(check(rules.partial(), input));
       await context.db.$transaction(async (tx) => {
@@ -337,7 +345,6 @@ builder.relayMutationField(
     outputFields: (t) => ({
       task: t.prismaField({
         type: Task,
-        grantScopes: ['self'],
         resolve: (query, { id }, _args, { db }) => db.task.findUniqueOrThrow({ ...query, where: { id } }),
       }),
     }),

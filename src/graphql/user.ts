@@ -31,6 +31,9 @@ export const User = builder.prismaObject('User', {
   }),
 });
 
+const UserEdge = builder.edgeObject({ name: 'UserEdge', type: User });
+const UserConnection = builder.connectionObject({ name: 'UserConnection', type: User }, UserEdge);
+
 const filterFields = {
   id: { column: 'id' },
   email: { column: 'email' },
@@ -88,36 +91,40 @@ builder.queryFields((t) => ({
       return user;
     },
   }),
-  users: t.connection({
-    type: User,
-    nullable: true,
-    authScopes: { scope: 'users:read' },
-    args: {
-      filter: t.arg({ type: UserFilter }),
-      search: t.arg.string({ description: 'Words that the name or the email contains.' }),
-      orderBy: t.arg({ type: [UserOrder] }),
+  users: t.connection(
+    {
+      type: User,
+      nullable: true,
+      authScopes: { scope: 'users:read' },
+      args: {
+        filter: t.arg({ type: UserFilter }),
+        search: t.arg.string({ description: 'Words that the name or the email contains.' }),
+        orderBy: t.arg({ type: [UserOrder] }),
+      },
+      resolve: (_root, args, context, info) => {
+        const { provider } = context.services.database;
+        const words = args.search?.split(/\s+/).filter(Boolean) ?? [];
+        return resolveConnection({
+          args,
+          context,
+          info,
+          order: orderOf(columns, args.orderBy),
+          where: {
+            AND: [
+              compileFilter(filterFields, args.filter, provider),
+              ...words.map((word) => ({
+                OR: [{ name: containsText(provider, word) }, { email: containsText(provider, word) }],
+              })),
+            ],
+          },
+          find: (query) => context.db.user.findMany(query),
+          count: (query) => context.db.user.count(query),
+        });
+      },
     },
-    resolve: (_root, args, context, info) => {
-      const { provider } = context.services.database;
-      const words = args.search?.split(/\s+/).filter(Boolean) ?? [];
-      return resolveConnection({
-        args,
-        context,
-        info,
-        order: orderOf(columns, args.orderBy),
-        where: {
-          AND: [
-            compileFilter(filterFields, args.filter, provider),
-            ...words.map((word) => ({
-              OR: [{ name: containsText(provider, word) }, { email: containsText(provider, word) }],
-            })),
-          ],
-        },
-        find: (query) => context.db.user.findMany(query),
-        count: (query) => context.db.user.count(query),
-      });
-    },
-  }),
+    UserConnection,
+    UserEdge,
+  ),
 }));
 
 const email = z
@@ -140,6 +147,7 @@ builder.relayMutationField(
   {
     description: 'Adds a user. OWNER and ADMIN take admin:*.',
     authScopes: { scope: 'users:write' },
+    grantScopes: ['self'],
     resolve: async (_root, { input }, context) => {
       const role = input.role ?? 'MEMBER';
       const data = check(rules, { ...input, role });
@@ -164,7 +172,6 @@ builder.relayMutationField(
     outputFields: (t) => ({
       user: t.prismaField({
         type: User,
-        grantScopes: ['self'],
         resolve: (query, { id }, _args, { db }) => db.user.findUniqueOrThrow({ ...query, where: { id } }),
       }),
     }),
@@ -184,6 +191,7 @@ builder.relayMutationField(
   {
     description: 'Changes what is given of a user. A user who is OWNER or ADMIN, or becomes one, takes admin:*.',
     authScopes: { scope: 'users:write' },
+    grantScopes: ['self'],
     resolve: async (_root, { input: { id, ...input } }, context) => {
       const data = given(check(rules.partial(), input)) as { email?: string; name?: string; role?: Role };
       await context.db.$transaction(async (tx) => {
@@ -205,7 +213,6 @@ builder.relayMutationField(
     outputFields: (t) => ({
       user: t.prismaField({
         type: User,
-        grantScopes: ['self'],
         resolve: (query, { id }, _args, { db }) => db.user.findUniqueOrThrow({ ...query, where: { id } }),
       }),
     }),

@@ -26,7 +26,6 @@ const Viewer = builder.objectRef<Context['principal']>('Viewer').implement({
     }),
     apiKey: t.prismaField({
       type: ApiKey,
-      grantScopes: ['self'],
       resolve: (query, { keyId }, _args, { db }) => db.apiKey.findUniqueOrThrow({ ...query, where: { id: keyId } }),
     }),
     workspace: t.prismaField({
@@ -38,11 +37,12 @@ const Viewer = builder.objectRef<Context['principal']>('Viewer').implement({
     user: t.prismaField({
       type: User,
       nullable: true,
-      grantScopes: ['self'],
       resolve: (query, { userId }, _args, { db }) =>
         userId === null ? null : db.user.findUnique({ ...query, where: { id: userId } }),
     }),
   }),
 });
 
-builder.queryField('viewer', (t) => t.field({ type: Viewer, resolve: (_root, _args, { principal }) => principal }));
+builder.queryField('viewer', (t) =>
+  t.field({ type: Viewer, grantScopes: ['self'], resolve: (_root, _args, { principal }) => principal }),
+);

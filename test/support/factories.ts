@@ -1,0 +1,73 @@
+import { randomUUID } from 'node:crypto';
+import type { Environment, PrismaClient } from '#prisma/client.js';
+import { unbounded } from '../../src/keys/apiKey.js';
+import type { TestServer } from './server.js';
+
+/** A second workspace with one of everything in each environment, and an admin key for each. */
+export async function createWorkspace(server: TestServer) {
+  const { system } = server;
+  const workspace = await system.workspace.create({ data: { name: 'Other', slug: randomUUID(), plan: 'enterprise' } });
+  const live = await fillTenant(system, workspace.id, 'LIVE');
+  const test = await fillTenant(system, workspace.id, 'TEST');
+  const keyOf = async (environment: Environment, userId: string) => {
+    const actor = {
+      workspaceId: workspace.id,
+      environment,
+      keyId: null,
+      userId,
+      ip: null,
+      userAgent: null,
+      requestId: null,
+    };
+    return server.services.keys.create(actor, unbounded(environment), { name: 'admin', scopes: ['admin:*'] });
+  };
+  return {
+    workspace,
+    live: { ...live, ...(await keyOf('LIVE', live.userId)) },
+    test: { ...test, ...(await keyOf('TEST', test.userId)) },
+  };
+}
+
+export async function fillTenant(system: PrismaClient, workspaceId: string, environment: Environment) {
+  const tenant = { workspaceId, environment };
+  const mark = `${environment}-${workspaceId}`;
+  const user = await system.user.create({
+    data: { ...tenant, email: `${randomUUID()}@example.com`, name: `User ${mark}`, role: 'OWNER' },
+  });
+  await system.user.create({
+    data: { ...tenant, email: `${randomUUID()}@example.com`, name: `Second owner ${mark}`, role: 'OWNER' },
+  });
+  const project = await system.project.create({ data: { ...tenant, name: `Project ${mark}`, createdById: user.id } });
+  const counter = await system.taskCounter.upsert({
+    where: { workspaceId_environment: tenant },
+    create: { ...tenant, lastNumber: 2 },
+    update: { lastNumber: { increment: 2 } },
+  });
+  const tasks = [];
+  for (const index of [0, 1]) {
+    tasks.push(
+      await system.task.create({
+        data: {
+          ...tenant,
+          number: counter.lastNumber - index,
+          title: `Task ${mark}`,
+          projectId: project.id,
+          assigneeId: user.id,
+          createdById: user.id,
+        },
+      }),
+    );
+  }
+  const [task, other] = tasks as [(typeof tasks)[0], (typeof tasks)[0]];
+  await system.taskTag.create({ data: { ...tenant, taskId: task.id, name: `tag-${mark}` } });
+  const relationship = await system.taskRelationship.create({
+    data: { ...tenant, type: 'BLOCKS', taskId: task.id, targetTaskId: other.id },
+  });
+  return {
+    userId: user.id,
+    projectId: project.id,
+    taskId: task.id,
+    otherTaskId: other.id,
+    relationshipId: relationship.id,
+  };
+}

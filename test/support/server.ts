@@ -1,0 +1,98 @@
+/** A real server on a port of its own, over a database of its own. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Environment } from '#prisma/client.js';
+import { readConfig } from '../../src/config.js';
+import { migrateDatabase, openDatabase } from '../../src/db/database.js';
+import { createLogger } from '../../src/http/logger.js';
+import { unbounded } from '../../src/keys/apiKey.js';
+import { bootstrap } from '../../src/keys/bootstrap.js';
+import { generateKey } from '../../src/keys/format.js';
+import type { KeyRequest } from '../../src/keys/rules.js';
+import { startServer } from '../../src/server.js';
+
+export interface GraphQLAnswer {
+  // What a test reads is known from its query.
+  // biome-ignore lint/suspicious/noExplicitAny: see above
+  data?: any;
+  errors?: { message: string; path?: (string | number)[]; extensions: Record<string, unknown> }[];
+  extensions?: Record<string, unknown>;
+}
+
+export type TestServer = Awaited<ReturnType<typeof startTestServer>>;
+
+export async function startTestServer(environment: Record<string, string> = {}) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-test-'));
+  const adminKey = generateKey('LIVE');
+  const config = readConfig({
+    PORT: '0',
+    DATABASE_URL: `file:${path.join(folder, 'test.db')}`,
+    DEFAULT_PLAN: 'enterprise',
+    ...environment,
+  });
+  await migrateDatabase(config);
+  const database = await openDatabase(config);
+  await bootstrap(database, { ...config, bootstrapKey: adminKey });
+  await database.close();
+
+  const logLines: string[] = [];
+  const queries: string[] = [];
+  const logger = createLogger({ logLevel: 'debug' }, { write: (line) => void logLines.push(line) });
+  const server = await startServer(config, { logger, onQuery: (sql) => void queries.push(sql) });
+  const { system } = server.app.database;
+  const workspace = await system.workspace.findFirstOrThrow();
+  const url = `${server.url}/graphql`;
+
+  /** Sends a body as it is, with a key. */
+  const post = (body: string, key: string | undefined, headers: Record<string, string> = {}) =>
+    fetch(url, {
+      method: 'POST',
+      body,
+      headers: { 'content-type': 'application/json', ...(key && { authorization: `Bearer ${key}` }), ...headers },
+    });
+
+  const gql = async (query: string, variables: object = {}, key: string = adminKey): Promise<GraphQLAnswer> =>
+    (await post(JSON.stringify({ query, variables }), key)).json() as Promise<GraphQLAnswer>;
+
+  /** As the command line makes one. */
+  const createKey = async (
+    scopes: string[],
+    keyEnvironment: Environment = 'LIVE',
+    request: Partial<KeyRequest> = {},
+  ) => {
+    const owner = await system.user.findFirst({ where: { workspaceId: workspace.id, environment: keyEnvironment } });
+    const actor = {
+      workspaceId: workspace.id,
+      environment: keyEnvironment,
+      keyId: null,
+      userId: owner?.id ?? null,
+      ip: null,
+      userAgent: null,
+      requestId: null,
+    };
+    return server.app.services.keys.create(actor, unbounded(keyEnvironment), { name: 'test', scopes, ...request });
+  };
+
+  return {
+    url,
+    origin: server.url,
+    folder,
+    config,
+    adminKey,
+    workspace,
+    system,
+    services: server.app.services,
+    logLines,
+    queries,
+    post,
+    gql,
+    createKey,
+    key: async (scopes: string[], keyEnvironment: Environment = 'LIVE') =>
+      (await createKey(scopes, keyEnvironment)).key,
+    async stop() {
+      await server.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}

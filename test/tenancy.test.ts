@@ -1,0 +1,201 @@
+/** Nothing of another workspace or environment can be seen or touched, by any query or mutation. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createWorkspace, type fillTenant } from './support/factories.js';
+import { startTestServer, type TestServer } from './support/server.js';
+
+type Side = { workspaceId: string; environment: 'LIVE' | 'TEST'; key: string; apiKeyId: string } & Awaited<
+  ReturnType<typeof fillTenant>
+>;
+
+let server: TestServer;
+let sides: Side[];
+
+beforeAll(async () => {
+  server = await startTestServer();
+  const first = await createWorkspace(server);
+  const second = await createWorkspace(server);
+  sides = [first, second].flatMap(({ workspace, live, test }) =>
+    [live, test].map(({ apiKey, ...rest }) => ({
+      ...rest,
+      workspaceId: workspace.id,
+      environment: apiKey.environment,
+      apiKeyId: apiKey.id,
+    })),
+  );
+});
+afterAll(() => server.stop());
+
+/** Every place that takes the id of a row, with a foreign id in it and own ids elsewhere. */
+function attempts(own: Side, foreign: Side): [string, string, object][] {
+  const q = (field: string, id: string): [string, string, object] => [
+    `Query.${field}`,
+    `query ($id: ID!) { ${field}(id: $id) { id } }`,
+    { id },
+  ];
+  const m = (field: string, type: string, input: object): [string, string, object] => [
+    `Mutation.${field} ${Object.keys(input).join(' ')}`,
+    `mutation ($input: ${type}Input!) { ${field}(input: $input) { __typename } }`,
+    { input },
+  ];
+  return [
+    q('task', foreign.taskId),
+    q('project', foreign.projectId),
+    q('user', foreign.userId),
+    q('apiKey', foreign.apiKeyId),
+    q('node', foreign.taskId),
+    q('node', foreign.projectId),
+    q('node', foreign.userId),
+    q('node', foreign.relationshipId),
+    q('node', foreign.apiKeyId),
+    m('createTask', 'CreateTask', { title: 'x', projectId: foreign.projectId }),
+    m('createTask', 'CreateTask', { title: 'x', assigneeId: foreign.userId }),
+    m('updateTask', 'UpdateTask', { id: foreign.taskId, title: 'taken' }),
+    m('updateTask', 'UpdateTask', { id: own.taskId, projectId: foreign.projectId }),
+    m('updateTask', 'UpdateTask', { id: own.taskId, assigneeId: foreign.userId }),
+    m('deleteTask', 'DeleteTask', { id: foreign.taskId }),
+    m('updateProject', 'UpdateProject', { id: foreign.projectId, name: 'taken' }),
+    m('archiveProject', 'ArchiveProject', { id: foreign.projectId }),
+    m('deleteProject', 'DeleteProject', { id: foreign.projectId }),
+    m('createTaskRelationship', 'CreateTaskRelationship', {
+      type: 'RELATES_TO',
+      taskId: own.taskId,
+      targetTaskId: foreign.taskId,
+    }),
+    m('createTaskRelationship', 'CreateTaskRelationship', {
+      type: 'RELATES_TO',
+      taskId: foreign.taskId,
+      targetTaskId: own.taskId,
+    }),
+    m('deleteTaskRelationship', 'DeleteTaskRelationship', { id: foreign.relationshipId }),
+    m('updateUser', 'UpdateUser', { id: foreign.userId, name: 'taken' }),
+    m('deleteUser', 'DeleteUser', { id: foreign.userId }),
+    m('revokeApiKey', 'RevokeApiKey', { id: foreign.apiKeyId }),
+  ];
+}
+
+const everything = `{
+  tasks(first: 1000) { totalCount nodes { id title tags project { id name } assignee { id name } createdBy { id } relationships { id task { id } targetTask { id } } incomingRelationships { id } } }
+  projects(first: 1000) { totalCount nodes { id name createdBy { id } tasks { totalCount nodes { id } } } }
+  users(first: 1000) { totalCount nodes { id email } }
+  apiKeys(first: 1000) { totalCount nodes { id name createdBy { id } } }
+}`;
+
+async function snapshot(side: Side): Promise<string> {
+  return JSON.stringify((await server.gql(everything, {}, side.key)).data);
+}
+
+describe('with an id of another workspace or environment', () => {
+  it('every query and mutation says NOT_FOUND, and changes nothing on either side', async () => {
+    for (const own of sides) {
+      for (const foreign of sides.filter((side) => side !== own)) {
+        const before = [await snapshot(own), await snapshot(foreign)];
+        for (const [name, document, variables] of attempts(own, foreign)) {
+          const { data, errors } = await server.gql(document, variables, own.key);
+          expect(
+            errors?.map((error) => error.extensions['code']),
+            name,
+          ).toEqual(['NOT_FOUND']);
+          expect(
+            Object.values(data ?? {}).every((value) => value === null),
+            name,
+          ).toBe(true);
+        }
+        const list = await server.gql(
+          'query ($ids: [ID!]!) { nodes(ids: $ids) { id } }',
+          { ids: [own.taskId, foreign.taskId] },
+          own.key,
+        );
+        expect(list.data.nodes).toEqual([{ id: own.taskId }, null]);
+        expect([await snapshot(own), await snapshot(foreign)]).toEqual(before);
+      }
+    }
+  });
+
+  it('the attempts cover every root field that takes an id', async () => {
+    const { schema } = await import('../src/graphql/schema.js');
+    const [own, foreign] = sides as [Side, Side];
+    const tried = new Set(attempts(own, foreign).map(([name]) => name.split(' ')[0]));
+    const taking: string[] = [];
+    for (const type of [schema.getQueryType(), schema.getMutationType()]) {
+      for (const field of Object.values(type?.getFields() ?? {})) {
+        const text = field.args.map((arg) => `${arg.name}: ${arg.type}`).join();
+        const input = schema.getType(
+          field.args
+            .find((arg) => arg.name === 'input')
+            ?.type.toString()
+            .replace(/!/g, '') ?? '',
+        );
+        const fields = input && 'getFields' in input ? Object.values(input.getFields()).map((f) => String(f.type)) : [];
+        if (/\bid: ID/.test(text) || fields.some((name) => name.startsWith('ID')))
+          taking.push(`${type?.name}.${field.name}`);
+      }
+    }
+    expect(taking.filter((name) => !tried.has(name))).toEqual([]);
+  });
+
+  it('a filter by a foreign id matches nothing', async () => {
+    const [own, foreign] = sides as [Side, Side];
+    const { data } = await server.gql(
+      'query ($p: ID, $t: ID) { a: tasks(filter: { projectId: { eq: $p } }) { totalCount } b: tasks(filter: { or: [{ id: { eq: $t } }, { not: { id: { neq: $t } } }] }) { totalCount } }',
+      { p: foreign.projectId, t: foreign.taskId },
+      own.key,
+    );
+    expect(data).toEqual({ a: { totalCount: 0 }, b: { totalCount: 0 } });
+  });
+});
+
+describe('a list', () => {
+  it('shows the rows of its own workspace and environment only', async () => {
+    for (const own of sides) {
+      const seen = await snapshot(own);
+      for (const foreign of sides.filter((side) => side !== own)) {
+        for (const id of [
+          foreign.taskId,
+          foreign.projectId,
+          foreign.userId,
+          foreign.apiKeyId,
+          foreign.relationshipId,
+        ]) {
+          expect(seen).not.toContain(id);
+        }
+      }
+      expect(seen).toContain(own.taskId);
+    }
+  });
+});
+
+describe('the tenant database', () => {
+  it('refuses what it cannot bind', async () => {
+    const [own] = sides as [Side];
+    const db = server.services.database.forTenant(own) as unknown as Record<string, never> & typeof server.system;
+    await expect(db.$queryRaw`SELECT 1`).rejects.toThrow('cannot be bound');
+    await expect(db.$executeRawUnsafe('SELECT 1')).rejects.toThrow('cannot be bound');
+    await expect(db.workspace.findMany()).rejects.toThrow('cannot be bound');
+    await expect(db.epoch.findMany()).rejects.toThrow('cannot be bound');
+    await expect(
+      db.task.create({
+        data: {
+          number: 9,
+          title: 'x',
+          workspaceId: own.workspaceId,
+          environment: own.environment,
+          tags: { create: [] },
+        },
+      }),
+    ).rejects.toThrow('nested write');
+  });
+
+  it('overrules a workspace or environment given in a query', async () => {
+    const [own, foreign] = sides as [Side, Side];
+    const db = server.services.database.forTenant(own);
+    const where = { workspaceId: foreign.workspaceId, environment: foreign.environment };
+    const rows = await db.task.findMany({ where });
+    expect(new Set(rows.map((row) => `${row.workspaceId} ${row.environment}`))).toEqual(
+      new Set([`${own.workspaceId} ${own.environment}`]),
+    );
+    await db.task.updateMany({ where: { id: own.taskId }, data: where });
+    expect(await server.system.task.findUnique({ where: { id: own.taskId } })).toMatchObject({
+      workspaceId: own.workspaceId,
+    });
+  });
+});
