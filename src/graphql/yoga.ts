@@ -23,7 +23,7 @@ export function createGraphQL(logger: Logger) {
     maskedErrors: {
       maskError: (error) => toGraphQLError(error, logger),
     },
-    plugins: [errorCodes, noNulCharacters, scopeCheck],
+    plugins: [errorCodes, wellFormed, scopeCheck],
   });
 }
 
@@ -45,9 +45,10 @@ function withCode(error: GraphQLError, code: string): GraphQLError {
   return located(error, error.message, { code, ...error.extensions });
 }
 
-/** PostgreSQL cannot store U+0000, so neither database is asked to. */
-const noNulCharacters: Plugin<Context> = {
+/** There is a document; and no U+0000, which PostgreSQL cannot store, so neither database is asked to. */
+const wellFormed: Plugin<Context> = {
   onParams({ params }) {
+    if (params.query === undefined) throw badRequest('The body must have a "query", the text of a GraphQL document.');
     if (hasNul(params.variables)) throw nulError();
   },
   onValidate({ params: { documentAST } }) {
@@ -58,9 +59,11 @@ const noNulCharacters: Plugin<Context> = {
 };
 
 function nulError(): GraphQLError {
-  return new GraphQLError('Text must not contain the character U+0000.', {
-    extensions: { code: 'BAD_USER_INPUT', http: { status: 400 } },
-  });
+  return badRequest('Text must not contain the character U+0000.');
+}
+
+function badRequest(message: string): GraphQLError {
+  return new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT', http: { status: 400 } } });
 }
 
 function hasNul(value: unknown): boolean {
@@ -91,6 +94,7 @@ function literalHasNul(document: DocumentNode): boolean {
 const scopeCheck: Plugin<Context> = {
   onExecute({ args, setResultAndStopExecution }) {
     const analysis = analyse(args.schema, args.document, args.operationName);
+    // Without one, execution says that the operation is not there.
     if (!analysis) return undefined;
     const { scopes } = args.contextValue.principal;
     const refused = unsatisfied(analysis, scopes);

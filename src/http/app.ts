@@ -42,6 +42,8 @@ export function createHttpApp({ config, services, authenticator, logger, ready }
     const socket = c.env.incoming?.socket;
     c.set('ip', clientAddress(socket?.remoteAddress, c.req.header('x-forwarded-for'), config.trustProxy));
     await next();
+    // A response that GraphQL made has only its own headers.
+    c.res.headers.set('x-request-id', c.get('requestId'));
     logger.info(
       {
         requestId: c.get('requestId'),
@@ -108,7 +110,9 @@ export function createHttpApp({ config, services, authenticator, logger, ready }
       { id: c.get('requestId'), ip: c.get('ip'), userAgent: c.req.header('user-agent') ?? null },
       services,
     );
-    return yoga.fetch(c.req.raw, context);
+    const response = await yoga.fetch(c.req.raw, context);
+    if (response.status !== 415) return response;
+    return c.json(graphqlError('UNSUPPORTED_MEDIA_TYPE', 'Send the operation as application/json.'), 415);
   });
 
   app.notFound((c) => c.json({ error: { code: 'NOT_FOUND', message: `There is no ${c.req.path} here.` } }, 404));
@@ -132,6 +136,6 @@ const limitBody: MiddlewareHandler = (c, next) => {
   return Number(length) > MAX_BODY ? Promise.resolve(tooLarge(c)) : next();
 };
 
-function graphqlError(code: ErrorCode | 'PAYLOAD_TOO_LARGE', message: string) {
+function graphqlError(code: ErrorCode | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE', message: string) {
   return { errors: [{ message, extensions: { code } }] };
 }

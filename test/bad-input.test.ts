@@ -1,0 +1,166 @@
+/** Bad input gets a clear error, and the server lives on. */
+import { request } from 'node:http';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { startTestServer, type TestServer } from './support/server.js';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.stop());
+afterEach(async () => {
+  expect((await fetch(`${server.origin}/health/ready`)).status).toBe(200);
+});
+
+async function answer(response: Response) {
+  const text = await response.text();
+  expect(response.headers.get('content-type')).toMatch(/json/);
+  expect(response.headers.get('x-request-id')).toBeTruthy();
+  const body = JSON.parse(text) as { errors: { message: string; extensions: { code: string } }[] };
+  return { status: response.status, code: body.errors[0]?.extensions?.code, message: body.errors[0]?.message ?? '' };
+}
+
+describe('a body that', () => {
+  it.each([
+    '{',
+    '',
+    'null',
+    '[]',
+    '"x"',
+    '{"query":1}',
+    '{"query":"{ viewer { environment } }","variables":"x"}',
+    '{}',
+  ])('is %s answers 400', async (body) => {
+    const { status, message } = await answer(await server.post(body, server.adminKey));
+    expect(status).toBe(400);
+    expect(message).not.toBe('');
+  });
+
+  it('has another content type answers 415', async () => {
+    const { status } = await answer(
+      await server.post('{"query":"{ viewer { environment } }"}', server.adminKey, { 'content-type': 'text/plain' }),
+    );
+    expect(status).toBe(415);
+  });
+
+  it('has 2 MiB answers 413, announced or in chunks', async () => {
+    const body = JSON.stringify({ query: `{ viewer { environment } } #${'x'.repeat(2 * 1024 * 1024)}` });
+    expect((await answer(await server.post(body, server.adminKey))).status).toBe(413);
+    const status = await new Promise((resolve, reject) => {
+      const headers = { authorization: `Bearer ${server.adminKey}`, 'content-type': 'application/json' };
+      const call = request(server.url, { method: 'POST', headers }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      });
+      call.on('error', reject);
+      for (let at = 0; at < body.length; at += 65_536) call.write(body.slice(at, at + 65_536));
+      call.end();
+    });
+    expect(status).toBe(413);
+  });
+});
+
+describe('a document that', () => {
+  it.each([
+    ['does not parse', '{ viewer {', 'GRAPHQL_PARSE_FAILED'],
+    ['asks for an unknown field', '{ viewer { shoe } }', 'GRAPHQL_VALIDATION_FAILED'],
+    ['asks for an unknown argument', '{ task(id: "x", shoe: 1) { id } }', 'GRAPHQL_VALIDATION_FAILED'],
+    ['gives a value of the wrong type', '{ tasks(first: "x") { totalCount } }', 'GRAPHQL_VALIDATION_FAILED'],
+    [
+      'gives an unknown enum value',
+      '{ tasks(filter: { status: { eq: SHOE } }) { totalCount } }',
+      'GRAPHQL_VALIDATION_FAILED',
+    ],
+    [
+      'gives a date that is none',
+      '{ tasks(filter: { dueDate: { gt: "soon" } }) { totalCount } }',
+      'GRAPHQL_VALIDATION_FAILED',
+    ],
+    ['gives an unknown id', '{ task(id: "\\u0001💥") { id } }', 'NOT_FOUND'],
+    ['holds a NUL', '{ tasks(search: "\\u0000") { totalCount } }', 'BAD_USER_INPUT'],
+  ])('%s', async (_name, query, code) => {
+    const found = await answer(await server.post(JSON.stringify({ query }), server.adminKey));
+    expect(found.code).toBe(code);
+  });
+
+  it('has an operation that is not there', async () => {
+    const body = JSON.stringify({ query: 'query A { viewer { environment } }', operationName: 'B' });
+    const found = await answer(await server.post(body, server.adminKey));
+    expect(found).toMatchObject({ status: 400, code: 'OPERATION_RESOLUTION_FAILURE' });
+  });
+});
+
+describe('variables that', () => {
+  const create = 'mutation ($input: CreateTaskInput!) { createTask(input: $input) { task { id title } } }';
+  it.each([
+    ['miss a required field', {}],
+    ['name an unknown field', { title: 'x', shoe: 1 }],
+    ['have the wrong type', { title: 7 }],
+    ['hold a NUL', { title: 'a\0b' }],
+    ['are 1 MB of text', { title: 'x'.repeat(1_000_000) }],
+    ['have a number out of range', { title: 'x', position: '1e999' }],
+    ['have an impossible date', { title: 'x', dueDate: '2027-02-31T99:00:00Z' }],
+  ])('%s answer BAD_USER_INPUT', async (_name, input) => {
+    const { errors } = await server.gql(create, { input });
+    expect(errors?.[0]?.extensions['code']).toBe('BAD_USER_INPUT');
+    expect(errors?.[0]?.message.length).toBeLessThan(2000);
+  });
+
+  it('hold what a database might read as its own are stored as they came', async () => {
+    const title = `'; DROP TABLE "Task"; -- % _ \\ \u202e 💥`;
+    const { data } = await server.gql(create, { input: { title } });
+    expect(data.createTask.task.title).toBe(title);
+    expect(
+      (await server.gql(`query ($s: String) { tasks(search: $s) { totalCount } }`, { s: 'DROP' })).data.tasks
+        .totalCount,
+    ).toBe(1);
+  });
+});
+
+describe('a credential that', () => {
+  const query = JSON.stringify({ query: '{ viewer { environment } }' });
+  const call = (headers: Record<string, string>) =>
+    fetch(server.url, { method: 'POST', body: query, headers: { 'content-type': 'application/json', ...headers } });
+
+  it.each([
+    ['is missing', {}],
+    ['has no scheme', { authorization: 'KEY' }],
+    ['has another scheme', { authorization: 'Basic KEY' }],
+    ['is empty', { authorization: 'Bearer ' }],
+    ['is no key', { authorization: 'Bearer abc123' }],
+    ['is very long', { 'x-api-key': 'k'.repeat(8000) }],
+  ])('%s answers 401 with one message', async (_name, headers: Record<string, string>) => {
+    const filled = Object.fromEntries(
+      Object.entries(headers).map(([name, value]) => [name, value.replace('KEY', server.adminKey)]),
+    );
+    const response = await call(filled);
+    expect(response.headers.get('www-authenticate')).toBe('Bearer');
+    expect(await answer(response)).toEqual({
+      status: 401,
+      code: 'UNAUTHENTICATED',
+      message: 'The API key is missing, invalid, expired or revoked.',
+    });
+  });
+
+  it('comes in either header, or the same in both; two different ones answer 400', async () => {
+    const key = server.adminKey;
+    expect((await call({ authorization: `bEaReR ${key}` })).status).toBe(200);
+    expect((await call({ 'x-api-key': key })).status).toBe(200);
+    expect((await call({ authorization: `Bearer ${key}`, 'x-api-key': key })).status).toBe(200);
+    const other = await server.key(['tasks:read']);
+    expect((await answer(await call({ authorization: `Bearer ${key}`, 'x-api-key': other }))).status).toBe(400);
+  });
+
+  it('stands in the address is never read', async () => {
+    const response = await fetch(
+      `${server.url}?api_key=${server.adminKey}&key=${server.adminKey}&query={viewer{environment}}`,
+    );
+    expect(response.status).toBe(401);
+  });
+});
+
+it('an unknown path answers 404, and a wrong method 405', async () => {
+  expect((await fetch(`${server.origin}/nothing`)).status).toBe(404);
+  const headers = { authorization: `Bearer ${server.adminKey}` };
+  expect((await fetch(server.url, { method: 'DELETE', headers })).status).toBe(405);
+});

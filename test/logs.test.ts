@@ -1,0 +1,52 @@
+/** A key is shown once, and then nowhere: not in a log line, not in the database, not in an error. */
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createLogger } from '../src/http/logger.js';
+import { generateKey } from '../src/keys/format.js';
+import { startTestServer, type TestServer } from './support/server.js';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.stop());
+
+it('a key made, used, misused, quoted in a query and revoked is found in no log line, no file and no audit event', async () => {
+  const made = await server.gql(
+    'mutation { createApiKey(input: { name: "secret", scopes: ["tasks:write"] }) { key apiKey { id prefix } } }',
+  );
+  const { key, apiKey } = made.data.createApiKey;
+  const unknown = generateKey('LIVE');
+  const answers = [
+    await server.gql('mutation { createTask(input: { title: "x" }) { task { id } } }', {}, key),
+    await server.gql(`{ task(id: "${key}") { id } }`, {}, key),
+    await server.gql(`{ tasks(search: "${key}") { totalCount } shoe }`, {}, key),
+    await server.gql('{ viewer { environment } }', {}, unknown),
+    await server.gql('mutation ($id: ID!) { revokeApiKey(input: { id: $id }) { apiKey { status } } }', {
+      id: apiKey.id,
+    }),
+    await server.gql('{ viewer { environment } }', {}, key),
+  ];
+  await fetch(`${server.origin}/nothing?key=${key}`);
+  expect(answers.at(-1)?.errors?.[0]?.extensions['code']).toBe('UNAUTHENTICATED');
+  expect(apiKey.prefix).toBe(`${key.slice(0, 11)}...`);
+
+  const files = readdirSync(server.folder).map((name) => readFileSync(path.join(server.folder, name), 'latin1'));
+  const audit = JSON.stringify(await server.system.auditEvent.findMany());
+  for (const secret of [key, unknown, server.adminKey]) {
+    expect(server.logLines.join('')).not.toContain(secret);
+    expect(files.join('')).not.toContain(secret);
+    expect(audit).not.toContain(secret);
+  }
+  expect(server.logLines.length).toBeGreaterThan(5);
+});
+
+it('an error that quotes a key is logged without it', () => {
+  const lines: string[] = [];
+  const key = generateKey('TEST');
+  const logger = createLogger({ logLevel: 'info' }, { write: (line) => void lines.push(line) });
+  logger.error({ err: new Error(`bad value ${key} here`) }, 'failed');
+  expect(lines.join('')).toContain('sk_test_[redacted]');
+  expect(lines.join('')).not.toContain(key);
+});
