@@ -20,6 +20,9 @@ export function explain(error: unknown): string {
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
       return `HOST ${address ?? ''} is no address of this machine (${code}). Set HOST to 127.0.0.1 or 0.0.0.0.`;
+    case 'ENOTDIR':
+    case 'EROFS':
+      return `A folder cannot be made or read: ${message}. Check DATABASE_URL.`;
     case 'ENOENT':
       return `A file is missing: ${message}.`;
     default:

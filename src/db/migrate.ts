@@ -25,6 +25,8 @@ export async function applyMigrations(
   provider: Provider,
   adapter: SqlMigrationAwareDriverAdapterFactory,
 ): Promise<string[]> {
+  // The engine wants the database to itself, which a running server would not give.
+  if (await isUpToDate(provider, adapter)) return [];
   return withEngine(provider, adapter, async (engine) => {
     const { appliedMigrationNames } = await engine.applyMigrations({
       migrationsList: readMigrations(provider),
@@ -32,6 +34,22 @@ export async function applyMigrations(
     });
     return appliedMigrationNames;
   });
+}
+
+async function isUpToDate(provider: Provider, adapter: SqlMigrationAwareDriverAdapterFactory): Promise<boolean> {
+  const connection = await adapter.connect();
+  try {
+    const sql = `SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL`;
+    const { rows } = await connection.queryRaw({ sql, args: [], argTypes: [] });
+    const applied = new Set(rows.map(([name]) => name));
+    return readMigrations(provider).migrationDirectories.every(({ path: name }) => applied.has(name));
+  } catch (error) {
+    const { kind } = (error as { cause?: { kind?: string } }).cause ?? {};
+    if (kind === 'TableDoesNotExist') return false;
+    throw error;
+  } finally {
+    await connection.dispose();
+  }
 }
 
 /**

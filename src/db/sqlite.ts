@@ -6,17 +6,24 @@
  */
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
-import type {
-  SqlDriverAdapter,
-  SqlDriverAdapterFactory,
-  SqlMigrationAwareDriverAdapterFactory,
-  SqlQuery,
-  Transaction,
+import {
+  DriverAdapterError,
+  type SqlDriverAdapter,
+  type SqlDriverAdapterFactory,
+  type SqlMigrationAwareDriverAdapterFactory,
+  type SqlQuery,
+  type Transaction,
 } from '@prisma/driver-adapter-utils';
 
-/** How long a process waits for another one's write, in milliseconds. */
-const BUSY_TIMEOUT = 5000;
+/**
+ * How long a write waits for one of another process, in milliseconds. SQLite itself waits with the whole thread, so it
+ * is let do that for moments only, and asked again.
+ */
+const BUSY_LIMIT = 5000;
+const BUSY_BLOCKING = 20;
+const BUSY_PAUSE = 5;
 
 const PRAGMAS = `
   PRAGMA journal_mode = WAL;
@@ -51,7 +58,7 @@ export function sqliteMigrationAdapter(databaseUrl: string): SqlMigrationAwareDr
 }
 
 function libraryAdapter(file: string): SqlMigrationAwareDriverAdapterFactory {
-  return new PrismaBetterSqlite3({ url: file, timeout: BUSY_TIMEOUT }, { timestampFormat: 'unixepoch-ms' });
+  return new PrismaBetterSqlite3({ url: file, timeout: BUSY_BLOCKING }, { timestampFormat: 'unixepoch-ms' });
 }
 
 export function sqliteAdapter(databaseUrl: string): SqlDriverAdapterFactory {
@@ -89,7 +96,7 @@ function splitReadsFromWrites(reader: SqlDriverAdapter, writer: SqlDriverAdapter
     const done = await turn();
     try {
       // Immediate: a deferred transaction that reads first fails when another process writes meanwhile.
-      await writer.executeRaw(statement('BEGIN IMMEDIATE'));
+      await whenFree(() => writer.executeRaw(statement('BEGIN IMMEDIATE')));
     } catch (error) {
       done();
       throw error;
@@ -120,7 +127,7 @@ function splitReadsFromWrites(reader: SqlDriverAdapter, writer: SqlDriverAdapter
   async function writeAlone<T>(run: () => Promise<T>): Promise<T> {
     const done = await turn();
     try {
-      return await run();
+      return await whenFree(run);
     } finally {
       done();
     }
@@ -139,6 +146,20 @@ function splitReadsFromWrites(reader: SqlDriverAdapter, writer: SqlDriverAdapter
       await writer.dispose();
     },
   };
+}
+
+/** Runs what takes the write lock, again while another process holds it; nothing of it has happened then. */
+async function whenFree<T>(run: () => Promise<T>): Promise<T> {
+  const limit = performance.now() + BUSY_LIMIT;
+  for (;;) {
+    try {
+      return await run();
+    } catch (error) {
+      const busy = error instanceof DriverAdapterError && error.cause.kind === 'SocketTimeout';
+      if (!busy || performance.now() > limit) throw error;
+      await setTimeout(BUSY_PAUSE);
+    }
+  }
 }
 
 function isRead(sql: string): boolean {

@@ -1,4 +1,5 @@
 /** IP addresses and CIDR blocks, v4 and v6; an IPv4 address written as IPv6 (::ffff:1.2.3.4) is the IPv4 address. */
+import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 type Block = readonly [ipaddr.IPv4 | ipaddr.IPv6, number];
@@ -17,7 +18,7 @@ export function normalizeBlock(text: string): string | undefined {
 
 /** Whether an address lies in one of the blocks. An address that cannot be read lies in none. */
 export function inBlocks(address: string | null, blocks: readonly string[]): boolean {
-  if (address === null || !ipaddr.isValid(address)) return false;
+  if (address === null || isIP(address) === 0) return false;
   const candidate = ipaddr.process(address);
   return blocks.some((text) => {
     const block = parseBlock(text);
@@ -43,10 +44,12 @@ export function blockWithin(inner: string, outer: string): boolean {
 
 /** An address in its usual form, `::ffff:` removed. */
 export function normalizeAddress(address: string): string {
-  return ipaddr.isValid(address) ? ipaddr.process(address).toString() : address;
+  return isIP(address) !== 0 ? ipaddr.process(address).toString() : address;
 }
 
 function parseBlock(text: string): Block | undefined {
+  // The library also takes 10.1 and 0x0a.1 for addresses; people do not mean that.
+  if (isIP(text.split('/')[0] ?? '') === 0) return undefined;
   try {
     if (!text.includes('/')) {
       const address = ipaddr.process(text);

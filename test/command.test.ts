@@ -1,0 +1,259 @@
+/** The command as an operator runs it: started, asked, misconfigured, stopped. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import Database from 'better-sqlite3';
+import { afterAll, describe, expect, it } from 'vitest';
+import { generateKey } from '../src/keys/format.js';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-command-'));
+const children: ChildProcess[] = [];
+afterAll(() => {
+  for (const child of children) child.kill('SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
+});
+
+let counter = 0;
+const newDatabase = () => `file:${path.join(folder, `${(counter += 1)}.db`)}`;
+const environment = (values: Record<string, string>) => ({ PATH: process.env['PATH'] ?? '', PORT: '0', ...values });
+
+/** Runs to its end. */
+async function run(args: string[], values: Record<string, string>) {
+  try {
+    const result = await promisify(execFile)(process.execPath, ['dist/main.js', ...args], { env: environment(values) });
+    return { code: 0, ...result };
+  } catch (error) {
+    return error as { code: number; stdout: string; stderr: string };
+  }
+}
+
+/** Starts the server and waits for it to listen. */
+async function serve(values: Record<string, string>) {
+  const child = spawn(process.execPath, ['dist/main.js', 'serve'], { env: environment(values) });
+  children.push(child);
+  let output = '';
+  const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
+  const url = await new Promise<string>((resolve, reject) => {
+    child.stdout.on('data', (chunk) => {
+      output += chunk;
+      const found = /listens on (\S+)\n(?=[\s\S]*Data .*\n)/.exec(output)?.[1];
+      if (found) setTimeout(() => resolve(found), 50);
+    });
+    child.stderr.on('data', (chunk) => {
+      output += chunk;
+    });
+    void exited.then((code) => reject(new Error(`ended with ${code}: ${output}`)));
+  });
+  return { child, url, exited, output: () => output };
+}
+
+describe('the first run', () => {
+  it('prints a key once, with a curl line that works when pasted, and where everything is', async () => {
+    const database = newDatabase();
+    const server = await serve({ DATABASE_URL: database });
+    const text = server.output();
+    const [key] = /sk_live_[0-9A-Za-z]{49}/.exec(text) ?? [];
+    expect(text).toContain(`${server.url}/graphql`);
+    expect(text).toContain(database.slice('file:'.length));
+    const line = /^ {2}curl [\s\S]*?'$/m.exec(text)?.[0] ?? '';
+    const { stdout } = await promisify(execFile)('bash', ['-c', `${line} -s`]);
+    expect(JSON.parse(stdout)).toEqual({ data: { viewer: { scopes: ['admin:*'] }, tasks: { totalCount: 0 } } });
+    server.child.kill('SIGTERM');
+    expect(await server.exited).toBe(0);
+
+    const again = await serve({ DATABASE_URL: database });
+    expect(again.output()).not.toContain('sk_live_');
+    const answer = await fetch(`${again.url}/graphql?query={viewer{environment}}`, {
+      headers: { authorization: `Bearer ${key}` },
+    });
+    expect(answer.status).toBe(200);
+  });
+
+  it('takes the key that it is given, shows it nowhere, and fills the sandbox when asked to', async () => {
+    const key = generateKey('LIVE');
+    const values = { DATABASE_URL: newDatabase(), TASKGATE_BOOTSTRAP_KEY: key, TASKGATE_SAMPLE_DATA: 'true' };
+    const server = await serve(values);
+    expect(server.output()).not.toContain(key);
+    const test = await run(
+      ['keys', 'create', '--name', 'T', '--scopes', 'tasks:read', '--environment', 'test', '--json'],
+      values,
+    );
+    const count = async (credential: string) => {
+      const answer = await fetch(`${server.url}/graphql?query={tasks{totalCount}}`, {
+        headers: { 'x-api-key': credential },
+      });
+      return ((await answer.json()) as { data: { tasks: { totalCount: number } } }).data.tasks.totalCount;
+    };
+    expect(await count(key)).toBe(0);
+    expect(await count(JSON.parse(test.stdout).key)).toBe(5);
+  });
+
+  it('is ready within 3 seconds', async () => {
+    const started = performance.now();
+    const server = await serve({ DATABASE_URL: newDatabase() });
+    expect((await fetch(`${server.url}/health/ready`)).status).toBe(200);
+    // Printed for the reader; a slow machine fails no test.
+    process.stderr.write(`start-up on an empty database: ${Math.round(performance.now() - started)} ms\n`);
+  });
+});
+
+describe('SIGTERM', () => {
+  it('lets a request in flight finish, refuses new ones and ends with 0', async () => {
+    const key = generateKey('LIVE');
+    const server = await serve({ DATABASE_URL: newDatabase(), TASKGATE_BOOTSTRAP_KEY: key });
+    const work = Array.from({ length: 30 }, (_, i) =>
+      fetch(`${server.url}/graphql`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ query: `mutation { createTask(input: { title: "T${i}" }) { task { id } } }` }),
+      }).then((answer) => answer.json()),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    server.child.kill('SIGTERM');
+    const answers = await Promise.allSettled(work);
+    expect(await server.exited).toBe(0);
+    const done = answers.filter((answer) => answer.status === 'fulfilled');
+    expect(done.length).toBeGreaterThan(0);
+    for (const answer of done)
+      expect(answer.value).toMatchObject({ data: { createTask: { task: { id: expect.any(String) } } } });
+    await expect(fetch(`${server.url}/health/live`)).rejects.toThrow();
+  });
+});
+
+describe('a start that cannot be', () => {
+  const fails = async (values: Record<string, string>, expected: RegExp) => {
+    const { code, stderr, stdout } = await run(['serve'], values);
+    expect(code).toBe(1);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+    expect(stderr).toMatch(expected);
+    expect(stdout).toBe('');
+  };
+
+  it('names the bad variable', () => fails({ PORT: 'abc' }, /^PORT must be/));
+
+  it('says that the port is in use', async () => {
+    const blocker = createServer();
+    await new Promise<void>((resolve) => blocker.listen(0, '127.0.0.1', resolve));
+    const { port } = blocker.address() as { port: number };
+    await fails(
+      { DATABASE_URL: newDatabase(), PORT: String(port), TASKGATE_BOOTSTRAP_KEY: generateKey('LIVE') },
+      /Port \d+ .* in use/,
+    );
+    blocker.close();
+  });
+
+  it('says that the database is locked', async () => {
+    const url = newDatabase();
+    const holder = new Database(url.slice('file:'.length));
+    holder.exec('CREATE TABLE t (x); BEGIN EXCLUSIVE');
+    await fails({ DATABASE_URL: url }, /locked/);
+    holder.close();
+  });
+
+  it('says that the database cannot be written', async () => {
+    const values = { DATABASE_URL: newDatabase(), TASKGATE_BOOTSTRAP_KEY: generateKey('LIVE') };
+    await run(['migrate'], values);
+    const closed = path.join(folder, 'closed');
+    mkdirSync(closed, { mode: 0o755 });
+    const file = path.join(closed, 'readonly.db');
+    copyFileSync(values.DATABASE_URL.slice('file:'.length), file);
+    chmodSync(file, 0o444);
+    chmodSync(folder, 0o755);
+    // Root may write everything, so it becomes somebody else.
+    const somebody = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
+    const child = spawn(process.execPath, ['dist/main.js', 'serve'], {
+      ...somebody,
+      env: environment({ ...values, DATABASE_URL: `file:${file}` }),
+    });
+    let stderr = '';
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    expect(await new Promise((resolve) => child.once('exit', resolve))).toBe(1);
+    expect(stderr).toMatch(/^The database file cannot be (written|opened)[^\n]*\n$/);
+  });
+
+  it('says that the file is no database', async () => {
+    const url = newDatabase();
+    writeFileSync(url.slice('file:'.length), 'this is text, and long enough to be looked at as a header');
+    await fails({ DATABASE_URL: url }, /no SQLite database/);
+  });
+
+  it('says that the folder cannot be made', () =>
+    fails({ DATABASE_URL: 'file:/dev/null/nowhere/x.db' }, /folder|missing|opened/));
+
+  it('says that the database server does not answer', () =>
+    fails({ DATABASE_URL: 'postgresql://postgres:hush@127.0.0.1:1/x' }, /^(?!.*hush).*does not answer/));
+});
+
+describe('a database held by another process', () => {
+  it('lets reads go on and writes wait; a write that waits too long is refused, and the server lives', async () => {
+    const key = generateKey('LIVE');
+    const url = newDatabase();
+    const server = await serve({ DATABASE_URL: url, TASKGATE_BOOTSTRAP_KEY: key });
+    const ask = async (query: string) => {
+      const answer = await fetch(`${server.url}/graphql`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ query }),
+      });
+      return (await answer.json()) as { data?: unknown; errors?: { extensions: { code: string } }[] };
+    };
+    const write = () => ask('mutation { createTask(input: { title: "T" }) { task { number } } }');
+    expect((await write()).errors).toBeUndefined();
+    const holder = new Database(url.slice('file:'.length));
+    holder.exec('BEGIN IMMEDIATE');
+    const waiting = write();
+    expect((await ask('{ tasks { totalCount } }')).data).toEqual({ tasks: { totalCount: 1 } });
+    holder.exec('COMMIT');
+    expect((await waiting).errors).toBeUndefined();
+    holder.exec('BEGIN IMMEDIATE');
+    expect((await write()).errors?.[0]?.extensions.code).toBe('SERVICE_UNAVAILABLE');
+    holder.exec('COMMIT');
+    holder.close();
+    expect((await write()).data).toEqual({ createTask: { task: { number: 3 } } });
+  });
+});
+
+describe('taskgate keys', () => {
+  it('creates, lists and revokes, as JSON for machines and as text for people', async () => {
+    const values = { DATABASE_URL: newDatabase(), TASKGATE_BOOTSTRAP_KEY: generateKey('LIVE') };
+    const made = await run(
+      ['keys', 'create', '--name', 'CI', '--scopes', 'tasks:read', '--environment', 'live', '--json'],
+      values,
+    );
+    const created = JSON.parse(made.stdout);
+    expect(created).toMatchObject({ name: 'CI', scopes: ['tasks:read'], environment: 'live', status: 'active' });
+    expect(created.key).toMatch(/^sk_live_[0-9A-Za-z]{49}$/);
+    expect(created.prefix).toBe(`${created.key.slice(0, 11)}...`);
+    const listed = JSON.parse((await run(['keys', 'list', '--json'], values)).stdout);
+    expect(listed.map((key: { name: string }) => key.name)).toEqual(['CI', 'First admin key']);
+    expect(JSON.stringify(listed)).not.toContain(created.key);
+    expect((await run(['keys', 'list'], values)).stdout).toContain(created.id);
+    const revoked = JSON.parse((await run(['keys', 'revoke', created.id, '--json'], values)).stdout);
+    expect(revoked).toMatchObject({ id: created.id, status: 'revoked' });
+  });
+
+  it('ends with 2 when called wrongly, 1 when it fails, and says why in a line', async () => {
+    const values = { DATABASE_URL: newDatabase(), TASKGATE_BOOTSTRAP_KEY: generateKey('LIVE') };
+    expect(await run(['keys', 'create', '--name', 'x'], values)).toMatchObject({ code: 2 });
+    expect(
+      await run(['keys', 'create', '--name', 'x', '--scopes', 'a', '--environment', 'moon'], values),
+    ).toMatchObject({ code: 2 });
+    expect(await run(['nothing'], values)).toMatchObject({ code: 2 });
+    expect(await run(['keys', 'create', '--help'], values)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('--scopes'),
+    });
+    const unknown = await run(['keys', 'create', '--name', 'x', '--scopes', 'task:read'], values);
+    expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('did you mean tasks:read') });
+    expect(await run(['keys', 'revoke', 'key_none'], values)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('No API key'),
+    });
+    expect(await run(['migrate', '--json'], values)).toMatchObject({ code: 0, stdout: '{"applied":[]}\n' });
+  });
+});
