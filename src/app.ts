@@ -3,9 +3,11 @@ import { Authenticator } from './auth/authenticator.js';
 import type { Services } from './auth/context.js';
 import type { Config } from './config.js';
 import { type Database, openDatabase } from './db/database.js';
+import { TaskEvents } from './events/taskEvents.js';
 import { createHttpApp } from './http/app.js';
 import { createLogger, type Logger } from './http/logger.js';
 import { Keys } from './keys/keys.js';
+import { FieldLimits } from './limits/fieldLimits.js';
 
 export interface App {
   readonly http: ReturnType<typeof createHttpApp>;
@@ -26,7 +28,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const database = await openDatabase({ ...config, ...(options.onQuery && { onQuery: options.onQuery }) });
   const keys = new Keys(database);
   const authenticator = new Authenticator(database.system, keys);
-  const services: Services = { database, keys };
+  const services: Services = { database, keys, fieldLimits: new FieldLimits(), taskEvents: new TaskEvents() };
   const ready = () =>
     database.system.$queryRaw`SELECT 1`.then(
       () => true,

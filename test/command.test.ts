@@ -17,7 +17,10 @@ afterAll(() => {
 });
 
 let counter = 0;
-const newDatabase = () => `file:${path.join(folder, `${(counter += 1)}.db`)}`;
+function newDatabase(): string {
+  counter += 1;
+  return `file:${path.join(folder, `${counter}.db`)}`;
+}
 const environment = (values: Record<string, string>) => ({ PATH: process.env['PATH'] ?? '', PORT: '0', ...values });
 
 /** Runs to its end. */

@@ -110,3 +110,36 @@ it('an interface is no way around the scopes of the type behind it', async () =>
   const { data } = await server.gql('query ($id: ID!) { node(id: $id) { id ... on Project { name } } }', { id }, blind);
   expect(data.node).toBeNull();
 });
+
+it('a field limit counts each call, aliased or at once, per field and key, and refused calls do not count', async () => {
+  const limit = { max: 10 };
+  const make = 'createApiKey(input: { name: "n", scopes: [] }) { key }';
+  const key = await server.key(['keys:write']);
+  const aliased = await server.gql(
+    `mutation { ${Array.from({ length: 6 }, (_, i) => `a${i}: ${make}`).join(' ')} }`,
+    {},
+    key,
+  );
+  expect(aliased.errors).toBeUndefined();
+  const atOnce = await Promise.all(Array.from({ length: 20 }, () => server.gql(`mutation { ${make} }`, {}, key)));
+  const refused = atOnce.filter(({ errors }) => errors);
+  expect(atOnce.length - refused.length).toBe(limit.max - 6);
+  for (const { errors } of refused) {
+    expect(errors?.[0]?.extensions).toEqual({ code: 'RATE_LIMITED', retryAfter: expect.any(Number) });
+    expect(errors?.[0]?.extensions['retryAfter']).toBeLessThanOrEqual(60);
+    expect(errors?.[0]?.message).toContain('Mutation.createApiKey may be called 10 times');
+  }
+  const other = await server.gql(`mutation { ${make} }`, {}, await server.key(['keys:write']));
+  expect(other.errors).toBeUndefined();
+  const stillFree = await server.gql('{ requiredScopes(document: "{ viewer { environment } }") { scopes } }', {}, key);
+  expect(stillFree.errors).toBeUndefined();
+});
+
+it('a call that lacks a scope does not use the limit of its field up', async () => {
+  const make = 'mutation { createApiKey(input: { name: "n", scopes: [] }) { key } }';
+  const { apiKey, key } = await server.createKey(['tasks:read']);
+  for (let i = 0; i < 12; i += 1) await server.gql(make, {}, key);
+  await server.system.apiKey.update({ where: { id: apiKey.id }, data: { scopes: 'keys:write' } });
+  await new Promise((resolve) => setTimeout(resolve, 5200));
+  expect((await server.gql(make, {}, key)).errors).toBeUndefined();
+});

@@ -11,11 +11,13 @@ import type { PrismaClient } from '#prisma/client.js';
 import { type Refusal, refusalOf } from '../keys/apiKey.js';
 import { hashKey, parseKey } from '../keys/format.js';
 import { KEY_EPOCH, type Keys } from '../keys/keys.js';
+import type { Session } from './context.js';
 import { type Principal, principalOf } from './principal.js';
 
 /** Milliseconds. */
 const MAX_AGE = 5000;
 const POLL = 250;
+const SESSION_CHECK = 1000;
 const MAX_ENTRIES = 10_000;
 
 export type Authentication =
@@ -24,6 +26,7 @@ export type Authentication =
 
 export class Authenticator {
   readonly #cache = new LRUCache<string, Principal>({ max: MAX_ENTRIES, ttl: MAX_AGE, ttlResolution: 50 });
+  readonly #sessions = new Set<() => void>();
   readonly #poll: NodeJS.Timeout;
   #generation = 0;
   #epoch: number | undefined;
@@ -39,7 +42,30 @@ export class Authenticator {
   /** @param ip the client's address, for the key's allow-list */
   async authenticate(key: string, ip: string | null, now = new Date()): Promise<Authentication> {
     if (!parseKey(key)) return { ok: false, reason: 'malformed' };
-    const principal = await this.#principal(hashKey(key));
+    return this.#authenticateHash(hashKey(key), ip, now);
+  }
+
+  /** Watches a key for as long as something that it opened lives. */
+  session(key: string, ip: string | null): Session {
+    const hash = hashKey(key);
+    const mayContinue = async () => (await this.#authenticateHash(hash, ip, new Date())).ok;
+    return {
+      mayContinue,
+      onEnd: (listener) => {
+        const check = () => void mayContinue().then((may) => may || listener(), listener);
+        // Expiry is no change, so nobody tells of it.
+        const timer = setInterval(check, SESSION_CHECK).unref();
+        this.#sessions.add(check);
+        return () => {
+          clearInterval(timer);
+          this.#sessions.delete(check);
+        };
+      },
+    };
+  }
+
+  async #authenticateHash(hash: string, ip: string | null, now: Date): Promise<Authentication> {
+    const principal = await this.#principal(hash);
     if (!principal) return { ok: false, reason: 'unknown' };
     const reason = refusalOf(principal.apiKey, ip, now);
     return reason ? { ok: false, reason, principal } : { ok: true, principal };
@@ -49,6 +75,7 @@ export class Authenticator {
   invalidate(): void {
     this.#generation += 1;
     this.#cache.clear();
+    for (const check of this.#sessions) check();
   }
 
   close(): void {

@@ -2,7 +2,9 @@
 import type { Database } from '../db/database.js';
 import type { TenantDatabase } from '../db/tenant.js';
 import type { Actor } from '../events/audit.js';
+import type { TaskEvents } from '../events/taskEvents.js';
 import type { Keys } from '../keys/keys.js';
+import type { FieldLimits } from '../limits/fieldLimits.js';
 import type { Principal } from './principal.js';
 
 export interface RequestInfo {
@@ -15,6 +17,16 @@ export interface RequestInfo {
 export interface Services {
   readonly database: Database;
   readonly keys: Keys;
+  readonly fieldLimits: FieldLimits;
+  readonly taskEvents: TaskEvents;
+}
+
+/** The key's authentication, for what outlives the request's first moment. */
+export interface Session {
+  /** Asks again, whether the key may still be used from where it was used. */
+  mayContinue(): Promise<boolean>;
+  /** Calls once when the key may not be used any more; answers how to stop waiting for it. */
+  onEnd(listener: () => void): () => void;
 }
 
 export interface Context {
@@ -23,10 +35,16 @@ export interface Context {
   /** Bound to the key's workspace and environment. */
   readonly db: TenantDatabase;
   readonly request: RequestInfo;
+  readonly session: Session;
   readonly services: Services;
 }
 
-export function createContext(principal: Principal, request: RequestInfo, services: Services): Context {
+export function createContext(
+  principal: Principal,
+  request: RequestInfo,
+  session: Session,
+  services: Services,
+): Context {
   const { workspaceId, environment, keyId, userId } = principal;
   return {
     principal,
@@ -41,6 +59,7 @@ export function createContext(principal: Principal, request: RequestInfo, servic
     },
     db: services.database.forTenant(principal),
     request,
+    session,
     services,
   };
 }

@@ -18,6 +18,7 @@ const require = createRequire(import.meta.url);
 const PRISMA_FOLDER = path.join(path.dirname(fileURLToPath(import.meta.url)), '../../prisma');
 const NO_FILTER: bindings.SchemaFilter = { externalTables: [], externalEnums: [] };
 
+/** @public used by scripts/migration.mjs */
 export const migrationsFolder = (provider: Provider): string => path.join(PRISMA_FOLDER, 'migrations', provider);
 
 /** Applies what is missing, in order; answers the names of the migrations that it applied. */

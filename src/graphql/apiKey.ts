@@ -156,6 +156,7 @@ builder.relayMutationField(
     }),
   },
   {
+    rateLimit: { max: 10, window: 60 },
     description: 'Makes a key, with no more reach than the calling one. `key` is shown this once.',
     authScopes: { scope: 'keys:write' },
     grantScopes: ['self'],

@@ -8,6 +8,7 @@ import type { Context } from '../auth/context.js';
 import type PrismaTypes from '../db/generated/pothos.js';
 import { getDatamodel } from '../db/generated/pothos.js';
 import { type Scope, satisfies } from '../scopes/scope.js';
+import RateLimitPlugin from './rateLimitPlugin.js';
 import { forbidden, requirementOfField } from './requirement.js';
 
 export const builder = new SchemaBuilder<{
@@ -26,7 +27,7 @@ export const builder = new SchemaBuilder<{
   };
   Connection: { totalCount: () => Promise<number> };
 }>({
-  plugins: [ScopeAuthPlugin, RelayPlugin, PrismaPlugin],
+  plugins: [ScopeAuthPlugin, RateLimitPlugin, RelayPlugin, PrismaPlugin],
   defaultFieldNullability: false,
   scopeAuth: {
     defaultStrategy: 'all',

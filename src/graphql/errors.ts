@@ -20,7 +20,7 @@ export function toGraphQLError(error: unknown, logger: Logger): GraphQLError {
 }
 
 /** What the database refuses for a reason that the caller can mend. */
-export function apiErrorOf(error: unknown): ApiError | undefined {
+function apiErrorOf(error: unknown): ApiError | undefined {
   const code = (error as { code?: unknown } | null)?.code;
   switch (code) {
     case 'P2002':

@@ -36,8 +36,8 @@ export interface PagePlan {
   readonly order: readonly OrderBy[];
 }
 
-export const DEFAULT_PAGE = 20;
-export const MAX_PAGE = 1000;
+const DEFAULT_PAGE = 20;
+const MAX_PAGE = 1000;
 
 const ID: Column = { name: 'id', kind: 'string' };
 

@@ -5,6 +5,7 @@ import './project.js';
 import './relationship.js';
 import './scopeReport.js';
 import './task.js';
+import './taskChange.js';
 import './user.js';
 import './viewer.js';
 import { builder } from './builder.js';

@@ -63,6 +63,7 @@ function fewestScopes(requirements: readonly Requirement[]): Scope[] {
 builder.queryField('requiredScopes', (t) =>
   t.field({
     type: ScopeReport,
+    rateLimit: { max: 60, window: 60 },
     description: 'The scopes that an operation needs, field by field. The operation is not run.',
     args: {
       document: t.arg.string({ required: true }),

@@ -5,6 +5,7 @@ import type { TenantTransaction } from '../db/tenant.js';
 import { containsText } from '../db/text.js';
 import { notFound } from '../errors.js';
 import { changesBetween, recordAudit } from '../events/audit.js';
+import type { TaskEvent } from '../events/taskEvents.js';
 import { builder } from './builder.js';
 import { resolveConnection } from './connection.js';
 import { compileFilter, DateTimeFilter, type Filter, IdFilter, IntFilter, StringFilter, TagsFilter } from './filter.js';
@@ -16,7 +17,7 @@ import { Project } from './types.js';
 import { User } from './user.js';
 
 /** Stored as numbers, so that both databases sort and compare them alike. */
-export const TaskStatus = builder.enumType('TaskStatus', {
+const TaskStatus = builder.enumType('TaskStatus', {
   values: {
     BACKLOG: { value: 0 },
     TRIAGE: { value: 1 },
@@ -27,7 +28,7 @@ export const TaskStatus = builder.enumType('TaskStatus', {
     CANCELED: { value: 6 },
   } as const,
 });
-export const TaskPriority = builder.enumType('TaskPriority', {
+const TaskPriority = builder.enumType('TaskPriority', {
   values: {
     NONE: { value: 0 },
     LOW: { value: 1 },
@@ -270,7 +271,7 @@ builder.relayMutationField(
       const { tags, ...data } = check(rules, withoutNulls(input, ['status', 'priority', 'tags', 'position']));
       inOrder(data);
       const { workspaceId, environment, userId, keyId } = context.principal;
-      return context.db.$transaction(async (tx) => {
+      const task = await context.db.$transaction(async (tx) => {
         const number = await nextNumber(tx, context);
         const row = await tx.task.create({
           data: {
@@ -284,13 +285,15 @@ builder.relayMutationField(
             createdById: userId,
             createdByKeyId: keyId,
           },
-          select: { id: true },
+          select: { id: true, projectId: true },
         });
         if (tags) await addTags(tx, context, row.id, tags);
         const changes = changesBetween({}, { title: data.title });
         await recordAudit(tx, context.actor, { action: 'task.create', targetType: 'Task', targetId: row.id, changes });
         return row;
       });
+      publish(context, 'CREATED', task);
+      return task;
     },
   },
   {
@@ -326,19 +329,21 @@ builder.relayMutationField(
     grantScopes: ['self'],
     resolve: async (_root, { input: { id, ...input } }, context) => {
       const { tags, ...data } = given(check(rules.partial(), input));
-      await context.db.$transaction(async (tx) => {
+      const after = await context.db.$transaction(async (tx) => {
         const before = await tx.task.findUnique({ where: { id } });
         if (!before) throw notFound('task', id);
         inOrder({ ...before, ...data });
-        await tx.task.update({ where: { id }, data, select: { id: true } });
+        const row = await tx.task.update({ where: { id }, data, select: { id: true, projectId: true } });
         if (tags) {
           await tx.taskTag.deleteMany({ where: { taskId: id } });
           await addTags(tx, context, id, tags);
         }
         const changes = changesBetween(before, { ...data, ...(tags && { tags }) });
         await recordAudit(tx, context.actor, { action: 'task.update', targetType: 'Task', targetId: id, changes });
+        return row;
       });
-      return { id };
+      publish(context, 'UPDATED', after);
+      return after;
     },
   },
   {
@@ -358,18 +363,24 @@ builder.relayMutationField(
     description: 'Deletes a task with its relationships and tags.',
     authScopes: { scope: 'tasks:delete' },
     resolve: async (_root, { input: { id } }, context) => {
-      await context.db.$transaction(async (tx) => {
+      const gone = await context.db.$transaction(async (tx) => {
         const before = await tx.task.findUnique({ where: { id } });
         if (!before) throw notFound('task', id);
         await tx.task.delete({ where: { id }, select: { id: true } });
         const changes = { title: { from: before.title }, number: { from: before.number } };
         await recordAudit(tx, context.actor, { action: 'task.delete', targetType: 'Task', targetId: id, changes });
+        return before;
       });
+      publish(context, 'DELETED', gone);
       return { deletedTaskId: id };
     },
   },
   { outputFields: (t) => ({ deletedTaskId: t.exposeID('deletedTaskId') }) },
 );
+
+function publish(context: Context, action: TaskEvent['action'], task: { id: string; projectId: string | null }): void {
+  context.services.taskEvents.publish(context.principal, { action, taskId: task.id, projectId: task.projectId });
+}
 
 /** Inside the transaction that makes the task: a refused task leaves no gap, and two at once get two numbers. */
 async function nextNumber(tx: TenantTransaction, { principal }: Context): Promise<number> {

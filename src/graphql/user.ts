@@ -12,7 +12,7 @@ import type { OrderBy } from './keyset.js';
 import { Node } from './node.js';
 import { OrderDirection, orderOf } from './order.js';
 
-export const RoleEnum = builder.enumType('Role', {
+const RoleEnum = builder.enumType('Role', {
   description: 'What a user is in the workspace.',
   values: ['OWNER', 'ADMIN', 'MANAGER', 'MEMBER', 'VIEWER'] as const,
 });

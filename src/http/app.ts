@@ -108,6 +108,7 @@ export function createHttpApp({ config, services, authenticator, logger, ready }
     const context = createContext(
       result.principal,
       { id: c.get('requestId'), ip: c.get('ip'), userAgent: c.req.header('user-agent') ?? null },
+      authenticator.session(credential.kind === 'key' ? credential.key : '', c.get('ip')),
       services,
     );
     const response = await yoga.fetch(c.req.raw, context);

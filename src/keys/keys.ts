@@ -94,7 +94,7 @@ export class Keys {
 }
 
 /** Other processes see the new value and drop what they cached. */
-export async function bumpEpoch(system: PrismaClient): Promise<void> {
+async function bumpEpoch(system: PrismaClient): Promise<void> {
   await system.epoch.upsert({
     where: { name: KEY_EPOCH },
     create: { name: KEY_EPOCH, value: 1 },

@@ -67,7 +67,7 @@ export function decideGrant(request: KeyRequest, giver: Bounds, now: Date): KeyG
 }
 
 /** @throws FORBIDDEN when the grant reaches beyond its giver in any dimension */
-export function refuseEscalation(grant: Omit<KeyGrant, 'name' | 'description'>, giver: Bounds): void {
+function refuseEscalation(grant: Omit<KeyGrant, 'name' | 'description'>, giver: Bounds): void {
   const admin = giver.scopes.has('admin:*');
   if (grant.environment !== giver.environment && !(admin && giver.environment === 'LIVE')) {
     throw beyond(`A ${giver.environment} key without admin:* cannot give a ${grant.environment} key.`);

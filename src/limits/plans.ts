@@ -1,10 +1,10 @@
 /** Plans and their limits: requests a minute and an hour, counted per key. */
-export interface Plan {
+interface Plan {
   readonly perMinute: number;
   readonly perHour: number | undefined;
 }
 
-export const PLANS = {
+const PLANS = {
   free: { perMinute: 100, perHour: 1000 },
   standard: { perMinute: 100, perHour: undefined },
   professional: { perMinute: 500, perHour: 10_000 },

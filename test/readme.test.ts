@@ -1,0 +1,60 @@
+/** The README's examples, run as they stand (apart from the port). */
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SCOPES } from '../src/scopes/scope.js';
+import { startTestServer, type TestServer } from './support/server.js';
+
+const readme = readFileSync('README.md', 'utf8');
+const blocks = [...readme.matchAll(/```(\w+)\n([\s\S]*?)```/g)].map(([, language, code]) => ({
+  language,
+  code: code ?? '',
+}));
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.stop());
+
+async function run(command: string, args: string[], code: string) {
+  const env = { ...process.env, TASKGATE_KEY: server.adminKey, DATABASE_URL: server.config.databaseUrl };
+  const local = code.replaceAll('http://127.0.0.1:4000', server.origin);
+  return (await promisify(execFile)(command, [...args, local], { env })).stdout;
+}
+
+describe('the README', () => {
+  it('gives both lines', () => {
+    expect(readme).toContain('npm ci && npm start');
+    expect(readme).toContain('npm ci && npm test');
+  });
+
+  it.each(blocks.filter(({ code }) => code.startsWith('curl')))('curl line $#', async ({ code }) => {
+    const answer = JSON.parse(await run('bash', ['-c'], code));
+    expect(answer.errors).toBeUndefined();
+    expect(JSON.stringify(answer.data)).toMatch(/Write it down|projects:read/);
+  });
+
+  it.each(blocks.filter(({ language }) => language === 'js'))('JavaScript $#', async ({ code }) => {
+    expect(await run('node', ['--input-type=module', '-e'], code)).toContain('Write it down');
+  });
+
+  it('makes a key by the command that it gives', async () => {
+    const line = blocks.find(({ code }) => code.includes('keys create'))?.code ?? '';
+    expect(await run('bash', ['-c'], line)).toMatch(/sk_live_[0-9A-Za-z]{49}/);
+  });
+
+  it('lists every scope', () => {
+    const table = /<!-- scopes -->([\s\S]*)<!-- \/scopes -->/.exec(readme)?.[1] ?? '';
+    const rows = [...table.matchAll(/^\| `(\S+)` \| (.*) \|$/gm)].map(([, scope, text]) => [scope, text]);
+    expect(rows).toEqual(Object.entries(SCOPES));
+  });
+
+  it('names every variable that is read', () => {
+    const source = readFileSync('src/config.ts', 'utf8');
+    const names = [...source.matchAll(/^ {2}([A-Z_]+):/gm)].map(([, name]) => name ?? '');
+    const unfinished = ['REDIS_URL', 'REQUIRE_HTTPS', 'AUTH_FAILURE_LIMIT', 'NODE_ENV'];
+    for (const name of names.filter((item) => !unfinished.includes(item))) expect(readme).toContain(`\`${name}\``);
+  });
+});
