@@ -7,7 +7,11 @@ import { TaskEvents } from './events/taskEvents.js';
 import { createHttpApp } from './http/app.js';
 import { createLogger, type Logger } from './http/logger.js';
 import { Keys } from './keys/keys.js';
+import { Lifecycle } from './keys/lifecycle.js';
+import { UsageRecorder } from './keys/usage.js';
+import { KeyWatch } from './keys/watch.js';
 import { FieldLimits } from './limits/fieldLimits.js';
+import { KeyLimits } from './limits/keyLimits.js';
 
 export interface App {
   readonly http: ReturnType<typeof createHttpApp>;
@@ -28,19 +32,32 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const database = await openDatabase({ ...config, ...(options.onQuery && { onQuery: options.onQuery }) });
   const keys = new Keys(database);
   const authenticator = new Authenticator(database.system, keys);
-  const services: Services = { database, keys, fieldLimits: new FieldLimits(), taskEvents: new TaskEvents() };
+  const onError = (error: unknown) => logger.error({ err: error }, 'background work failed');
+  const usage = new UsageRecorder(database.system, onError);
+  const lifecycle = new Lifecycle(database.system, keys, onError);
+  lifecycle.start();
+  const services: Services = {
+    database,
+    keys,
+    keyLimits: new KeyLimits(),
+    fieldLimits: new FieldLimits(),
+    keyWatch: new KeyWatch(database.system, onError),
+    taskEvents: new TaskEvents(),
+  };
   const ready = () =>
     database.system.$queryRaw`SELECT 1`.then(
       () => true,
       () => false,
     );
   return {
-    http: createHttpApp({ config, services, authenticator, logger, ready }),
+    http: createHttpApp({ config, services, authenticator, usage, logger, ready }),
     database,
     services,
     logger,
     async close() {
       authenticator.close();
+      lifecycle.stop();
+      await usage.close();
       await database.close();
     },
   };

@@ -65,6 +65,8 @@ const schema = z.object({
     .catch((ctx) => fail(`must be one of ${PLAN_NAMES.join(', ')}`, ctx.value))
     .default('professional'),
   AUTH_FAILURE_LIMIT: integer(1, 1_000_000).default(20),
+  LEAK_REPORT_KEYS_FILE: z.string().optional(),
+  LEAK_REPORT_REVOKE: boolean.default(true),
   LOG_LEVEL: z
     .enum(LOG_LEVELS)
     .catch((ctx) => fail(`must be one of ${LOG_LEVELS.join(', ')}`, ctx.value))
@@ -88,6 +90,10 @@ export interface Config {
   readonly defaultPlan: string;
   /** Failed authentications a minute from one address, before it is refused. */
   readonly authFailureLimit: number;
+  /** Public keys of a secret scanner whose signed reports are taken; undefined: none are. */
+  readonly leakReportKeysFile: string | undefined;
+  /** Whether a reported key is revoked, or its owner told only. */
+  readonly leakReportRevoke: boolean;
   readonly logLevel: (typeof LOG_LEVELS)[number];
 }
 
@@ -126,6 +132,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     trustProxy: env.TRUST_PROXY,
     defaultPlan: env.DEFAULT_PLAN,
     authFailureLimit: env.AUTH_FAILURE_LIMIT,
+    leakReportKeysFile: env.LEAK_REPORT_KEYS_FILE,
+    leakReportRevoke: env.LEAK_REPORT_REVOKE,
     logLevel: env.LOG_LEVEL,
   };
 }

@@ -240,6 +240,22 @@ describe('taskgate keys', () => {
     expect(revoked).toMatchObject({ id: created.id, status: 'revoked' });
   });
 
+  it('revokes a key of a running server, which refuses it within a second', async () => {
+    const values = { DATABASE_URL: newDatabase(), TASKGATE_BOOTSTRAP_KEY: generateKey('LIVE') };
+    const server = await serve(values);
+    const { id, key } = JSON.parse(
+      (await run(['keys', 'create', '--name', 'x', '--scopes', 'tasks:read', '--json'], values)).stdout,
+    );
+    const ask = async () =>
+      (await fetch(`${server.url}/graphql?query={viewer{environment}}`, { headers: { 'x-api-key': key } })).status;
+    expect(await ask()).toBe(200);
+    await run(['keys', 'revoke', id], values);
+    const answered = performance.now();
+    while ((await ask()) === 200 && performance.now() - answered < 5000)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(performance.now() - answered).toBeLessThan(1000);
+  });
+
   it('ends with 2 when called wrongly, 1 when it fails, and says why in a line', async () => {
     const values = { DATABASE_URL: newDatabase(), TASKGATE_BOOTSTRAP_KEY: generateKey('LIVE') };
     expect(await run(['keys', 'create', '--name', 'x'], values)).toMatchObject({ code: 2 });

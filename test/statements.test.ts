@@ -58,10 +58,11 @@ it('a page is one range of an index: one statement at the end as at the beginnin
   expect(pages).toBe(10);
 });
 
-it('authentication takes two reads the first time, none while the key is cached, and none for a text that is no key', async () => {
+it('authentication takes one read the first time, none while the key is cached, and none for a text that is no key', async () => {
   const key = await server.key(['tasks:read']);
   const document = '{ viewer { environment } }';
-  expect((await statements(() => server.gql(document, {}, key))).length).toBe(2);
+  await server.gql(document);
+  expect((await statements(() => server.gql(document, {}, key))).length).toBe(1);
   expect(await statements(() => server.gql(document, {}, key))).toEqual([]);
   const mistyped = `${key.slice(0, -1)}${key.endsWith('a') ? 'b' : 'a'}`;
   for (const text of ['x', 'sk_live_short', mistyped, `${key}a`]) {

@@ -70,6 +70,8 @@ function attempts(own: Side, foreign: Side): [string, string, object][] {
     m('updateUser', 'UpdateUser', { id: foreign.userId, name: 'taken' }),
     m('deleteUser', 'DeleteUser', { id: foreign.userId }),
     m('revokeApiKey', 'RevokeApiKey', { id: foreign.apiKeyId }),
+    m('updateApiKey', 'UpdateApiKey', { id: foreign.apiKeyId, name: 'taken' }),
+    m('rotateApiKey', 'RotateApiKey', { id: foreign.apiKeyId }),
   ];
 }
 

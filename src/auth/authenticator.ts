@@ -1,5 +1,5 @@
 /**
- * key -> principal. A key costs one indexed read, or none while it is cached; a text that is no key never reaches the
+ * key -> principal. A key costs one indexed read (its workspace one more, rarely), or none while it is cached; a text that is no key never reaches the
  * database.
  *
  * The cache is never more than MAX_AGE behind a change made by direct SQL, POLL behind one made by another process
@@ -26,6 +26,7 @@ export type Authentication =
 
 export class Authenticator {
   readonly #cache = new LRUCache<string, Principal>({ max: MAX_ENTRIES, ttl: MAX_AGE, ttlResolution: 50 });
+  readonly #plans = new LRUCache<string, string>({ max: MAX_ENTRIES, ttl: MAX_AGE });
   readonly #sessions = new Set<() => void>();
   readonly #poll: NodeJS.Timeout;
   #generation = 0;
@@ -47,8 +48,7 @@ export class Authenticator {
 
   /** Watches a key for as long as something that it opened lives. */
   session(key: string, ip: string | null): Session {
-    const hash = hashKey(key);
-    const mayContinue = async () => (await this.#authenticateHash(hash, ip, new Date())).ok;
+    const mayContinue = async () => (await this.authenticate(key, ip)).ok;
     return {
       mayContinue,
       onEnd: (listener) => {
@@ -88,10 +88,17 @@ export class Authenticator {
     const generation = this.#generation;
     const row = await this.system.apiKey.findUnique({ where: { hash } });
     if (!row) return undefined;
-    const workspace = await this.system.workspace.findUniqueOrThrow({ where: { id: row.workspaceId } });
-    const principal = principalOf(row, workspace.plan);
+    const principal = principalOf(row, await this.#plan(row.workspaceId));
     if (generation === this.#generation) this.#cache.set(hash, principal);
     return principal;
+  }
+
+  async #plan(workspaceId: string): Promise<string> {
+    const known = this.#plans.get(workspaceId);
+    if (known !== undefined) return known;
+    const { plan } = await this.system.workspace.findUniqueOrThrow({ where: { id: workspaceId } });
+    this.#plans.set(workspaceId, plan);
+    return plan;
   }
 
   async #readEpoch(): Promise<void> {

@@ -4,7 +4,9 @@ import type { TenantDatabase } from '../db/tenant.js';
 import type { Actor } from '../events/audit.js';
 import type { TaskEvents } from '../events/taskEvents.js';
 import type { Keys } from '../keys/keys.js';
+import type { KeyWatch } from '../keys/watch.js';
 import type { FieldLimits } from '../limits/fieldLimits.js';
+import type { KeyLimits } from '../limits/keyLimits.js';
 import type { Principal } from './principal.js';
 
 export interface RequestInfo {
@@ -17,7 +19,9 @@ export interface RequestInfo {
 export interface Services {
   readonly database: Database;
   readonly keys: Keys;
+  readonly keyLimits: KeyLimits;
   readonly fieldLimits: FieldLimits;
+  readonly keyWatch: KeyWatch;
   readonly taskEvents: TaskEvents;
 }
 
@@ -29,6 +33,12 @@ export interface Session {
   onEnd(listener: () => void): () => void;
 }
 
+/** What a request turned out to run, filled in on the way and counted when it has been answered. */
+interface RequestUse {
+  readonly operations: string[];
+  readonly scopes: Set<string>;
+}
+
 export interface Context {
   readonly principal: Principal;
   readonly actor: Actor;
@@ -36,6 +46,7 @@ export interface Context {
   readonly db: TenantDatabase;
   readonly request: RequestInfo;
   readonly session: Session;
+  readonly use: RequestUse;
   readonly services: Services;
 }
 
@@ -60,6 +71,7 @@ export function createContext(
     db: services.database.forTenant(principal),
     request,
     session,
+    use: { operations: [], scopes: new Set() },
     services,
   };
 }

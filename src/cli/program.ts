@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { keysCommand } from './keys.js';
 import { migrateCommand } from './migrate.js';
+import { scopesCommand } from './scopes.js';
 import { serveCommand } from './serve.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -12,5 +13,6 @@ export function createProgram(environment: Environment): Command {
     .configureHelp({ showGlobalOptions: true })
     .addCommand(serveCommand(environment))
     .addCommand(migrateCommand(environment))
-    .addCommand(keysCommand(environment));
+    .addCommand(keysCommand(environment))
+    .addCommand(scopesCommand());
 }

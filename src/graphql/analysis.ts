@@ -19,8 +19,8 @@ import {
   type SelectionSetNode,
   visit,
 } from 'graphql';
-import { closest, type Requirement, type ScopeSet, satisfies } from '../scopes/scope.js';
-import { forbidden, grantsOf, requirementOf } from './requirement.js';
+import { closest, NOTHING_REQUIRED, type Requirement, type ScopeSet, satisfies } from '../scopes/scope.js';
+import { forbidden, grantsOf, ownRequirement, requirementOf } from './requirement.js';
 
 /** A field as the document has it, with the first path on which it stands. */
 export interface FieldUse {
@@ -28,7 +28,10 @@ export interface FieldUse {
   readonly path: readonly string[];
   /** Type.field */
   readonly coordinate: string;
+  /** What the field needs, and the type that it stands on. */
   readonly requirement: Requirement;
+  /** What the field itself declares. */
+  readonly own: Requirement;
   /** The field that it is selected in. */
   readonly parent: FieldUse | undefined;
   readonly inFragment: boolean;
@@ -92,7 +95,9 @@ export function reportable(uses: readonly FieldUse[], held: ScopeSet, kind: Oper
 
 /** All scopes that are missing, with the path that needs each. */
 export function forbiddenErrors(uses: readonly FieldUse[], held: ScopeSet) {
-  return uses.map((use) => forbidden(held, use.coordinate, use.requirement, use.path));
+  return uses.map(({ coordinate, own, requirement, path }) =>
+    forbidden(held, coordinate, satisfies(held, own) ? requirement : own, path),
+  );
 }
 
 const MARK = '__forbidden_';
@@ -163,6 +168,7 @@ function collectFields(schema: GraphQLSchema, document: DocumentNode, operation:
           path: [...path, responseKey(selection)],
           coordinate: `${type.name}.${field.name}`,
           requirement: requirementOf(type, field, granted),
+          own: ownRequirement(field) ?? NOTHING_REQUIRED,
           parent,
           inFragment,
         };

@@ -1,14 +1,14 @@
 /** API keys in the schema: thin over src/keys. */
 import { containsText } from '../db/text.js';
-import { notFound } from '../errors.js';
+import { badInput, notFound } from '../errors.js';
 import { keyStatus, list } from '../keys/apiKey.js';
+import { dayOf, since, type UsageReport, unusedGrants, usageReport } from '../keys/usage.js';
 import { builder } from './builder.js';
 import { resolveConnection } from './connection.js';
 import { compileFilter, DateTimeFilter, type Filter, IdFilter, StringFilter } from './filter.js';
 import { Node } from './node.js';
+import { NEWEST_FIRST } from './order.js';
 import { User } from './user.js';
-
-const NEWEST_FIRST = [{ column: { name: 'createdAt', kind: 'date' }, direction: 'desc' }] as const;
 
 export const EnvironmentEnum = builder.enumType('Environment', {
   description: 'TEST is a sandbox with rows of its own.',
@@ -29,6 +29,31 @@ const KeyRateLimit = builder.objectRef<{ perMinute: number | null; perHour: numb
     perHour: t.exposeInt('perHour', { nullable: true }),
   }),
 });
+
+const Count = builder.objectRef<{ name: string; count: number }>('NamedCount').implement({
+  fields: (t) => ({ name: t.exposeString('name'), count: t.exposeInt('count') }),
+});
+const DayCount = builder.objectRef<{ day: string; count: number }>('DayCount').implement({
+  fields: (t) => ({ day: t.exposeString('day', { description: 'UTC, YYYY-MM-DD' }), count: t.exposeInt('count') }),
+});
+const KeyUsage = builder.objectRef<UsageReport>('KeyUsage').implement({
+  fields: (t) => ({
+    total: t.exposeInt('total'),
+    byDay: t.field({ type: [DayCount], resolve: ({ byDay }) => [...byDay] }),
+    byOperation: t.field({ type: [Count], resolve: ({ byOperation }) => [...byOperation] }),
+    byScope: t.field({ type: [Count], resolve: ({ byScope }) => [...byScope] }),
+    byStatus: t.field({ type: [Count], resolve: ({ byStatus }) => [...byStatus] }),
+  }),
+});
+
+const LAST_USE = { lastUse: true } as const;
+const firstOfMonth = () => `${dayOf(new Date()).slice(0, 8)}01`;
+const thisMonth = () =>
+  ({
+    usage: { where: { dimension: 'total', day: { gte: firstOfMonth() } }, select: { day: true, count: true } },
+  }) as const;
+const sumFrom = (rows: readonly { day: string; count: number }[], from: string) =>
+  rows.reduce((sum, row) => (row.day >= from ? sum + row.count : sum), 0);
 
 export const ApiKey = builder.prismaObject('ApiKey', {
   description: 'An API key. The key itself is shown once, when it is made.',
@@ -58,6 +83,57 @@ export const ApiKey = builder.prismaObject('ApiKey', {
       resolve: (key) => keyStatus(key, new Date()),
     }),
     expiresAt: t.expose('expiresAt', { type: 'DateTime', nullable: true }),
+    autoRenew: t.exposeBoolean('autoRenew', { description: 'Is extended by its term before it lapses.' }),
+    rotatedAt: t.expose('rotatedAt', { type: 'DateTime', nullable: true }),
+    graceEndsAt: t.expose('graceEndsAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'A rotated key works until then, or until it expires.',
+    }),
+    successorId: t.exposeID('successorId', { nullable: true, description: 'The key that it was rotated to.' }),
+    revokedReason: t.exposeString('revokedReason', { nullable: true }),
+    lastUsedAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      select: LAST_USE,
+      resolve: (key) => key.lastUse?.at ?? null,
+    }),
+    lastUsedIp: t.string({ nullable: true, select: LAST_USE, resolve: (key) => key.lastUse?.ip ?? null }),
+    lastUsedUserAgent: t.string({ nullable: true, select: LAST_USE, resolve: (key) => key.lastUse?.userAgent ?? null }),
+    requestsToday: t.int({
+      description: 'Since midnight, UTC.',
+      select: thisMonth,
+      resolve: (key) => sumFrom(key.usage, dayOf(new Date())),
+    }),
+    requestsThisMonth: t.int({
+      description: 'Since the first of the month, UTC.',
+      select: thisMonth,
+      resolve: (key) => sumFrom(key.usage, firstOfMonth()),
+    }),
+    usage: t.field({
+      type: KeyUsage,
+      description: 'Requests by day, operation, scope and HTTP status. Days are UTC, both ends included.',
+      args: {
+        from: t.arg({ type: 'DateTime', description: 'By default 30 days ago.' }),
+        to: t.arg({ type: 'DateTime', description: 'By default now.' }),
+      },
+      resolve: async ({ id }, { from, to }, { db }) => {
+        const day = { gte: from ? dayOf(from) : since(30), lte: dayOf(to ?? new Date()) };
+        return usageReport(await db.apiKeyUsage.findMany({ where: { keyId: id, day } }));
+      },
+    }),
+    unusedScopes: t.stringList({
+      description: 'Granted scopes of which nothing was used in these days: what the key could do without.',
+      args: { days: t.arg.int({ defaultValue: 90 }) },
+      select: { scopes: true },
+      resolve: async ({ id, scopes }, { days }, { db }) => {
+        const span = days ?? 90;
+        if (span < 1 || span > 3650) throw badInput({ days: ['must be from 1 to 3650'] });
+        const where = { keyId: id, dimension: 'scope', day: { gte: since(span) } };
+        const used = await db.apiKeyUsage.findMany({ where, select: { value: true } });
+        return unusedGrants(scopes, new Set(used.map(({ value }) => value)));
+      },
+    }),
     revokedAt: t.expose('revokedAt', { type: 'DateTime', nullable: true }),
     createdBy: t.relation('createdBy', { type: User, nullable: true, authScopes: { scope: 'users:read' } }),
     createdById: t.exposeID('createdById', { nullable: true }),
@@ -110,6 +186,7 @@ builder.queryFields((t) => ({
       authScopes: { scope: 'keys:read' },
       args: {
         filter: t.arg({ type: ApiKeyFilter }),
+        expiringWithinDays: t.arg.int({ description: 'Only keys that still work and expire within these days.' }),
         search: t.arg.string({ description: 'Text that the name contains.' }),
       },
       resolve: (_root, args, context, info) => {
@@ -118,10 +195,11 @@ builder.queryFields((t) => ({
           args,
           context,
           info,
-          order: NEWEST_FIRST,
+          order: [NEWEST_FIRST],
           where: {
             AND: [
               compileFilter(filterFields, args.filter, provider),
+              expiringWithin(args.expiringWithinDays),
               args.search ? { name: containsText(provider, args.search) } : {},
             ],
           },
@@ -135,72 +213,10 @@ builder.queryFields((t) => ({
   ),
 }));
 
-const RateLimitInput = builder.inputType('KeyRateLimitInput', {
-  fields: (t) => ({ perMinute: t.int(), perHour: t.int() }),
-});
-
-builder.relayMutationField(
-  'createApiKey',
-  {
-    inputFields: (t) => ({
-      name: t.string({ required: true, description: '1 to 100 characters.' }),
-      description: t.string({ description: 'Up to 500 characters.' }),
-      scopes: t.stringList({
-        required: true,
-        description: 'Such as tasks:read or tasks:*. None given: nothing is allowed.',
-      }),
-      environment: t.field({ type: EnvironmentEnum, description: "By default the calling key's." }),
-      expiresAt: t.field({ type: 'DateTime', description: 'By default as the calling key; null: never.' }),
-      allowedIps: t.stringList({ description: 'CIDR blocks or addresses. By default as the calling key.' }),
-      rateLimit: t.field({ type: RateLimitInput }),
-    }),
-  },
-  {
-    rateLimit: { max: 10, window: 60 },
-    description: 'Makes a key, with no more reach than the calling one. `key` is shown this once.',
-    authScopes: { scope: 'keys:write' },
-    grantScopes: ['self'],
-    resolve: async (_root, { input }, context) => {
-      const { rateLimit, ...request } = input;
-      const { apiKey, key } = await context.services.keys.create(context.actor, context.principal.bounds, {
-        ...request,
-        ...(rateLimit && { ratePerMinute: rateLimit.perMinute, ratePerHour: rateLimit.perHour }),
-      });
-      return { apiKey, key };
-    },
-  },
-  {
-    outputFields: (t) => ({
-      key: t.exposeString('key', { description: 'The key itself. It is not stored and cannot be shown again.' }),
-      apiKey: t.prismaField({
-        type: ApiKey,
-        // The key may be of the other environment: an administrator of live makes keys of the sandbox.
-        resolve: (query, { apiKey }, _args, { services }) =>
-          services.database.forTenant(apiKey).apiKey.findUniqueOrThrow({ ...query, where: { id: apiKey.id } }),
-      }),
-    }),
-  },
-);
-
-builder.relayMutationField(
-  'revokeApiKey',
-  { inputFields: (t) => ({ id: t.id({ required: true }) }) },
-  {
-    description: 'Ends a key for good, at once. Revoking it again changes nothing.',
-    authScopes: { $any: { scope: 'keys:delete', $all: { scope: 'keys:write' } } },
-    grantScopes: ['self'],
-    resolve: async (_root, { input: { id } }, context) => ({
-      apiKey: await context.services.keys.revoke(context.actor, id),
-    }),
-  },
-  {
-    outputFields: (t) => ({
-      apiKey: t.prismaField({
-        type: ApiKey,
-        // The key may be of the other environment: an administrator of live makes keys of the sandbox.
-        resolve: (query, { apiKey }, _args, { services }) =>
-          services.database.forTenant(apiKey).apiKey.findUniqueOrThrow({ ...query, where: { id: apiKey.id } }),
-      }),
-    }),
-  },
-);
+/** Keys that work now and will have expired that many days from now. */
+function expiringWithin(days: number | null | undefined): object {
+  if (days == null) return {};
+  if (days < 1 || days > 3650) throw badInput({ expiringWithinDays: ['must be from 1 to 3650'] });
+  const now = Date.now();
+  return { revokedAt: null, rotatedAt: null, expiresAt: { gt: new Date(now), lte: new Date(now + days * 86_400_000) } };
+}

@@ -5,7 +5,7 @@ export const OrderDirection = builder.enumType('OrderDirection', {
   values: { ASC: { value: 'asc' }, DESC: { value: 'desc' } } as const,
 });
 
-const NEWEST_FIRST: OrderBy = { column: { name: 'createdAt', kind: 'date' }, direction: 'desc' };
+export const NEWEST_FIRST: OrderBy = { column: { name: 'createdAt', kind: 'date' }, direction: 'desc' };
 
 /** The order that was asked for, each column once; newest first where none was. */
 export function orderOf<Name extends string>(

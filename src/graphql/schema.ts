@@ -1,5 +1,8 @@
 /** The schema: each file adds its type, with the type's queries and mutations. */
+import './alert.js';
 import './apiKey.js';
+import './apiKeyMutations.js';
+import './auditEvent.js';
 import './node.js';
 import './project.js';
 import './relationship.js';

@@ -1,5 +1,5 @@
 /** Which scopes a document needs, told before anybody runs it. */
-import { GraphQLError, parse, validate } from 'graphql';
+import { GraphQLError, type GraphQLSchema, parse, validate } from 'graphql';
 import { badInput } from '../errors.js';
 import { closest, type Requirement, type Scope, satisfies } from '../scopes/scope.js';
 import { analyse, type FieldUse } from './analysis.js';
@@ -8,7 +8,13 @@ import { builder } from './builder.js';
 /** Longer documents are refused, in characters. */
 const MAX_LENGTH = 100_000;
 
-const FieldScopes = builder.objectRef<FieldUse>('FieldScopes').implement({
+interface FieldNeed {
+  readonly path: readonly string[];
+  readonly coordinate: string;
+  readonly anyOf: Requirement;
+}
+
+const FieldScopes = builder.objectRef<FieldNeed>('FieldScopes').implement({
   description: 'A field of the document that needs scopes.',
   fields: (t) => ({
     path: t.stringList({ description: 'Where it stands in the result.', resolve: ({ path }) => [...path] }),
@@ -16,13 +22,13 @@ const FieldScopes = builder.objectRef<FieldUse>('FieldScopes').implement({
     anyOf: t.field({
       type: t.listRef(['String']),
       description: 'Alternatives; of each, all scopes are needed.',
-      resolve: ({ requirement }) => requirement.map((alternative) => [...alternative]),
+      resolve: ({ anyOf }) => anyOf.map((scopes) => [...scopes]),
     }),
   }),
 });
 
 interface Report {
-  readonly needed: readonly FieldUse[];
+  readonly needed: readonly FieldNeed[];
   readonly held: ReadonlySet<Scope>;
 }
 
@@ -30,26 +36,27 @@ const ScopeReport = builder.objectRef<Report>('ScopeReport').implement({
   fields: (t) => ({
     scopes: t.stringList({
       description: 'The fewest scopes that the whole document runs with.',
-      resolve: ({ needed }) => fewestScopes(needed.map(({ requirement }) => requirement)),
+      resolve: ({ needed }) => fewestScopes(needed.map(({ anyOf }) => anyOf)),
     }),
     missing: t.stringList({
       description: 'Those that the calling key does not hold.',
       resolve: ({ needed, held }) => {
-        const unmet = needed.filter(({ requirement }) => !satisfies(held, requirement));
-        return [...new Set(unmet.flatMap(({ requirement }) => closest(held, requirement).missing))].sort();
+        return [...new Set(needed.flatMap(({ anyOf }) => closest(held, anyOf).missing))].sort();
       },
     }),
     fields: t.field({ type: [FieldScopes], resolve: ({ needed }) => [...needed] }),
   }),
 });
 
-/** A field that needs something which the fields around it do not need already. */
-function addsToItsParents(use: FieldUse): boolean {
+/** What a field needs beyond the fields around it; undefined: nothing. */
+function addition(use: FieldUse): FieldNeed | undefined {
   const around = new Set<Scope>();
   for (let above = use.parent; above; above = above.parent) {
     if (above.requirement.length === 1) for (const scope of above.requirement[0] ?? []) around.add(scope);
   }
-  return !satisfies(around, use.requirement);
+  if (satisfies(around, use.requirement)) return undefined;
+  const { path, coordinate } = use;
+  return { path, coordinate, anyOf: use.requirement.map((scopes) => scopes.filter((scope) => !around.has(scope))) };
 }
 
 /** What has no choice first; then of each choice the alternative that adds least. */
@@ -69,20 +76,34 @@ builder.queryField('requiredScopes', (t) =>
       document: t.arg.string({ required: true }),
       operationName: t.arg.string({ description: 'Which operation, where the document has several.' }),
     },
-    resolve: (_root, { document: source, operationName }, { principal }, { schema }) => {
-      if (source.length > MAX_LENGTH) throw badInput({ document: [`must have at most ${MAX_LENGTH} characters`] });
-      try {
-        const document = parse(source, { maxTokens: 5000 });
-        const [error] = validate(schema, document);
-        if (error) throw error;
-        const analysis = analyse(schema, document, operationName);
-        if (!analysis) throw badInput({ operationName: ['must name one operation of the document'] });
-        const needed = analysis.fields.filter(addsToItsParents);
-        return { needed, held: principal.scopes };
-      } catch (error) {
-        if (error instanceof GraphQLError) throw badInput({ document: [error.message] });
-        throw error;
-      }
-    },
+    resolve: (_root, { document, operationName }, { principal }, { schema }) => ({
+      needed: neededFields(schema, document, operationName),
+      held: principal.scopes,
+    }),
   }),
 );
+
+/** @throws BAD_USER_INPUT for a document that cannot run */
+function neededFields(schema: GraphQLSchema, source: string, operationName: string | null | undefined): FieldNeed[] {
+  if (source.length > MAX_LENGTH) throw badInput({ document: [`must have at most ${MAX_LENGTH} characters`] });
+  try {
+    const document = parse(source, { maxTokens: 5000 });
+    const [error] = validate(schema, document);
+    if (error) throw error;
+    const analysis = analyse(schema, document, operationName);
+    if (!analysis) throw badInput({ operationName: ['must name one operation of the document'] });
+    return analysis.fields.flatMap((use) => addition(use) ?? []);
+  } catch (error) {
+    if (error instanceof GraphQLError) throw badInput({ document: [error.message] });
+    throw error;
+  }
+}
+
+/** The same report outside a request, for the command line. */
+export function explainDocument(schema: GraphQLSchema, source: string, operationName?: string) {
+  const needed = neededFields(schema, source, operationName);
+  return {
+    scopes: fewestScopes(needed.map(({ anyOf }) => anyOf)),
+    fields: needed,
+  };
+}

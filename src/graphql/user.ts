@@ -4,6 +4,7 @@ import type { Context } from '../auth/context.js';
 import { containsText } from '../db/text.js';
 import { ApiError, notFound } from '../errors.js';
 import { changesBetween, recordAudit } from '../events/audit.js';
+import type { Scope } from '../scopes/scope.js';
 import { builder } from './builder.js';
 import { resolveConnection } from './connection.js';
 import { compileFilter, DateTimeFilter, type Filter, IdFilter, StringFilter } from './filter.js';
@@ -221,12 +222,26 @@ builder.relayMutationField(
 
 builder.relayMutationField(
   'deleteUser',
-  { inputFields: (t) => ({ id: t.id({ required: true }) }) },
+  {
+    inputFields: (t) => ({
+      id: t.id({ required: true }),
+      revokeKeys: t.boolean({
+        defaultValue: false,
+        description: 'Also revokes the keys that they made; takes keys:delete.',
+      }),
+    }),
+  },
   {
     description:
       'Removes a user. Their tasks stay, unassigned; keys that they made stay too, for a key belongs to the workspace.',
     authScopes: { scope: 'users:delete' },
-    resolve: async (_root, { input: { id } }, context) => {
+    resolve: async (_root, { input: { id, revokeKeys } }, context) => {
+      if (revokeKeys && !REVOKERS.some((scope) => context.principal.scopes.has(scope))) throw needs('keys:delete');
+      // Before the user goes, for with the user goes what says whose keys they are.
+      const known = await context.db.user.findUnique({ where: { id }, select: { role: true } });
+      if (!known) throw notFound('user', id);
+      mayAssign(context, known.role);
+      const revokedKeys = revokeKeys ? await context.services.keys.revokeOfUser(context.actor, id) : 0;
       await context.db.$transaction(async (tx) => {
         const before = await tx.user.findUnique({ where: { id } });
         if (!before) throw notFound('user', id);
@@ -240,20 +255,29 @@ builder.relayMutationField(
           changes: { email: { from: before.email }, name: { from: before.name }, role: { from: before.role } },
         });
       });
-      return { deletedUserId: id };
+      return { deletedUserId: id, revokedKeys };
     },
   },
-  { outputFields: (t) => ({ deletedUserId: t.exposeID('deletedUserId') }) },
+  {
+    outputFields: (t) => ({
+      deletedUserId: t.exposeID('deletedUserId'),
+      revokedKeys: t.exposeInt('revokedKeys', { description: 'How many keys were revoked with the user.' }),
+    }),
+  },
 );
 
 /** Who holds users:write alone must not make owners, or touch one. */
 function mayAssign({ principal }: Context, role: Role): void {
-  if ((role === 'OWNER' || role === 'ADMIN') && !principal.scopes.has('admin:*')) {
-    throw new ApiError('FORBIDDEN', `The role ${role} takes the scope admin:*.`, {
-      requiredScopes: ['admin:*'],
-      missingScopes: ['admin:*'],
-    });
-  }
+  if ((role === 'OWNER' || role === 'ADMIN') && !principal.scopes.has('admin:*')) throw needs('admin:*');
+}
+
+const REVOKERS = ['keys:delete', 'keys:write'] as const;
+
+function needs(scope: Scope): ApiError {
+  return new ApiError('FORBIDDEN', `This takes the scope ${scope}.`, {
+    requiredScopes: [scope],
+    missingScopes: [scope],
+  });
 }
 
 async function keepAnOwner(tx: Pick<Context['db'], 'user'>, user: { id: string; role: Role }): Promise<void> {

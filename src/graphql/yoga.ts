@@ -1,9 +1,20 @@
 /** Yoga: from an authenticated HTTP request to an executed operation. Authentication has happened before (src/http). */
 import { type DocumentNode, type ExecutionResult, GraphQLError, Kind, OperationTypeNode, visit } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
-import type { Context } from '../auth/context.js';
+import type { Context, Services } from '../auth/context.js';
+import type { Principal } from '../auth/principal.js';
 import type { Logger } from '../http/logger.js';
-import { analyse, forbiddenErrors, maskFields, reportable, unmask, unsatisfied } from './analysis.js';
+import { closest } from '../scopes/scope.js';
+import {
+  type Analysis,
+  analyse,
+  type FieldUse,
+  forbiddenErrors,
+  maskFields,
+  reportable,
+  unmask,
+  unsatisfied,
+} from './analysis.js';
 import { located, toGraphQLError } from './errors.js';
 import { schema } from './schema.js';
 
@@ -92,18 +103,31 @@ function literalHasNul(document: DocumentNode): boolean {
  * fields, so this one is about telling all at once and about reaching no database.
  */
 const scopeCheck: Plugin<Context> = {
-  onExecute({ args, setResultAndStopExecution }) {
+  async onExecute({ args, setResultAndStopExecution }) {
     const analysis = analyse(args.schema, args.document, args.operationName);
     // Without one, execution says that the operation is not there.
     if (!analysis) return undefined;
-    const { scopes } = args.contextValue.principal;
+    const { principal, services } = args.contextValue;
+    const { scopes } = principal;
     const refused = unsatisfied(analysis, scopes);
-    if (refused.length === 0) return undefined;
-    const errors = forbiddenErrors(reportable(refused, scopes, analysis.operation.operation), scopes);
-    if (analysis.operation.operation !== OperationTypeNode.QUERY) {
+    const errors =
+      refused.length === 0 ? [] : forbiddenErrors(reportable(refused, scopes, analysis.operation.operation), scopes);
+    const nothingLeft = analysis.fields.every((use) => use.parent !== undefined || refused.includes(use));
+    const whole = analysis.operation.operation !== OperationTypeNode.QUERY;
+    if (refused.length > 0 && whole) {
       setResultAndStopExecution({ errors });
       return undefined;
     }
+    noteUse(args.contextValue, analysis, new Set(refused));
+    // A refusal costs no quota.
+    if (!(refused.length > 0 && nothingLeft)) {
+      const limited = await charge(principal, services);
+      if (limited) {
+        setResultAndStopExecution({ errors: [limited] });
+        return undefined;
+      }
+    }
+    if (refused.length === 0) return undefined;
     args.document = maskFields(args.document, refused);
     return {
       onExecuteDone({ result, setResult }) {
@@ -112,10 +136,41 @@ const scopeCheck: Plugin<Context> = {
       },
     };
   },
-  onSubscribe({ args, setResultAndStopExecution }) {
+  async onSubscribe({ args, setResultAndStopExecution }) {
     const analysis = analyse(args.schema, args.document, args.operationName);
-    const { scopes } = args.contextValue.principal;
-    const refused = analysis ? unsatisfied(analysis, scopes) : [];
-    if (refused.length > 0) setResultAndStopExecution({ errors: forbiddenErrors(refused, scopes) });
+    if (!analysis) return;
+    const { principal, services } = args.contextValue;
+    const refused = unsatisfied(analysis, principal.scopes);
+    if (refused.length > 0) {
+      setResultAndStopExecution({ errors: forbiddenErrors(refused, principal.scopes) });
+      return;
+    }
+    noteUse(args.contextValue, analysis, new Set());
+    const limited = await charge(principal, services);
+    if (limited) setResultAndStopExecution({ errors: [limited] });
   },
 };
+
+/** Counts the operation and the scopes that it used: of alternatives, the one that the key holds. */
+function noteUse({ use, principal }: Context, { operation, fields }: Analysis, refused: ReadonlySet<FieldUse>): void {
+  use.operations.push(operation.name?.value ?? 'anonymous');
+  for (const field of fields) {
+    if (refused.has(field)) continue;
+    for (const scope of closest(principal.scopes, field.requirement).required) use.scopes.add(scope);
+  }
+}
+
+async function charge(principal: Principal, { keyLimits, keyWatch }: Services): Promise<GraphQLError | undefined> {
+  const state = await keyLimits.consume(principal);
+  const widest = state.windows.at(-1);
+  if (widest) keyWatch.limits(principal, widest, state.allowed);
+  if (state.allowed) return undefined;
+  const { retryAfter } = state;
+  return new GraphQLError(`Rate limit exceeded. Try again in ${retryAfter} seconds.`, {
+    extensions: {
+      code: 'RATE_LIMITED',
+      retryAfter,
+      http: { status: 429, headers: { 'Retry-After': String(retryAfter) } },
+    },
+  });
+}

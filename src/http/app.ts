@@ -5,13 +5,12 @@ import { bodyLimit } from 'hono/body-limit';
 import { requestId } from 'hono/request-id';
 import { secureHeaders } from 'hono/secure-headers';
 import type { Authenticator } from '../auth/authenticator.js';
-import { createContext, type Services } from '../auth/context.js';
-import { readCredential } from '../auth/credential.js';
-import type { Principal } from '../auth/principal.js';
+import type { Services } from '../auth/context.js';
 import type { Config } from '../config.js';
-import { type ErrorCode, UNAUTHENTICATED_MESSAGE } from '../errors.js';
-import { createGraphQL } from '../graphql/yoga.js';
+import type { UsageRecorder } from '../keys/usage.js';
 import { clientAddress } from './clientAddress.js';
+import { graphqlError, graphqlHandler, type Variables } from './graphql.js';
+import { leakedKeys, readPublicKeys, revokeCredentials } from './leaks.js';
 import type { Logger } from './logger.js';
 import { playground } from './playground.js';
 
@@ -22,6 +21,7 @@ export interface HttpOptions {
   readonly config: Config;
   readonly services: Services;
   readonly authenticator: Authenticator;
+  readonly usage: UsageRecorder;
   readonly logger: Logger;
   /** Answers whether what the server depends on is reachable. */
   readonly ready: () => Promise<boolean>;
@@ -29,12 +29,11 @@ export interface HttpOptions {
 
 interface Environment {
   Bindings: HttpBindings;
-  Variables: { requestId: string; principal?: Principal; ip: string | null };
+  Variables: Variables;
 }
 
-export function createHttpApp({ config, services, authenticator, logger, ready }: HttpOptions) {
+export function createHttpApp({ config, services, authenticator, usage, logger, ready }: HttpOptions) {
   const app = new Hono<Environment>();
-  const yoga = createGraphQL(logger);
 
   app.use(requestId({ limitLength: 100 }));
   app.use(async (c, next) => {
@@ -89,32 +88,13 @@ export function createHttpApp({ config, services, authenticator, logger, ready }
     return c.body(body, 200, { 'content-type': 'text/html; charset=utf-8', 'content-encoding': 'gzip' });
   });
 
-  app.all('/graphql', limitBody, async (c) => {
-    const credential = readCredential(c.req.header('authorization'), c.req.header('x-api-key'));
-    if (credential.kind === 'conflict') {
-      const message = 'Authorization and x-api-key hold different keys. Send one of them.';
-      return c.json(graphqlError('BAD_USER_INPUT', message), 400);
-    }
-    const result =
-      credential.kind === 'none'
-        ? ({ ok: false, reason: 'missing' } as const)
-        : await authenticator.authenticate(credential.key, c.get('ip'));
-    if (!result.ok) {
-      logger.info({ requestId: c.get('requestId'), reason: result.reason, keyId: result.principal?.keyId }, 'refused');
-      c.header('www-authenticate', 'Bearer');
-      return c.json(graphqlError('UNAUTHENTICATED', UNAUTHENTICATED_MESSAGE), 401);
-    }
-    c.set('principal', result.principal);
-    const context = createContext(
-      result.principal,
-      { id: c.get('requestId'), ip: c.get('ip'), userAgent: c.req.header('user-agent') ?? null },
-      authenticator.session(credential.kind === 'key' ? credential.key : '', c.get('ip')),
-      services,
-    );
-    const response = await yoga.fetch(c.req.raw, context);
-    if (response.status !== 415) return response;
-    return c.json(graphqlError('UNSUPPORTED_MEDIA_TYPE', 'Send the operation as application/json.'), 415);
-  });
+  app.all('/graphql', limitBody, graphqlHandler({ services, authenticator, usage, logger }));
+
+  app.post('/credentials/revoke', limitBody, revokeCredentials(services));
+  if (config.leakReportKeysFile !== undefined) {
+    const publicKeys = readPublicKeys(config.leakReportKeysFile);
+    app.post('/security/leaked-keys', limitBody, leakedKeys(services, publicKeys, config.leakReportRevoke));
+  }
 
   app.notFound((c) => c.json({ error: { code: 'NOT_FOUND', message: `There is no ${c.req.path} here.` } }, 404));
   app.onError((error, c) => {
@@ -136,7 +116,3 @@ const limitBody: MiddlewareHandler = (c, next) => {
   if (length === undefined || c.req.header('transfer-encoding') !== undefined) return countBytes(c, next);
   return Number(length) > MAX_BODY ? Promise.resolve(tooLarge(c)) : next();
 };
-
-function graphqlError(code: ErrorCode | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE', message: string) {
-  return { errors: [{ message, extensions: { code } }] };
-}

@@ -44,6 +44,7 @@ export async function bootstrap(
             scopes: ['admin:*'],
             environment: 'LIVE',
             expiresAt: null,
+            autoRenew: false,
             allowedIps: null,
             ratePerMinute: null,
             ratePerHour: null,

@@ -1,9 +1,9 @@
 /** What a new or changed key must satisfy: the rules of its fields, and no reach beyond its giver. */
 import { z } from 'zod';
-import type { Environment } from '#prisma/client.js';
+import type { ApiKey, Environment } from '#prisma/client.js';
 import { ApiError, badInput } from '../errors.js';
 import { closest, parseGrants, scopeSet, within } from '../scopes/scope.js';
-import type { Bounds } from './apiKey.js';
+import { type Bounds, list } from './apiKey.js';
 import { blockWithin, normalizeBlock } from './network.js';
 
 /** What the caller asks for. Left out: taken over from the giver where it is bounded; null: none, if that is allowed. */
@@ -19,6 +19,16 @@ export interface KeyRequest {
   readonly ratePerHour?: number | null | undefined;
 }
 
+/** What may be changed of a key; left out: as it is. */
+export type KeyChange = Partial<Omit<KeyRequest, 'environment'>>;
+
+/** What the rules depend on beside the request. */
+export interface Circumstances {
+  readonly now: Date;
+  /** The workspace's; autoRenew takes enterprise. */
+  readonly plan: string;
+}
+
 /** A request that passed: ready to be written. */
 export interface KeyGrant {
   readonly name: string;
@@ -26,6 +36,7 @@ export interface KeyGrant {
   readonly scopes: readonly string[];
   readonly environment: Environment;
   readonly expiresAt: Date | null;
+  readonly autoRenew: boolean;
   readonly allowedIps: readonly string[] | null;
   readonly ratePerMinute: number | null;
   readonly ratePerHour: number | null;
@@ -44,7 +55,7 @@ const fields = z.object({
 /**
  * @throws BAD_USER_INPUT for a field that breaks its rule; FORBIDDEN for anything the giver does not hold itself
  */
-export function decideGrant(request: KeyRequest, giver: Bounds, now: Date): KeyGrant {
+export function decideGrant(request: KeyRequest, giver: Bounds, { now, plan }: Circumstances): KeyGrant {
   const parsed = fields.safeParse(request);
   if (!parsed.success) throw badInput(z.flattenError(parsed.error).fieldErrors);
   const { name, description } = parsed.data;
@@ -52,12 +63,16 @@ export function decideGrant(request: KeyRequest, giver: Bounds, now: Date): KeyG
   const allowedIps = request.allowedIps === undefined ? giver.allowedIps : parseBlocks(request.allowedIps);
   const expiresAt = request.expiresAt === undefined ? giver.expiresAt : request.expiresAt;
   if (expiresAt !== null && expiresAt <= now) throw badInput({ expiresAt: ['must lie in the future'] });
+  const autoRenew = request.autoRenew ?? false;
+  if (autoRenew && plan !== 'enterprise') throw badInput({ autoRenew: ['takes the enterprise plan'] });
+  if (autoRenew && expiresAt === null) throw badInput({ autoRenew: ['takes an expiresAt'] });
   const grant: KeyGrant = {
     name,
     description: description || null,
     scopes,
     environment: request.environment ?? giver.environment,
     expiresAt,
+    autoRenew,
     allowedIps,
     ratePerMinute: request.ratePerMinute === undefined ? giver.ratePerMinute : request.ratePerMinute,
     ratePerHour: request.ratePerHour === undefined ? giver.ratePerHour : request.ratePerHour,
@@ -66,8 +81,31 @@ export function decideGrant(request: KeyRequest, giver: Bounds, now: Date): KeyG
   return grant;
 }
 
+/**
+ * The key as it would be after the change: it must satisfy the rules of a new one, and lie within its giver whole, so
+ * that nobody prolongs or widens what is beyond them.
+ */
+export function decideChange(key: ApiKey, change: KeyChange, giver: Bounds, circumstances: Circumstances): KeyGrant {
+  const kept = <T>(wanted: T | undefined, current: T): T => (wanted === undefined ? current : wanted);
+  return decideGrant(
+    {
+      name: change.name ?? key.name,
+      description: kept(change.description, key.description),
+      scopes: change.scopes ?? list(key.scopes),
+      environment: key.environment,
+      expiresAt: kept(change.expiresAt, key.expiresAt),
+      autoRenew: kept(change.autoRenew, key.autoRenew),
+      allowedIps: kept(change.allowedIps, key.allowedIps === null ? null : list(key.allowedIps)),
+      ratePerMinute: kept(change.ratePerMinute, key.ratePerMinute),
+      ratePerHour: kept(change.ratePerHour, key.ratePerHour),
+    },
+    giver,
+    circumstances,
+  );
+}
+
 /** @throws FORBIDDEN when the grant reaches beyond its giver in any dimension */
-function refuseEscalation(grant: Omit<KeyGrant, 'name' | 'description'>, giver: Bounds): void {
+function refuseEscalation(grant: Omit<KeyGrant, 'name' | 'description' | 'autoRenew'>, giver: Bounds): void {
   const admin = giver.scopes.has('admin:*');
   if (grant.environment !== giver.environment && !(admin && giver.environment === 'LIVE')) {
     throw beyond(`A ${giver.environment} key without admin:* cannot give a ${grant.environment} key.`);

@@ -17,3 +17,8 @@ export const PLAN_NAMES: readonly string[] = Object.keys(PLANS);
 export function isPlanName(name: string): boolean {
   return Object.hasOwn(PLANS, name);
 }
+
+/** A plan's numbers; those of the smallest for a name that is none, as after a change of the table. */
+export function planOf(name: string): Plan {
+  return Object.entries(PLANS).find(([known]) => known === name)?.[1] ?? PLANS.free;
+}

@@ -74,6 +74,12 @@ export async function startTestServer(environment: Record<string, string> = {}) 
     return server.app.services.keys.create(actor, unbounded(keyEnvironment), { name: 'test', scopes, ...request });
   };
 
+  let halted: Promise<void> | undefined;
+  const halt = () => {
+    halted ??= server.stop();
+    return halted;
+  };
+
   return {
     url,
     origin: server.url,
@@ -90,8 +96,10 @@ export async function startTestServer(environment: Record<string, string> = {}) 
     createKey,
     key: async (scopes: string[], keyEnvironment: Environment = 'LIVE') =>
       (await createKey(scopes, keyEnvironment)).key,
+    /** Stops, and leaves the database where it is. */
+    halt,
     async stop() {
-      await server.stop();
+      await halt();
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -1,0 +1,108 @@
+/** Where leaked keys are reported: by whoever holds one, and by scanners that sign their reports. */
+import { readFileSync } from 'node:fs';
+import type { Context } from 'hono';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
+import { z } from 'zod';
+import type { Services } from '../auth/context.js';
+import { ConfigError } from '../config.js';
+import { parseKey } from '../keys/format.js';
+import { handleLeak, isSigned, lookUp, type PublicKey } from '../keys/leaks.js';
+
+const MAX_KEYS = 1000;
+/** Reports an hour from one address. */
+const MAX_REPORTS = 60;
+
+const credentials = z.object({ credentials: z.array(z.string().max(1000)).min(1).max(MAX_KEYS) });
+const findings = z
+  .array(
+    z.object({
+      token: z.string().max(1000),
+      type: z.string().optional(),
+      url: z.string().optional(),
+      source: z.string().optional(),
+    }),
+  )
+  .max(MAX_KEYS);
+const publicKeyFile = z.object({ public_keys: z.array(z.object({ key_identifier: z.string(), key: z.string() })) });
+
+type Variables = { requestId: string; ip: string | null };
+type HttpContext = Context<{ Variables: Variables }>;
+
+/** POST /credentials/revoke { "credentials": ["sk_live_..."] }: ends them, whoever asks; never says which were keys. */
+export function revokeCredentials({ database, keys }: Services) {
+  const reports = new RateLimiterMemory({ points: MAX_REPORTS, duration: 3600 });
+  return async (c: HttpContext) => {
+    try {
+      await reports.consume(c.get('ip') ?? 'unknown');
+    } catch (refusal) {
+      if (refusal instanceof Error) throw refusal;
+      const retryAfter = Math.ceil((refusal as { msBeforeNext: number }).msBeforeNext / 1000);
+      c.header('retry-after', String(retryAfter));
+      return c.json(error('RATE_LIMIT_EXCEEDED', `Rate limit exceeded. Try again in ${retryAfter} seconds.`), 429);
+    }
+    const body = credentials.safeParse(await json(c));
+    if (!body.success) {
+      return c.json(error('INVALID_REQUEST', `Send {"credentials": ["sk_..."]} with 1 to ${MAX_KEYS} keys.`), 400);
+    }
+    const rows = await lookUp(database.system, body.data.credentials);
+    await handleLeak(database.system, keys, rows.values(), { ...origin(c), source: 'whoever held it', revoke: true });
+    return c.json({ message: 'Credentials that are keys of this server are revoked.' }, 202);
+  };
+}
+
+/**
+ * POST /security/leaked-keys in the shape of GitHub's secret scanning partner programme: an array of
+ * { token, type, url, source }, signed. Answers which are keys, so that the scanner learns what to look for.
+ */
+export function leakedKeys({ database, keys }: Services, publicKeys: readonly PublicKey[], revoke: boolean) {
+  return async (c: HttpContext) => {
+    const body = await c.req.text();
+    const identifier = c.req.header('github-public-key-identifier') ?? '';
+    const signature = c.req.header('github-public-key-signature') ?? '';
+    if (!isSigned(body, identifier, signature, publicKeys)) {
+      return c.json(error('INVALID_SIGNATURE', 'The signature does not fit the body, or its key is not known.'), 401);
+    }
+    const parsed = findings.safeParse(await json(c));
+    if (!parsed.success) return c.json(error('INVALID_REQUEST', 'Send an array of { token, type, url, source }.'), 400);
+    const rows = await lookUp(
+      database.system,
+      parsed.data.map(({ token }) => token),
+    );
+    for (const { token, url, source } of parsed.data) {
+      const row = rows.get(token);
+      if (!row) continue;
+      const where = [source, url].filter(Boolean).join(' ') || 'a scanner';
+      await handleLeak(database.system, keys, [row], { ...origin(c), source: where.slice(0, 300), revoke });
+    }
+    return c.json(
+      parsed.data.map(({ token, type }) => ({
+        token_raw: token,
+        token_type: type ?? 'taskgate_api_key',
+        label: rows.has(token) && parseKey(token) ? 'true_positive' : 'false_positive',
+      })),
+    );
+  };
+}
+
+/** @throws ConfigError when the file is not as the programme publishes its keys */
+export function readPublicKeys(file: string): PublicKey[] {
+  try {
+    return publicKeyFile.parse(JSON.parse(readFileSync(file, 'utf8'))).public_keys;
+  } catch {
+    throw new ConfigError('LEAK_REPORT_KEYS_FILE must name a JSON file {"public_keys": [{"key_identifier", "key"}]}.');
+  }
+}
+
+function origin(c: HttpContext) {
+  return { ip: c.get('ip'), userAgent: c.req.header('user-agent') ?? null, requestId: c.get('requestId') };
+}
+
+async function json(c: HttpContext): Promise<unknown> {
+  try {
+    return await c.req.json();
+  } catch {
+    return undefined;
+  }
+}
+
+const error = (code: string, message: string) => ({ error: { code, message }, message });

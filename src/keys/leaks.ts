@@ -1,0 +1,93 @@
+/** Leaked keys: whoever holds one may end it, scanners may report it, and files can be searched without a network. */
+import { createVerify } from 'node:crypto';
+import { lstatSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { ApiKey, PrismaClient } from '#prisma/client.js';
+import { raiseAlert } from './alerts.js';
+import { hashKey, KEY_PATTERN, parseKey } from './format.js';
+import type { Keys } from './keys.js';
+
+/** Larger files are skipped, in bytes. */
+const MAX_FILE = 64 * 1024 * 1024;
+
+/** Every key in a file, or in all files below a folder (but not in .git and node_modules), with where it stands. */
+export function scanPath(start: string): { key: string; file: string; line: number }[] {
+  const status = lstatSync(start);
+  if (status.isDirectory()) {
+    return readdirSync(start)
+      .filter((name) => name !== '.git' && name !== 'node_modules')
+      .flatMap((name) => scanPath(path.join(start, name)));
+  }
+  if (!status.isFile() || status.size > MAX_FILE) return [];
+  // Byte for byte: a key is ASCII, whatever stands around it.
+  return readFileSync(start, 'latin1')
+    .split('\n')
+    .flatMap((text, index) =>
+      [...text.matchAll(KEY_PATTERN)]
+        .filter(([key]) => parseKey(key) !== undefined)
+        .map(([key]) => ({ key, file: start, line: index + 1 })),
+    );
+}
+
+/** The rows behind those of these texts that are keys of ours. */
+export async function lookUp(system: PrismaClient, texts: readonly string[]): Promise<Map<string, ApiKey>> {
+  const byHash = new Map(texts.filter((text) => parseKey(text) !== undefined).map((text) => [hashKey(text), text]));
+  const rows = await system.apiKey.findMany({ where: { hash: { in: [...byHash.keys()] } } });
+  return new Map(rows.map((row) => [byHash.get(row.hash) ?? '', row]));
+}
+
+export interface Report {
+  readonly ip: string | null;
+  readonly userAgent: string | null;
+  readonly requestId: string;
+  /** Where it was found, for the people who look after the key. */
+  readonly source: string;
+  readonly revoke: boolean;
+}
+
+/** Tells the owner, and ends the keys when asked to. */
+export async function handleLeak(
+  system: PrismaClient,
+  keys: Keys,
+  rows: Iterable<ApiKey>,
+  report: Report,
+): Promise<void> {
+  for (const row of rows) {
+    const live = row.revokedAt === null;
+    if (report.revoke && live) {
+      const { ip, userAgent, requestId } = report;
+      const { workspaceId, environment } = row;
+      const actor = { workspaceId, environment, keyId: null, userId: null, ip, userAgent, requestId };
+      await keys.revoke(actor, row.id, `leaked: ${report.source}`);
+    }
+    await raiseAlert(system, {
+      ...row,
+      kind: 'KEY_LEAKED',
+      keyId: row.id,
+      message: `The key ${row.name} was reported as leaked (${report.source})${report.revoke && live ? ' and is revoked' : ''}.`,
+      occasion: report.source,
+    });
+  }
+}
+
+export interface PublicKey {
+  readonly key_identifier: string;
+  /** PEM */
+  readonly key: string;
+}
+
+/** ECDSA over P-256 with SHA-256, base64, as GitHub's secret scanning partner programme signs its reports. */
+export function isSigned(
+  body: string,
+  identifier: string,
+  signature: string,
+  publicKeys: readonly PublicKey[],
+): boolean {
+  const publicKey = publicKeys.find(({ key_identifier }) => key_identifier === identifier);
+  if (!publicKey) return false;
+  try {
+    return createVerify('sha256').update(body).verify(publicKey.key, signature, 'base64');
+  } catch {
+    return false;
+  }
+}
