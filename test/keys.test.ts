@@ -432,13 +432,12 @@ describe('limits of a key', () => {
       Array.from({ length: 10 }, () => server.post(JSON.stringify({ query: VIEWER }), key)),
     );
     expect(responses.map((response) => response.status).sort()).toEqual([200, 200, 200, ...Array(7).fill(429)]);
-    const refused = responses.find((response) => response.status === 429);
-    expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(0);
-    expect(refused?.headers.get('x-ratelimit-remaining')).toBe('97');
-    expect(refused?.headers.get('ratelimit-policy')).toBe('"minute";q=3;w=60, "hour";q=100;w=3600');
-    expect(((await refused?.json()) as { errors: { extensions: object }[] }).errors[0]?.extensions).toMatchObject({
-      code: 'RATE_LIMITED',
-    });
+    const [refused] = responses.filter((response) => response.status === 429) as [Response];
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(refused.headers.get('x-ratelimit-remaining')).toBe('97');
+    expect(refused.headers.get('ratelimit-policy')).toBe('"minute";q=3;w=60, "hour";q=100;w=3600');
+    const { errors } = (await refused.json()) as { errors: { extensions: object }[] };
+    expect(errors[0]?.extensions).toMatchObject({ code: 'RATE_LIMITED' });
   });
 });
 
