@@ -1,8 +1,10 @@
 /** Composes the application from its parts; src/server.ts gives it a port. */
+import { randomUUID } from 'node:crypto';
 import { Authenticator } from './auth/authenticator.js';
 import type { Services } from './auth/context.js';
 import type { Config } from './config.js';
 import { type Database, openDatabase } from './db/database.js';
+import { connectRedis } from './db/redis.js';
 import { TaskEvents } from './events/taskEvents.js';
 import { createHttpApp } from './http/app.js';
 import { createLogger, type Logger } from './http/logger.js';
@@ -10,8 +12,11 @@ import { Keys } from './keys/keys.js';
 import { Lifecycle } from './keys/lifecycle.js';
 import { UsageRecorder } from './keys/usage.js';
 import { KeyWatch } from './keys/watch.js';
+import { AuthFailures } from './limits/authFailures.js';
 import { FieldLimits } from './limits/fieldLimits.js';
 import { KeyLimits } from './limits/keyLimits.js';
+import { RedisWindows } from './limits/redisWindows.js';
+import { MemoryWindows, type WindowCounter } from './limits/slidingWindow.js';
 
 export interface App {
   readonly http: ReturnType<typeof createHttpApp>;
@@ -36,19 +41,30 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const usage = new UsageRecorder(database.system, onError);
   const lifecycle = new Lifecycle(database.system, keys, onError);
   lifecycle.start();
+  const redis = config.redisUrl === undefined ? undefined : connectRedis(config.redisUrl, randomUUID());
+  const counter: WindowCounter = redis
+    ? new RedisWindows(redis.client, redis.processes, (away, error) =>
+        away
+          ? logger.warn({ err: error }, 'Redis is away; limits are counted by this process alone, in its share')
+          : logger.info('Redis is back; limits are shared again'),
+      )
+    : new MemoryWindows();
   const services: Services = {
     database,
     keys,
-    keyLimits: new KeyLimits(),
+    keyLimits: new KeyLimits(counter, config.plans),
     fieldLimits: new FieldLimits(),
+    authFailures: new AuthFailures(counter, config.authFailureLimit),
     keyWatch: new KeyWatch(database.system, onError),
     taskEvents: new TaskEvents(),
   };
-  const ready = () =>
-    database.system.$queryRaw`SELECT 1`.then(
+  const ready = async () => {
+    const answers = database.system.$queryRaw`SELECT 1`.then(
       () => true,
       () => false,
     );
+    return (await answers) && (redis === undefined || (await redis.isReachable()));
+  };
   return {
     http: createHttpApp({ config, services, authenticator, usage, logger, ready }),
     database,
@@ -58,6 +74,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       authenticator.close();
       lifecycle.stop();
       await usage.close();
+      redis?.close();
       await database.close();
     },
   };

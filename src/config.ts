@@ -4,7 +4,7 @@ import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { type Provider, providerOf } from './db/provider.js';
 import { parseKey } from './keys/format.js';
-import { isPlanName, PLAN_NAMES } from './limits/plans.js';
+import { Plans, readPlans } from './limits/plans.js';
 
 /** A variable that does not hold what it should; the message names it and the mend, and never a secret. */
 export class ConfigError extends Error {
@@ -59,11 +59,8 @@ const schema = z.object({
     .refine((list) => list.every((item) => ipaddr.isValid(item) || ipaddr.isValidCIDR(item)))
     .catch((ctx) => fail('must be a list of addresses or CIDR blocks, such as 10.0.0.0/8,::1', ctx.value))
     .default([]),
-  DEFAULT_PLAN: z
-    .string()
-    .refine(isPlanName)
-    .catch((ctx) => fail(`must be one of ${PLAN_NAMES.join(', ')}`, ctx.value))
-    .default('professional'),
+  DEFAULT_PLAN: z.string().default('professional'),
+  PLANS_FILE: z.string().optional(),
   AUTH_FAILURE_LIMIT: integer(1, 1_000_000).default(20),
   LEAK_REPORT_KEYS_FILE: z.string().optional(),
   LEAK_REPORT_REVOKE: boolean.default(true),
@@ -88,6 +85,7 @@ export interface Config {
   /** Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed. */
   readonly trustProxy: readonly string[];
   readonly defaultPlan: string;
+  readonly plans: Plans;
   /** Failed authentications a minute from one address, before it is refused. */
   readonly authFailureLimit: number;
   /** Public keys of a secret scanner whose signed reports are taken; undefined: none are. */
@@ -114,6 +112,12 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   if ((env.TLS_CERT_FILE === undefined) !== (env.TLS_KEY_FILE === undefined)) {
     throw new ConfigError('TLS_CERT_FILE and TLS_KEY_FILE must be set together.');
   }
+  const plans = plansOf(env.PLANS_FILE);
+  if (!plans.names.includes(env.DEFAULT_PLAN)) {
+    throw new ConfigError(
+      `DEFAULT_PLAN must be one of ${plans.names.join(', ')}; it is ${JSON.stringify(env.DEFAULT_PLAN)}.`,
+    );
+  }
   const provider = providerOf(env.DATABASE_URL) ?? 'sqlite';
   return {
     port: env.PORT,
@@ -131,11 +135,23 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
         : undefined,
     trustProxy: env.TRUST_PROXY,
     defaultPlan: env.DEFAULT_PLAN,
+    plans,
     authFailureLimit: env.AUTH_FAILURE_LIMIT,
     leakReportKeysFile: env.LEAK_REPORT_KEYS_FILE,
     leakReportRevoke: env.LEAK_REPORT_REVOKE,
     logLevel: env.LOG_LEVEL,
   };
+}
+
+function plansOf(file: string | undefined): Plans {
+  if (file === undefined) return new Plans();
+  try {
+    return readPlans(file);
+  } catch (error) {
+    throw new ConfigError(
+      `PLANS_FILE must name a JSON file such as {"free": {"perMinute": 100, "perHour": 1000}}; ${(error as Error).message}.`,
+    );
+  }
 }
 
 class BadValue extends Error {}

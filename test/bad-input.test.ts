@@ -25,7 +25,6 @@ describe('a body that', () => {
     '{',
     '',
     'null',
-    '[]',
     '"x"',
     '{"query":1}',
     '{"query":"{ viewer { environment } }","variables":"x"}',

@@ -63,7 +63,7 @@ describe('the first run', () => {
     expect(text).toContain(database.slice('file:'.length));
     const line = /^ {2}curl [\s\S]*?'$/m.exec(text)?.[0] ?? '';
     const { stdout } = await promisify(execFile)('bash', ['-c', `${line} -s`]);
-    expect(JSON.parse(stdout)).toEqual({ data: { viewer: { scopes: ['admin:*'] }, tasks: { totalCount: 0 } } });
+    expect(JSON.parse(stdout)).toMatchObject({ data: { viewer: { scopes: ['admin:*'] }, tasks: { totalCount: 0 } } });
     server.child.kill('SIGTERM');
     expect(await server.exited).toBe(0);
 

@@ -76,10 +76,10 @@ function attempts(own: Side, foreign: Side): [string, string, object][] {
 }
 
 const everything = `{
-  tasks(first: 1000) { totalCount nodes { id title tags project { id name } assignee { id name } createdBy { id } relationships { id task { id } targetTask { id } } incomingRelationships { id } } }
-  projects(first: 1000) { totalCount nodes { id name createdBy { id } tasks { totalCount nodes { id } } } }
-  users(first: 1000) { totalCount nodes { id email } }
-  apiKeys(first: 1000) { totalCount nodes { id name createdBy { id } } }
+  tasks(first: 50) { totalCount nodes { id title tags project { id name } assignee { id name } createdBy { id } relationships { id task { id } targetTask { id } } incomingRelationships { id } } }
+  projects(first: 50) { totalCount nodes { id name createdBy { id } tasks { totalCount nodes { id } } } }
+  users(first: 50) { totalCount nodes { id email } }
+  apiKeys(first: 50) { totalCount nodes { id name createdBy { id } } }
 }`;
 
 async function snapshot(side: Side): Promise<string> {

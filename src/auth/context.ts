@@ -5,8 +5,10 @@ import type { Actor } from '../events/audit.js';
 import type { TaskEvents } from '../events/taskEvents.js';
 import type { Keys } from '../keys/keys.js';
 import type { KeyWatch } from '../keys/watch.js';
+import type { AuthFailures } from '../limits/authFailures.js';
 import type { FieldLimits } from '../limits/fieldLimits.js';
 import type { KeyLimits } from '../limits/keyLimits.js';
+import type { Decision } from '../limits/slidingWindow.js';
 import type { Principal } from './principal.js';
 
 export interface RequestInfo {
@@ -22,6 +24,7 @@ export interface Services {
   readonly keyLimits: KeyLimits;
   readonly fieldLimits: FieldLimits;
   readonly keyWatch: KeyWatch;
+  readonly authFailures: AuthFailures;
   readonly taskEvents: TaskEvents;
 }
 
@@ -37,6 +40,8 @@ export interface Session {
 interface RequestUse {
   readonly operations: string[];
   readonly scopes: Set<string>;
+  /** How the key's limits stood after it was charged; undefined while it was not. */
+  limits: Decision | undefined;
 }
 
 export interface Context {
@@ -71,7 +76,7 @@ export function createContext(
     db: services.database.forTenant(principal),
     request,
     session,
-    use: { operations: [], scopes: new Set() },
+    use: { operations: [], scopes: new Set(), limits: undefined },
     services,
   };
 }

@@ -36,7 +36,7 @@ export interface PagePlan {
   readonly order: readonly OrderBy[];
 }
 
-const DEFAULT_PAGE = 20;
+export const DEFAULT_PAGE = 20;
 const MAX_PAGE = 1000;
 
 const ID: Column = { name: 'id', kind: 'string' };

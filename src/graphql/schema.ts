@@ -5,6 +5,7 @@ import './apiKeyMutations.js';
 import './auditEvent.js';
 import './node.js';
 import './project.js';
+import './rateLimit.js';
 import './relationship.js';
 import './scopeReport.js';
 import './task.js';

@@ -43,6 +43,14 @@ export function graphqlHandler({ services, authenticator, usage, logger }: Graph
       const { reason, principal } = result;
       logger.info({ requestId: request.id, reason, keyId: principal?.keyId }, 'refused');
       if (principal) services.keyWatch.refused(principal, reason, { ...request, requestId: request.id });
+      const wait = await services.authFailures.count(ip);
+      if (wait > 0) {
+        c.header('retry-after', String(wait));
+        return c.json(
+          graphqlError('RATE_LIMITED', `Too many failed authentications. Try again in ${wait} seconds.`),
+          429,
+        );
+      }
       c.header('www-authenticate', 'Bearer');
       return c.json(graphqlError('UNAUTHENTICATED', UNAUTHENTICATED_MESSAGE), 401);
     }
@@ -53,8 +61,8 @@ export function graphqlHandler({ services, authenticator, usage, logger }: Graph
     if (response.status === 415) {
       response = c.json(graphqlError('UNSUPPORTED_MEDIA_TYPE', 'Send the operation as application/json.'), 415);
     }
-    for (const [name, value] of limitHeaders(await services.keyLimits.peek(principal)))
-      response.headers.set(name, value);
+    const { windows } = context.use.limits ?? (await services.keyLimits.peek(principal));
+    for (const [name, value] of limitHeaders(windows)) response.headers.set(name, value);
     tellRotation(response.headers, principal);
     usage.record({
       key: principal.apiKey,

@@ -29,6 +29,7 @@ export async function startTestServer(environment: Record<string, string> = {}) 
     PORT: '0',
     DATABASE_URL: `file:${path.join(folder, 'test.db')}`,
     DEFAULT_PLAN: 'enterprise',
+    AUTH_FAILURE_LIMIT: '100000',
     ...environment,
   });
   await migrateDatabase(config);

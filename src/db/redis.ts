@@ -1,0 +1,57 @@
+/** The connection that all parts share. Commands fail at once while Redis is away; it comes back by itself. */
+import { Redis } from 'ioredis';
+
+/** Milliseconds. */
+const COMMAND_TIMEOUT = 500;
+const CONNECT_TIMEOUT = 2000;
+const MAX_RECONNECT_PAUSE = 1000;
+const HEARTBEAT = 1000;
+const ALIVE = 4000;
+
+export interface SharedRedis {
+  readonly client: Redis;
+  /** How many processes are on this Redis, this one included, as far as was heard last. */
+  processes(): number;
+  isReachable(): Promise<boolean>;
+  close(): void;
+}
+
+export function connectRedis(url: string, id: string): SharedRedis {
+  const client = new Redis(url, {
+    commandTimeout: COMMAND_TIMEOUT,
+    connectTimeout: CONNECT_TIMEOUT,
+    maxRetriesPerRequest: 0,
+    enableOfflineQueue: false,
+    retryStrategy: (attempt) => Math.min(attempt * 50, MAX_RECONNECT_PAUSE),
+  });
+  // Each command reports its own failure; without a listener the process would end.
+  client.on('error', () => {});
+
+  let heard = 1;
+  const beat = async () => {
+    try {
+      const now = Date.now();
+      await client.zadd('taskgate:processes', now, id);
+      await client.zremrangebyscore('taskgate:processes', 0, now - ALIVE);
+      heard = Math.max(1, await client.zcard('taskgate:processes'));
+    } catch {
+      // Away: the number heard last stands.
+    }
+  };
+  client.on('ready', () => void beat());
+  const timer = setInterval(() => void beat(), HEARTBEAT).unref();
+
+  return {
+    client,
+    processes: () => heard,
+    isReachable: () =>
+      client.ping().then(
+        () => true,
+        () => false,
+      ),
+    close() {
+      clearInterval(timer);
+      client.disconnect();
+    },
+  };
+}

@@ -1,0 +1,25 @@
+/** What one operation may be, at most. Refused before anything runs, with COST_LIMIT_EXCEEDED and the numbers. */
+export const OPERATION_LIMITS = {
+  /** Points; see src/graphql/cost.ts. */
+  cost: 10_000,
+  depth: 12,
+  /** The introspection that tools send is deeper than data ever is. */
+  introspectionDepth: 20,
+  aliases: 30,
+  rootFields: 20,
+  tokens: 2000,
+  directives: 50,
+  /** Objects and lists within each other in the variables. */
+  variableDepth: 20,
+  /** Operations in one HTTP request. */
+  batch: 10,
+} as const;
+
+export type OperationLimit = keyof typeof OPERATION_LIMITS;
+
+/** An operation counts as one request, and as one more for every so many points. */
+export const POINTS_PER_REQUEST = 100;
+
+export function requestsOf(cost: number): number {
+  return 1 + Math.floor(cost / POINTS_PER_REQUEST);
+}

@@ -1,0 +1,213 @@
+/** Limits and cost, through HTTP. */
+import { createHash } from 'node:crypto';
+import { getIntrospectionQuery } from 'graphql';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { OPERATION_LIMITS } from '../src/limits/operationLimits.js';
+import { startTestServer, type TestServer } from './support/server.js';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer({ AUTH_FAILURE_LIMIT: '20', TRUST_PROXY: '127.0.0.1' });
+});
+afterAll(() => server.stop());
+
+describe('a hostile operation is refused with its numbers, before anything runs', () => {
+  const many = (n: number, text: (i: number) => string) => Array.from({ length: n }, (_, i) => text(i)).join(' ');
+  const deep = `{ projects { nodes ${'{ tasks { nodes { project '.repeat(250)} { id } ${'} } }'.repeat(250)} } }`;
+  const rows: [string, string, unknown, string?][] = [
+    ['depth 500', deep, undefined],
+    [
+      'depth 13',
+      `{ projects { nodes { tasks { nodes { project { tasks { nodes { project { tasks { nodes { project { tasks { totalCount } } } } } } } } } } } } }`,
+      undefined,
+      'depth',
+    ],
+    ['10,000 aliases', `{ ${many(10_000, (i) => `a${i}: viewer { environment }`)} }`, undefined, 'tokens'],
+    ['31 aliases', `{ viewer { ${many(31, (i) => `a${i}: environment`)} } }`, undefined, 'aliases'],
+    ['31 aliases of __typename', `{ viewer { ${many(31, (i) => `a${i}: __typename`)} } }`, undefined, 'aliases'],
+    [
+      'aliases spread 40 times',
+      `{ ${many(19, () => `viewer { ...F }`)} } fragment F on Viewer { a: scopes b: scopes }`,
+      undefined,
+      'aliases',
+    ],
+    ['21 root fields', `{ ${many(21, () => 'viewer { environment }')} }`, undefined, 'rootFields'],
+    [
+      'root fields in a fragment named __schema',
+      `{ ...__schema } fragment __schema on Query { ${many(21, () => 'viewer { environment }')} }`,
+      undefined,
+      'rootFields',
+    ],
+    ['directive flood', `{ viewer { environment ${many(60, () => '@include(if: true)')} } }`, undefined, 'directives'],
+    [
+      'huge first',
+      '{ tasks(first: 1000) { nodes { project { tasks(first: 1000) { nodes { id } } } } } }',
+      undefined,
+      'cost',
+    ],
+    [
+      'huge first in a variable',
+      'query ($n: Int!) { tasks(first: $n) { nodes { project { tasks(first: $n) { nodes { id } } } } } }',
+      { n: 900 },
+      'cost',
+    ],
+    [
+      'huge first beside __schema',
+      '{ __schema { __typename } tasks(first: 1000) { nodes { project { tasks(first: 1000) { nodes { id } } } } } }',
+      undefined,
+      'cost',
+    ],
+    [
+      'huge first in a fragment named __schema',
+      '{ ...__schema } fragment __schema on Query { tasks(first: 1000) { nodes { project { tasks(first: 1000) { nodes { id } } } } } }',
+      undefined,
+      'cost',
+    ],
+    [
+      'fragments that double',
+      `{ ...F0 } ${many(60, (i) => `fragment F${i} on Query { ...F${i + 1} ...F${i + 1} }`)} fragment F60 on Query { tasks { totalCount } }`,
+      undefined,
+      'rootFields',
+    ],
+  ];
+
+  it.each(rows)('%s', async (_name, query, variables, what) => {
+    await server.gql('{ viewer { environment } }');
+    const statements = server.queries.length;
+    const started = performance.now();
+    const { data, errors } = await server.gql(query, variables as object);
+    const elapsed = performance.now() - started;
+    expect(data ?? null).toBeNull();
+    expect(errors?.[0]?.extensions['code']).toBe('COST_LIMIT_EXCEEDED');
+    if (what)
+      expect(errors?.[0]?.extensions).toMatchObject({
+        what,
+        limit: OPERATION_LIMITS[what as never],
+        actual: expect.any(Number),
+      });
+    expect(server.queries.slice(statements).filter((sql) => /\b(Task|Project)\b/.test(sql))).toEqual([]);
+    process.stderr.write(`${elapsed.toFixed(0)} ms `);
+  });
+
+  it('circular fragments, 1 MB of comments, deep variables, and 1,000 operations in a request', async () => {
+    const circle = await server.gql('{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }');
+    expect(circle.errors?.[0]?.extensions['code']).toBe('GRAPHQL_VALIDATION_FAILED');
+    const comments = await server.gql(`{ viewer { environment } } #${'x'.repeat(1_000_000)}`);
+    expect(comments.data).toEqual({ viewer: { environment: 'LIVE' } });
+    const body = `{"query":"{ viewer { environment } }","variables":{"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}}`;
+    const variables = (await (await server.post(body, server.adminKey)).json()) as {
+      errors: { extensions: { code: string } }[];
+    };
+    expect(variables.errors[0]?.extensions.code).toMatch(/COST_LIMIT_EXCEEDED|BAD_REQUEST/);
+    const one = { query: '{ viewer { environment } }' };
+    const batch = (n: number) => server.post(JSON.stringify(Array.from({ length: n }, () => one)), server.adminKey);
+    expect((await batch(1000)).status).toBeGreaterThanOrEqual(400);
+    expect(await (await batch(10)).json()).toHaveLength(10);
+  });
+
+  it('memory stays steady over many different ones', async () => {
+    const round = async (offset: number) => {
+      for (let i = 0; i < 300; i += 1) await server.gql(`{ ${`a${offset + i}: viewer { environment } `.repeat(25)} }`);
+      global.gc?.();
+      return process.memoryUsage().heapUsed / 1e6;
+    };
+    await round(0);
+    const before = await round(1000);
+    const after = await round(2000);
+    expect(after - before).toBeLessThan(60);
+  });
+
+  it('the introspection that tools send is not too deep', async () => {
+    expect((await server.gql(getIntrospectionQuery())).errors).toBeUndefined();
+  });
+});
+
+describe('cost', () => {
+  const report = async (query: string, variables: object = {}) =>
+    (await server.gql(query, variables)).extensions?.['cost'] as { requested: number; remaining: number };
+  it('is an object 1, and a connection times its size; it stands on each result', async () => {
+    expect(await report('{ viewer { environment } }')).toMatchObject({ requested: 1 });
+    expect(await report('{ tasks { nodes { id } } }')).toMatchObject({ requested: 21 });
+    expect(await report('{ tasks(first: 100) { nodes { id project { id } } } }')).toMatchObject({ requested: 201 });
+    expect(
+      await report('query ($n: Int = 5) { tasks(last: $n) { edges { node { id } } pageInfo { endCursor } } }'),
+    ).toMatchObject({ requested: 12 });
+    expect(
+      await report(
+        '{ ...F } fragment F on Query { tasks(first: 3) { ...C } } fragment C on TaskConnection { nodes { id } }',
+      ),
+    ).toMatchObject({ requested: 4 });
+  });
+
+  it('counts as one request, and one more for every 100 points', async () => {
+    const key = (await server.createKey(['tasks:read'], 'LIVE', { ratePerMinute: 1000, ratePerHour: 100 })).key;
+    const remaining = async (query: string) => {
+      const { data, extensions = {} } = await server.gql(query, {}, key);
+      expect(data).toBeTruthy();
+      return (extensions['cost'] as { remaining: number }).remaining;
+    };
+    expect(await remaining('{ tasks(first: 10) { nodes { id } } }')).toBe(99);
+    expect(await remaining('{ tasks(first: 100) { nodes { id } } }')).toBe(97);
+    expect(await remaining('{ rateLimit { limit remaining } }')).toBe(96);
+    const { data } = await server.gql(
+      '{ rateLimit { limit remaining resetAt windows { name limit remaining length } cost { maxCost pointsPerRequest } } }',
+      {},
+      key,
+    );
+    expect(data.rateLimit).toMatchObject({
+      limit: 100,
+      remaining: 95,
+      windows: [
+        { name: 'minute', limit: 1000, remaining: 995, length: 60 },
+        { name: 'hour', limit: 100, remaining: 95, length: 3600 },
+      ],
+      cost: { maxCost: 10_000, pointsPerRequest: 100 },
+    });
+  });
+});
+
+describe('exactness', () => {
+  it('of 500 requests at once at a limit of 100 exactly 100 pass', async () => {
+    const { key } = await server.createKey([], 'LIVE', { ratePerMinute: 100, ratePerHour: 10_000 });
+    const body = JSON.stringify({ query: '{ viewer { environment } }' });
+    const statuses = await Promise.all(Array.from({ length: 500 }, async () => (await server.post(body, key)).status));
+    expect(statuses.filter((status) => status === 200)).toHaveLength(100);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(400);
+  });
+});
+
+describe('guessing keys', () => {
+  it('is cut off at 20 failures a minute from one address, without harm to valid keys from it or to other addresses', async () => {
+    const body = JSON.stringify({ query: '{ viewer { environment } }' });
+    const from = (ip: string) => ({ 'x-forwarded-for': ip });
+    const statuses = [];
+    for (let i = 0; i < 25; i += 1) statuses.push((await server.post(body, 'sk_live_guess', from('192.0.2.5'))).status);
+    expect(statuses).toEqual([...Array(20).fill(401), ...Array(5).fill(429)]);
+    const refused = await server.post(body, 'sk_live_guess', from('192.0.2.5'));
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect((await server.post(body, server.adminKey, from('192.0.2.5'))).status).toBe(200);
+    expect((await server.post(body, 'sk_live_guess', from('192.0.2.6'))).status).toBe(401);
+  });
+});
+
+describe('automatic persisted queries', () => {
+  it('are asked for by hash, and remembered', async () => {
+    const query = '{ viewer { environment } }';
+    const persistedQuery = { version: 1, sha256Hash: createHash('sha256').update(query).digest('hex') };
+    const send = async (body: object) =>
+      (await server.post(JSON.stringify(body), server.adminKey)).json() as Promise<{
+        data?: object;
+        errors?: { message: string; extensions: { code: string } }[];
+      }>;
+    expect((await send({ extensions: { persistedQuery } })).errors?.[0]).toMatchObject({
+      message: 'PersistedQueryNotFound',
+      extensions: { code: 'PERSISTED_QUERY_NOT_FOUND' },
+    });
+    expect((await send({ query, extensions: { persistedQuery } })).data).toEqual({ viewer: { environment: 'LIVE' } });
+    expect((await send({ extensions: { persistedQuery } })).data).toEqual({ viewer: { environment: 'LIVE' } });
+    const wrong = { ...persistedQuery, sha256Hash: 'a'.repeat(64) };
+    expect((await send({ query, extensions: { persistedQuery: wrong } })).errors?.[0]?.extensions.code).toBe(
+      'BAD_USER_INPUT',
+    );
+  });
+});

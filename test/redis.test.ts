@@ -1,0 +1,87 @@
+/** Limits that several processes share over one Redis, and what becomes of them while it is away. */
+import { setTimeout } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readConfig } from '../src/config.js';
+import { createLogger } from '../src/http/logger.js';
+import { type RunningServer, startServer } from '../src/server.js';
+import { hasRedis, startRedis } from './support/redis.js';
+import { startTestServer, type TestServer } from './support/server.js';
+
+describe.skipIf(!hasRedis)('over Redis', () => {
+  let redis: Awaited<ReturnType<typeof startRedis>>;
+  let first: TestServer;
+  let second: RunningServer;
+  const secondLog: string[] = [];
+
+  beforeAll(async () => {
+    redis = await startRedis();
+    first = await startTestServer({ REDIS_URL: redis.url });
+    const config = readConfig({
+      PORT: '0',
+      DATABASE_URL: first.config.databaseUrl,
+      REDIS_URL: redis.url,
+      DEFAULT_PLAN: 'enterprise',
+    });
+    const logger = createLogger({ logLevel: 'info' }, { write: (line) => void secondLog.push(line) });
+    second = await startServer(config, { logger });
+    // Both have heard of each other.
+    await setTimeout(2500);
+  });
+  afterAll(async () => {
+    await second.stop();
+    await first.stop();
+    await redis.kill();
+  });
+
+  const ask = async (server: 0 | 1, key: string) =>
+    (
+      await fetch(`${server === 0 ? first.origin : second.url}/graphql`, {
+        method: 'POST',
+        headers: { 'x-api-key': key, 'content-type': 'application/json' },
+        body: JSON.stringify({ query: '{ viewer { environment } }' }),
+      })
+    ).status;
+  const limited = async (ratePerMinute: number) =>
+    (await first.createKey([], 'LIVE', { ratePerMinute, ratePerHour: 100_000 })).key;
+  const passed = (statuses: number[]) => statuses.filter((status) => status === 200).length;
+
+  it('of 500 requests at once over two processes at a limit of 100 exactly 100 pass', async () => {
+    const key = await limited(100);
+    const statuses = await Promise.all(Array.from({ length: 500 }, (_, i) => ask((i % 2) as 0 | 1, key)));
+    expect(passed(statuses)).toBe(100);
+    expect(new Set(statuses)).toEqual(new Set([200, 429]));
+  });
+
+  it('killed and restarted under load: no 5xx, limits hold in each process, and are shared again within 5 seconds', async () => {
+    const calm = await limited(100_000);
+    const statuses: number[] = [];
+    let running = true;
+    const load = Promise.all(
+      Array.from({ length: 4 }, async (_, i) => {
+        while (running) statuses.push(await ask((i % 2) as 0 | 1, calm));
+      }),
+    );
+    await setTimeout(300);
+    await redis.kill();
+    const alone = await limited(20);
+    const away = await Promise.all(Array.from({ length: 60 }, (_, i) => ask((i % 2) as 0 | 1, alone)));
+    // Each of the two has half.
+    expect(passed(away)).toBe(20);
+    await redis.start();
+    const back = Date.now();
+    await setTimeout(4000);
+    const shared = await limited(30);
+    const again = await Promise.all(Array.from({ length: 100 }, (_, i) => ask((i % 2) as 0 | 1, shared)));
+    expect(passed(again)).toBe(30);
+    expect(Date.now() - back).toBeLessThan(6000);
+    running = false;
+    await load;
+    expect(new Set(statuses)).toEqual(new Set([200]));
+    expect(statuses.length).toBeGreaterThan(100);
+    const said = secondLog.map((line) => JSON.parse(line).msg).filter((message: string) => message.startsWith('Redis'));
+    expect(said).toEqual([
+      'Redis is away; limits are counted by this process alone, in its share',
+      'Redis is back; limits are shared again',
+    ]);
+  });
+});
