@@ -13,6 +13,7 @@ import { Lifecycle } from './keys/lifecycle.js';
 import { UsageRecorder } from './keys/usage.js';
 import { KeyWatch } from './keys/watch.js';
 import { AuthFailures } from './limits/authFailures.js';
+import { ExecutionGate } from './limits/executionGate.js';
 import { FieldLimits } from './limits/fieldLimits.js';
 import { KeyLimits } from './limits/keyLimits.js';
 import { RedisWindows } from './limits/redisWindows.js';
@@ -53,6 +54,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     database,
     keys,
     keyLimits: new KeyLimits(counter, config.plans),
+    executionGate: new ExecutionGate(config.maxRunning),
     fieldLimits: new FieldLimits(),
     authFailures: new AuthFailures(counter, config.authFailureLimit),
     keyWatch: new KeyWatch(database.system, onError),

@@ -62,6 +62,7 @@ const schema = z.object({
   DEFAULT_PLAN: z.string().default('professional'),
   PLANS_FILE: z.string().optional(),
   AUTH_FAILURE_LIMIT: integer(1, 1_000_000).default(20),
+  MAX_RUNNING: integer(1, 100_000).default(128),
   LEAK_REPORT_KEYS_FILE: z.string().optional(),
   LEAK_REPORT_REVOKE: boolean.default(true),
   LOG_LEVEL: z
@@ -88,6 +89,8 @@ export interface Config {
   readonly plans: Plans;
   /** Failed authentications a minute from one address, before it is refused. */
   readonly authFailureLimit: number;
+  /** Operations that run at once; more are refused with 503. */
+  readonly maxRunning: number;
   /** Public keys of a secret scanner whose signed reports are taken; undefined: none are. */
   readonly leakReportKeysFile: string | undefined;
   /** Whether a reported key is revoked, or its owner told only. */
@@ -137,6 +140,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     defaultPlan: env.DEFAULT_PLAN,
     plans,
     authFailureLimit: env.AUTH_FAILURE_LIMIT,
+    maxRunning: env.MAX_RUNNING,
     leakReportKeysFile: env.LEAK_REPORT_KEYS_FILE,
     leakReportRevoke: env.LEAK_REPORT_REVOKE,
     logLevel: env.LOG_LEVEL,

@@ -176,6 +176,26 @@ describe('exactness', () => {
   });
 });
 
+describe('too many at once', () => {
+  it('are refused with 503 and Retry-After, cost no quota, and leave room again when they are done', async () => {
+    const small = await startTestServer({ MAX_RUNNING: '3' });
+    const { key } = await small.createKey(['tasks:read'], 'LIVE', { ratePerMinute: 1000, ratePerHour: 1000 });
+    const body = JSON.stringify({ query: '{ tasks(first: 1) { totalCount } }' });
+    const gate = small.services.executionGate;
+    for (let i = 0; i < 3; i += 1) expect(gate.enter()).toBe(true);
+    const refused = await small.post(body, key);
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
+    for (let i = 0; i < 3; i += 1) gate.leave();
+    const responses = await Promise.all(Array.from({ length: 9 }, () => small.post(body, key)));
+    const passed = responses.filter(({ status }) => status === 200).length;
+    expect(passed).toBeGreaterThan(0);
+    for (let i = 0; i < 3; i += 1) expect((await small.post(body, key)).status).toBe(200);
+    const { data } = await small.gql('{ rateLimit { remaining } }', {}, key);
+    expect(data.rateLimit.remaining).toBe(1000 - passed - 4);
+    await small.stop();
+  });
+});
+
 describe('guessing keys', () => {
   it('is cut off at 20 failures a minute from one address, without harm to valid keys from it or to other addresses', async () => {
     const body = JSON.stringify({ query: '{ viewer { environment } }' });

@@ -6,6 +6,7 @@ import type { TaskEvents } from '../events/taskEvents.js';
 import type { Keys } from '../keys/keys.js';
 import type { KeyWatch } from '../keys/watch.js';
 import type { AuthFailures } from '../limits/authFailures.js';
+import type { ExecutionGate } from '../limits/executionGate.js';
 import type { FieldLimits } from '../limits/fieldLimits.js';
 import type { KeyLimits } from '../limits/keyLimits.js';
 import type { Decision } from '../limits/slidingWindow.js';
@@ -23,6 +24,7 @@ export interface Services {
   readonly keys: Keys;
   readonly keyLimits: KeyLimits;
   readonly fieldLimits: FieldLimits;
+  readonly executionGate: ExecutionGate;
   readonly keyWatch: KeyWatch;
   readonly authFailures: AuthFailures;
   readonly taskEvents: TaskEvents;
@@ -42,6 +44,8 @@ interface RequestUse {
   readonly scopes: Set<string>;
   /** How the key's limits stood after it was charged; undefined while it was not. */
   limits: Decision | undefined;
+  /** Operations of this request that were let through the gate. */
+  running: number;
 }
 
 export interface Context {
@@ -76,7 +80,7 @@ export function createContext(
     db: services.database.forTenant(principal),
     request,
     session,
-    use: { operations: [], scopes: new Set(), limits: undefined },
+    use: { operations: [], scopes: new Set(), limits: undefined, running: 0 },
     services,
   };
 }

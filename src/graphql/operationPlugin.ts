@@ -34,7 +34,7 @@ export const operationCheck: Plugin<Context> = {
     const analysis = analyse(args.schema, args.document, args.operationName);
     // Without one, execution says that the operation is not there.
     if (!analysis) return undefined;
-    const { principal } = args.contextValue;
+    const { principal, services, use } = args.contextValue;
     const { scopes } = principal;
     const refused = unsatisfied(analysis, scopes);
     const errors =
@@ -57,11 +57,19 @@ export const operationCheck: Plugin<Context> = {
       return undefined;
     }
     // A refusal costs no quota.
-    const decision = await charge(args.contextValue, refused.length > 0 && nothingLeft ? 0 : requestsOf(cost));
+    const requests = refused.length > 0 && nothingLeft ? 0 : requestsOf(cost);
+    const decision = await charge(args.contextValue, requests);
     if (!decision.allowed) {
       setResultAndStopExecution({ errors: [limited(decision)] });
       return undefined;
     }
+    if (!services.executionGate.enter()) {
+      // Nothing ran, so nothing is charged.
+      await charge(args.contextValue, -requests);
+      setResultAndStopExecution({ errors: [overloaded()] });
+      return undefined;
+    }
+    use.running += 1;
     noteUse(args.contextValue, analysis, new Set(refused));
     args.document = masked;
     return {
@@ -112,6 +120,12 @@ async function charge({ principal, services, use }: Context, requests: number): 
   const widest = decision.windows.at(-1);
   if (widest && requests > 0) keyWatch.limits(principal, widest, decision.allowed);
   return decision;
+}
+
+function overloaded(): GraphQLError {
+  return new GraphQLError('The server is busy. Try again in a moment.', {
+    extensions: { code: 'SERVICE_UNAVAILABLE', http: { status: 503, headers: { 'Retry-After': '1' } } },
+  });
 }
 
 function limited({ retryAfter }: Decision): GraphQLError {

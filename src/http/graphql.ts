@@ -11,6 +11,9 @@ import type { UsageRecorder } from '../keys/usage.js';
 import { limitHeaders } from '../limits/keyLimits.js';
 import type { Logger } from './logger.js';
 
+/** Milliseconds. */
+const REQUEST_LIMIT = 30_000;
+
 export interface Variables {
   requestId: string;
   ip: string | null;
@@ -57,7 +60,14 @@ export function graphqlHandler({ services, authenticator, usage, logger }: Graph
     const { principal } = result;
     c.set('principal', principal);
     const context = createContext(principal, request, authenticator.session(key, ip), services);
-    let response = await yoga.fetch(c.req.raw, context);
+    let response: Response;
+    try {
+      response = await inTime(yoga.fetch(c.req.raw, context), () =>
+        c.json(graphqlError('SERVICE_UNAVAILABLE', 'The request took too long.'), 503, { 'retry-after': '1' }),
+      );
+    } finally {
+      for (; context.use.running > 0; context.use.running -= 1) services.executionGate.leave();
+    }
     if (response.status === 415) {
       response = c.json(graphqlError('UNSUPPORTED_MEDIA_TYPE', 'Send the operation as application/json.'), 415);
     }
@@ -74,6 +84,21 @@ export function graphqlHandler({ services, authenticator, usage, logger }: Graph
     });
     return response;
   };
+}
+
+/** The answer, or another one when it takes longer than a request may. PostgreSQL cancels its statement as late. */
+async function inTime(answer: Response | Promise<Response>, late: () => Response): Promise<Response> {
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    return await Promise.race([
+      answer,
+      new Promise<Response>((resolve) => {
+        timer = setTimeout(() => resolve(late()), REQUEST_LIMIT);
+      }),
+    ]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** A rotated key says so while it lasts (RFC 9745), and until when (RFC 8594). */

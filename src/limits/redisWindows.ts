@@ -40,7 +40,7 @@ for i, key in ipairs(KEYS) do
   if total + points > limit then allowed = 0 end
   read[i] = kept
 end
-if allowed == 1 and points > 0 then
+if allowed == 1 and points ~= 0 then
   for i, key in ipairs(KEYS) do
     local slot = tonumber(ARGV[i * 2])
     redis.call('HINCRBY', key, string.format('%d', math.floor(now / slot)), points)

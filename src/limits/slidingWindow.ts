@@ -31,7 +31,7 @@ export interface Decision {
 /** slot number -> points */
 export type Slots = ReadonlyMap<number, number>;
 
-/** Takes `points` from every window of an identity, or from none; 0 points only look. */
+/** Takes `points` from every window of an identity, or from none; 0 only look, negative ones are given back. */
 export interface WindowCounter {
   take(identity: string, windows: readonly Window[], points: number): Promise<Decision>;
 }
@@ -91,7 +91,7 @@ export class MemoryWindows implements WindowCounter {
   async take(identity: string, windows: readonly Window[], points: number, now = Date.now()): Promise<Decision> {
     const counted = windows.map(({ name, length }) => this.#counting(`${identity} ${name}`, length, now));
     const decision = decide(windows, counted, points, now);
-    if (decision.allowed && points > 0) {
+    if (decision.allowed && points !== 0) {
       for (const [index, { name, length }] of windows.entries()) {
         const slots = counted[index] ?? new Map<number, number>();
         const current = Math.floor(now / slotLength(length));
