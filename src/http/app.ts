@@ -10,8 +10,10 @@ import type { Config } from '../config.js';
 import type { UsageRecorder } from '../keys/usage.js';
 import { clientAddress } from './clientAddress.js';
 import { graphqlError, graphqlHandler, type Variables } from './graphql.js';
+import { requireHttps } from './https.js';
 import { leakedKeys, readPublicKeys, revokeCredentials } from './leaks.js';
 import type { Logger } from './logger.js';
+import { createMetrics } from './metrics.js';
 import { playground } from './playground.js';
 
 /** Bytes; a larger body is refused with 413. */
@@ -35,6 +37,8 @@ interface Environment {
 export function createHttpApp({ config, services, authenticator, usage, logger, ready }: HttpOptions) {
   const app = new Hono<Environment>();
 
+  const metrics = createMetrics();
+
   app.use(requestId({ limitLength: 100 }));
   app.use(async (c, next) => {
     const started = performance.now();
@@ -43,13 +47,15 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
     await next();
     // A response that GraphQL made has only its own headers.
     c.res.headers.set('x-request-id', c.get('requestId'));
+    const ms = performance.now() - started;
+    metrics.observe(c.req.method, c.res.status, ms / 1000);
     logger.info(
       {
         requestId: c.get('requestId'),
         method: c.req.method,
         path: c.req.path,
         status: c.res.status,
-        ms: Math.round((performance.now() - started) * 10) / 10,
+        ms: Math.round(ms * 10) / 10,
         ip: c.get('ip'),
         keyId: c.get('principal')?.keyId,
       },
@@ -71,6 +77,12 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
     }),
   );
 
+  if (config.requireHttps) {
+    const { keyWatch } = services;
+    app.use(requireHttps({ authenticator, keyWatch, trustProxy: config.trustProxy }));
+  }
+
+  app.get('/metrics', async (c) => c.body(await metrics.text(), 200, { 'content-type': metrics.contentType }));
   app.get('/health/live', (c) => c.json({ status: 'ok' }));
   app.get('/health/ready', async (c) =>
     (await ready()) ? c.json({ status: 'ok' }) : c.json({ status: 'unavailable' }, 503),

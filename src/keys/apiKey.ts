@@ -15,7 +15,7 @@ export function keyStatus(key: Lifetime, now: Date): KeyStatus {
   return key.rotatedAt === null ? 'ACTIVE' : 'ROTATED';
 }
 
-export type Refusal = 'missing' | 'malformed' | 'unknown' | 'revoked' | 'expired' | 'ip_not_allowed';
+export type Refusal = 'missing' | 'malformed' | 'unknown' | 'revoked' | 'expired' | 'ip_not_allowed' | 'plain_http';
 
 /** Why a key may not be used now from this address; undefined when it may. */
 export function refusalOf(

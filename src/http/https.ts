@@ -1,0 +1,54 @@
+/** Plain HTTP where HTTPS is required is refused before its key is looked at; afterwards the key is flagged. */
+import type { HttpBindings } from '@hono/node-server';
+import type { MiddlewareHandler } from 'hono';
+import type { Authenticator } from '../auth/authenticator.js';
+import { readCredential } from '../auth/credential.js';
+import { inBlocks } from '../keys/network.js';
+import type { KeyWatch } from '../keys/watch.js';
+import type { Variables } from './graphql.js';
+
+interface HttpsOptions {
+  readonly authenticator: Authenticator;
+  readonly keyWatch: KeyWatch;
+  /** Proxies whose X-Forwarded-Proto is believed. */
+  readonly trustProxy: readonly string[];
+}
+
+interface Socket {
+  readonly remoteAddress?: string | undefined;
+  readonly encrypted?: boolean;
+}
+
+export function requireHttps({
+  authenticator,
+  keyWatch,
+  trustProxy,
+}: HttpsOptions): MiddlewareHandler<{ Bindings: HttpBindings; Variables: Variables }> {
+  return async (c, next) => {
+    const socket: Socket = c.env.incoming.socket;
+    const forwarded = c.req.header('x-forwarded-proto')?.split(',').at(-1)?.trim();
+    const secure =
+      socket.encrypted === true || (forwarded === 'https' && inBlocks(socket.remoteAddress ?? null, trustProxy));
+    if (secure || c.req.path.startsWith('/health/')) return next();
+    const credential = readCredential(c.req.header('authorization'), c.req.header('x-api-key'));
+    const origin = { ip: c.get('ip'), userAgent: c.req.header('user-agent') ?? null, requestId: c.get('requestId') };
+    if (credential.kind === 'key') {
+      // After the answer: a key that crossed the network in the clear should be rotated.
+      setImmediate(() => {
+        authenticator.authenticate(credential.key, origin.ip).then(
+          ({ principal }) => principal && keyWatch.refused(principal, 'plain_http', origin),
+          () => {},
+        );
+      });
+    }
+    const message = 'HTTPS is required. A key sent over plain HTTP should be rotated.';
+    return c.json(
+      {
+        error: { code: 'HTTPS_REQUIRED', message },
+        message,
+        errors: [{ message, extensions: { code: 'HTTPS_REQUIRED' } }],
+      },
+      403,
+    );
+  };
+}
