@@ -164,6 +164,13 @@ describe('a list', () => {
     await create({ title: 'Paint the door' });
     expect(await titles('search: "fence paint"')).toEqual(['Paint the FENCE']);
     expect(await titles('search: "GREEN"')).toEqual(['Paint the FENCE']);
+    for (const title of ['100% sure', '100 sure', 'snake_case', 'snakeXcase', 'back\\\\slash', 'ÄRGER'])
+      await create({ title: title.replace('\\\\', '\\') });
+    expect(await titles('search: "100%"')).toEqual(['100% sure']);
+    expect(await titles('search: "e_c"')).toEqual(['snake_case']);
+    expect(await titles('search: "k\\\\s"')).toEqual(['back\\slash']);
+    expect(await titles('search: "ärger"')).toEqual(['ÄRGER']);
+    expect(await titles('filter: { title: { contains: "%" } }')).toEqual(['100% sure']);
   });
 
   it('sorts priorities by their rank, and rows without a date last in both directions', async () => {

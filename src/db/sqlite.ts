@@ -16,6 +16,8 @@ import {
   type SqlQuery,
   type Transaction,
 } from '@prisma/driver-adapter-utils';
+import type Database from 'better-sqlite3';
+import { likeContains } from './text.js';
 
 /**
  * How long a write waits for one of another process, in milliseconds. SQLite itself waits with the whole thread, so it
@@ -73,9 +75,16 @@ export function sqliteAdapter(databaseUrl: string): SqlDriverAdapterFactory {
       await writer.executeScript(PRAGMAS);
       const reader = await library.connect();
       await reader.executeScript(PRAGMAS);
+      for (const connection of [reader, writer]) replaceLike(connection);
       return splitReadsFromWrites(reader, writer);
     },
   };
+}
+
+/** The adapter keeps the driver's connection to itself; functions can be defined there only. */
+function replaceLike(connection: SqlDriverAdapter): void {
+  const { client } = connection as unknown as { client: Database.Database };
+  client.function('like', { deterministic: true }, likeContains());
 }
 
 function splitReadsFromWrites(reader: SqlDriverAdapter, writer: SqlDriverAdapter): SqlDriverAdapter {

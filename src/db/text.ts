@@ -1,6 +1,30 @@
 import type { Provider } from './provider.js';
 
-/** Text that contains another, whatever the case (on SQLite for ASCII letters). */
+/**
+ * Text that contains another as it stands, whatever the case: `%` and `_` are characters like others. Prisma hands the
+ * text to LIKE unescaped; PostgreSQL's escape character is the backslash, and SQLite's LIKE is replaced (sqlite.ts).
+ */
 export function containsText(provider: Provider, text: string): { contains: string; mode?: 'insensitive' } {
-  return provider === 'postgresql' ? { contains: text, mode: 'insensitive' } : { contains: text };
+  const contains = text.replace(/[\\%_]/g, (character) => `\\${character}`);
+  return provider === 'postgresql' ? { contains, mode: 'insensitive' } : { contains };
+}
+
+/**
+ * LIKE for SQLite, as far as it is used here, where every pattern is `%` text `%`: with the backslash as the escape
+ * character, and with the case of all letters ignored, not of the ASCII ones alone.
+ */
+export function likeContains(): (pattern: unknown, value: unknown) => number | null {
+  let known: unknown;
+  let needle = '';
+  return (pattern, value) => {
+    if (typeof pattern !== 'string' || value === null) return null;
+    if (pattern !== known) {
+      known = pattern;
+      needle = pattern
+        .slice(1, -1)
+        .replace(/\\([\\%_])/g, '$1')
+        .toLowerCase();
+    }
+    return String(value).toLowerCase().includes(needle) ? 1 : 0;
+  };
 }
