@@ -91,6 +91,7 @@ describe('variables that', () => {
     ['name an unknown field', { title: 'x', shoe: 1 }],
     ['have the wrong type', { title: 7 }],
     ['hold a NUL', { title: 'a\0b' }],
+    ['hold half of a surrogate pair', { title: 'a\ud800b' }],
     ['are 1 MB of text', { title: 'x'.repeat(1_000_000) }],
     ['have a number out of range', { title: 'x', position: '1e999' }],
     ['have an impossible date', { title: 'x', dueDate: '2027-02-31T99:00:00Z' }],

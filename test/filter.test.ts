@@ -132,6 +132,10 @@ it('refuses more comparisons or values than it should run', async () => {
   expect(many.errors?.[0]?.extensions['code']).toBe('BAD_USER_INPUT');
   const long = await run({ title: { in: Array.from({ length: 1001 }, (_, i) => `${i}`) } });
   expect(long.errors?.[0]?.extensions['code']).toBe('BAD_USER_INPUT');
+  for (const empty of [{ or: [] }, { not: {} }, { not: { title: {} } }]) {
+    expect((await run(empty)).errors?.[0]?.extensions['code']).toBe('BAD_USER_INPUT');
+  }
+  expect((await run({ and: [], title: {} })).data.tasks.totalCount).toBe(rows.length);
   const nothing = await run({ title: { eq: null } });
   expect(nothing.errors?.[0]?.extensions['code']).toBe('BAD_USER_INPUT');
 });

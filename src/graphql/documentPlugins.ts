@@ -30,41 +30,46 @@ function withCode(error: GraphQLError, code: string): GraphQLError {
   return located(error, error.message, { code, ...error.extensions });
 }
 
-/** There is a document; and no U+0000, which PostgreSQL cannot store, so neither database is asked to. */
+/** There is a document, and its text can be stored as it is by both databases. */
 export const wellFormed: Plugin<Context> = {
   onParams({ params }) {
     if (params.query === undefined) throw badRequest('The body must have a "query", the text of a GraphQL document.');
-    if (hasNul(params.variables)) throw nulError();
+    if (hasBadText(params.variables)) throw badText();
   },
   onValidate({ params: { documentAST } }) {
     return ({ valid, setResult }) => {
-      if (valid && literalHasNul(documentAST)) setResult([nulError()]);
+      if (valid && literalHasBadText(documentAST)) setResult([badText()]);
     };
   },
 };
 
-function nulError(): GraphQLError {
-  return badRequest('Text must not contain the character U+0000.');
+/** PostgreSQL cannot store U+0000, and half of a surrogate pair would come back as something else. */
+function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0');
+}
+
+function badText(): GraphQLError {
+  return badRequest('Text must be well-formed Unicode, without the character U+0000.');
 }
 
 function badRequest(message: string): GraphQLError {
   return new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT', http: { status: 400 } } });
 }
 
-function hasNul(value: unknown): boolean {
-  if (typeof value === 'string') return value.includes('\0');
+function hasBadText(value: unknown): boolean {
+  if (typeof value === 'string') return !isStorable(value);
   if (value === null || typeof value !== 'object') return false;
-  return Object.values(value).some(hasNul);
+  return Object.values(value).some(hasBadText);
 }
 
 const checkedLiterals = new WeakMap<DocumentNode, boolean>();
-function literalHasNul(document: DocumentNode): boolean {
+function literalHasBadText(document: DocumentNode): boolean {
   const known = checkedLiterals.get(document);
   if (known !== undefined) return known;
   let found = false;
   visit(document, {
     [Kind.STRING]: (node) => {
-      if (node.value.includes('\0')) found = true;
+      if (!isStorable(node.value)) found = true;
     },
   });
   checkedLiterals.set(document, found);

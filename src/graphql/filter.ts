@@ -38,8 +38,12 @@ export function compileFilter(
     for (const [name, value] of Object.entries(node)) {
       if (value == null) continue;
       if (name === 'and' || name === 'or') {
-        const inner = (value as readonly Filter[]).map((item) => compile(item, negated));
+        const items = value as readonly Filter[];
+        // None of nothing holds, and SQL has no word for it; whoever sends it forgot something.
+        if (name === 'or' && items.length === 0) throw badInput({ filter: ['or must not be empty'] });
+        const inner = items.map((item) => compile(item, negated));
         // De Morgan: not (a and b) is (not a) or (not b).
+        if (inner.length === 0) continue;
         parts.push((name === 'and') !== negated ? { AND: inner } : { OR: inner });
       } else if (name === 'not') {
         parts.push(compile(value as Filter, !negated));
@@ -52,9 +56,10 @@ export function compileFilter(
             throw badInput({ filter: [`must have at most ${MAX_COMPARISONS} comparisons`] });
           return compare(field, name, comparator, operand, negated, provider);
         });
-        parts.push(negated ? { OR: tests } : { AND: tests });
+        if (tests.length > 0) parts.push(negated ? { OR: tests } : { AND: tests });
       }
     }
+    if (negated && parts.length === 0) throw badInput({ filter: ['not must not be empty'] });
     return negated ? { OR: parts } : { AND: parts };
   };
   return filter == null ? {} : compile(filter, false);

@@ -42,12 +42,16 @@ export interface KeyGrant {
   readonly ratePerHour: number | null;
 }
 
-const rate = z.number().int().min(1, 'must be at least 1').max(10_000_000).nullish();
+const rate = z.number().int().min(1, 'must be at least 1').max(10_000_000, 'must be at most 10000000').nullish();
 const fields = z.object({
   name: z.string().trim().min(1, 'must not be empty').max(100, 'must have at most 100 characters'),
   description: z.string().trim().max(500, 'must have at most 500 characters').nullish(),
   scopes: z.array(z.string()).max(50, 'must have at most 50 entries'),
-  allowedIps: z.array(z.string()).min(1, 'must not be empty; leave it out to allow any address').max(100).nullish(),
+  allowedIps: z
+    .array(z.string())
+    .min(1, 'must not be empty; leave it out to allow any address')
+    .max(100, 'must have at most 100 entries')
+    .nullish(),
   ratePerMinute: rate,
   ratePerHour: rate,
 });
@@ -57,7 +61,7 @@ const fields = z.object({
  */
 export function decideGrant(request: KeyRequest, giver: Bounds, { now, plan }: Circumstances): KeyGrant {
   const parsed = fields.safeParse(request);
-  if (!parsed.success) throw badInput(z.flattenError(parsed.error).fieldErrors);
+  if (!parsed.success) throw badInput(byCallersField(z.flattenError(parsed.error).fieldErrors));
   const { name, description } = parsed.data;
   const scopes = parseGrants(request.scopes);
   const allowedIps = request.allowedIps === undefined ? giver.allowedIps : parseBlocks(request.allowedIps);
@@ -135,6 +139,19 @@ function refuseEscalation(grant: Omit<KeyGrant, 'name' | 'description' | 'autoRe
       throw beyond(`A key cannot give a higher rate limit than its own, ${most}.`);
     }
   }
+}
+
+/** Callers know both numbers under one name. */
+function byCallersField(
+  problems: Readonly<Record<string, readonly string[] | undefined>>,
+): Record<string, readonly string[]> {
+  const fields: Record<string, readonly string[]> = {};
+  for (const [field, texts = []] of Object.entries(problems)) {
+    const rateField = /^ratePer(Minute|Hour)$/.exec(field)?.[1];
+    if (rateField) fields['rateLimit'] = texts.map((text) => `per${rateField} ${text}`);
+    else fields[field] = texts;
+  }
+  return fields;
 }
 
 function beyond(message: string): ApiError {
