@@ -5,7 +5,6 @@
 import {
   type DocumentNode,
   type FieldNode,
-  type FragmentDefinitionNode,
   type GraphQLCompositeType,
   type GraphQLField,
   type GraphQLSchema,
@@ -20,6 +19,7 @@ import {
   visit,
 } from 'graphql';
 import { closest, NOTHING_REQUIRED, type Requirement, type ScopeSet, satisfies } from '../scopes/scope.js';
+import { fragmentsOf } from './fragments.js';
 import { forbidden, grantsOf, ownRequirement, requirementOf } from './requirement.js';
 
 /** A field as the document has it, with the first path on which it stands. */
@@ -138,10 +138,7 @@ function findOperation(document: DocumentNode, name?: string | null): OperationD
 }
 
 function collectFields(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode): FieldUse[] {
-  const fragments = new Map<string, FragmentDefinitionNode>();
-  for (const definition of document.definitions) {
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
-  }
+  const fragments = fragmentsOf(document);
   const fields: FieldUse[] = [];
   // A fragment is read once for what was granted to the object it stands on, so that fragments of fragments cost no more
   // than their text. Masking replaces a field of a fragment wherever the fragment is used, which is right: what a field

@@ -22,6 +22,7 @@ import {
   visit,
 } from 'graphql';
 import { OPERATION_LIMITS, type OperationLimit } from '../limits/operationLimits.js';
+import { fragmentsOf } from './fragments.js';
 import { DEFAULT_PAGE } from './keyset.js';
 
 /** A list that is no connection is taken to hold so many. */
@@ -205,12 +206,4 @@ export function depthOf(value: unknown): number {
     depth += 1;
   }
   return depth - 1;
-}
-
-function fragmentsOf(document: DocumentNode): Map<string, FragmentDefinitionNode> {
-  const fragments = new Map<string, FragmentDefinitionNode>();
-  for (const definition of document.definitions) {
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
-  }
-  return fragments;
 }

@@ -65,6 +65,17 @@ export function compileFilter(
   return filter == null ? {} : compile(filter, false);
 }
 
+/** Every word of a search, each in one of the columns. */
+export function searchWhere(
+  search: string | null | undefined,
+  columns: readonly string[],
+  provider: Provider,
+): Where[] {
+  const words = search?.split(/\s+/).filter(Boolean) ?? [];
+  if (words.length > MAX_COMPARISONS) throw badInput({ search: [`must have at most ${MAX_COMPARISONS} words`] });
+  return words.map((word) => ({ OR: columns.map((column) => ({ [column]: containsText(provider, word) })) }));
+}
+
 const OPPOSITE: Readonly<Record<string, string>> = {
   eq: 'neq',
   neq: 'eq',

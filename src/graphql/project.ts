@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import type { Context } from '../auth/context.js';
-import { containsText } from '../db/text.js';
 import { notFound } from '../errors.js';
 import { changesBetween, recordAudit } from '../events/audit.js';
 import { builder } from './builder.js';
 import { resolveConnection } from './connection.js';
-import { compileFilter, DateTimeFilter, type Filter, IdFilter, StringFilter } from './filter.js';
+import { compileFilter, DateTimeFilter, type Filter, IdFilter, StringFilter, searchWhere } from './filter.js';
 import { check, given, required, text } from './input.js';
 import type { OrderBy } from './keyset.js';
 import { OrderDirection, orderOf } from './order.js';
@@ -110,7 +109,6 @@ builder.queryFields((t) => ({
       },
       resolve: (_root, args, context, info) => {
         const { provider } = context.services.database;
-        const words = args.search?.split(/\s+/).filter(Boolean) ?? [];
         return resolveConnection({
           args,
           context,
@@ -119,9 +117,7 @@ builder.queryFields((t) => ({
           where: {
             AND: [
               compileFilter(filterFields, args.filter, provider),
-              ...words.map((word) => ({
-                OR: [{ name: containsText(provider, word) }, { description: containsText(provider, word) }],
-              })),
+              ...searchWhere(args.search, ['name', 'description'], provider),
             ],
           },
           find: (query) => context.db.project.findMany(query),

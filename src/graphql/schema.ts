@@ -10,6 +10,7 @@ import './relationship.js';
 import './scopeReport.js';
 import './task.js';
 import './taskChange.js';
+import './taskMutations.js';
 import './user.js';
 import './viewer.js';
 import { builder } from './builder.js';

@@ -1,15 +1,18 @@
 import type { GraphQLResolveInfo } from 'graphql';
-import { z } from 'zod';
 import type { Context } from '../auth/context.js';
-import type { TenantTransaction } from '../db/tenant.js';
-import { containsText } from '../db/text.js';
 import { notFound } from '../errors.js';
-import { changesBetween, recordAudit } from '../events/audit.js';
-import type { TaskEvent } from '../events/taskEvents.js';
 import { builder } from './builder.js';
 import { resolveConnection } from './connection.js';
-import { compileFilter, DateTimeFilter, type Filter, IdFilter, IntFilter, StringFilter, TagsFilter } from './filter.js';
-import { check, given, required, text } from './input.js';
+import {
+  compileFilter,
+  DateTimeFilter,
+  type Filter,
+  IdFilter,
+  IntFilter,
+  StringFilter,
+  searchWhere,
+  TagsFilter,
+} from './filter.js';
 import type { OrderBy, PageArgs } from './keyset.js';
 import { Node } from './node.js';
 import { OrderDirection, orderOf } from './order.js';
@@ -17,7 +20,7 @@ import { Project } from './types.js';
 import { User } from './user.js';
 
 /** Stored as numbers, so that both databases sort and compare them alike. */
-const TaskStatus = builder.enumType('TaskStatus', {
+export const TaskStatus = builder.enumType('TaskStatus', {
   values: {
     BACKLOG: { value: 0 },
     TRIAGE: { value: 1 },
@@ -28,7 +31,7 @@ const TaskStatus = builder.enumType('TaskStatus', {
     CANCELED: { value: 6 },
   } as const,
 });
-const TaskPriority = builder.enumType('TaskPriority', {
+export const TaskPriority = builder.enumType('TaskPriority', {
   values: {
     NONE: { value: 0 },
     LOW: { value: 1 },
@@ -181,7 +184,6 @@ interface TaskArgs extends PageArgs {
 
 export function resolveTasks(args: TaskArgs, context: Context, info: GraphQLResolveInfo, where: object) {
   const { provider } = context.services.database;
-  const words = args.search?.split(/\s+/).filter(Boolean) ?? [];
   return resolveConnection({
     args,
     context,
@@ -191,9 +193,7 @@ export function resolveTasks(args: TaskArgs, context: Context, info: GraphQLReso
       AND: [
         where,
         compileFilter(filterFields, args.filter, provider),
-        ...words.map((word) => ({
-          OR: [{ title: containsText(provider, word) }, { description: containsText(provider, word) }],
-        })),
+        ...searchWhere(args.search, ['title', 'description'], provider),
       ],
     },
     find: (query) => context.db.task.findMany(query),
@@ -225,184 +225,3 @@ builder.queryFields((t) => ({
     TaskEdge,
   ),
 }));
-
-const tag = text(1, 50);
-const rules = z.object({
-  title: required(text(1, 255)),
-  description: text(0, 10_000).nullish(),
-  tags: required(z.array(tag).max(50, 'must have at most 50 entries')).optional(),
-  status: required(z.number()).optional(),
-  priority: required(z.number()).optional(),
-  position: required(z.number()).optional(),
-  startDate: z.date().nullish(),
-  dueDate: z.date().nullish(),
-  projectId: z.string().nullish(),
-  assigneeId: z.string().nullish(),
-});
-const inOrder = (dates: { startDate?: Date | null | undefined; dueDate?: Date | null | undefined }) =>
-  check(
-    z.object({}).refine(() => !dates.startDate || !dates.dueDate || dates.startDate <= dates.dueDate, {
-      path: ['dueDate'],
-      message: 'must not lie before startDate',
-    }),
-    {},
-  );
-
-builder.relayMutationField(
-  'createTask',
-  {
-    inputFields: (t) => ({
-      title: t.string({ required: true, description: '1 to 255 characters.' }),
-      description: t.string({ description: 'Up to 10,000 characters.' }),
-      status: t.field({ type: TaskStatus, defaultValue: 2 }),
-      priority: t.field({ type: TaskPriority, defaultValue: 0 }),
-      tags: t.stringList({ description: 'Up to 50, of 1 to 50 characters.' }),
-      startDate: t.field({ type: 'DateTime' }),
-      dueDate: t.field({ type: 'DateTime' }),
-      position: t.float(),
-      projectId: t.id(),
-      assigneeId: t.id(),
-    }),
-  },
-  {
-    authScopes: { scope: 'tasks:write' },
-    grantScopes: ['self'],
-    resolve: async (_root, { input }, context) => {
-      const { tags, ...data } = check(rules, withoutNulls(input, ['status', 'priority', 'tags', 'position']));
-      inOrder(data);
-      const { workspaceId, environment, userId, keyId } = context.principal;
-      const task = await context.db.$transaction(async (tx) => {
-        const number = await nextNumber(tx, context);
-        const row = await tx.task.create({
-          data: {
-            ...given(data),
-            title: data.title,
-            description: data.description || null,
-            workspaceId,
-            environment,
-            number,
-            position: data.position ?? number,
-            createdById: userId,
-            createdByKeyId: keyId,
-          },
-          select: { id: true, projectId: true },
-        });
-        if (tags) await addTags(tx, context, row.id, tags);
-        const changes = changesBetween({}, { title: data.title });
-        await recordAudit(tx, context.actor, { action: 'task.create', targetType: 'Task', targetId: row.id, changes });
-        return row;
-      });
-      publish(context, 'CREATED', task);
-      return task;
-    },
-  },
-  {
-    outputFields: (t) => ({
-      task: t.prismaField({
-        type: Task,
-        resolve: (query, { id }, _args, { db }) => db.task.findUniqueOrThrow({ ...query, where: { id } }),
-      }),
-    }),
-  },
-);
-
-builder.relayMutationField(
-  'updateTask',
-  {
-    inputFields: (t) => ({
-      id: t.id({ required: true }),
-      title: t.string({ description: '1 to 255 characters.' }),
-      description: t.string({ description: 'Up to 10,000 characters.' }),
-      status: t.field({ type: TaskStatus }),
-      priority: t.field({ type: TaskPriority }),
-      tags: t.stringList({ description: 'Replaces all tags. Up to 50, of 1 to 50 characters.' }),
-      startDate: t.field({ type: 'DateTime' }),
-      dueDate: t.field({ type: 'DateTime' }),
-      position: t.float(),
-      projectId: t.id(),
-      assigneeId: t.id(),
-    }),
-  },
-  {
-    description: 'Changes what is given; null clears a field that may be empty.',
-    authScopes: { scope: 'tasks:write' },
-    grantScopes: ['self'],
-    resolve: async (_root, { input: { id, ...input } }, context) => {
-      const { tags, ...data } = given(check(rules.partial(), input));
-      const after = await context.db.$transaction(async (tx) => {
-        const before = await tx.task.findUnique({ where: { id } });
-        if (!before) throw notFound('task', id);
-        inOrder({ ...before, ...data });
-        const row = await tx.task.update({ where: { id }, data, select: { id: true, projectId: true } });
-        if (tags) {
-          await tx.taskTag.deleteMany({ where: { taskId: id } });
-          await addTags(tx, context, id, tags);
-        }
-        const changes = changesBetween(before, { ...data, ...(tags && { tags }) });
-        await recordAudit(tx, context.actor, { action: 'task.update', targetType: 'Task', targetId: id, changes });
-        return row;
-      });
-      publish(context, 'UPDATED', after);
-      return after;
-    },
-  },
-  {
-    outputFields: (t) => ({
-      task: t.prismaField({
-        type: Task,
-        resolve: (query, { id }, _args, { db }) => db.task.findUniqueOrThrow({ ...query, where: { id } }),
-      }),
-    }),
-  },
-);
-
-builder.relayMutationField(
-  'deleteTask',
-  { inputFields: (t) => ({ id: t.id({ required: true }) }) },
-  {
-    description: 'Deletes a task with its relationships and tags.',
-    authScopes: { scope: 'tasks:delete' },
-    resolve: async (_root, { input: { id } }, context) => {
-      const gone = await context.db.$transaction(async (tx) => {
-        const before = await tx.task.findUnique({ where: { id } });
-        if (!before) throw notFound('task', id);
-        await tx.task.delete({ where: { id }, select: { id: true } });
-        const changes = { title: { from: before.title }, number: { from: before.number } };
-        await recordAudit(tx, context.actor, { action: 'task.delete', targetType: 'Task', targetId: id, changes });
-        return before;
-      });
-      publish(context, 'DELETED', gone);
-      return { deletedTaskId: id };
-    },
-  },
-  { outputFields: (t) => ({ deletedTaskId: t.exposeID('deletedTaskId') }) },
-);
-
-function publish(context: Context, action: TaskEvent['action'], task: { id: string; projectId: string | null }): void {
-  context.services.taskEvents.publish(context.principal, { action, taskId: task.id, projectId: task.projectId });
-}
-
-/** Inside the transaction that makes the task: a refused task leaves no gap, and two at once get two numbers. */
-async function nextNumber(tx: TenantTransaction, { principal }: Context): Promise<number> {
-  const { workspaceId, environment } = principal;
-  const key = { workspaceId, environment };
-  const { lastNumber } = await tx.taskCounter.upsert({
-    where: { workspaceId_environment: key },
-    create: { ...key, lastNumber: 1 },
-    update: { lastNumber: { increment: 1 } },
-  });
-  return lastNumber;
-}
-
-async function addTags(tx: TenantTransaction, { principal }: Context, taskId: string, tags: string[]): Promise<void> {
-  const { workspaceId, environment } = principal;
-  const names = [...new Set(tags)];
-  await tx.taskTag.createMany({ data: names.map((name) => ({ workspaceId, environment, taskId, name })) });
-}
-
-/** On creation null means the default, as if the field had been left out. */
-function withoutNulls<T extends object>(input: T, names: readonly (keyof T)[]): T {
-  return Object.fromEntries(
-    Object.entries(input).filter(([name, value]) => value !== null || !names.includes(name as keyof T)),
-  ) as T;
-}

@@ -1,13 +1,12 @@
 import { z } from 'zod';
 import type { Role } from '#prisma/client.js';
 import type { Context } from '../auth/context.js';
-import { containsText } from '../db/text.js';
 import { ApiError, notFound } from '../errors.js';
 import { changesBetween, recordAudit } from '../events/audit.js';
 import type { Scope } from '../scopes/scope.js';
 import { builder } from './builder.js';
 import { resolveConnection } from './connection.js';
-import { compileFilter, DateTimeFilter, type Filter, IdFilter, StringFilter } from './filter.js';
+import { compileFilter, DateTimeFilter, type Filter, IdFilter, StringFilter, searchWhere } from './filter.js';
 import { check, given, required, text } from './input.js';
 import type { OrderBy } from './keyset.js';
 import { Node } from './node.js';
@@ -104,7 +103,6 @@ builder.queryFields((t) => ({
       },
       resolve: (_root, args, context, info) => {
         const { provider } = context.services.database;
-        const words = args.search?.split(/\s+/).filter(Boolean) ?? [];
         return resolveConnection({
           args,
           context,
@@ -113,9 +111,7 @@ builder.queryFields((t) => ({
           where: {
             AND: [
               compileFilter(filterFields, args.filter, provider),
-              ...words.map((word) => ({
-                OR: [{ name: containsText(provider, word) }, { email: containsText(provider, word) }],
-              })),
+              ...searchWhere(args.search, ['name', 'email'], provider),
             ],
           },
           find: (query) => context.db.user.findMany(query),
