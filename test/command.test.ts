@@ -236,6 +236,12 @@ describe('taskgate keys', () => {
     expect(listed.map((key: { name: string }) => key.name)).toEqual(['CI', 'First admin key']);
     expect(JSON.stringify(listed)).not.toContain(created.key);
     expect((await run(['keys', 'list'], values)).stdout).toContain(created.id);
+    const changed = await run(
+      ['keys', 'update', created.id, '--rate-per-minute', '7', '--name', 'CI 2', '--json'],
+      values,
+    );
+    expect(JSON.parse(changed.stdout)).toMatchObject({ name: 'CI 2', ratePerMinute: 7, ratePerHour: null });
+    expect(await run(['keys', 'update', created.id, '--rate-per-minute', 'x'], values)).toMatchObject({ code: 2 });
     const revoked = JSON.parse((await run(['keys', 'revoke', created.id, '--json'], values)).stdout);
     expect(revoked).toMatchObject({ id: created.id, status: 'revoked' });
   });

@@ -43,6 +43,8 @@ function createCommand(environment: Environment): Command {
     .option('--expires-at <date>', 'ISO 8601, such as 2027-01-31T00:00:00Z', dateOption)
     .option('--auto-renew', 'extend by the same term before it lapses (enterprise plan)')
     .option('--allowed-ips <list>', 'comma-separated CIDR blocks', listOption)
+    .option('--rate-per-minute <requests>', "its own limit instead of the plan's", numberOption)
+    .option('--rate-per-hour <requests>', "its own limit instead of the plan's", numberOption)
     .option('--workspace <slug>', 'whose key it is', DEFAULT_WORKSPACE)
     .option('--json', 'print JSON')
     .exitOverride()
@@ -126,6 +128,8 @@ function updateCommand(environment: Environment): Command {
     .option('--auto-renew', 'extend by the same term before it lapses (enterprise plan)')
     .option('--no-auto-renew', 'let it expire')
     .option('--allowed-ips <list>', 'replaces the allow-list; any: any address', allowListOption)
+    .option('--rate-per-minute <requests>', "its own limit instead of the plan's", numberOption)
+    .option('--rate-per-hour <requests>', "its own limit instead of the plan's", numberOption)
     .option('--workspace <slug>', 'whose key it is', DEFAULT_WORKSPACE)
     .option('--json', 'print JSON')
     .exitOverride()
@@ -142,7 +146,7 @@ function rotateCommand(environment: Environment): Command {
   return new Command('rotate')
     .description('make a successor; the old key works until its grace period ends')
     .argument('<id>', 'the id of the key, key_...')
-    .option('--grace-period <seconds>', 'how long the old key works; 0: it ends at once', secondsOption, 86_400)
+    .option('--grace-period <seconds>', 'how long the old key works; 0: it ends at once', numberOption, 86_400)
     .option('--workspace <slug>', 'whose key it is', DEFAULT_WORKSPACE)
     .option('--json', 'print JSON')
     .exitOverride()
@@ -263,6 +267,8 @@ function present(row: ApiKey) {
     scopes: list(row.scopes),
     status: keyStatus(row, new Date()).toLowerCase(),
     allowedIps: row.allowedIps === null ? null : list(row.allowedIps),
+    ratePerMinute: row.ratePerMinute,
+    ratePerHour: row.ratePerHour,
     expiresAt: row.expiresAt,
     autoRenew: row.autoRenew,
     graceEndsAt: row.graceEndsAt,
@@ -300,7 +306,7 @@ function allowListOption(value: string): string[] | null {
   return value === 'any' ? null : listOption(value);
 }
 
-function secondsOption(value: string): number {
-  if (!/^\d+$/.test(value)) throw new InvalidArgumentError('It must be a whole number of seconds.');
+function numberOption(value: string): number {
+  if (!/^\d{1,15}$/.test(value)) throw new InvalidArgumentError('It must be a whole number.');
   return Number(value);
 }
