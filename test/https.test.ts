@@ -19,7 +19,7 @@ describe('where HTTPS is required', () => {
       expect(answer.status).toBe(403);
       expect(await answer.json()).toMatchObject({ error: { code: 'HTTPS_REQUIRED' } });
     }
-    await setTimeout(300);
+    await setTimeout(1000);
     const events = await server.system.auditEvent.findMany({
       where: { targetId: apiKey.id, action: 'api_key.refused' },
     });

@@ -36,7 +36,7 @@ const status = async (key: string, headers: Record<string, string> = {}) =>
 const codes = async (document: string, input: object, key?: string) =>
   (await server.gql(document, { input }, key)).errors?.map((error) => error.extensions['code']);
 const inDays = (days: number) => new Date(Date.now() + days * DAY);
-const soon = () => new Promise((resolve) => setTimeout(resolve, 700));
+const soon = () => new Promise((resolve) => setTimeout(resolve, 1200));
 
 /** A giver with a scope to hand on, so that field limits of one test do not reach another. */
 async function giver(scopes: string[] = ['keys:write', 'keys:read', 'tasks:read'], request = {}) {

@@ -46,7 +46,7 @@ const create = async (key?: string) => {
 it('tells of each change in its own workspace and environment, and of nothing else', async () => {
   const other = await createWorkspace(server);
   const stream = await subscribe(await server.key(['tasks:read']));
-  await until(() => false, 100);
+  await until(() => false, 500);
   await create(other.live.key);
   await create(await server.key(['tasks:write'], 'TEST'));
   const id = await create();
@@ -71,7 +71,7 @@ it('is refused to a key without tasks:read', async () => {
 it('ends when its key is revoked, with an error that says so, and tells of nothing after that', async () => {
   const { key, apiKey } = await server.createKey(['tasks:read']);
   const stream = await subscribe(key);
-  await until(() => false, 100);
+  await until(() => false, 500);
   await server.gql('mutation ($id: ID!) { revokeApiKey(input: { id: $id }) { apiKey { status } } }', { id: apiKey.id });
   await create();
   await stream.ended;
