@@ -1,26 +1,22 @@
 // npm run bench: list, by-id, create and bad-key loads, interleaved with the bare peer in one run and printed as
 // ratios to it; absolute figures of a shared machine mean little. SECONDS, ROUNDS and CONNECTIONS may be set.
-import { fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import autocannon from 'autocannon';
-import { migrateDatabase, openDatabase } from '../dist/db/database.js';
-import { bootstrap } from '../dist/keys/bootstrap.js';
 import { generateKey } from '../dist/keys/format.js';
+import { seed, start } from './fixture.mjs';
 
 const SECONDS = Number(process.env.SECONDS ?? 4);
 const ROUNDS = Number(process.env.ROUNDS ?? 3);
 const CONNECTIONS = Number(process.env.CONNECTIONS ?? 16);
-const TASKS = 1000;
 
 const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-bench-'));
 const file = path.join(folder, 'bench.db');
-const key = generateKey('LIVE');
-const taskId = await seed();
+const { key, taskId } = await seed(file, 1000);
 
-const bare = await start('bare.mjs');
-const taskgate = await start('taskgate.mjs');
+const bare = await start('bare.mjs', file);
+const taskgate = await start('taskgate.mjs', file);
 process.on('exit', () => {
   bare.process.kill();
   taskgate.process.kill();
@@ -59,42 +55,6 @@ for (const [name, runs] of Object.entries(results)) {
   );
 }
 process.exit(0);
-
-async function seed() {
-  const options = { provider: 'sqlite', databaseUrl: `file:${file}` };
-  await migrateDatabase(options);
-  const database = await openDatabase(options);
-  await bootstrap(database, { bootstrapKey: key, defaultPlan: 'enterprise' });
-  // The load is the point here, not the limits.
-  await database.system.apiKey.updateMany({ data: { ratePerMinute: 100_000_000, ratePerHour: 100_000_000 } });
-  const { id: workspaceId } = await database.system.workspace.findFirstOrThrow();
-  const tenant = { workspaceId, environment: 'LIVE' };
-  const projects = [];
-  for (let i = 0; i < 10; i += 1) {
-    projects.push((await database.system.project.create({ data: { ...tenant, name: `Project ${i}` } })).id);
-  }
-  await database.system.task.createMany({
-    data: Array.from({ length: TASKS }, (_, i) => ({
-      ...tenant,
-      number: i + 1,
-      title: `Task ${i + 1}`,
-      status: i % 7,
-      projectId: projects[i % 10],
-    })),
-  });
-  await database.system.taskCounter.create({ data: { ...tenant, lastNumber: TASKS } });
-  const { id } = await database.system.task.findFirstOrThrow();
-  await database.close();
-  return id;
-}
-
-function start(script) {
-  const child = fork(path.join(import.meta.dirname, script), [file]);
-  return new Promise((resolve, reject) => {
-    child.once('message', (port) => resolve({ process: child, port }));
-    child.once('exit', (code) => reject(new Error(`${script} ended with ${code}`)));
-  });
-}
 
 async function load(port, query, variables, credential = key, expected = 200) {
   const result = await autocannon({

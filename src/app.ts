@@ -15,6 +15,7 @@ import { KeyWatch } from './keys/watch.js';
 import { AuthFailures } from './limits/authFailures.js';
 import { ExecutionGate } from './limits/executionGate.js';
 import { FieldLimits } from './limits/fieldLimits.js';
+import { MemoryFieldStore, RedisFieldStore } from './limits/fieldStore.js';
 import { KeyLimits } from './limits/keyLimits.js';
 import { RedisWindows } from './limits/redisWindows.js';
 import { MemoryWindows, type WindowCounter } from './limits/slidingWindow.js';
@@ -54,8 +55,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     database,
     keys,
     keyLimits: new KeyLimits(counter, config.plans),
-    executionGate: new ExecutionGate(config.maxRunning),
-    fieldLimits: new FieldLimits(),
+    executionGate: new ExecutionGate({ running: config.maxRunning, line: config.maxWaiting }),
+    fieldLimits: new FieldLimits(redis ? new RedisFieldStore(redis.client) : new MemoryFieldStore()),
     authFailures: new AuthFailures(counter, config.authFailureLimit),
     keyWatch: new KeyWatch(database.system, onError),
     taskEvents: new TaskEvents(),

@@ -62,7 +62,9 @@ const schema = z.object({
   DEFAULT_PLAN: z.string().default('professional'),
   PLANS_FILE: z.string().optional(),
   AUTH_FAILURE_LIMIT: integer(1, 1_000_000).default(20),
-  MAX_RUNNING: integer(1, 100_000).default(128),
+  MAX_RUNNING: integer(1, 100_000).default(64),
+  MAX_WAITING: integer(1, 100_000).default(50),
+  MAX_CONNECTIONS: integer(1, 1_000_000).default(10_000),
   LEAK_REPORT_KEYS_FILE: z.string().optional(),
   LEAK_REPORT_REVOKE: boolean.default(true),
   LOG_LEVEL: z
@@ -89,8 +91,12 @@ export interface Config {
   readonly plans: Plans;
   /** Failed authentications a minute from one address, before it is refused. */
   readonly authFailureLimit: number;
-  /** Operations that run at once; more are refused with 503. */
+  /** Operations that run at once; the next ones wait. */
   readonly maxRunning: number;
+  /** Operations that wait, under lasting load; more are refused with 503. */
+  readonly maxWaiting: number;
+  /** Open connections; one more is closed with 503. */
+  readonly maxConnections: number;
   /** Public keys of a secret scanner whose signed reports are taken; undefined: none are. */
   readonly leakReportKeysFile: string | undefined;
   /** Whether a reported key is revoked, or its owner told only. */
@@ -141,6 +147,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     plans,
     authFailureLimit: env.AUTH_FAILURE_LIMIT,
     maxRunning: env.MAX_RUNNING,
+    maxWaiting: env.MAX_WAITING,
+    maxConnections: env.MAX_CONNECTIONS,
     leakReportKeysFile: env.LEAK_REPORT_KEYS_FILE,
     leakReportRevoke: env.LEAK_REPORT_REVOKE,
     logLevel: env.LOG_LEVEL,

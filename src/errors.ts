@@ -1,17 +1,22 @@
 /**
- * Every error that a caller may see. Anything else is a fault of ours: logged under the request id and answered as
- * INTERNAL_SERVER_ERROR.
+ * Every error that a caller may see, with its HTTP status where the whole request fails by it. Anything else is a fault
+ * of ours: logged under the request id and answered as INTERNAL_SERVER_ERROR.
  */
-export type ErrorCode =
-  | 'UNAUTHENTICATED'
-  | 'FORBIDDEN'
-  | 'RATE_LIMITED'
-  | 'BAD_USER_INPUT'
-  | 'NOT_FOUND'
-  | 'CONFLICT'
-  | 'COST_LIMIT_EXCEEDED'
-  | 'SERVICE_UNAVAILABLE'
-  | 'INTERNAL_SERVER_ERROR';
+export const HTTP_STATUS = {
+  BAD_USER_INPUT: 400,
+  COST_LIMIT_EXCEEDED: 400,
+  UNAUTHENTICATED: 401,
+  FORBIDDEN: 403,
+  NOT_FOUND: 404,
+  METHOD_NOT_ALLOWED: 405,
+  CONFLICT: 409,
+  PAYLOAD_TOO_LARGE: 413,
+  UNSUPPORTED_MEDIA_TYPE: 415,
+  RATE_LIMITED: 429,
+  INTERNAL_SERVER_ERROR: 500,
+  SERVICE_UNAVAILABLE: 503,
+} as const;
+export type ErrorCode = keyof typeof HTTP_STATUS;
 
 /** An error with a code, a message meant for the caller, and what else its `extensions` carry. */
 export class ApiError extends Error {
@@ -36,6 +41,16 @@ export function badInput(fields: Readonly<Record<string, readonly string[]>>): A
 /** The row is not there, or belongs to another workspace or environment: the caller cannot tell. */
 export function notFound(kind: string, id: string): ApiError {
   return new ApiError('NOT_FOUND', `No ${kind} with id ${JSON.stringify(id.slice(0, 100))}.`);
+}
+
+/** @param retryAfter in seconds */
+export function rateLimited(message: string, retryAfter: number): ApiError {
+  return new ApiError('RATE_LIMITED', message, { retryAfter });
+}
+
+/** There is more to do than can be done in time. */
+export function serviceBusy(): ApiError {
+  return new ApiError('SERVICE_UNAVAILABLE', 'The server is busy. Try again in a moment.', { retryAfter: 1 });
 }
 
 export const UNAUTHENTICATED_MESSAGE = 'The API key is missing, invalid, expired or revoked.';

@@ -1,15 +1,18 @@
 /** Gives the application a port, and takes it away without losing a request. */
 import { readFileSync } from 'node:fs';
-import { createServer as createHttpServer, type Server } from 'node:http';
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
-import { createAdaptorServer, getRequestListener } from '@hono/node-server';
+import type { AddressInfo, Socket } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
 import { type App, type AppOptions, createApp } from './app.js';
 import type { Config } from './config.js';
+import { answerBusy, BUSY_CONNECTION } from './http/busy.js';
 
 /** Milliseconds. */
 const HEADERS_TIMEOUT = 10_000;
 const REQUEST_TIMEOUT = 30_000;
+/** How often slow requests are looked for. */
+const CHECKING_INTERVAL = 1000;
 const SHUTDOWN_LIMIT = 30_000;
 
 export interface RunningServer {
@@ -24,20 +27,26 @@ export async function startServer(config: Config, options: AppOptions = {}): Pro
   // Puts the server's light Request and Response in place, which everything made from here on uses.
   getRequestListener(() => new Response());
   const app = await createApp(config, options);
-  const timeouts = { headersTimeout: HEADERS_TIMEOUT, requestTimeout: REQUEST_TIMEOUT };
-  const server = createAdaptorServer({
-    fetch: app.http.fetch,
-    ...(config.tls
-      ? {
-          createServer: createHttpsServer,
-          serverOptions: {
-            ...timeouts,
-            cert: readFileSync(config.tls.certFile),
-            key: readFileSync(config.tls.keyFile),
-          },
-        }
-      : { createServer: createHttpServer, serverOptions: timeouts }),
-  }) as Server;
+  const answer = getRequestListener(app.http.fetch);
+  const { executionGate } = app.services;
+  // Before anything is spent on the request: probes still get their answer.
+  const listener: RequestListener = (request, response) => {
+    executionGate.hear();
+    return executionGate.isFull() && !isProbe(request.url) ? answerBusy(request, response) : answer(request, response);
+  };
+  const timeouts = {
+    headersTimeout: HEADERS_TIMEOUT,
+    requestTimeout: REQUEST_TIMEOUT,
+    connectionsCheckingInterval: CHECKING_INTERVAL,
+  };
+  const server = config.tls
+    ? createHttpsServer(
+        { ...timeouts, cert: readFileSync(config.tls.certFile), key: readFileSync(config.tls.keyFile) },
+        listener,
+      )
+    : createHttpServer(timeouts, listener);
+  server.on('connection', () => executionGate.hear());
+  limitConnections(server, config.maxConnections);
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -60,6 +69,19 @@ export async function startServer(config: Config, options: AppOptions = {}): Pro
       await app.close();
     },
   };
+}
+
+const isProbe = (url = '') => url.startsWith('/health/') || url === '/metrics';
+
+/** A connection beyond the ceiling is told so and closed; those that are open go on. */
+function limitConnections(server: Server, most: number): void {
+  let open = 0;
+  const event = 'encrypted' in server ? 'secureConnection' : 'connection';
+  server.on(event, (socket: Socket) => {
+    open += 1;
+    socket.once('close', () => (open -= 1));
+    if (open > most) socket.end(BUSY_CONNECTION);
+  });
 }
 
 function drain(server: Server): Promise<void> {

@@ -1,5 +1,6 @@
 /** Limits and cost, through HTTP. */
 import { createHash } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { getIntrospectionQuery } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OPERATION_LIMITS } from '../src/limits/operationLimits.js';
@@ -125,6 +126,14 @@ describe('a hostile operation is refused with its numbers, before anything runs'
 describe('cost', () => {
   const report = async (query: string, variables: object = {}) =>
     (await server.gql(query, variables)).extensions?.['cost'] as { requested: number; remaining: number };
+
+  it('of an offset is a point for every thousand rows, and a field may declare its own', async () => {
+    const body = '{ tasks(first: 1, offset: %) { nodes { id } } }';
+    expect((await report(body.replace('%', '0'))).requested).toBe(2);
+    expect((await report(body.replace('%', '900000'))).requested).toBe(902);
+    expect((await report('{ viewer { apiKey { unusedScopes } } }')).requested).toBe(7);
+  });
+
   it('is an object 1, and a connection times its size; it stands on each result', async () => {
     expect(await report('{ viewer { environment } }')).toMatchObject({ requested: 1 });
     expect(await report('{ tasks { nodes { id } } }')).toMatchObject({ requested: 21 });
@@ -176,22 +185,55 @@ describe('exactness', () => {
   });
 });
 
-describe('too many at once', () => {
-  it('are refused with 503 and Retry-After, cost no quota, and leave room again when they are done', async () => {
-    const small = await startTestServer({ MAX_RUNNING: '3' });
+describe('more than can be done in time', () => {
+  it('is refused with 503 and Retry-After at once, costs no quota, and leaves room again when it is over', async () => {
+    const small = await startTestServer({ MAX_RUNNING: '1', MAX_WAITING: '4' });
     const { key } = await small.createKey(['tasks:read'], 'LIVE', { ratePerMinute: 1000, ratePerHour: 1000 });
     const body = JSON.stringify({ query: '{ tasks(first: 1) { totalCount } }' });
     const gate = small.services.executionGate;
-    for (let i = 0; i < 3; i += 1) expect(gate.enter()).toBe(true);
+    // Nothing of the line is done while this one runs.
+    expect(await gate.enter()).toBe(true);
+    const statuses: Promise<number>[] = [];
+    const send = () => statuses.push(small.post(body, key).then(({ status }) => status));
+    for (let i = 0; i < 20; i += 1) send();
+    await setTimeout(700);
+    for (let i = 0; i < 60; i += 1) send();
+    await setTimeout(500);
     const refused = await small.post(body, key);
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
-    for (let i = 0; i < 3; i += 1) gate.leave();
-    const responses = await Promise.all(Array.from({ length: 9 }, () => small.post(body, key)));
-    const passed = responses.filter(({ status }) => status === 200).length;
-    expect(passed).toBeGreaterThan(0);
+    expect(await refused.json()).toMatchObject({ errors: [{ extensions: { code: 'SERVICE_UNAVAILABLE' } }] });
+    expect((await fetch(`${small.origin}/health/live`)).status).toBe(200);
+    gate.leave();
+    const ended = await Promise.all(statuses);
+    const passed = ended.filter((status) => status === 200).length;
+    expect(passed).toBe(2);
+    expect(ended.filter((status) => status === 503)).toHaveLength(80 - passed);
     for (let i = 0; i < 3; i += 1) expect((await small.post(body, key)).status).toBe(200);
     const { data } = await small.gql('{ rateLimit { remaining } }', {}, key);
     expect(data.rateLimit.remaining).toBe(1000 - passed - 4);
+    await small.stop();
+  });
+
+  it('is not what many requests at one moment are', async () => {
+    const body = JSON.stringify({ query: '{ viewer { environment } }' });
+    const responses = await Promise.all(Array.from({ length: 150 }, () => server.post(body, server.adminKey)));
+    expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([200]));
+  });
+
+  it('does not run what nobody waits for any more', async () => {
+    const small = await startTestServer({ MAX_RUNNING: '1' });
+    const gate = small.services.executionGate;
+    expect(await gate.enter()).toBe(true);
+    const gone = new AbortController();
+    const body = JSON.stringify({ query: 'mutation { createTask(input: { title: "late" }) { task { id } } }' });
+    const headers = { authorization: `Bearer ${small.adminKey}`, 'content-type': 'application/json' };
+    const request = fetch(small.url, { method: 'POST', body, headers, signal: gone.signal }).catch(() => 'gone');
+    await setTimeout(200);
+    gone.abort();
+    expect(await request).toBe('gone');
+    await setTimeout(200);
+    gate.leave();
+    expect((await small.gql('{ tasks { totalCount } }')).data.tasks.totalCount).toBe(0);
     await small.stop();
   });
 });

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { migrateDatabase, openDatabase } from '../src/db/database.js';
+import { type Database, migrateDatabase, openDatabase } from '../src/db/database.js';
 import { schemaDrift } from '../src/db/migrate.js';
 import { postgresqlCatalogueAdapter } from '../src/db/postgresql.js';
 import { sqliteMigrationAdapter } from '../src/db/sqlite.js';
@@ -33,6 +33,14 @@ describe('SQLite', () => {
     await database.close();
   });
 
+  it('count tasks by triggers', async () => {
+    const options = { provider: 'sqlite', databaseUrl: `file:${folder}/counted.db` } as const;
+    await migrateDatabase(options);
+    const database = await openDatabase(options);
+    await expectCounted(database);
+    await database.close();
+  });
+
   it('a query beside an open transaction is neither part of it nor undone with it', async () => {
     const options = { provider: 'sqlite', databaseUrl: `file:${folder}/beside.db` } as const;
     await migrateDatabase(options);
@@ -51,6 +59,30 @@ describe('SQLite', () => {
     await close();
   });
 });
+
+/** Rows come and go one by one, many at once, with their workspace, and in transactions that fail. */
+async function expectCounted({ system }: Database) {
+  const workspace = await system.workspace.create({ data: { name: 'counted', slug: 'counted', plan: 'free' } });
+  const tenant = { workspaceId: workspace.id, environment: 'LIVE' } as const;
+  const counted = async () =>
+    (await system.taskCounter.findUnique({ where: { workspaceId_environment: tenant } }))?.tasks;
+  await system.task.createMany({
+    data: Array.from({ length: 10 }, (_, i) => ({ ...tenant, number: i + 1, title: `Task ${i}` })),
+  });
+  expect(await counted()).toBe(10);
+  const { id } = await system.task.create({ data: { ...tenant, number: 11, title: 'One more' } });
+  const failed = system.$transaction(async (tx) => {
+    await tx.task.create({ data: { ...tenant, number: 12, title: 'Undone' } });
+    throw new Error('undo');
+  });
+  await expect(failed).rejects.toThrow('undo');
+  expect(await counted()).toBe(11);
+  await system.task.delete({ where: { id } });
+  await system.task.deleteMany({ where: { ...tenant, number: { lte: 4 } } });
+  expect(await counted()).toBe(6);
+  await system.task.create({ data: { ...tenant, environment: 'TEST', number: 1, title: 'Elsewhere' } });
+  expect(await counted()).toBe(6);
+}
 
 const server = await postgresql();
 describe.skipIf(!server)('PostgreSQL', () => {
@@ -82,6 +114,7 @@ describe.skipIf(!server)('PostgreSQL', () => {
     expect(await bootstrap(database, { bootstrapKey: undefined, defaultPlan: 'free' })).toMatch(/^sk_live_/);
     expect(await bootstrap(database, { bootstrapKey: undefined, defaultPlan: 'free' })).toBeUndefined();
     expect(await database.system.apiKey.count()).toBe(1);
+    await expectCounted(database);
     await database.close();
   });
 });

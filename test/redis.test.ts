@@ -52,6 +52,24 @@ describe.skipIf(!hasRedis)('over Redis', () => {
     expect(new Set(statuses)).toEqual(new Set([200, 429]));
   });
 
+  it('the limit of a field is shared too: of 40 calls at once over two processes 10 pass', async () => {
+    const { key } = await first.createKey(['keys:write']);
+    const body = JSON.stringify({ query: 'mutation { createApiKey(input: { name: "n", scopes: [] }) { key } }' });
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, async (_, i) => {
+        const response = await fetch(`${i % 2 === 0 ? first.origin : second.url}/graphql`, {
+          method: 'POST',
+          headers: { 'x-api-key': key, 'content-type': 'application/json' },
+          body,
+        });
+        return (await response.json()) as { errors?: { extensions: { code: string } }[] };
+      }),
+    );
+    expect(answers.filter(({ errors }) => !errors)).toHaveLength(10);
+    const codes = answers.flatMap(({ errors = [] }) => errors.map(({ extensions }) => extensions.code));
+    expect(codes).toEqual(Array(30).fill('RATE_LIMITED'));
+  });
+
   it('killed and restarted under load: no 5xx, limits hold in each process, and are shared again within 5 seconds', async () => {
     const calm = await limited(100_000);
     const statuses: number[] = [];

@@ -208,6 +208,28 @@ describe('a list', () => {
     }
   });
 
+  it('pages by number too, and the pages make up the whole', async () => {
+    const page = async (offset: number) => {
+      const { data } = await server.gql(
+        `{ tasks(first: 3, offset: ${offset}) { totalCount nodes { id } pageInfo { hasNextPage hasPreviousPage } } }`,
+      );
+      return data.tasks;
+    };
+    const whole = (await server.gql('{ tasks(first: 1000) { totalCount nodes { id } } }')).data.tasks;
+    const paged = [];
+    for (let offset = 0; offset < whole.totalCount; offset += 3) {
+      const { nodes, pageInfo } = await page(offset);
+      expect(pageInfo).toEqual({ hasNextPage: offset + 3 < whole.totalCount, hasPreviousPage: offset > 0 });
+      paged.push(...nodes);
+    }
+    expect(paged).toEqual(whole.nodes);
+    expect((await page(whole.totalCount + 5)).nodes).toEqual([]);
+    for (const args of ['offset: -1', 'offset: 10000001', 'offset: 1, last: 2', 'offset: 1, after: "x"']) {
+      const { errors } = await server.gql(`{ tasks(${args}) { totalCount } }`);
+      expect(errors?.[0]?.extensions['fields'] ?? errors?.[0]?.extensions['what']).toBeTruthy();
+    }
+  });
+
   it('refuses a page out of range, both directions at once, and a cursor of another order', async () => {
     const code = async (args: string) =>
       (await server.gql(`{ tasks(${args}) { nodes { id } } }`)).errors?.[0]?.extensions['code'];

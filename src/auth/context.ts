@@ -46,6 +46,8 @@ interface RequestUse {
   limits: Decision | undefined;
   /** Operations of this request that were let through the gate. */
   running: number;
+  /** Set when the request has been answered, or nobody waits for the answer any more. */
+  ended: boolean;
 }
 
 export interface Context {
@@ -80,7 +82,7 @@ export function createContext(
     db: services.database.forTenant(principal),
     request,
     session,
-    use: { operations: [], scopes: new Set(), limits: undefined, running: 0 },
+    use: { operations: [], scopes: new Set(), limits: undefined, running: 0, ended: false },
     services,
   };
 }

@@ -1,7 +1,7 @@
 /** Opens the database that DATABASE_URL names, after bringing it up to date. */
 import type { PrismaClient } from '#prisma/client.js';
 import { applyMigrations } from './migrate.js';
-import { postgresqlAdapter } from './postgresql.js';
+import { postgresqlAdapter, postgresqlMigrationAdapter } from './postgresql.js';
 import type { Provider } from './provider.js';
 import { sqliteAdapter, sqliteMigrationAdapter } from './sqlite.js';
 import { type Tenant, type TenantDatabase, tenantDatabases } from './tenant.js';
@@ -24,7 +24,7 @@ export interface DatabaseOptions {
 export async function migrateDatabase({ provider, databaseUrl }: DatabaseOptions): Promise<string[]> {
   return applyMigrations(
     provider,
-    provider === 'sqlite' ? sqliteMigrationAdapter(databaseUrl) : postgresqlAdapter(databaseUrl),
+    provider === 'sqlite' ? sqliteMigrationAdapter(databaseUrl) : postgresqlMigrationAdapter(databaseUrl),
   );
 }
 

@@ -55,6 +55,9 @@ const thisMonth = () =>
 const sumFrom = (rows: readonly { day: string; count: number }[], from: string) =>
   rows.reduce((sum, row) => (row.day >= from ? sum + row.count : sum), 0);
 
+/** Each of these fields asks the database once more for each key. */
+const QUERY_COST = 5;
+
 export const ApiKey = builder.prismaObject('ApiKey', {
   description: 'An API key. The key itself is shown once, when it is made.',
   select: { id: true },
@@ -117,6 +120,7 @@ export const ApiKey = builder.prismaObject('ApiKey', {
         from: t.arg({ type: 'DateTime', description: 'By default 30 days ago.' }),
         to: t.arg({ type: 'DateTime', description: 'By default now.' }),
       },
+      extensions: { cost: QUERY_COST },
       resolve: async ({ id }, { from, to }, { db }) => {
         const day = { gte: from ? dayOf(from) : since(30), lte: dayOf(to ?? new Date()) };
         return usageReport(await db.apiKeyUsage.findMany({ where: { keyId: id, day } }));
@@ -125,6 +129,7 @@ export const ApiKey = builder.prismaObject('ApiKey', {
     unusedScopes: t.stringList({
       description: 'Granted scopes of which nothing was used in these days: what the key could do without.',
       args: { days: t.arg.int({ defaultValue: 90 }) },
+      extensions: { cost: QUERY_COST },
       select: { scopes: true },
       resolve: async ({ id, scopes }, { days }, { db }) => {
         const span = days ?? 90;

@@ -30,6 +30,7 @@ export async function resolveConnection<Row extends object>(options: ConnectionO
     where: { AND: [where, ...plan.where] },
     orderBy: plan.orderBy,
     take: plan.take,
+    ...(plan.skip > 0 && { skip: plan.skip }),
   } as never);
   return {
     ...pageOf(plan, args, rows),

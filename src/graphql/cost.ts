@@ -1,6 +1,7 @@
 /**
  * What an operation costs, and whether it is too large, from its text, its variables and the schema: a field costs
- * nothing, an object 1, and a connection multiplies what is below it by `first` or `last`. Fragments are measured once,
+ * nothing, an object 1, and a connection multiplies what is below it by `first` or `last`. A field that takes more than
+ * that declares it (`extensions: { cost }`). Fragments are measured once,
  * whatever their name and however often they are spread, so that measuring costs no more than the text is long.
  */
 import {
@@ -27,6 +28,7 @@ import { DEFAULT_PAGE } from './keyset.js';
 
 /** A list that is no connection is taken to hold so many. */
 const LIST_SIZE = 10;
+const ROWS_PER_POINT = 1000;
 
 const WORDS: Record<OperationLimit, string> = {
   cost: 'costs',
@@ -179,8 +181,10 @@ export function costOf(
         total += below(selection.selectionSet, selection.typeCondition?.name.value ?? typeName, page);
       } else if (isObjectType(type) || isInterfaceType(type)) {
         const field = type.getFields()[selection.name.value];
-        const named = field && getNamedType(field.type);
-        if (!field || !named || !isCompositeType(named) || !selection.selectionSet) continue;
+        if (!field) continue;
+        total += declaredCost(field.extensions) + passedOver(numberOf(argument(selection, 'offset')));
+        const named = getNamedType(field.type);
+        if (!isCompositeType(named) || !selection.selectionSet) continue;
         const paged = field.args.some(({ name }) => name === 'first');
         const isList = isListType(getNullableType(field.type));
         const size = paged
@@ -195,6 +199,15 @@ export function costOf(
   };
   const root = schema.getRootType(operation.operation);
   return root ? below(operation.selectionSet, root.name, 0) : 0;
+}
+
+function declaredCost({ cost }: Readonly<Record<string, unknown>>): number {
+  return typeof cost === 'number' ? cost : 0;
+}
+
+/** Rows that are passed over are read all the same. */
+function passedOver(offset = 0): number {
+  return Math.max(0, Math.floor(offset / ROWS_PER_POINT));
 }
 
 /** How deep objects and lists lie within each other; without recursion, for it may be very deep. */

@@ -1,12 +1,13 @@
 /** Every error that leaves the schema, in the form that callers rely on. */
 import { GraphQLError } from 'graphql';
+import { databaseError } from '../db/failure.js';
 import { ApiError } from '../errors.js';
 import type { Logger } from '../http/logger.js';
 
 /** Errors of ours and of GraphQL pass; anything else is logged and masked. */
 export function toGraphQLError(error: unknown, logger: Logger): GraphQLError {
   const original = error instanceof GraphQLError ? (error.originalError ?? error) : error;
-  const known = original instanceof ApiError ? original : apiErrorOf(original);
+  const known = original instanceof ApiError ? original : databaseError(original);
   if (known) return located(error, known.message, { code: known.code, ...known.details });
   if (original instanceof GraphQLError) {
     // Without a code: a variable of the wrong type, or an operation that is not there.
@@ -17,27 +18,6 @@ export function toGraphQLError(error: unknown, logger: Logger): GraphQLError {
   return located(error, 'Something went wrong on our side. The request id leads to the log.', {
     code: 'INTERNAL_SERVER_ERROR',
   });
-}
-
-/** What the database refuses for a reason that the caller can mend. */
-function apiErrorOf(error: unknown): ApiError | undefined {
-  const code = (error as { code?: unknown } | null)?.code;
-  switch (code) {
-    case 'P2002':
-      return new ApiError('CONFLICT', 'There is such a row already.');
-    case 'P2003':
-    case 'P2025':
-      return new ApiError('NOT_FOUND', 'A row that this refers to is not there any more.');
-    case 'P1001':
-    case 'P1002':
-    case 'P1008':
-    case 'P1017':
-    case 'P2024':
-    case 'P2028':
-      return new ApiError('SERVICE_UNAVAILABLE', 'The database is busy or out of reach. Try again in a moment.');
-    default:
-      return undefined;
-  }
 }
 
 /** The same place in the document and the result, with another message and other extensions. */

@@ -20,6 +20,7 @@ export interface PageArgs {
   readonly last?: number | null | undefined;
   readonly after?: string | null | undefined;
   readonly before?: string | null | undefined;
+  readonly offset?: number | null | undefined;
 }
 
 type Where = Record<string, unknown>;
@@ -31,6 +32,8 @@ export interface PagePlan {
   readonly orderBy: Where[];
   /** One more than the page holds, to know whether there is more. */
   readonly take: number;
+  /** Rows to pass over first. */
+  readonly skip: number;
   readonly size: number;
   readonly reversed: boolean;
   readonly order: readonly OrderBy[];
@@ -38,6 +41,9 @@ export interface PagePlan {
 
 export const DEFAULT_PAGE = 20;
 const MAX_PAGE = 1000;
+/** Passing over rows takes the database time, which the operation's cost counts. */
+const MAX_OFFSET = 10_000_000;
+export const OFFSET_DESCRIPTION = 'Rows to pass over first, for pages by number. Costs a point for every thousand.';
 
 const ID: Column = { name: 'id', kind: 'string' };
 
@@ -53,6 +59,11 @@ export function planPage(args: PageArgs, order: readonly OrderBy[]): PagePlan {
   if (size < 0 || size > MAX_PAGE) {
     throw badInput({ [reversed ? 'last' : 'first']: [`must be from 0 to ${MAX_PAGE}; it is ${size}`] });
   }
+  const skip = args.offset ?? 0;
+  if (skip < 0 || skip > MAX_OFFSET) throw badInput({ offset: [`must be from 0 to ${MAX_OFFSET}; it is ${skip}`] });
+  if (skip > 0 && (reversed || args.after != null || args.before != null)) {
+    throw badInput({ offset: ['must not be given together with last, after or before'] });
+  }
   const full = withId(order);
   const where: Where[] = [];
   if (args.after != null) where.push(...beyond(full, decodeCursor(args.after, full, 'after'), false));
@@ -61,6 +72,7 @@ export function planPage(args: PageArgs, order: readonly OrderBy[]): PagePlan {
     where,
     orderBy: full.map(({ column, direction }) => orderClause(column, reversed ? flip(direction) : direction, reversed)),
     take: size + 1,
+    skip,
     size,
     reversed,
     order: full,
@@ -82,7 +94,7 @@ export function pageOf<Row extends object>(plan: PagePlan, args: PageArgs, rows:
     edges,
     pageInfo: {
       hasNextPage: plan.reversed ? args.before != null : more,
-      hasPreviousPage: plan.reversed ? more : args.after != null,
+      hasPreviousPage: plan.reversed ? more : args.after != null || plan.skip > 0,
       startCursor: edges[0]?.cursor ?? null,
       endCursor: edges.at(-1)?.cursor ?? null,
     },

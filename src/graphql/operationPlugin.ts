@@ -9,6 +9,7 @@ import {
 } from 'graphql';
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Context } from '../auth/context.js';
+import { type ApiError, HTTP_STATUS, rateLimited, serviceBusy } from '../errors.js';
 import { OPERATION_LIMITS, requestsOf } from '../limits/operationLimits.js';
 import type { Decision } from '../limits/slidingWindow.js';
 import { closest } from '../scopes/scope.js';
@@ -63,10 +64,12 @@ export const operationCheck: Plugin<Context> = {
       setResultAndStopExecution({ errors: [limited(decision)] });
       return undefined;
     }
-    if (!services.executionGate.enter()) {
+    const entered = await services.executionGate.enter();
+    if (entered && use.ended) services.executionGate.leave();
+    if (!entered || use.ended) {
       // Nothing ran, so nothing is charged.
       await charge(args.contextValue, -requests);
-      setResultAndStopExecution({ errors: [overloaded()] });
+      setResultAndStopExecution({ errors: [refusal(serviceBusy())] });
       return undefined;
     }
     use.running += 1;
@@ -122,20 +125,17 @@ async function charge({ principal, services, use }: Context, requests: number): 
   return decision;
 }
 
-function overloaded(): GraphQLError {
-  return new GraphQLError('The server is busy. Try again in a moment.', {
-    extensions: { code: 'SERVICE_UNAVAILABLE', http: { status: 503, headers: { 'Retry-After': '1' } } },
+/** The request fails as a whole. */
+function refusal({ code, message, details }: ApiError): GraphQLError {
+  const { retryAfter } = details;
+  const http = { status: HTTP_STATUS[code], headers: { 'Retry-After': String(retryAfter) } };
+  return new GraphQLError(message, {
+    extensions: code === 'RATE_LIMITED' ? { code, retryAfter, http } : { code, http },
   });
 }
 
 function limited({ retryAfter }: Decision): GraphQLError {
-  return new GraphQLError(`Rate limit exceeded. Try again in ${retryAfter} seconds.`, {
-    extensions: {
-      code: 'RATE_LIMITED',
-      retryAfter,
-      http: { status: 429, headers: { 'Retry-After': String(retryAfter) } },
-    },
-  });
+  return refusal(rateLimited(`Rate limit exceeded. Try again in ${retryAfter} seconds.`, retryAfter));
 }
 
 /** `requested` in points; what remains is of the widest window, in requests. */

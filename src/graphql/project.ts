@@ -6,7 +6,7 @@ import { builder } from './builder.js';
 import { resolveConnection } from './connection.js';
 import { compileFilter, DateTimeFilter, type Filter, IdFilter, StringFilter, searchWhere } from './filter.js';
 import { check, given, required, text } from './input.js';
-import type { OrderBy } from './keyset.js';
+import { OFFSET_DESCRIPTION, type OrderBy } from './keyset.js';
 import { OrderDirection, orderOf } from './order.js';
 import { resolveTasks, Task, TaskConnection, TaskEdge, taskConnectionArgs } from './task.js';
 import { Project } from './types.js';
@@ -106,6 +106,7 @@ builder.queryFields((t) => ({
         filter: t.arg({ type: ProjectFilter }),
         search: t.arg.string({ description: 'Words that the name or the description contains.' }),
         orderBy: t.arg({ type: [ProjectOrder] }),
+        offset: t.arg.int({ description: OFFSET_DESCRIPTION }),
       },
       resolve: (_root, args, context, info) => {
         const { provider } = context.services.database;

@@ -8,7 +8,7 @@ import { builder } from './builder.js';
 import { resolveConnection } from './connection.js';
 import { compileFilter, DateTimeFilter, type Filter, IdFilter, StringFilter, searchWhere } from './filter.js';
 import { check, given, required, text } from './input.js';
-import type { OrderBy } from './keyset.js';
+import { OFFSET_DESCRIPTION, type OrderBy } from './keyset.js';
 import { Node } from './node.js';
 import { OrderDirection, orderOf } from './order.js';
 
@@ -100,6 +100,7 @@ builder.queryFields((t) => ({
         filter: t.arg({ type: UserFilter }),
         search: t.arg.string({ description: 'Words that the name or the email contains.' }),
         orderBy: t.arg({ type: [UserOrder] }),
+        offset: t.arg.int({ description: OFFSET_DESCRIPTION }),
       },
       resolve: (_root, args, context, info) => {
         const { provider } = context.services.database;

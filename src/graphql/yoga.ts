@@ -8,6 +8,8 @@ import { toGraphQLError } from './errors.js';
 import { operationCheck } from './operationPlugin.js';
 import { schema } from './schema.js';
 
+export type GraphQL = ReturnType<typeof createGraphQL>;
+
 export function createGraphQL(logger: Logger) {
   return createYoga<Context>({
     schema,

@@ -7,14 +7,19 @@ import { secureHeaders } from 'hono/secure-headers';
 import type { Authenticator } from '../auth/authenticator.js';
 import type { Services } from '../auth/context.js';
 import type { Config } from '../config.js';
+import { databaseError } from '../db/failure.js';
+import { ApiError } from '../errors.js';
+import { createGraphQL } from '../graphql/yoga.js';
 import type { UsageRecorder } from '../keys/usage.js';
 import { clientAddress } from './clientAddress.js';
-import { graphqlError, graphqlHandler, type Variables } from './graphql.js';
+import { createGateway, type Variables } from './gateway.js';
+import { runGraphQL } from './graphql.js';
 import { requireHttps } from './https.js';
 import { leakedKeys, readPublicKeys, revokeCredentials } from './leaks.js';
 import type { Logger } from './logger.js';
 import { createMetrics } from './metrics.js';
 import { playground } from './playground.js';
+import { refuse } from './refusal.js';
 
 /** Bytes; a larger body is refused with 413. */
 const MAX_BODY = 1024 * 1024;
@@ -38,6 +43,7 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
   const app = new Hono<Environment>();
 
   const metrics = createMetrics();
+  const keyed = createGateway({ services, authenticator, usage, logger });
 
   app.use(requestId({ limitLength: 100 }));
   app.use(async (c, next) => {
@@ -100,7 +106,7 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
     return c.body(body, 200, { 'content-type': 'text/html; charset=utf-8', 'content-encoding': 'gzip' });
   });
 
-  app.all('/graphql', limitBody, graphqlHandler({ services, authenticator, usage, logger }));
+  app.all('/graphql', limitBody, keyed(runGraphQL(createGraphQL(logger))));
 
   app.post('/credentials/revoke', limitBody, revokeCredentials(services));
   if (config.leakReportKeysFile !== undefined) {
@@ -108,16 +114,18 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
     app.post('/security/leaked-keys', limitBody, leakedKeys(services, publicKeys, config.leakReportRevoke));
   }
 
-  app.notFound((c) => c.json({ error: { code: 'NOT_FOUND', message: `There is no ${c.req.path} here.` } }, 404));
+  app.notFound((c) => refuse(c, new ApiError('NOT_FOUND', `There is no ${c.req.path} here.`)));
   app.onError((error, c) => {
+    const known = databaseError(error);
+    if (known) return refuse(c, known);
     logger.error({ err: error, requestId: c.get('requestId') }, 'request failed');
-    return c.json(graphqlError('INTERNAL_SERVER_ERROR', 'Something went wrong on our side.'), 500);
+    return refuse(c, new ApiError('INTERNAL_SERVER_ERROR', 'Something went wrong on our side.'));
   });
   return app;
 }
 
-function tooLarge(c: Pick<Context, 'json'>) {
-  return c.json(graphqlError('PAYLOAD_TOO_LARGE', `The body is larger than ${MAX_BODY} bytes.`), 413);
+function tooLarge(c: Context) {
+  return refuse(c, new ApiError('PAYLOAD_TOO_LARGE', `The body is larger than ${MAX_BODY} bytes.`));
 }
 
 const countBytes = bodyLimit({ maxSize: MAX_BODY, onError: tooLarge });

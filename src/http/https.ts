@@ -5,7 +5,7 @@ import type { Authenticator } from '../auth/authenticator.js';
 import { readCredential } from '../auth/credential.js';
 import { inBlocks } from '../keys/network.js';
 import type { KeyWatch } from '../keys/watch.js';
-import type { Variables } from './graphql.js';
+import type { Variables } from './gateway.js';
 
 interface HttpsOptions {
   readonly authenticator: Authenticator;

@@ -1,12 +1,13 @@
 /**
  * Limits of single fields, beside those of the key, counted by graphql-rate-limit. What it leaves open is closed here:
- * calls of one key to one field take turns (its store reads, then writes), the bucket is `Type.field` and not the
+ * calls of one key to one field take turns, and a shared store takes no write that another process came in between of
+ * (the library reads, then writes), the bucket is `Type.field` and not the
  * field's name alone, refused calls do not count, and what it remembers is bounded.
  */
 import type { GraphQLResolveInfo } from 'graphql';
-import { getGraphQLRateLimiter, type Identity, type Store } from 'graphql-rate-limit';
-import { LRUCache } from 'lru-cache';
-import { ApiError } from '../errors.js';
+import { getGraphQLRateLimiter } from 'graphql-rate-limit';
+import { rateLimited } from '../errors.js';
+import { ChangedMeanwhile, type FieldStore } from './fieldStore.js';
 
 /** At most `max` calls in any `window` seconds, per key. */
 export interface FieldLimit {
@@ -14,50 +15,42 @@ export interface FieldLimit {
   readonly window: number;
 }
 
-const MAX_IDENTITIES = 50_000;
-
-class BoundedStore implements Store {
-  readonly #calls = new LRUCache<string, readonly number[]>({ max: MAX_IDENTITIES });
-
-  setForIdentity(identity: Identity, timestamps: readonly number[], windowMs = 0): void {
-    this.#calls.set(identity.contextIdentity, timestamps, { ttl: windowMs });
-  }
-
-  getForIdentity(identity: Identity): readonly number[] {
-    return this.#calls.get(identity.contextIdentity) ?? [];
-  }
-
-  oldest(contextIdentity: string): number | undefined {
-    return this.#calls.get(contextIdentity)?.[0];
-  }
-}
+/** How often a call is tried again that another process came in between of. */
+const ATTEMPTS = 50;
 
 export class FieldLimits {
-  readonly #store = new BoundedStore();
   readonly #turns = new Map<string, Promise<void>>();
-  readonly #limiter = getGraphQLRateLimiter({
-    store: this.#store,
-    identifyContext: (bucket: string) => bucket,
-  });
+  readonly #limiter: ReturnType<typeof getGraphQLRateLimiter>;
+
+  constructor(private readonly store: FieldStore) {
+    this.#limiter = getGraphQLRateLimiter({ store, identifyContext: (bucket: string) => bucket });
+  }
 
   /** @throws RATE_LIMITED with `retryAfter` in seconds */
   async consume(keyId: string, limit: FieldLimit, info: GraphQLResolveInfo): Promise<void> {
     const coordinate = `${info.parentType.name}.${info.fieldName}`;
     const bucket = `${keyId} ${coordinate}`;
-    const refused = await this.#inTurn(bucket, () =>
-      this.#limiter(
-        { parent: undefined, args: {}, context: bucket, info },
-        { max: limit.max, window: `${limit.window}s`, uncountRejected: true },
-      ),
-    );
+    const refused = await this.#inTurn(bucket, () => this.#call(bucket, limit, info));
     if (refused === undefined) return;
-    const since = this.#store.oldest(bucket) ?? Date.now();
+    const since = this.store.oldest(bucket) ?? Date.now();
     const retryAfter = Math.max(1, Math.ceil((since + limit.window * 1000 - Date.now()) / 1000));
-    throw new ApiError(
-      'RATE_LIMITED',
+    throw rateLimited(
       `${coordinate} may be called ${limit.max} times in ${limit.window} seconds. Try again in ${retryAfter} seconds.`,
-      { retryAfter },
+      retryAfter,
     );
+  }
+
+  async #call(bucket: string, { max, window }: FieldLimit, info: GraphQLResolveInfo): Promise<string | undefined> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#limiter(
+          { parent: undefined, args: {}, context: bucket, info },
+          { max, window: `${window}s`, uncountRejected: true },
+        );
+      } catch (error) {
+        if (!(error instanceof ChangedMeanwhile) || attempt === ATTEMPTS) throw error;
+      }
+    }
   }
 
   async #inTurn<T>(bucket: string, run: () => Promise<T>): Promise<T> {

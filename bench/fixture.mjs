@@ -1,0 +1,46 @@
+// A filled database, and servers over it in processes of their own.
+import { fork } from 'node:child_process';
+import path from 'node:path';
+import { migrateDatabase, openDatabase } from '../dist/db/database.js';
+import { bootstrap } from '../dist/keys/bootstrap.js';
+import { generateKey } from '../dist/keys/format.js';
+
+/** One key, ten projects and so many tasks; answers the key and the id of a task. */
+export async function seed(file, tasks) {
+  const key = generateKey('LIVE');
+  const options = { provider: 'sqlite', databaseUrl: `file:${file}` };
+  await migrateDatabase(options);
+  const database = await openDatabase(options);
+  await bootstrap(database, { bootstrapKey: key, defaultPlan: 'enterprise' });
+  // The load is the point here, not the limits.
+  await database.system.apiKey.updateMany({ data: { ratePerMinute: 100_000_000, ratePerHour: 100_000_000 } });
+  const { id: workspaceId } = await database.system.workspace.findFirstOrThrow();
+  const tenant = { workspaceId, environment: 'LIVE' };
+  const projects = [];
+  for (let i = 0; i < 10; i += 1) {
+    projects.push((await database.system.project.create({ data: { ...tenant, name: `Project ${i}` } })).id);
+  }
+  for (let from = 0; from < tasks; from += 10_000) {
+    await database.system.task.createMany({
+      data: Array.from({ length: Math.min(10_000, tasks - from) }, (_, i) => ({
+        ...tenant,
+        number: from + i + 1,
+        title: `Task ${from + i + 1}`,
+        status: (from + i) % 7,
+        projectId: projects[(from + i) % 10],
+      })),
+    });
+  }
+  await database.system.taskCounter.update({ where: { workspaceId_environment: tenant }, data: { lastNumber: tasks } });
+  const { id: taskId } = await database.system.task.findFirstOrThrow();
+  await database.close();
+  return { key, taskId };
+}
+
+export function start(script, file) {
+  const child = fork(path.join(import.meta.dirname, script), [file]);
+  return new Promise((resolve, reject) => {
+    child.once('message', (port) => resolve({ process: child, port }));
+    child.once('exit', (code) => reject(new Error(`${script} ended with ${code}`)));
+  });
+}

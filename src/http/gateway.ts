@@ -1,0 +1,110 @@
+/** What every request with a key goes through, whichever way it speaks: whose is it, is there room, how did it end. */
+import type { Context as HttpContext } from 'hono';
+import type { Authenticator } from '../auth/authenticator.js';
+import { type Context, createContext, type Services } from '../auth/context.js';
+import { readCredential } from '../auth/credential.js';
+import type { Principal } from '../auth/principal.js';
+import { ApiError, rateLimited, UNAUTHENTICATED_MESSAGE } from '../errors.js';
+import { keyStatus } from '../keys/apiKey.js';
+import type { UsageRecorder } from '../keys/usage.js';
+import { limitHeaders } from '../limits/keyLimits.js';
+import type { Logger } from './logger.js';
+import { refuse } from './refusal.js';
+
+/** Milliseconds. */
+const REQUEST_LIMIT = 30_000;
+
+export interface Variables {
+  requestId: string;
+  ip: string | null;
+  principal?: Principal;
+}
+
+type KeyedContext = HttpContext<{ Variables: Variables }>;
+
+export interface GatewayOptions {
+  readonly services: Services;
+  readonly authenticator: Authenticator;
+  readonly usage: UsageRecorder;
+  readonly logger: Logger;
+}
+
+/** What is done with a request whose key is good. */
+export type RunKeyed = (c: KeyedContext, context: Context) => Promise<Response>;
+export type Gateway = (run: RunKeyed) => (c: KeyedContext) => Promise<Response>;
+
+export function createGateway({ services, authenticator, usage, logger }: GatewayOptions): Gateway {
+  return (run) => async (c) => {
+    const credential = readCredential(c.req.header('authorization'), c.req.header('x-api-key'));
+    if (credential.kind === 'conflict') {
+      return refuse(
+        c,
+        new ApiError('BAD_USER_INPUT', 'Authorization and x-api-key hold different keys. Send one of them.'),
+      );
+    }
+    const key = credential.kind === 'key' ? credential.key : '';
+    const ip = c.get('ip');
+    const request = { id: c.get('requestId'), ip, userAgent: c.req.header('user-agent') ?? null };
+    const result = key === '' ? ({ ok: false, reason: 'missing' } as const) : await authenticator.authenticate(key, ip);
+    if (!result.ok) {
+      const { reason, principal } = result;
+      logger.info({ requestId: request.id, reason, keyId: principal?.keyId }, 'refused');
+      if (principal) services.keyWatch.refused(principal, reason, { ...request, requestId: request.id });
+      const wait = await services.authFailures.count(ip);
+      return refuse(
+        c,
+        wait > 0
+          ? rateLimited(`Too many failed authentications. Try again in ${wait} seconds.`, wait)
+          : new ApiError('UNAUTHENTICATED', UNAUTHENTICATED_MESSAGE),
+      );
+    }
+    const { principal } = result;
+    c.set('principal', principal);
+    const context = createContext(principal, request, authenticator.session(key, ip), services);
+    let response: Response;
+    try {
+      response = await inTime(run(c, context), () =>
+        refuse(c, new ApiError('SERVICE_UNAVAILABLE', 'The request took too long.', { retryAfter: 1 })),
+      );
+    } finally {
+      context.use.ended = true;
+      for (; context.use.running > 0; context.use.running -= 1) services.executionGate.leave();
+    }
+    const { windows } = context.use.limits ?? (await services.keyLimits.peek(principal));
+    for (const [name, value] of limitHeaders(windows)) response.headers.set(name, value);
+    tellRotation(response.headers, principal);
+    usage.record({
+      key: principal.apiKey,
+      operations: context.use.operations,
+      scopes: context.use.scopes,
+      status: response.status,
+      ip,
+      userAgent: request.userAgent,
+    });
+    return response;
+  };
+}
+
+/** The answer, or another one when it takes longer than a request may. PostgreSQL cancels its statement as late. */
+async function inTime(answer: Promise<Response>, late: () => Response): Promise<Response> {
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    return await Promise.race([
+      answer,
+      new Promise<Response>((resolve) => {
+        timer = setTimeout(() => resolve(late()), REQUEST_LIMIT);
+      }),
+    ]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A rotated key says so while it lasts (RFC 9745), and until when (RFC 8594). */
+function tellRotation(headers: Headers, { apiKey }: Principal): void {
+  if (apiKey.rotatedAt === null || apiKey.graceEndsAt === null || keyStatus(apiKey, new Date()) !== 'ROTATED') return;
+  const { expiresAt, graceEndsAt, rotatedAt } = apiKey;
+  const end = expiresAt !== null && expiresAt < graceEndsAt ? expiresAt : graceEndsAt;
+  headers.set('Deprecation', `@${Math.floor(rotatedAt.getTime() / 1000)}`);
+  headers.set('Sunset', end.toUTCString());
+}

@@ -1,0 +1,20 @@
+/** A request that fails as a whole, told in the words of the path that it was sent to. */
+import type { Context as HttpContext } from 'hono';
+import { type ApiError, HTTP_STATUS } from '../errors.js';
+import { envelopeOf, prefixOf } from '../rest/envelope.js';
+
+export function refusalOf(path: string, error: ApiError, requestId: string) {
+  if (path !== '/graphql') return envelopeOf(prefixOf(path), error, requestId);
+  const { code, message, details } = error;
+  const { retryAfter } = details;
+  const headers: Record<string, string> = {};
+  if (retryAfter !== undefined) headers['retry-after'] = String(retryAfter);
+  if (code === 'UNAUTHENTICATED') headers['www-authenticate'] = 'Bearer';
+  const extensions = code === 'RATE_LIMITED' ? { code, retryAfter } : { code };
+  return { status: HTTP_STATUS[code], body: { errors: [{ message, extensions }] }, headers };
+}
+
+export function refuse(c: HttpContext, error: ApiError): Response {
+  const { status, body, headers } = refusalOf(c.req.path, error, c.get('requestId'));
+  return c.json(body, status, headers);
+}

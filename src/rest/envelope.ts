@@ -1,0 +1,75 @@
+/** The error envelope that the clients of all documented systems can read; only the codes differ by prefix. */
+import { type ApiError, type ErrorCode, HTTP_STATUS } from '../errors.js';
+
+/** Under which prefix a path lies, and so in which words its errors are told. */
+export type Prefix = 'api' | 'v1';
+
+export const prefixOf = (path: string): Prefix => (path === '/v1' || path.startsWith('/v1/') ? 'v1' : 'api');
+
+const API_CODES: Partial<Record<ErrorCode, string>> = {
+  UNAUTHENTICATED: 'INVALID_API_KEY',
+  FORBIDDEN: 'INSUFFICIENT_PERMISSIONS',
+  RATE_LIMITED: 'RATE_LIMIT_EXCEEDED',
+  BAD_USER_INPUT: 'INVALID_REQUEST',
+  INTERNAL_SERVER_ERROR: 'INTERNAL_ERROR',
+};
+const V1_CODES: Partial<Record<ErrorCode, string>> = {
+  UNAUTHENTICATED: 'unauthorized',
+  FORBIDDEN: 'forbidden',
+  RATE_LIMITED: 'RATE_LIMIT_EXCEEDED',
+  BAD_USER_INPUT: 'bad_request',
+  INTERNAL_SERVER_ERROR: 'internal_error',
+};
+const MESSAGES: Record<Prefix, Partial<Record<ErrorCode, string>>> = {
+  api: {
+    UNAUTHENTICATED: 'The provided API key is invalid or has been revoked.',
+    FORBIDDEN: "Your API key doesn't have access to this resource.",
+  },
+  v1: {
+    UNAUTHENTICATED: 'Invalid or missing API key',
+    FORBIDDEN: "Your API key doesn't have access to this resource.",
+  },
+};
+
+interface Envelope {
+  readonly error: { readonly code: string; readonly message: string; readonly details?: object };
+  readonly message: string;
+  /** Beside the error, where a documented client looks for it. */
+  readonly code?: string;
+  readonly errors?: Readonly<Record<string, readonly string[]>>;
+  readonly requestId: string;
+}
+
+export function envelopeOf(prefix: Prefix, error: ApiError, requestId: string) {
+  const { details } = error;
+  const fields = details['fields'] as Readonly<Record<string, readonly string[]>> | undefined;
+  const missingScopes = details['missingScopes'] as readonly string[] | undefined;
+  const invalid = prefix === 'v1' && error.code === 'BAD_USER_INPUT' && fields !== undefined;
+  const code = invalid ? 'validation_error' : codeOf(prefix, error.code);
+  const message = MESSAGES[prefix][error.code] ?? error.message;
+  const told = {
+    ...(fields && Object.fromEntries(Object.entries(fields).map(([field, problems]) => [field, problems.join('; ')]))),
+    ...(missingScopes && { missingScopes }),
+  };
+  const body: Envelope = {
+    error: { code, message, ...(Object.keys(told).length > 0 && { details: told }) },
+    message,
+    ...(error.code === 'RATE_LIMITED' && { code }),
+    ...(fields && { errors: fields }),
+    requestId,
+  };
+  const headers: Record<string, string> = {};
+  if (details['retryAfter'] !== undefined) headers['retry-after'] = String(details['retryAfter']);
+  if (details['allow'] !== undefined) headers['allow'] = String(details['allow']);
+  if (error.code === 'UNAUTHENTICATED') headers['www-authenticate'] = 'Bearer';
+  // RFC 6750 3.1
+  if (error.code === 'FORBIDDEN' && missingScopes) {
+    headers['www-authenticate'] = `Bearer error="insufficient_scope", scope="${missingScopes.join(' ')}"`;
+  }
+  return { status: invalid ? (422 as const) : HTTP_STATUS[error.code], body, headers };
+}
+
+function codeOf(prefix: Prefix, code: ErrorCode): string {
+  if (prefix === 'api') return API_CODES[code] ?? code;
+  return V1_CODES[code] ?? code.toLowerCase();
+}
