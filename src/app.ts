@@ -4,6 +4,7 @@ import { Authenticator } from './auth/authenticator.js';
 import type { Services } from './auth/context.js';
 import type { Config } from './config.js';
 import { type Database, openDatabase } from './db/database.js';
+import { Idempotency } from './db/idempotency.js';
 import { connectRedis } from './db/redis.js';
 import { TaskEvents } from './events/taskEvents.js';
 import { createHttpApp } from './http/app.js';
@@ -60,6 +61,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     authFailures: new AuthFailures(counter, config.authFailureLimit),
     keyWatch: new KeyWatch(database.system, onError),
     taskEvents: new TaskEvents(),
+    idempotency: new Idempotency(database.system),
   };
   const ready = async () => {
     const answers = database.system.$queryRaw`SELECT 1`.then(

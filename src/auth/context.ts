@@ -1,5 +1,6 @@
 /** What every resolver works with. One per request, never shared. */
 import type { Database } from '../db/database.js';
+import type { Idempotency } from '../db/idempotency.js';
 import type { TenantDatabase } from '../db/tenant.js';
 import type { Actor } from '../events/audit.js';
 import type { TaskEvents } from '../events/taskEvents.js';
@@ -28,6 +29,7 @@ export interface Services {
   readonly keyWatch: KeyWatch;
   readonly authFailures: AuthFailures;
   readonly taskEvents: TaskEvents;
+  readonly idempotency: Idempotency;
 }
 
 /** The key's authentication, for what outlives the request's first moment. */
@@ -46,6 +48,8 @@ interface RequestUse {
   limits: Decision | undefined;
   /** Operations of this request that were let through the gate. */
   running: number;
+  /** By the cost of each operation, or one for the whole of it, as REST clients expect. */
+  counts: 'cost' | 'request';
   /** Set when the request has been answered, or nobody waits for the answer any more. */
   ended: boolean;
 }
@@ -82,7 +86,7 @@ export function createContext(
     db: services.database.forTenant(principal),
     request,
     session,
-    use: { operations: [], scopes: new Set(), limits: undefined, running: 0, ended: false },
+    use: { operations: [], scopes: new Set(), limits: undefined, counts: 'cost', running: 0, ended: false },
     services,
   };
 }

@@ -28,3 +28,15 @@ export function likeContains(): (pattern: unknown, value: unknown) => number | n
     return String(value).toLowerCase().includes(needle) ? 1 : 0;
   };
 }
+
+/** PostgreSQL cannot store U+0000, and half of a surrogate pair would come back as something else. */
+export function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0');
+}
+
+/** Whether a text that cannot be stored is anywhere in it. */
+export function hasBadText(value: unknown): boolean {
+  if (typeof value === 'string') return !isStorable(value);
+  if (value === null || typeof value !== 'object') return false;
+  return Object.values(value).some(hasBadText);
+}

@@ -4,6 +4,7 @@ import { type DocumentNode, GraphQLError, Kind, visit } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import type { Context } from '../auth/context.js';
+import { hasBadText, isStorable } from '../db/text.js';
 import { OPERATION_LIMITS } from '../limits/operationLimits.js';
 import { checkShape, depthOf, tooMuch } from './cost.js';
 import { located } from './errors.js';
@@ -43,23 +44,12 @@ export const wellFormed: Plugin<Context> = {
   },
 };
 
-/** PostgreSQL cannot store U+0000, and half of a surrogate pair would come back as something else. */
-function isStorable(text: string): boolean {
-  return text.isWellFormed() && !text.includes('\0');
-}
-
 function badText(): GraphQLError {
   return badRequest('Text must be well-formed Unicode, without the character U+0000.');
 }
 
 function badRequest(message: string): GraphQLError {
   return new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT', http: { status: 400 } } });
-}
-
-function hasBadText(value: unknown): boolean {
-  if (typeof value === 'string') return !isStorable(value);
-  if (value === null || typeof value !== 'object') return false;
-  return Object.values(value).some(hasBadText);
 }
 
 const checkedLiterals = new WeakMap<DocumentNode, boolean>();

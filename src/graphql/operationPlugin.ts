@@ -58,7 +58,8 @@ export const operationCheck: Plugin<Context> = {
       return undefined;
     }
     // A refusal costs no quota.
-    const requests = refused.length > 0 && nothingLeft ? 0 : requestsOf(cost);
+    const charged = use.counts === 'request' ? 1 : requestsOf(cost);
+    const requests = refused.length > 0 && nothingLeft ? 0 : charged;
     const decision = await charge(args.contextValue, requests);
     if (!decision.allowed) {
       setResultAndStopExecution({ errors: [limited(decision)] });

@@ -1,3 +1,4 @@
+import { queryFromInfo } from '@pothos/plugin-prisma';
 import { z } from 'zod';
 import type { Context } from '../auth/context.js';
 import { notFound } from '../errors.js';
@@ -20,6 +21,7 @@ builder.prismaObjectFields(Project, (t) => ({
   archivedAt: t.expose('archivedAt', { type: 'DateTime', nullable: true }),
   createdAt: t.expose('createdAt', { type: 'DateTime' }),
   updatedAt: t.expose('updatedAt', { type: 'DateTime' }),
+  createdById: t.exposeID('createdById', { nullable: true }),
   createdBy: t.relation('createdBy', { type: User, nullable: true, authScopes: { scope: 'users:read' } }),
   createdByKeyId: t.exposeID('createdByKeyId', { nullable: true, description: 'The API key that made it.' }),
   tasks: t.connection(
@@ -248,10 +250,14 @@ builder.relayMutationField(
   {
     description: 'Deletes a project. Its tasks stay, without a project.',
     authScopes: { scope: 'projects:delete' },
-    resolve: async (_root, { input: { id } }, context) => {
-      await context.db.$transaction(async (tx) => {
+    grantScopes: ['self'],
+    resolve: async (_root, { input: { id } }, context, info) => {
+      const shown = queryFromInfo({ context, info, path: ['project'] });
+      const project = await context.db.$transaction(async (tx) => {
         const before = await tx.project.findUnique({ where: { id } });
         if (!before) throw notFound('project', id);
+        // Nobody can load it afterwards.
+        const last = await tx.project.findUniqueOrThrow({ ...(shown as object), where: { id } });
         await tx.project.delete({ where: { id } });
         await recordAudit(tx, context.actor, {
           action: 'project.delete',
@@ -259,11 +265,17 @@ builder.relayMutationField(
           targetId: id,
           changes: { name: { from: before.name } },
         });
+        return last;
       });
-      return { deletedProjectId: id };
+      return { deletedProjectId: id, project };
     },
   },
-  { outputFields: (t) => ({ deletedProjectId: t.exposeID('deletedProjectId') }) },
+  {
+    outputFields: (t) => ({
+      deletedProjectId: t.exposeID('deletedProjectId'),
+      project: t.field({ type: Project, description: 'As it was.', resolve: ({ project }) => project }),
+    }),
+  },
 );
 
 async function updateProject(context: Context, id: string, action: string, data: object): Promise<{ id: string }> {

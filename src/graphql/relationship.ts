@@ -98,13 +98,18 @@ builder.relayMutationField(
 
 builder.relayMutationField(
   'deleteTaskRelationship',
-  { inputFields: (t) => ({ id: t.id({ required: true }) }) },
+  {
+    inputFields: (t) => ({
+      id: t.id({ required: true }),
+      taskId: t.id({ description: 'Only if it is from this task.' }),
+    }),
+  },
   {
     authScopes: { scope: 'tasks:write' },
-    resolve: async (_root, { input: { id } }, context) => {
+    resolve: async (_root, { input: { id, taskId } }, context) => {
       await context.db.$transaction(async (tx) => {
         const before = await tx.taskRelationship.findUnique({ where: { id } });
-        if (!before) throw notFound('task relationship', id);
+        if (!before || (taskId != null && before.taskId !== taskId)) throw notFound('task relationship', id);
         await tx.taskRelationship.delete({ where: { id }, select: { id: true } });
         await recordAudit(tx, context.actor, {
           action: 'task_relationship.delete',

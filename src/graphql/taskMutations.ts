@@ -1,4 +1,5 @@
 /** Making, changing and deleting tasks. */
+import { queryFromInfo } from '@pothos/plugin-prisma';
 import { z } from 'zod';
 import type { Context } from '../auth/context.js';
 import type { TenantTransaction } from '../db/tenant.js';
@@ -8,6 +9,9 @@ import type { TaskEvent } from '../events/taskEvents.js';
 import { builder } from './builder.js';
 import { check, given, required, text } from './input.js';
 import { Task, TaskPriority, TaskStatus } from './task.js';
+
+const KEEP =
+  'Where the task has one of these, it keeps it, whatever else is given: for clients that know fewer words and send back what they were shown.';
 
 const tag = text(1, 50);
 const rules = z.object({
@@ -104,18 +108,22 @@ builder.relayMutationField(
       position: t.float(),
       projectId: t.id(),
       assigneeId: t.id(),
+      keepStatus: t.field({ type: [TaskStatus], description: KEEP }),
+      keepPriority: t.field({ type: [TaskPriority], description: KEEP }),
     }),
   },
   {
     description: 'Changes what is given; null clears a field that may be empty.',
     authScopes: { scope: 'tasks:write' },
     grantScopes: ['self'],
-    resolve: async (_root, { input: { id, ...input } }, context) => {
+    resolve: async (_root, { input: { id, keepStatus, keepPriority, ...input } }, context) => {
       const { tags, ...data } = given(check(rules.partial(), input));
       const after = await context.db.$transaction(async (tx) => {
         const before = await tx.task.findUnique({ where: { id } });
         if (!before) throw notFound('task', id);
         inOrder({ ...before, ...data });
+        if (keepStatus?.some((status) => status === before.status)) delete data.status;
+        if (keepPriority?.some((priority) => priority === before.priority)) delete data.priority;
         const row = await tx.task.update({ where: { id }, data, select: { id: true, projectId: true } });
         if (tags) {
           await tx.taskTag.deleteMany({ where: { taskId: id } });
@@ -145,20 +153,29 @@ builder.relayMutationField(
   {
     description: 'Deletes a task with its relationships and tags.',
     authScopes: { scope: 'tasks:delete' },
-    resolve: async (_root, { input: { id } }, context) => {
+    grantScopes: ['self'],
+    resolve: async (_root, { input: { id } }, context, info) => {
+      const shown = queryFromInfo({ context, info, path: ['task'] });
       const gone = await context.db.$transaction(async (tx) => {
         const before = await tx.task.findUnique({ where: { id } });
         if (!before) throw notFound('task', id);
+        // Nobody can load it afterwards.
+        const task = await tx.task.findUniqueOrThrow({ ...(shown as object), where: { id } });
         await tx.task.delete({ where: { id }, select: { id: true } });
         const changes = { title: { from: before.title }, number: { from: before.number } };
         await recordAudit(tx, context.actor, { action: 'task.delete', targetType: 'Task', targetId: id, changes });
-        return before;
+        return { before, task };
       });
-      publish(context, 'DELETED', gone);
-      return { deletedTaskId: id };
+      publish(context, 'DELETED', gone.before);
+      return { deletedTaskId: id, task: gone.task };
     },
   },
-  { outputFields: (t) => ({ deletedTaskId: t.exposeID('deletedTaskId') }) },
+  {
+    outputFields: (t) => ({
+      deletedTaskId: t.exposeID('deletedTaskId'),
+      task: t.field({ type: Task, description: 'As it was.', resolve: ({ task }) => task }),
+    }),
+  },
 );
 
 function publish(context: Context, action: TaskEvent['action'], task: { id: string; projectId: string | null }): void {

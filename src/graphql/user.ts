@@ -184,18 +184,23 @@ builder.relayMutationField(
       email: t.string(),
       name: t.string(),
       role: t.field({ type: RoleEnum }),
+      keepRole: t.field({
+        type: [RoleEnum],
+        description: 'Where the user has one of these roles, it stays: for clients that know fewer.',
+      }),
     }),
   },
   {
     description: 'Changes what is given of a user. A user who is OWNER or ADMIN, or becomes one, takes admin:*.',
     authScopes: { scope: 'users:write' },
     grantScopes: ['self'],
-    resolve: async (_root, { input: { id, ...input } }, context) => {
+    resolve: async (_root, { input: { id, keepRole, ...input } }, context) => {
       const data = given(check(rules.partial(), input)) as { email?: string; name?: string; role?: Role };
       await context.db.$transaction(async (tx) => {
         const before = await tx.user.findUnique({ where: { id } });
         if (!before) throw notFound('user', id);
         mayAssign(context, before.role);
+        if (keepRole?.some((role) => role === before.role)) delete data.role;
         if (data.role) {
           mayAssign(context, data.role);
           if (data.role !== 'OWNER') await keepAnOwner(tx, before);

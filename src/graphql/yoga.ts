@@ -1,4 +1,5 @@
 /** Yoga: from an authenticated HTTP request to an executed operation. Authentication has happened before (src/http). */
+import { type DocumentNode, type ExecutionResult, Kind, parse, validate } from 'graphql';
 import { createYoga } from 'graphql-yoga';
 import type { Context } from '../auth/context.js';
 import type { Logger } from '../http/logger.js';
@@ -8,9 +9,50 @@ import { toGraphQLError } from './errors.js';
 import { operationCheck } from './operationPlugin.js';
 import { schema } from './schema.js';
 
-export type GraphQL = ReturnType<typeof createGraphQL>;
+/** An operation of the server's own: parsed and validated once. */
+export interface StoredOperation {
+  readonly document: DocumentNode;
+  readonly name: string;
+}
 
-export function createGraphQL(logger: Logger) {
+/** @throws Error when the operation does not fit the schema, which is a fault in the program */
+export function storeOperation(text: string): StoredOperation {
+  const document = parse(text);
+  const errors = validate(schema, document);
+  const [operation] = document.definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION);
+  if (errors.length > 0 || !operation?.name) throw new Error(`${errors.join('\n') || 'no named operation'} in ${text}`);
+  return { document, name: operation.name.value };
+}
+
+export interface GraphQL {
+  /** GraphQL over HTTP. */
+  fetch(request: Request, context: Context): Response | Promise<Response>;
+  /** Runs an operation of the server's own with the same checks, limits and errors as one that came over HTTP. */
+  run(
+    operation: StoredOperation,
+    variables: Readonly<Record<string, unknown>>,
+    context: Context,
+  ): Promise<ExecutionResult>;
+}
+
+export function createGraphQL(logger: Logger): GraphQL {
+  const yoga = createHandler(logger);
+  return {
+    fetch: (request, context) => yoga.fetch(request, context),
+    async run({ document, name }, variables, context) {
+      const { execute } = yoga.getEnveloped(context as Parameters<typeof yoga.getEnveloped>[0]);
+      return execute({
+        schema,
+        document,
+        operationName: name,
+        variableValues: variables,
+        contextValue: context,
+      }) as Promise<ExecutionResult>;
+    },
+  };
+}
+
+function createHandler(logger: Logger) {
   return createYoga<Context>({
     schema,
     graphqlEndpoint: '/graphql',

@@ -11,10 +11,11 @@ import { databaseError } from '../db/failure.js';
 import { ApiError } from '../errors.js';
 import { createGraphQL } from '../graphql/yoga.js';
 import type { UsageRecorder } from '../keys/usage.js';
+import { mountRoutes } from '../rest/router.js';
 import { clientAddress } from './clientAddress.js';
 import { createGateway, type Variables } from './gateway.js';
 import { runGraphQL } from './graphql.js';
-import { requireHttps } from './https.js';
+import { isSecure, requireHttps } from './https.js';
 import { leakedKeys, readPublicKeys, revokeCredentials } from './leaks.js';
 import type { Logger } from './logger.js';
 import { createMetrics } from './metrics.js';
@@ -106,7 +107,9 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
     return c.body(body, 200, { 'content-type': 'text/html; charset=utf-8', 'content-encoding': 'gzip' });
   });
 
-  app.all('/graphql', limitBody, keyed(runGraphQL(createGraphQL(logger))));
+  const graphql = createGraphQL(logger);
+  app.all('/graphql', limitBody, keyed(runGraphQL(graphql)));
+  mountRoutes({ app, graphql, keyed, limitBody, isSecure: (c) => isSecure(c, config.trustProxy) });
 
   app.post('/credentials/revoke', limitBody, revokeCredentials(services));
   if (config.leakReportKeysFile !== undefined) {

@@ -18,9 +18,11 @@ export interface Variables {
   requestId: string;
   ip: string | null;
   principal?: Principal;
+  /** The key or token, once it is known to be good. */
+  credential?: string;
 }
 
-type KeyedContext = HttpContext<{ Variables: Variables }>;
+export type KeyedContext = HttpContext<{ Variables: Variables }>;
 
 export interface GatewayOptions {
   readonly services: Services;
@@ -60,12 +62,16 @@ export function createGateway({ services, authenticator, usage, logger }: Gatewa
     }
     const { principal } = result;
     c.set('principal', principal);
+    c.set('credential', key);
     const context = createContext(principal, request, authenticator.session(key, ip), services);
     let response: Response;
     try {
       response = await inTime(run(c, context), () =>
         refuse(c, new ApiError('SERVICE_UNAVAILABLE', 'The request took too long.', { retryAfter: 1 })),
       );
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      response = refuse(c, error);
     } finally {
       context.use.ended = true;
       for (; context.use.running > 0; context.use.running -= 1) services.executionGate.leave();

@@ -1,6 +1,6 @@
 /** Plain HTTP where HTTPS is required is refused before its key is looked at; afterwards the key is flagged. */
 import type { HttpBindings } from '@hono/node-server';
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import type { Authenticator } from '../auth/authenticator.js';
 import { readCredential } from '../auth/credential.js';
 import { inBlocks } from '../keys/network.js';
@@ -14,22 +14,26 @@ interface HttpsOptions {
   readonly trustProxy: readonly string[];
 }
 
+interface Environment {
+  Bindings: HttpBindings;
+  Variables: Variables;
+}
+
 interface Socket {
   readonly remoteAddress?: string | undefined;
   readonly encrypted?: boolean;
 }
 
-export function requireHttps({
-  authenticator,
-  keyWatch,
-  trustProxy,
-}: HttpsOptions): MiddlewareHandler<{ Bindings: HttpBindings; Variables: Variables }> {
+/** Whether the client spoke TLS, to this server or to a proxy that is believed. */
+export function isSecure(c: Context<Environment>, trustProxy: readonly string[]): boolean {
+  const socket: Socket | undefined = c.env.incoming?.socket;
+  const forwarded = c.req.header('x-forwarded-proto')?.split(',').at(-1)?.trim();
+  return socket?.encrypted === true || (forwarded === 'https' && inBlocks(socket?.remoteAddress ?? null, trustProxy));
+}
+
+export function requireHttps({ authenticator, keyWatch, trustProxy }: HttpsOptions): MiddlewareHandler<Environment> {
   return async (c, next) => {
-    const socket: Socket = c.env.incoming.socket;
-    const forwarded = c.req.header('x-forwarded-proto')?.split(',').at(-1)?.trim();
-    const secure =
-      socket.encrypted === true || (forwarded === 'https' && inBlocks(socket.remoteAddress ?? null, trustProxy));
-    if (secure || c.req.path.startsWith('/health/')) return next();
+    if (isSecure(c, trustProxy) || c.req.path.startsWith('/health/')) return next();
     const credential = readCredential(c.req.header('authorization'), c.req.header('x-api-key'));
     const origin = { ip: c.get('ip'), userAgent: c.req.header('user-agent') ?? null, requestId: c.get('requestId') };
     if (credential.kind === 'key') {

@@ -2,6 +2,7 @@
 import type { Context as HttpContext } from 'hono';
 import { type ApiError, HTTP_STATUS } from '../errors.js';
 import { envelopeOf, prefixOf } from '../rest/envelope.js';
+import type { Outcome } from './send.js';
 
 export function refusalOf(path: string, error: ApiError, requestId: string) {
   if (path !== '/graphql') return envelopeOf(prefixOf(path), error, requestId);
@@ -12,6 +13,12 @@ export function refusalOf(path: string, error: ApiError, requestId: string) {
   if (code === 'UNAUTHENTICATED') headers['www-authenticate'] = 'Bearer';
   const extensions = code === 'RATE_LIMITED' ? { code, retryAfter } : { code };
   return { status: HTTP_STATUS[code], body: { errors: [{ message, extensions }] }, headers };
+}
+
+/** The same as an outcome, for what keeps or sends it later. */
+export function refusalOutcome(c: HttpContext, error: ApiError): Outcome {
+  const { status, body, headers } = refusalOf(c.req.path, error, c.get('requestId'));
+  return { status, body: JSON.stringify(body), headers };
 }
 
 export function refuse(c: HttpContext, error: ApiError): Response {

@@ -43,19 +43,20 @@ interface Envelope {
 export function envelopeOf(prefix: Prefix, error: ApiError, requestId: string) {
   const { details } = error;
   const fields = details['fields'] as Readonly<Record<string, readonly string[]>> | undefined;
+  const problems = fields ?? (details['parameters'] as typeof fields);
   const missingScopes = details['missingScopes'] as readonly string[] | undefined;
   const invalid = prefix === 'v1' && error.code === 'BAD_USER_INPUT' && fields !== undefined;
   const code = invalid ? 'validation_error' : codeOf(prefix, error.code);
   const message = MESSAGES[prefix][error.code] ?? error.message;
   const told = {
-    ...(fields && Object.fromEntries(Object.entries(fields).map(([field, problems]) => [field, problems.join('; ')]))),
+    ...Object.fromEntries(Object.entries(problems ?? {}).map(([field, reasons]) => [field, reasons.join('; ')])),
     ...(missingScopes && { missingScopes }),
   };
   const body: Envelope = {
     error: { code, message, ...(Object.keys(told).length > 0 && { details: told }) },
     message,
     ...(error.code === 'RATE_LIMITED' && { code }),
-    ...(fields && { errors: fields }),
+    ...(problems && { errors: problems }),
     requestId,
   };
   const headers: Record<string, string> = {};

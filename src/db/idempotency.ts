@@ -1,0 +1,143 @@
+/**
+ * What came of a request that carried an Idempotency-Key, kept for a day, so that sending it again does nothing again.
+ * The change itself and the mark that it was made are written in one transaction: after a crash in between it is known
+ * whether to run the request again. The answer is kept sealed with the caller's credential, which is stored nowhere:
+ * whoever has the database cannot read it.
+ */
+import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
+import type { PrismaClient } from '#prisma/client.js';
+import type { Tenant, TenantDatabase } from './tenant.js';
+
+const DAY = 86_400_000;
+/** Milliseconds after which a request that told nothing more is taken to be dead; longer than any may run. */
+const ABANDONED = 60_000;
+/** The status of a record whose change is in the database and whose answer is not known yet. */
+const COMMITTED = 0;
+
+export interface Claim extends Tenant {
+  readonly keyId: string;
+  readonly idempotencyKey: string;
+  /** The key or token that the request came with; seals the answer. */
+  readonly credential: string;
+  /** Tells requests apart that carry the same key. */
+  readonly fingerprint: string;
+}
+
+interface Kept {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export type Claimed =
+  /** Nobody was here before: run the request, then keep or release the claim. */
+  | { readonly kind: 'first' }
+  | { readonly kind: 'answered'; readonly answer: Kept }
+  | { readonly kind: 'running' }
+  | { readonly kind: 'other_request' }
+  /** It was carried out, and its answer was lost or is for another credential. */
+  | { readonly kind: 'answer_lost' };
+
+export class Idempotency {
+  constructor(private readonly system: PrismaClient) {}
+
+  async claim(claim: Claim, now = new Date()): Promise<Claimed> {
+    const { keyId, idempotencyKey, workspaceId, environment, fingerprint } = claim;
+    const where = { keyId_idempotencyKey: { keyId, idempotencyKey } };
+    try {
+      await this.system.idempotencyRecord.create({
+        data: {
+          ...{ keyId, idempotencyKey, workspaceId, environment, requestHash: fingerprint },
+          ...{ createdAt: now, expiresAt: new Date(now.getTime() + DAY) },
+        },
+      });
+      return { kind: 'first' };
+    } catch (error) {
+      if (!isTaken(error)) throw error;
+    }
+    const known = await this.system.idempotencyRecord.findUnique({ where });
+    if (!known || known.expiresAt <= now) {
+      await this.system.idempotencyRecord.deleteMany({ where: { keyId, idempotencyKey, expiresAt: { lte: now } } });
+      return this.claim(claim, now);
+    }
+    if (known.requestHash !== fingerprint) return { kind: 'other_request' };
+    const isDead = now.getTime() - known.createdAt.getTime() > ABANDONED;
+    if (known.status === null) {
+      if (!isDead) return { kind: 'running' };
+      const taken = await this.system.idempotencyRecord.updateMany({
+        where: { keyId, idempotencyKey, status: null, createdAt: known.createdAt },
+        data: { createdAt: now },
+      });
+      return { kind: taken.count === 1 ? 'first' : 'running' };
+    }
+    if (known.status === COMMITTED) return { kind: isDead ? 'answer_lost' : 'running' };
+    const answer = known.body === null ? undefined : unseal(claim, known.body);
+    return answer ? { kind: 'answered', answer: { ...answer, status: known.status } } : { kind: 'answer_lost' };
+  }
+
+  /** The database for the claim's request: each of its transactions marks the claim as carried out. */
+  marking(db: TenantDatabase, { keyId, idempotencyKey }: Claim): TenantDatabase {
+    const transaction: TenantDatabase['$transaction'] = (run) =>
+      db.$transaction(async (tx) => {
+        const result = await run(tx);
+        await tx.idempotencyRecord.update({
+          where: { keyId_idempotencyKey: { keyId, idempotencyKey } },
+          data: { status: COMMITTED },
+          select: { keyId: true },
+        });
+        return result;
+      });
+    return Object.assign(Object.create(db), { $transaction: transaction }) as TenantDatabase;
+  }
+
+  async keep(claim: Claim, { status, headers, body }: Kept): Promise<void> {
+    const { keyId, idempotencyKey } = claim;
+    await this.system.idempotencyRecord.updateMany({
+      where: { keyId, idempotencyKey },
+      data: { status, body: seal(claim, { headers, body }) },
+    });
+  }
+
+  /** Nothing was changed, so the request may be sent again; a claim that is marked stays. */
+  async release({ keyId, idempotencyKey }: Claim): Promise<void> {
+    await this.system.idempotencyRecord.deleteMany({ where: { keyId, idempotencyKey, status: null } });
+  }
+}
+
+export function fingerprintOf(...parts: readonly string[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(`${part.length}:${part}`);
+  return hash.digest('hex');
+}
+
+function isTaken(error: unknown): boolean {
+  return (error as { code?: unknown }).code === 'P2002';
+}
+
+const CIPHER = 'aes-256-gcm';
+const NONCE = 12;
+const TAG = 16;
+
+function sealingKey({ credential, keyId, idempotencyKey }: Claim): Buffer {
+  return Buffer.from(hkdfSync('sha256', credential, 'taskgate idempotency', `${keyId}:${idempotencyKey}`, 32));
+}
+
+function seal(claim: Claim, content: Omit<Kept, 'status'>): string {
+  const nonce = randomBytes(NONCE);
+  const cipher = createCipheriv(CIPHER, sealingKey(claim), nonce);
+  const sealed = Buffer.concat([cipher.update(JSON.stringify(content)), cipher.final()]);
+  return Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString('base64');
+}
+
+/** Undefined where it was sealed with another credential. */
+function unseal(claim: Claim, text: string): Omit<Kept, 'status'> | undefined {
+  const bytes = Buffer.from(text, 'base64');
+  const decipher = createDecipheriv(CIPHER, sealingKey(claim), bytes.subarray(0, NONCE), { authTagLength: TAG });
+  decipher.setAuthTag(bytes.subarray(NONCE, NONCE + TAG));
+  try {
+    const content = Buffer.concat([decipher.update(bytes.subarray(NONCE + TAG)), decipher.final()]);
+    return JSON.parse(content.toString()) as Omit<Kept, 'status'>;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * A route is a row: a method and a path, a stored GraphQL operation, how its variables come from the request, and how
+ * its data becomes the body. What may be asked, by whom and how often, the operation's fields say.
+ */
+import type { z } from 'zod';
+import { type StoredOperation, storeOperation } from '../graphql/yoga.js';
+
+export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
+
+export interface RouteRequest<Query = unknown, Body = unknown> {
+  /** The parts of the path that are in braces. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Query;
+  readonly body: Body;
+  /** The workspace of the calling key. */
+  readonly workspaceId: string;
+  /** Where the request was sent to, for links to other pages. */
+  readonly url: URL;
+}
+
+export interface Route<Query = unknown, Body = unknown, Data = unknown> {
+  readonly method: Method;
+  /** As OpenAPI writes it: /api/tasks/{id} */
+  readonly path: string;
+  readonly summary: string;
+  readonly tag: string;
+  readonly query?: z.ZodType<Query>;
+  readonly body?: z.ZodType<Body>;
+  /** The body may be left out. */
+  readonly bodyOptional?: true;
+  readonly operation: StoredOperation;
+  readonly variables: (request: RouteRequest<Query, Body>) => Record<string, unknown>;
+  readonly status: 200 | 201 | 204;
+  /** The body; none where the status is 204. */
+  readonly answer?: (data: Data, request: RouteRequest<Query, Body>) => unknown;
+  readonly answers?: z.ZodType;
+  readonly headers?: (data: Data, request: RouteRequest<Query, Body>) => Record<string, string>;
+  /** What the dialect calls the core's input fields, for errors. */
+  readonly fields?: Readonly<Record<string, string>>;
+  /** The answer holds a secret, which nobody on the way may keep. */
+  readonly secret?: true;
+}
+
+type Row<Query, Body, Data> = Omit<Route<Query, Body, Data>, 'operation' | 'variables'> & {
+  /** The text of the operation; its name is the route's id. */
+  readonly operation: string;
+  readonly variables?: Route<Query, Body, Data>['variables'];
+};
+
+/** By default the path's parts are the variables. */
+export function route<Query, Body, Data>(row: Row<Query, Body, Data>): Route {
+  const variables: Route['variables'] = ({ params }) => params;
+  return { variables, ...row, operation: storeOperation(row.operation) } as unknown as Route;
+}

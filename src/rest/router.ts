@@ -1,0 +1,59 @@
+/** Gives the rows of the table their paths: what is there, what may be sent to it, and what it answers. */
+import type { HttpBindings } from '@hono/node-server';
+import type { Context, Hono, MiddlewareHandler } from 'hono';
+import { ApiError } from '../errors.js';
+import type { GraphQL } from '../graphql/yoga.js';
+import type { Gateway, Variables } from '../http/gateway.js';
+import { refuse } from '../http/refusal.js';
+import type { Route } from './route.js';
+import { routes } from './routes.js';
+import { parameterName, runRoute } from './run.js';
+
+interface Environment {
+  Bindings: HttpBindings;
+  Variables: Variables;
+}
+
+interface RouterOptions {
+  readonly app: Hono<Environment>;
+  readonly graphql: GraphQL;
+  readonly keyed: Gateway;
+  readonly limitBody: MiddlewareHandler;
+  readonly isSecure: (c: Context<Environment>) => boolean;
+}
+
+export function mountRoutes({ app, graphql, keyed, limitBody, isSecure }: RouterOptions): void {
+  const originOf = (c: Context) => {
+    const { host } = new URL(c.req.url);
+    return `${isSecure(c) ? 'https' : 'http'}://${host}`;
+  };
+  for (const [pattern, rows] of byPattern()) {
+    const handlers = new Map(rows.map((row) => [row.method.toUpperCase(), keyed(runRoute(row, graphql, originOf))]));
+    const allow = allowed([...handlers.keys()]);
+    app.all(pattern, limitBody, (c) => {
+      const { method } = c.req;
+      if (method === 'OPTIONS') return c.body(null, 204, { allow });
+      const handler = handlers.get(method === 'HEAD' ? 'GET' : method);
+      if (handler) return handler(c as never);
+      return refuse(c, new ApiError('METHOD_NOT_ALLOWED', `${method} is not allowed here; ${allow} are.`, { allow }));
+    });
+  }
+}
+
+/** Rows of one path together. Paths that are written out come before those with a part that varies. */
+function byPattern(): [string, Route[]][] {
+  const patterns = new Map<string, Route[]>();
+  for (const row of routes) {
+    let index = 0;
+    const pattern = row.path.replace(/\{\w+\}/g, () => {
+      index += 1;
+      return `:${parameterName(index - 1)}`;
+    });
+    patterns.set(pattern, [...(patterns.get(pattern) ?? []), row]);
+  }
+  return [...patterns].sort(([a], [b]) => a.split(':').length - b.split(':').length);
+}
+
+function allowed(methods: readonly string[]): string {
+  return [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ');
+}

@@ -1,0 +1,42 @@
+/** From a request to a route's answer: read, run the stored operation, reshape. */
+import type { Context } from '../auth/context.js';
+import type { GraphQL } from '../graphql/yoga.js';
+import type { KeyedContext, RunKeyed } from '../http/gateway.js';
+import { once } from '../http/idempotency.js';
+import { refusalOutcome } from '../http/refusal.js';
+import { type Outcome, send } from '../http/send.js';
+import { failureOf } from './failure.js';
+import { readRequest } from './request.js';
+import type { Route } from './route.js';
+
+/** The parts of a path have names of their own in each row; the router knows them by their places. */
+export const parameterName = (index: number): string => `p${index}`;
+
+/** @param originOf scheme and host that the client used, for links */
+export function runRoute(route: Route, graphql: GraphQL, originOf: (c: KeyedContext) => string): RunKeyed {
+  const names = [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
+  return async (c, context) => {
+    const body = route.body === undefined ? '' : await c.req.text();
+    const sent = new URL(c.req.url);
+    const request = readRequest(route, {
+      params: Object.fromEntries(names.map((name, index) => [name, c.req.param(parameterName(index)) ?? ''])),
+      url: new URL(sent.pathname + sent.search, originOf(c)),
+      contentType: c.req.header('content-type'),
+      body,
+      workspaceId: context.principal.workspaceId,
+    });
+    const variables = route.variables(request);
+    context.use.counts = 'request';
+    const run = async (within: Context): Promise<Outcome> => {
+      const { data, errors } = await graphql.run(route.operation, variables, within);
+      if (errors && errors.length > 0) return refusalOutcome(c, failureOf(errors, route.fields));
+      const headers = route.headers?.(data, request) ?? {};
+      return {
+        status: route.status,
+        body: route.answer ? JSON.stringify(route.answer(data, request)) : '',
+        headers: route.secret ? { ...headers, 'cache-control': 'no-store' } : headers,
+      };
+    };
+    return send(c, route.method === 'post' ? await once(c, context, body, run) : await run(context));
+  };
+}

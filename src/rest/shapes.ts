@@ -1,0 +1,67 @@
+/** Schemas that several dialects share. */
+import { z } from 'zod';
+import { text } from '../graphql/input.js';
+
+export const title = text(1, 255);
+
+/** An identifier in a body; whether there is such a row, the core says. */
+export const id = z.string().max(100, 'must have at most 100 characters');
+
+/** As the core takes it: RFC 3339, or a day, which begins at midnight UTC. */
+export const date = z
+  .union([z.iso.datetime({ offset: true }), z.iso.date()], 'must be a date such as 2026-01-31T12:00:00Z')
+  .meta({ override: { type: 'string', format: 'date-time' } });
+
+export const toDateTime = (value: string): string => (value.length === 10 ? `${value}T00:00:00Z` : value);
+
+/** The same where a date may be absent, or null to clear it. */
+export function dateOrNull(value: string | null | undefined): string | null | undefined {
+  return typeof value === 'string' ? toDateTime(value) : value;
+}
+
+/** A number in a query string. */
+export function integer(least: number, most: number, usual: number) {
+  return z
+    .string()
+    .optional()
+    .transform((value) => (value === undefined ? usual : /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN))
+    .refine((value) => value >= least && value <= most, `must be a whole number from ${least} to ${most}`)
+    .meta({ override: { type: 'integer', minimum: least, maximum: most, default: usual } });
+}
+
+/** Words in a query string, with commas between them. */
+export function words<const W extends readonly [string, ...string[]]>(known: W) {
+  return z
+    .string()
+    .transform((value) => value.split(','))
+    .pipe(z.array(z.enum(known)))
+    .meta({ override: { type: 'array', items: { type: 'string', enum: [...known] } }, param: COMMA_SEPARATED });
+}
+
+const COMMA_SEPARATED = { style: 'form', explode: false } as const;
+
+export const boolean = z
+  .enum(['true', 'false'])
+  .transform((value) => value === 'true')
+  .meta({ override: { type: 'boolean' } });
+
+/** What is shown of a row. */
+export const shownId = z.string();
+export const shownDate = z.iso.datetime();
+
+/** At least one of its fields is given. */
+export function atLeastOne<T extends z.ZodRawShape>(shape: T) {
+  const names = Object.keys(shape);
+  return z
+    .object(shape)
+    .partial()
+    .refine(
+      (body) => names.some((name) => (body as Record<string, unknown>)[name] !== undefined),
+      `must have at least one of ${names.join(', ')}`,
+    );
+}
+
+/** What a body of these fields may hold, each of them left out or not. */
+export type Change<T extends z.ZodRawShape> = {
+  [Field in keyof z.output<z.ZodObject<T>>]?: z.output<z.ZodObject<T>>[Field] | undefined;
+};
