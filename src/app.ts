@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { Authenticator } from './auth/authenticator.js';
 import type { Services } from './auth/context.js';
 import type { Config } from './config.js';
+import { startCleanup } from './db/cleanup.js';
 import { type Database, openDatabase } from './db/database.js';
 import { Idempotency } from './db/idempotency.js';
 import { connectRedis } from './db/redis.js';
@@ -44,6 +45,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const usage = new UsageRecorder(database.system, onError);
   const lifecycle = new Lifecycle(database.system, keys, onError);
   lifecycle.start();
+  const stopCleanup = startCleanup(database.system, onError);
   const redis = config.redisUrl === undefined ? undefined : connectRedis(config.redisUrl, randomUUID());
   const counter: WindowCounter = redis
     ? new RedisWindows(redis.client, redis.processes, (away, error) =>
@@ -78,6 +80,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     async close() {
       authenticator.close();
       lifecycle.stop();
+      stopCleanup();
       await usage.close();
       redis?.close();
       await database.close();

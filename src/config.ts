@@ -65,6 +65,12 @@ const schema = z.object({
   MAX_RUNNING: integer(1, 100_000).default(64),
   MAX_WAITING: integer(1, 100_000).default(50),
   MAX_CONNECTIONS: integer(1, 1_000_000).default(10_000),
+  CORS_ORIGINS: z
+    .string()
+    .transform((list) => list.split(/[\s,]+/).filter(Boolean))
+    .refine((list) => list.every((item) => item === '*' || isOrigin(item)))
+    .catch((ctx) => fail('must be a list of origins, such as https://app.example.com, or *', ctx.value))
+    .default([]),
   LEAK_REPORT_KEYS_FILE: z.string().optional(),
   LEAK_REPORT_REVOKE: boolean.default(true),
   LOG_LEVEL: z
@@ -97,6 +103,8 @@ export interface Config {
   readonly maxWaiting: number;
   /** Open connections; one more is closed with 503. */
   readonly maxConnections: number;
+  /** Origins whose pages may call; `*`: all. None: CORS is off. */
+  readonly corsOrigins: readonly string[];
   /** Public keys of a secret scanner whose signed reports are taken; undefined: none are. */
   readonly leakReportKeysFile: string | undefined;
   /** Whether a reported key is revoked, or its owner told only. */
@@ -149,6 +157,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     maxRunning: env.MAX_RUNNING,
     maxWaiting: env.MAX_WAITING,
     maxConnections: env.MAX_CONNECTIONS,
+    corsOrigins: env.CORS_ORIGINS,
     leakReportKeysFile: env.LEAK_REPORT_KEYS_FILE,
     leakReportRevoke: env.LEAK_REPORT_REVOKE,
     logLevel: env.LOG_LEVEL,
@@ -170,6 +179,11 @@ class BadValue extends Error {}
 
 function fail(rule: string, value?: unknown): never {
   throw new BadValue(value === undefined ? rule : `${rule}; it is ${JSON.stringify(value)}`);
+}
+
+/** Scheme, host and port alone, as a browser sends it. */
+function isOrigin(text: string): boolean {
+  return /^https?:\/\//.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }
 
 function isLoopback(host: string): boolean {

@@ -8,9 +8,10 @@
  */
 import { LRUCache } from 'lru-cache';
 import type { PrismaClient } from '#prisma/client.js';
-import { type Refusal, refusalOf } from '../keys/apiKey.js';
-import { hashKey, parseKey } from '../keys/format.js';
+import { list, type Refusal, refusalOf } from '../keys/apiKey.js';
+import { hashKey, isToken, parseKey } from '../keys/format.js';
 import { KEY_EPOCH, type Keys } from '../keys/keys.js';
+import { narrowed } from '../scopes/scope.js';
 import type { Session } from './context.js';
 import { type Principal, principalOf } from './principal.js';
 
@@ -24,8 +25,14 @@ export type Authentication =
   | { readonly ok: true; readonly principal: Principal }
   | { readonly ok: false; readonly reason: Refusal; readonly principal?: Principal };
 
+/** What a credential stands for, and how long where it ends before its key does. */
+interface Known {
+  readonly principal: Principal;
+  readonly until?: Date;
+}
+
 export class Authenticator {
-  readonly #cache = new LRUCache<string, Principal>({ max: MAX_ENTRIES, ttl: MAX_AGE, ttlResolution: 50 });
+  readonly #cache = new LRUCache<string, Known>({ max: MAX_ENTRIES, ttl: MAX_AGE, ttlResolution: 50 });
   readonly #plans = new LRUCache<string, string>({ max: MAX_ENTRIES, ttl: MAX_AGE });
   readonly #sessions = new Set<() => void>();
   readonly #poll: NodeJS.Timeout;
@@ -40,10 +47,19 @@ export class Authenticator {
     this.#poll = setInterval(() => void this.#readEpoch(), POLL).unref();
   }
 
-  /** @param ip the client's address, for the key's allow-list */
-  async authenticate(key: string, ip: string | null, now = new Date()): Promise<Authentication> {
-    if (!parseKey(key)) return { ok: false, reason: 'malformed' };
-    return this.#authenticateHash(hashKey(key), ip, now);
+  /**
+   * @param credential a key, or an access token that was given out for one
+   * @param ip the client's address, for the key's allow-list
+   */
+  async authenticate(credential: string, ip: string | null, now = new Date()): Promise<Authentication> {
+    const known = await this.#lookUp(credential);
+    if (known === 'malformed') return { ok: false, reason: 'malformed' };
+    if (!known) return { ok: false, reason: 'unknown' };
+    const { principal, until } = known;
+    // Tokens end every hour, and their key is none the worse for it.
+    if (until !== undefined && until <= now) return { ok: false, reason: 'expired' };
+    const reason = refusalOf(principal.apiKey, ip, now);
+    return reason ? { ok: false, reason, principal } : { ok: true, principal };
   }
 
   /** Watches a key for as long as something that it opened lives. */
@@ -64,13 +80,6 @@ export class Authenticator {
     };
   }
 
-  async #authenticateHash(hash: string, ip: string | null, now: Date): Promise<Authentication> {
-    const principal = await this.#principal(hash);
-    if (!principal) return { ok: false, reason: 'unknown' };
-    const reason = refusalOf(principal.apiKey, ip, now);
-    return reason ? { ok: false, reason, principal } : { ok: true, principal };
-  }
-
   /** Drops what is cached; reads already under way are not kept. Keys change rarely, so all of it goes. */
   invalidate(): void {
     this.#generation += 1;
@@ -82,15 +91,30 @@ export class Authenticator {
     clearInterval(this.#poll);
   }
 
-  async #principal(hash: string): Promise<Principal | undefined> {
+  async #lookUp(credential: string): Promise<Known | 'malformed' | undefined> {
+    const read = parseKey(credential) ? this.#readKey : isToken(credential) ? this.#readToken : undefined;
+    if (!read) return 'malformed';
+    const hash = hashKey(credential);
     const cached = this.#cache.get(hash);
     if (cached) return cached;
     const generation = this.#generation;
+    const known = await read.call(this, hash);
+    if (known && generation === this.#generation) this.#cache.set(hash, known);
+    return known;
+  }
+
+  async #readKey(hash: string): Promise<Known | undefined> {
     const row = await this.system.apiKey.findUnique({ where: { hash } });
-    if (!row) return undefined;
-    const principal = principalOf(row, await this.#plan(row.workspaceId));
-    if (generation === this.#generation) this.#cache.set(hash, principal);
-    return principal;
+    return row ? { principal: principalOf(row, await this.#plan(row.workspaceId)) } : undefined;
+  }
+
+  /** A token is its key, with fewer scopes perhaps, for a while. */
+  async #readToken(hash: string): Promise<Known | undefined> {
+    const token = await this.system.accessToken.findUnique({ where: { hash }, include: { key: true } });
+    if (!token) return undefined;
+    const scopes = narrowed(list(token.scopes), list(token.key.scopes)).join(' ');
+    const principal = principalOf({ ...token.key, scopes }, await this.#plan(token.workspaceId));
+    return { principal, until: token.expiresAt };
   }
 
   async #plan(workspaceId: string): Promise<string> {

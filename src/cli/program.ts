@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { VERSION } from '../version.js';
 import { keysCommand } from './keys.js';
 import { migrateCommand } from './migrate.js';
 import { scopesCommand } from './scopes.js';
@@ -9,6 +10,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export function createProgram(environment: Environment): Command {
   return new Command('taskgate')
     .description('A self-hosted GraphQL API for tasks and projects, with keys that hold no more than they need.')
+    .version(VERSION)
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
     .addCommand(serveCommand(environment))

@@ -87,7 +87,8 @@ export class Idempotency {
         });
         return result;
       });
-    return Object.assign(Object.create(db), { $transaction: transaction }) as TenantDatabase;
+    // Defined, not assigned: an assignment would reach the shared client below.
+    return Object.create(db, { $transaction: { value: transaction } }) as TenantDatabase;
   }
 
   async keep(claim: Claim, { status, headers, body }: Kept): Promise<void> {

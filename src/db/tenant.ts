@@ -101,9 +101,9 @@ function bind(client: PrismaClient, tenant: Tenant): TenantDatabase {
     },
   });
   const transaction = extended.$transaction.bind(extended) as unknown as TenantDatabase['$transaction'];
-  return Object.assign(Object.create(extended), {
-    $transaction: <T>(run: (tx: TenantTransaction) => Promise<T>) => transaction((tx) => open.run(tx, () => run(tx))),
-  }) as TenantDatabase;
+  const bound: TenantDatabase['$transaction'] = (run) => transaction((tx) => open.run(tx, () => run(tx)));
+  // Defined, not assigned: an assignment would reach the client below.
+  return Object.create(extended, { $transaction: { value: bound } }) as TenantDatabase;
 }
 
 function bindArguments(shape: ModelShape, operation: string, args: Args, tenant: Tenant): Args {

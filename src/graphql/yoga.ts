@@ -8,11 +8,14 @@ import { errorCodes, rememberedDocuments, smallEnough, wellFormed } from './docu
 import { toGraphQLError } from './errors.js';
 import { operationCheck } from './operationPlugin.js';
 import { schema } from './schema.js';
+import { explainDocument } from './scopeReport.js';
 
 /** An operation of the server's own: parsed and validated once. */
 export interface StoredOperation {
   readonly document: DocumentNode;
   readonly name: string;
+  /** The fewest that it runs with. */
+  readonly scopes: readonly string[];
 }
 
 /** @throws Error when the operation does not fit the schema, which is a fault in the program */
@@ -21,7 +24,7 @@ export function storeOperation(text: string): StoredOperation {
   const errors = validate(schema, document);
   const [operation] = document.definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION);
   if (errors.length > 0 || !operation?.name) throw new Error(`${errors.join('\n') || 'no named operation'} in ${text}`);
-  return { document, name: operation.name.value };
+  return { document, name: operation.name.value, scopes: explainDocument(schema, text).scopes };
 }
 
 export interface GraphQL {

@@ -2,6 +2,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { cors } from 'hono/cors';
 import { requestId } from 'hono/request-id';
 import { secureHeaders } from 'hono/secure-headers';
 import type { Authenticator } from '../auth/authenticator.js';
@@ -12,6 +13,7 @@ import { ApiError } from '../errors.js';
 import { createGraphQL } from '../graphql/yoga.js';
 import type { UsageRecorder } from '../keys/usage.js';
 import { mountRoutes } from '../rest/router.js';
+import { VERSION } from '../version.js';
 import { clientAddress } from './clientAddress.js';
 import { createGateway, type Variables } from './gateway.js';
 import { runGraphQL } from './graphql.js';
@@ -19,11 +21,20 @@ import { isSecure, requireHttps } from './https.js';
 import { leakedKeys, readPublicKeys, revokeCredentials } from './leaks.js';
 import type { Logger } from './logger.js';
 import { createMetrics } from './metrics.js';
+import { tokenEndpoint } from './oauth.js';
 import { playground } from './playground.js';
+import { mountReference } from './reference.js';
 import { refuse } from './refusal.js';
 
 /** Bytes; a larger body is refused with 413. */
 const MAX_BODY = 1024 * 1024;
+
+/** What a page of another origin may read of an answer. */
+const EXPOSED_HEADERS = [
+  ...['etag', 'link', 'x-total-count', 'x-request-id', 'retry-after', 'www-authenticate', 'deprecation', 'sunset'],
+  ...['x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset', 'ratelimit', 'ratelimit-policy'],
+  'idempotent-replayed',
+];
 
 export interface HttpOptions {
   readonly config: Config;
@@ -84,6 +95,24 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
     }),
   );
 
+  if (config.corsOrigins.length > 0) {
+    app.use(
+      cors({
+        origin: config.corsOrigins.includes('*') ? '*' : [...config.corsOrigins],
+        allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+        allowHeaders: [
+          'authorization',
+          'x-api-key',
+          'content-type',
+          'idempotency-key',
+          'if-none-match',
+          'x-request-id',
+        ],
+        exposeHeaders: EXPOSED_HEADERS,
+        maxAge: 600,
+      }),
+    );
+  }
   if (config.requireHttps) {
     const { keyWatch } = services;
     app.use(requireHttps({ authenticator, keyWatch, trustProxy: config.trustProxy }));
@@ -109,6 +138,8 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
 
   const graphql = createGraphQL(logger);
   app.all('/graphql', limitBody, keyed(runGraphQL(graphql)));
+  mountReference(app, VERSION);
+  app.all('/api/auth/oauth2/token', limitBody, tokenEndpoint(services, authenticator));
   mountRoutes({ app, graphql, keyed, limitBody, isSecure: (c) => isSecure(c, config.trustProxy) });
 
   app.post('/credentials/revoke', limitBody, revokeCredentials(services));

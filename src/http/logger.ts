@@ -1,7 +1,7 @@
 /** Structured logs. Nothing that a line is made of may hold a key: headers and bodies are never logged. */
 import { pino } from 'pino';
 import type { Config } from '../config.js';
-import { KEY_PATTERN } from '../keys/format.js';
+import { SECRET_PATTERN } from '../keys/format.js';
 
 export type Logger = pino.Logger;
 
@@ -18,5 +18,5 @@ export function createLogger(config: Pick<Config, 'logLevel'>, destination?: pin
 
 /** The last line of defence: an error's message may quote what a caller sent. */
 function redact<T>(value: T): T {
-  return JSON.parse(JSON.stringify(value).replace(KEY_PATTERN, (key) => `${key.slice(0, 8)}[redacted]`)) as T;
+  return JSON.parse(JSON.stringify(value).replace(SECRET_PATTERN, (secret) => `${secret.slice(0, 8)}[redacted]`)) as T;
 }

@@ -14,20 +14,32 @@ const PREFIXES = { LIVE: 'sk_live_', TEST: 'sk_test_' } as const satisfies Recor
 
 /** Finds keys in any text; what it finds must still pass `parseKey`. */
 export const KEY_PATTERN = /sk_(?:live|test)_[0-9A-Za-z]{49}(?![0-9A-Za-z])/g;
+/** Keys and access tokens, for keeping them out of logs. */
+export const SECRET_PATTERN = /(?:sk|at)_(?:live|test)_[0-9A-Za-z]{49}/g;
 const WHOLE_KEY = /^sk_(?:live|test)_[0-9A-Za-z]{49}$/;
 
 /** A new key from 32 random bytes. */
 export function generateKey(environment: Environment, random: Buffer = randomBytes(32)): string {
-  const body = PREFIXES[environment] + base62(BigInt(`0x${random.toString('hex')}`), SECRET_LENGTH);
-  return body + checksum(body);
+  return complete(PREFIXES[environment], random);
 }
 
 /** The environment of a well-formed key; undefined for anything else. */
 export function parseKey(text: string): { environment: Environment } | undefined {
-  if (!WHOLE_KEY.test(text)) return undefined;
-  const body = text.slice(0, -CHECKSUM_LENGTH);
-  if (checksum(body) !== text.slice(-CHECKSUM_LENGTH)) return undefined;
+  if (!WHOLE_KEY.test(text) || !hasChecksum(text)) return undefined;
   return { environment: text.startsWith(PREFIXES.LIVE) ? 'LIVE' : 'TEST' };
+}
+
+const TOKEN_PREFIXES = { LIVE: 'at_live_', TEST: 'at_test_' } as const satisfies Record<Environment, string>;
+const WHOLE_TOKEN = /^at_(?:live|test)_[0-9A-Za-z]{49}$/;
+
+/** A new access token (RFC 6749), in the form of a key. */
+export function generateToken(environment: Environment, random: Buffer = randomBytes(32)): string {
+  return complete(TOKEN_PREFIXES[environment], random);
+}
+
+/** Whether a text has the form of an access token, checksum included. */
+export function isToken(text: string): boolean {
+  return WHOLE_TOKEN.test(text) && hasChecksum(text);
 }
 
 /** What is stored: the scheme and the SHA-256 of the whole key. 32 random bytes need no salt and no slow hash. */
@@ -38,6 +50,15 @@ export function hashKey(key: string): string {
 /** What is shown after creation, e.g. `sk_live_abc...`. */
 export function displayPrefix(key: string): string {
   return `${key.slice(0, 11)}...`;
+}
+
+function complete(prefix: string, random: Buffer): string {
+  const body = prefix + base62(BigInt(`0x${random.toString('hex')}`), SECRET_LENGTH);
+  return body + checksum(body);
+}
+
+function hasChecksum(text: string): boolean {
+  return checksum(text.slice(0, -CHECKSUM_LENGTH)) === text.slice(-CHECKSUM_LENGTH);
 }
 
 function checksum(body: string): string {

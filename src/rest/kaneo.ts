@@ -252,15 +252,16 @@ const tasks = [
   }),
   route({
     method: 'post',
-    path: '/api/task/{projectId}',
-    summary: 'Create a task in a project',
+    // OpenAPI takes paths that differ in a name only for the same one.
+    path: '/api/task/{id}',
+    summary: 'Create a task in the project of this id',
     tag: 'Kaneo tasks',
     body: z
       .object({ ...change, status: status.optional(), priority: priority.optional(), position: z.number().optional() })
       .omit({ projectId: true })
       .meta({ id: 'NewKaneoTask' }),
     operation: `mutation CreateKaneoTask($input: CreateTaskInput!) { createTask(input: $input) { task { ${TASK} } } }`,
-    variables: ({ params, body }) => ({ input: { ...taskInput(body), ...params } }),
+    variables: ({ params, body }) => ({ input: { ...taskInput(body), projectId: params['id'] } }),
     status: 200,
     answer: ({ createTask: { task } }: { createTask: { task: CoreTask } }) => showTask(task),
     answers: KTask,

@@ -10,7 +10,13 @@ export const id = z.string().max(100, 'must have at most 100 characters');
 /** As the core takes it: RFC 3339, or a day, which begins at midnight UTC. */
 export const date = z
   .union([z.iso.datetime({ offset: true }), z.iso.date()], 'must be a date such as 2026-01-31T12:00:00Z')
-  .meta({ override: { type: 'string', format: 'date-time' } });
+  .meta({ override: plainly });
+
+/** The pattern of a date is long, and the format says the same. */
+function plainly({ jsonSchema }: { jsonSchema: Record<string, unknown> }): void {
+  for (const name of ['anyOf', 'pattern']) delete jsonSchema[name];
+  Object.assign(jsonSchema, { type: 'string', format: 'date-time' });
+}
 
 export const toDateTime = (value: string): string => (value.length === 10 ? `${value}T00:00:00Z` : value);
 
@@ -35,6 +41,7 @@ export function words<const W extends readonly [string, ...string[]]>(known: W) 
     .string()
     .transform((value) => value.split(','))
     .pipe(z.array(z.enum(known)))
+    .optional()
     .meta({ override: { type: 'array', items: { type: 'string', enum: [...known] } }, param: COMMA_SEPARATED });
 }
 
@@ -47,7 +54,7 @@ export const boolean = z
 
 /** What is shown of a row. */
 export const shownId = z.string();
-export const shownDate = z.iso.datetime();
+export const shownDate = z.iso.datetime().meta({ override: plainly });
 
 /** At least one of its fields is given. */
 export function atLeastOne<T extends z.ZodRawShape>(shape: T) {

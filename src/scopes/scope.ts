@@ -75,6 +75,13 @@ export function within(child: ScopeSet, parent: ScopeSet): boolean {
   return true;
 }
 
+/** What of these grants is left under a ceiling; as written where all of it is. */
+export function narrowed(grants: readonly string[], ceiling: readonly string[]): string[] {
+  const held = scopeSet(grants);
+  const most = scopeSet(ceiling);
+  return within(held, most) ? [...grants] : [...held].filter((scope) => most.has(scope));
+}
+
 /**
  * Checks grants as a caller wrote them and removes repetition.
  * @throws BAD_USER_INPUT that names each unknown scope and those near it

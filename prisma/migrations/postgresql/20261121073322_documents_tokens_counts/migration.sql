@@ -18,6 +18,7 @@ CREATE TABLE "AccessToken" (
     "keyId" TEXT NOT NULL,
     "workspaceId" TEXT NOT NULL,
     "environment" "Environment" NOT NULL,
+    "scopes" TEXT NOT NULL,
     "createdAt" TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "expiresAt" TIMESTAMP(3) NOT NULL,
 

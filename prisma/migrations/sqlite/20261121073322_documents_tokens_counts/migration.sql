@@ -15,6 +15,7 @@ CREATE TABLE "AccessToken" (
     "keyId" TEXT NOT NULL,
     "workspaceId" TEXT NOT NULL,
     "environment" TEXT NOT NULL,
+    "scopes" TEXT NOT NULL,
     "createdAt" DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "expiresAt" DATETIME NOT NULL,
     CONSTRAINT "AccessToken_keyId_fkey" FOREIGN KEY ("keyId") REFERENCES "ApiKey" ("id") ON DELETE CASCADE ON UPDATE CASCADE
