@@ -30,10 +30,20 @@ describe('the README', () => {
     expect(readme).toContain('npm ci && npm test');
   });
 
-  it.each(blocks.filter(({ code }) => code.startsWith('curl')))('curl line $#', async ({ code }) => {
+  const curls = blocks.filter(({ code }) => code.startsWith('curl'));
+  it.each(curls.filter(({ code }) => code.includes('/graphql')))('curl line $#', async ({ code }) => {
     const answer = JSON.parse(await run('bash', ['-c'], code));
     expect(answer.errors).toBeUndefined();
     expect(JSON.stringify(answer.data)).toMatch(/Write it down|projects:read/);
+  });
+
+  it('REST lines, one for each system', async () => {
+    const lines = curls.filter(({ code }) => !code.includes('/graphql')).flatMap(({ code }) => code.trim().split('\n'));
+    expect(lines).toHaveLength(5);
+    for (const line of lines) {
+      const answer = JSON.parse(await run('bash', ['-c'], line));
+      expect(Array.isArray(answer) || Array.isArray(answer.data), line).toBe(true);
+    }
   });
 
   it.each(blocks.filter(({ language }) => language === 'js'))('JavaScript $#', async ({ code }) => {
@@ -43,6 +53,12 @@ describe('the README', () => {
   it('makes a key by the command that it gives', async () => {
     const line = blocks.find(({ code }) => code.includes('keys create'))?.code ?? '';
     expect(await run('bash', ['-c'], line)).toMatch(/sk_live_[0-9A-Za-z]{49}/);
+  });
+
+  it('docs/rest.md gets a token by the line that it gives', async () => {
+    const [, line = ''] = /```sh\n(curl[^`]+)```/.exec(readFileSync('docs/rest.md', 'utf8')) ?? [];
+    const { id } = await server.system.apiKey.findFirstOrThrow({ orderBy: { createdAt: 'asc' } });
+    expect(JSON.parse(await run('bash', ['-c'], `KEY_ID=${id}; ${line}`))).toMatchObject({ token_type: 'Bearer' });
   });
 
   it('lists every scope', () => {

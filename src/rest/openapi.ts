@@ -29,8 +29,6 @@ const DESCRIPTION = `Tasks and projects behind API keys. Every request carries a
 \`Idempotency-Key\`; answers to GET carry an \`ETag\`; every answer carries \`X-Request-Id\` and the limits of the key.
 The same data, and more of it, is at \`/graphql\`.`;
 
-export type OpenApiDocument = ReturnType<typeof openApiDocument>;
-
 /** @param version of the server */
 export function openApiDocument(version: string) {
   const paths: Record<string, Record<string, unknown>> = {

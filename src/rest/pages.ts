@@ -1,7 +1,7 @@
 /** Links to other pages (RFC 8288), with the query as it was sent. */
 
 /** @param pages by relation: the parameters that the page differs in */
-export function linkHeader(url: URL, pages: Readonly<Record<string, Readonly<Record<string, string | number>>>>) {
+function linkHeader(url: URL, pages: Readonly<Record<string, Readonly<Record<string, string | number>>>>) {
   const links = Object.entries(pages).map(([relation, parameters]) => {
     const target = new URL(url);
     for (const [name, value] of Object.entries(parameters)) target.searchParams.set(name, String(value));

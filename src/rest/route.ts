@@ -5,7 +5,7 @@
 import type { z } from 'zod';
 import { type StoredOperation, storeOperation } from '../graphql/yoga.js';
 
-export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
+type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
 export interface RouteRequest<Query = unknown, Body = unknown> {
   /** The parts of the path that are in braces. */

@@ -16,14 +16,14 @@ ajv.addSchema(document, 'openapi');
 const pointer = (...parts: string[]) => parts.map((part) => part.replace(/~/g, '~0').replace(/\//g, '~1')).join('/');
 
 /** The documented path that a path is an example of; one without parts that vary goes first. */
-export function templateOf(path: string): string | undefined {
+function templateOf(path: string): string | undefined {
   const [plain = ''] = path.split('?');
   const templates = Object.keys(document.paths).sort((a, b) => a.split('{').length - b.split('{').length);
   return templates.find((template) => new RegExp(`^${template.replace(/\{\w+\}/g, '[^/]+')}$`).test(plain));
 }
 
 /** Fails unless the document knows the answer. */
-export function expectDocumented(method: string, path: string, status: number, body: unknown): void {
+function expectDocumented(method: string, path: string, status: number, body: unknown): void {
   const template = templateOf(path);
   const operation = document.paths[template ?? '']?.[method.toLowerCase()];
   if (template === undefined || operation === undefined) throw new Error(`${method} ${path} is not documented`);
