@@ -7,6 +7,7 @@ import { startCleanup } from './db/cleanup.js';
 import { type Database, openDatabase } from './db/database.js';
 import { Idempotency } from './db/idempotency.js';
 import { connectRedis } from './db/redis.js';
+import { TrustedDocuments } from './db/trustedDocuments.js';
 import { TaskEvents } from './events/taskEvents.js';
 import { createHttpApp } from './http/app.js';
 import { createLogger, type Logger } from './http/logger.js';
@@ -64,6 +65,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     keyWatch: new KeyWatch(database.system, onError),
     taskEvents: new TaskEvents(),
     idempotency: new Idempotency(database.system),
+    trustedDocuments: new TrustedDocuments(database.system),
   };
   const ready = async () => {
     const answers = database.system.$queryRaw`SELECT 1`.then(

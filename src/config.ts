@@ -65,6 +65,7 @@ const schema = z.object({
   MAX_RUNNING: integer(1, 100_000).default(64),
   MAX_WAITING: integer(1, 100_000).default(50),
   MAX_CONNECTIONS: integer(1, 1_000_000).default(10_000),
+  PERSISTED_ONLY: boolean.default(false),
   CORS_ORIGINS: z
     .string()
     .transform((list) => list.split(/[\s,]+/).filter(Boolean))
@@ -103,6 +104,8 @@ export interface Config {
   readonly maxWaiting: number;
   /** Open connections; one more is closed with 503. */
   readonly maxConnections: number;
+  /** Whether trusted documents alone run over HTTP. */
+  readonly trustedOnly: boolean;
   /** Origins whose pages may call; `*`: all. None: CORS is off. */
   readonly corsOrigins: readonly string[];
   /** Public keys of a secret scanner whose signed reports are taken; undefined: none are. */
@@ -157,6 +160,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     maxRunning: env.MAX_RUNNING,
     maxWaiting: env.MAX_WAITING,
     maxConnections: env.MAX_CONNECTIONS,
+    trustedOnly: env.PERSISTED_ONLY,
     corsOrigins: env.CORS_ORIGINS,
     leakReportKeysFile: env.LEAK_REPORT_KEYS_FILE,
     leakReportRevoke: env.LEAK_REPORT_REVOKE,

@@ -282,3 +282,26 @@ describe('taskgate keys', () => {
     expect(await run(['migrate', '--json'], values)).toMatchObject({ code: 0, stdout: '{"applied":[]}\n' });
   });
 });
+
+describe('taskgate documents', () => {
+  it('adds, lists and removes', async () => {
+    const values = { DATABASE_URL: newDatabase(), TASKGATE_BOOTSTRAP_KEY: generateKey('LIVE') };
+    const file = path.join(folder, 'titles.graphql');
+    writeFileSync(file, 'query Titles { tasks(first: 5) { nodes { title project { name } } } }');
+    const [added] = JSON.parse((await run(['documents', 'add', file, '--json'], values)).stdout);
+    expect(added).toEqual({
+      hash: expect.stringMatching(/^[0-9a-f]{64}$/),
+      operations: ['Titles'],
+      scopes: ['projects:read', 'tasks:read'],
+    });
+    expect((await run(['documents', 'list'], values)).stdout).toBe(`${added.hash}  Titles  projects:read,tasks:read\n`);
+    expect((await run(['documents', 'list', '--environment', 'test'], values)).stdout).toBe('No documents.\n');
+    expect(await run(['documents', 'remove', added.hash], values)).toMatchObject({ code: 0 });
+    expect(await run(['documents', 'remove', added.hash], values)).toMatchObject({ code: 1 });
+    writeFileSync(file, '{ nonsense }');
+    expect(await run(['documents', 'add', file], values)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('Cannot query field "nonsense"'),
+    });
+  });
+});

@@ -61,6 +61,11 @@ describe('the README', () => {
     expect(JSON.parse(await run('bash', ['-c'], `KEY_ID=${id}; ${line}`))).toMatchObject({ token_type: 'Bearer' });
   });
 
+  it('docs/documents.md registers a document by the line that it gives', async () => {
+    const [, line = ''] = /```sh\n(curl[^`]+)```/.exec(readFileSync('docs/documents.md', 'utf8')) ?? [];
+    expect(JSON.parse(await run('bash', ['-c'], line)).data.addTrustedDocument.document.scopes).toEqual(['tasks:read']);
+  });
+
   it('lists every scope', () => {
     const table = /<!-- scopes -->([\s\S]*)<!-- \/scopes -->/.exec(readme)?.[1] ?? '';
     const rows = [...table.matchAll(/^\| `(\S+)` +\| (.*?) +\|$/gm)].map(([, scope, text]) => [scope, text]);

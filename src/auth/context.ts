@@ -2,6 +2,7 @@
 import type { Database } from '../db/database.js';
 import type { Idempotency } from '../db/idempotency.js';
 import type { TenantDatabase } from '../db/tenant.js';
+import type { TrustedDocuments } from '../db/trustedDocuments.js';
 import type { Actor } from '../events/audit.js';
 import type { TaskEvents } from '../events/taskEvents.js';
 import type { Keys } from '../keys/keys.js';
@@ -30,6 +31,7 @@ export interface Services {
   readonly authFailures: AuthFailures;
   readonly taskEvents: TaskEvents;
   readonly idempotency: Idempotency;
+  readonly trustedDocuments: TrustedDocuments;
 }
 
 /** The key's authentication, for what outlives the request's first moment. */

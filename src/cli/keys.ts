@@ -1,23 +1,15 @@
 /** `taskgate keys`: thin over src/keys. Works on the database itself, with the operator's rights. */
 import { Command, InvalidArgumentError } from 'commander';
-import type { ApiKey, Environment as KeyEnvironment } from '#prisma/client.js';
-import { readConfig } from '../config.js';
-import { type Database, migrateDatabase, openDatabase } from '../db/database.js';
-import { ApiError, notFound } from '../errors.js';
+import type { ApiKey } from '#prisma/client.js';
+import { notFound } from '../errors.js';
 import type { Actor } from '../events/audit.js';
 import { keyStatus, list, unbounded } from '../keys/apiKey.js';
-import { bootstrap, DEFAULT_WORKSPACE } from '../keys/bootstrap.js';
+import { DEFAULT_WORKSPACE } from '../keys/bootstrap.js';
 import { displayPrefix } from '../keys/format.js';
-import { Keys } from '../keys/keys.js';
 import { lookUp, scanPath } from '../keys/leaks.js';
 import { dayOf, since, unusedGrants, usageReport } from '../keys/usage.js';
 import type { Environment } from './program.js';
-
-interface Session {
-  readonly database: Database;
-  readonly keys: Keys;
-  actor(environment: KeyEnvironment): Actor;
-}
+import { environmentOption, print, type Session, withDatabase } from './session.js';
 
 export function keysCommand(environment: Environment): Command {
   const command = new Command('keys')
@@ -211,38 +203,6 @@ function revokeCommand(environment: Environment): Command {
     );
 }
 
-async function withDatabase(
-  environment: Environment,
-  slug: string,
-  run: (session: Session) => Promise<void>,
-): Promise<void> {
-  const config = readConfig(environment);
-  await migrateDatabase(config);
-  const database = await openDatabase(config);
-  try {
-    const firstKey = await bootstrap(database, config);
-    if (firstKey !== undefined) process.stderr.write(`This is the first admin key, shown once:\n\n  ${firstKey}\n\n`);
-    const workspace = await database.system.workspace.findUnique({ where: { slug } });
-    if (!workspace) throw new ApiError('NOT_FOUND', `No workspace ${JSON.stringify(slug)}.`);
-    const owners = await database.system.user.findMany({ where: { workspaceId: workspace.id, role: 'OWNER' } });
-    await run({
-      database,
-      keys: new Keys(database),
-      actor: (keyEnvironment) => ({
-        workspaceId: workspace.id,
-        environment: keyEnvironment,
-        keyId: null,
-        userId: owners.find((owner) => owner.environment === keyEnvironment)?.id ?? null,
-        ip: null,
-        userAgent: 'taskgate command line',
-        requestId: null,
-      }),
-    });
-  } finally {
-    await database.close();
-  }
-}
-
 /** Finds the key in either environment and acts there. */
 async function withKey(
   environment: Environment,
@@ -276,16 +236,6 @@ function present(row: ApiKey) {
     revokedAt: row.revokedAt,
     createdAt: row.createdAt,
   };
-}
-
-function print(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
-}
-
-function environmentOption(value: string): KeyEnvironment {
-  const name = value.toUpperCase();
-  if (name !== 'LIVE' && name !== 'TEST') throw new InvalidArgumentError('It must be live or test.');
-  return name;
 }
 
 function listOption(value: string): string[] {

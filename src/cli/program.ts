@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { VERSION } from '../version.js';
+import { documentsCommand } from './documents.js';
 import { keysCommand } from './keys.js';
 import { migrateCommand } from './migrate.js';
 import { scopesCommand } from './scopes.js';
@@ -16,5 +17,6 @@ export function createProgram(environment: Environment): Command {
     .addCommand(serveCommand(environment))
     .addCommand(migrateCommand(environment))
     .addCommand(keysCommand(environment))
-    .addCommand(scopesCommand());
+    .addCommand(scopesCommand())
+    .addCommand(documentsCommand(environment));
 }

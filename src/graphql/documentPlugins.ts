@@ -1,8 +1,6 @@
 /** What is checked of a document before it may run: that there is one, well-formed, valid and not too large. */
-import { createHash } from 'node:crypto';
 import { type DocumentNode, GraphQLError, Kind, visit } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import { LRUCache } from 'lru-cache';
 import type { Context } from '../auth/context.js';
 import { hasBadText, isStorable } from '../db/text.js';
 import { OPERATION_LIMITS } from '../limits/operationLimits.js';
@@ -80,41 +78,3 @@ export const smallEnough: Plugin<Context> = {
     if (error) setResult([error]);
   },
 };
-
-/** Documents kept by their hash, in characters of text. */
-const REMEMBERED = 20_000_000;
-
-/**
- * Automatic persisted queries, as Apollo's clients send them: the hash alone first, and with the text when the server
- * asks for it. A hash is of its text whoever sent it, so one key cannot give another a document.
- */
-export function rememberedDocuments(): Plugin<Context> {
-  const documents = new LRUCache<string, string>({ maxSize: REMEMBERED, sizeCalculation: (text) => text.length });
-  return {
-    onParams({ params, setParams }) {
-      const persisted = params.extensions?.['persistedQuery'] as
-        | { version?: unknown; sha256Hash?: unknown }
-        | undefined;
-      if (persisted === undefined || persisted === null) return;
-      const { version, sha256Hash: hash } = persisted;
-      if (version !== 1 || typeof hash !== 'string') throw badRequest('Unsupported version of persisted queries.');
-      if (params.query === undefined) {
-        const query = documents.get(hash);
-        if (query === undefined) throw notRemembered();
-        setParams({ ...params, query });
-        return;
-      }
-      if (createHash('sha256').update(params.query).digest('hex') !== hash) {
-        throw badRequest('The hash of the persisted query is not that of its text.');
-      }
-      documents.set(hash, params.query);
-    },
-  };
-}
-
-/** The message and the code that Apollo's clients wait for; they send the text then. */
-function notRemembered(): GraphQLError {
-  return new GraphQLError('PersistedQueryNotFound', {
-    extensions: { code: 'PERSISTED_QUERY_NOT_FOUND', http: { status: 200 } },
-  });
-}

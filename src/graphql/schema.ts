@@ -11,6 +11,7 @@ import './scopeReport.js';
 import './task.js';
 import './taskChange.js';
 import './taskMutations.js';
+import './trustedDocument.js';
 import './user.js';
 import './viewer.js';
 import { builder } from './builder.js';

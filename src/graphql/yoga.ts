@@ -4,9 +4,10 @@ import { createYoga } from 'graphql-yoga';
 import type { Context } from '../auth/context.js';
 import type { Logger } from '../http/logger.js';
 import { OPERATION_LIMITS } from '../limits/operationLimits.js';
-import { errorCodes, rememberedDocuments, smallEnough, wellFormed } from './documentPlugins.js';
+import { errorCodes, smallEnough, wellFormed } from './documentPlugins.js';
 import { toGraphQLError } from './errors.js';
 import { operationCheck } from './operationPlugin.js';
+import { persistedDocuments } from './persisted.js';
 import { schema } from './schema.js';
 import { explainDocument } from './scopeReport.js';
 
@@ -38,8 +39,9 @@ export interface GraphQL {
   ): Promise<ExecutionResult>;
 }
 
-export function createGraphQL(logger: Logger): GraphQL {
-  const yoga = createHandler(logger);
+/** @param trustedOnly whether no other document runs over HTTP */
+export function createGraphQL(logger: Logger, trustedOnly: boolean): GraphQL {
+  const yoga = createHandler(logger, trustedOnly);
   return {
     fetch: (request, context) => yoga.fetch(request, context),
     async run({ document, name }, variables, context) {
@@ -55,7 +57,7 @@ export function createGraphQL(logger: Logger): GraphQL {
   };
 }
 
-function createHandler(logger: Logger) {
+function createHandler(logger: Logger, trustedOnly: boolean) {
   return createYoga<Context>({
     schema,
     graphqlEndpoint: '/graphql',
@@ -64,6 +66,7 @@ function createHandler(logger: Logger) {
     cors: false,
     logging: false,
     multipart: false,
+    extraParamNames: ['documentId'],
     batching: { limit: OPERATION_LIMITS.batch },
     // src/http has limited it already.
     maxRequestBodySize: false,
@@ -72,6 +75,6 @@ function createHandler(logger: Logger) {
     maskedErrors: {
       maskError: (error) => toGraphQLError(error, logger),
     },
-    plugins: [smallEnough, rememberedDocuments(), wellFormed, errorCodes, operationCheck],
+    plugins: [smallEnough, persistedDocuments(trustedOnly), wellFormed, errorCodes, operationCheck],
   });
 }

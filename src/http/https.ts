@@ -3,8 +3,10 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Context, MiddlewareHandler } from 'hono';
 import type { Authenticator } from '../auth/authenticator.js';
 import { readCredential } from '../auth/credential.js';
+import { ApiError } from '../errors.js';
 import { inBlocks } from '../keys/network.js';
 import type { KeyWatch } from '../keys/watch.js';
+import { envelopeOf, prefixOf } from '../rest/envelope.js';
 import type { Variables } from './gateway.js';
 
 interface HttpsOptions {
@@ -45,14 +47,10 @@ export function requireHttps({ authenticator, keyWatch, trustProxy }: HttpsOptio
         );
       });
     }
-    const message = 'HTTPS is required. A key sent over plain HTTP should be rotated.';
-    return c.json(
-      {
-        error: { code: 'HTTPS_REQUIRED', message },
-        message,
-        errors: [{ message, extensions: { code: 'HTTPS_REQUIRED' } }],
-      },
-      403,
-    );
+    const error = new ApiError('HTTPS_REQUIRED', 'HTTPS is required. A key sent over plain HTTP should be rotated.');
+    const { status, body } = envelopeOf(prefixOf(c.req.path), error, c.get('requestId'));
+    // Both forms where a GraphQL client may read it, for nobody knows yet who is asking.
+    const errors = [{ message: error.message, extensions: { code: error.code } }];
+    return c.json(c.req.path === '/graphql' ? { ...body, errors } : body, status);
   };
 }

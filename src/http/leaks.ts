@@ -5,8 +5,10 @@ import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { z } from 'zod';
 import type { Services } from '../auth/context.js';
 import { ConfigError } from '../config.js';
+import { ApiError, rateLimited } from '../errors.js';
 import { parseKey } from '../keys/format.js';
 import { handleLeak, isSigned, lookUp, type PublicKey } from '../keys/leaks.js';
+import { refuse } from './refusal.js';
 
 const MAX_KEYS = 1000;
 /** Reports an hour from one address. */
@@ -37,12 +39,11 @@ export function revokeCredentials({ database, keys }: Services) {
     } catch (refusal) {
       if (refusal instanceof Error) throw refusal;
       const retryAfter = Math.ceil((refusal as { msBeforeNext: number }).msBeforeNext / 1000);
-      c.header('retry-after', String(retryAfter));
-      return c.json(error('RATE_LIMIT_EXCEEDED', `Rate limit exceeded. Try again in ${retryAfter} seconds.`), 429);
+      return refuse(c, rateLimited(`Rate limit exceeded. Try again in ${retryAfter} seconds.`, retryAfter));
     }
     const body = credentials.safeParse(await json(c));
     if (!body.success) {
-      return c.json(error('INVALID_REQUEST', `Send {"credentials": ["sk_..."]} with 1 to ${MAX_KEYS} keys.`), 400);
+      return refuse(c, badRequest(`Send {"credentials": ["sk_..."]} with 1 to ${MAX_KEYS} keys.`));
     }
     const rows = await lookUp(database.system, body.data.credentials);
     await handleLeak(database.system, keys, rows.values(), { ...origin(c), source: 'whoever held it', revoke: true });
@@ -60,10 +61,11 @@ export function leakedKeys({ database, keys }: Services, publicKeys: readonly Pu
     const identifier = c.req.header('github-public-key-identifier') ?? '';
     const signature = c.req.header('github-public-key-signature') ?? '';
     if (!isSigned(body, identifier, signature, publicKeys)) {
-      return c.json(error('INVALID_SIGNATURE', 'The signature does not fit the body, or its key is not known.'), 401);
+      const message = 'The signature does not fit the body, or its key is not known.';
+      return c.json({ error: { code: 'INVALID_SIGNATURE', message }, message, requestId: c.get('requestId') }, 401);
     }
     const parsed = findings.safeParse(await json(c));
-    if (!parsed.success) return c.json(error('INVALID_REQUEST', 'Send an array of { token, type, url, source }.'), 400);
+    if (!parsed.success) return refuse(c, badRequest('Send an array of { token, type, url, source }.'));
     const rows = await lookUp(
       database.system,
       parsed.data.map(({ token }) => token),
@@ -105,4 +107,4 @@ async function json(c: HttpContext): Promise<unknown> {
   }
 }
 
-const error = (code: string, message: string) => ({ error: { code, message }, message });
+const badRequest = (message: string) => new ApiError('BAD_USER_INPUT', message);

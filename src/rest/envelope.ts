@@ -17,6 +17,7 @@ const V1_CODES: Partial<Record<ErrorCode, string>> = {
   UNAUTHENTICATED: 'unauthorized',
   FORBIDDEN: 'forbidden',
   RATE_LIMITED: 'RATE_LIMIT_EXCEEDED',
+  HTTPS_REQUIRED: 'HTTPS_REQUIRED',
   BAD_USER_INPUT: 'bad_request',
   INTERNAL_SERVER_ERROR: 'internal_error',
 };

@@ -1,0 +1,147 @@
+/** Documents that an administrator vouches for: they run by their hash, and alone where PERSISTED_ONLY says so. */
+import { createHash } from 'node:crypto';
+import { GraphQLError, type GraphQLSchema, Kind, parse, validate } from 'graphql';
+import type { TenantDatabase } from '../db/tenant.js';
+import { badInput, notFound } from '../errors.js';
+import { type Actor, recordAudit } from '../events/audit.js';
+import { OPERATION_LIMITS } from '../limits/operationLimits.js';
+import { builder } from './builder.js';
+import { checkShape } from './cost.js';
+import { explainDocument } from './scopeReport.js';
+
+const MAX_LENGTH = 100_000;
+/** Of one workspace and environment. */
+export const MAX_DOCUMENTS = 1000;
+
+interface DocumentRow {
+  readonly hash: string;
+  readonly text: string;
+  readonly createdAt: Date;
+}
+
+const TrustedDocument = builder.objectRef<DocumentRow>('TrustedDocument').implement({
+  description: 'A GraphQL document that runs by its hash.',
+  authScopes: { $any: { scope: 'admin:*', $granted: 'self' } },
+  fields: (t) => ({
+    hash: t.exposeString('hash', { description: 'SHA-256 of the text, in hexadecimal.' }),
+    text: t.exposeString('text'),
+    operations: t.stringList({
+      description: 'The names of its operations.',
+      resolve: ({ text }) => operationsOf(text).filter((name) => name !== undefined),
+    }),
+    scopes: t.stringList({
+      description: 'The fewest scopes that all of its operations run with.',
+      resolve: ({ text }, _args, _context, { schema }) => scopesOf(schema, text),
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime' }),
+  }),
+});
+
+export const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+export function operationsOf(text: string): (string | undefined)[] {
+  return parse(text).definitions.flatMap((definition) =>
+    definition.kind === Kind.OPERATION_DEFINITION ? [definition.name?.value] : [],
+  );
+}
+
+export function scopesOf(schema: GraphQLSchema, text: string): string[] {
+  return [...new Set(operationsOf(text).flatMap((name) => explainDocument(schema, text, name).scopes))].sort();
+}
+
+builder.queryField('trustedDocuments', (t) =>
+  t.field({
+    type: [TrustedDocument],
+    nullable: true,
+    description: 'The documents of the environment, newest first.',
+    authScopes: { scope: 'admin:*' },
+    resolve: (_root, _args, { db }) =>
+      db.trustedDocument.findMany({ orderBy: [{ createdAt: 'desc' }, { hash: 'asc' }], take: MAX_DOCUMENTS }),
+  }),
+);
+
+builder.relayMutationField(
+  'addTrustedDocument',
+  { inputFields: (t) => ({ text: t.string({ required: true, description: 'Up to 100,000 characters.' }) }) },
+  {
+    description: 'Vouches for a document. Once more changes nothing.',
+    authScopes: { scope: 'admin:*' },
+    grantScopes: ['self'],
+    resolve: async (_root, { input: { text } }, { db, actor }, { schema }) => ({
+      document: await addDocument(db, actor, schema, text),
+    }),
+  },
+  {
+    outputFields: (t) => ({
+      document: t.field({
+        type: TrustedDocument,
+        authScopes: { scope: 'admin:*' },
+        resolve: ({ document }) => document,
+      }),
+    }),
+  },
+);
+
+builder.relayMutationField(
+  'removeTrustedDocument',
+  { inputFields: (t) => ({ hash: t.string({ required: true }) }) },
+  {
+    description: 'Vouches for a document no longer; other processes follow within seconds.',
+    authScopes: { scope: 'admin:*' },
+    resolve: async (_root, { input: { hash } }, { db, actor, services, principal }) => {
+      await removeDocument(db, actor, hash);
+      services.trustedDocuments.forget(principal, hash);
+      return { removedHash: hash };
+    },
+  },
+  { outputFields: (t) => ({ removedHash: t.exposeString('removedHash') }) },
+);
+
+/** @throws BAD_USER_INPUT for a document that could not run */
+export async function addDocument(
+  db: TenantDatabase,
+  actor: Actor,
+  schema: GraphQLSchema,
+  text: string,
+): Promise<DocumentRow> {
+  checkDocument(schema, text);
+  const { workspaceId, environment } = actor;
+  const hash = hashOf(text);
+  return db.$transaction(async (tx) => {
+    const known = await tx.trustedDocument.findFirst({ where: { hash } });
+    if (known) return known;
+    if ((await tx.trustedDocument.count()) >= MAX_DOCUMENTS) {
+      throw badInput({ text: [`must not be one more than the ${MAX_DOCUMENTS} documents that there are`] });
+    }
+    const document = await tx.trustedDocument.create({ data: { workspaceId, environment, hash, text } });
+    await recordAudit(tx, actor, {
+      action: 'trusted_document.add',
+      targetType: 'TrustedDocument',
+      targetId: hash,
+      changes: { operations: { to: operationsOf(text) } },
+    });
+    return document;
+  });
+}
+
+/** @throws NOT_FOUND */
+export async function removeDocument(db: TenantDatabase, actor: Actor, hash: string): Promise<void> {
+  await db.$transaction(async (tx) => {
+    const { count } = await tx.trustedDocument.deleteMany({ where: { hash } });
+    if (count === 0) throw notFound('trusted document', hash);
+    await recordAudit(tx, actor, { action: 'trusted_document.remove', targetType: 'TrustedDocument', targetId: hash });
+  });
+}
+
+function checkDocument(schema: GraphQLSchema, text: string): void {
+  if (text.length > MAX_LENGTH) throw badInput({ text: [`must have at most ${MAX_LENGTH} characters`] });
+  try {
+    const document = parse(text, { maxTokens: OPERATION_LIMITS.tokens });
+    const [error] = [checkShape(document), ...validate(schema, document)].filter(Boolean);
+    if (error) throw error;
+    if (operationsOf(text).length === 0) throw badInput({ text: ['must have an operation'] });
+  } catch (error) {
+    if (error instanceof GraphQLError) throw badInput({ text: [error.message] });
+    throw error;
+  }
+}
