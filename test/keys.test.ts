@@ -287,17 +287,17 @@ describe('revocation', () => {
     expect(await status(key)).toBe(200);
     let answered = false;
     const after: number[] = [];
-    const flights = Array.from({ length: 100 }, async (_, i) => {
-      await new Promise((resolve) => setTimeout(resolve, i * 3));
-      const beganAfter = answered;
-      const result = await status(key);
-      if (beganAfter) after.push(result);
+    const flights = Array.from({ length: 100 }, async () => {
+      while (after.length < 200) {
+        const beganAfter = answered;
+        const result = await status(key);
+        if (beganAfter) after.push(result);
+      }
     });
     await new Promise((resolve) => setTimeout(resolve, 15));
     await server.gql(REVOKE, { id: apiKey.id });
     answered = true;
     await Promise.all(flights);
-    expect(after.length).toBeGreaterThan(10);
     expect(new Set(after)).toEqual(new Set([401]));
   });
 

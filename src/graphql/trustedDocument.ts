@@ -75,7 +75,6 @@ builder.relayMutationField(
     outputFields: (t) => ({
       document: t.field({
         type: TrustedDocument,
-        authScopes: { scope: 'admin:*' },
         resolve: ({ document }) => document,
       }),
     }),
