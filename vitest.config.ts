@@ -3,15 +3,35 @@ import { defineConfig } from 'vitest/config';
 
 const require = createRequire(import.meta.url);
 
+/** What asks no database, or brings those that it asks: once is enough. */
+const WITHOUT_DATABASE = [
+  'test/unit/**',
+  ...['command', 'connections', 'docs', 'https', 'migrations', 'playground', 'redis'].map(
+    (name) => `test/${name}.test.ts`,
+  ),
+];
+
 export default defineConfig({
   resolve: {
     // The file that Node itself takes, so that tests and libraries share one copy of graphql.
     alias: [{ find: /^graphql$/, replacement: require.resolve('graphql') }],
   },
   test: {
-    include: ['test/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    projects: [
+      { extends: true, test: { name: 'sqlite', include: ['test/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: {
+          name: 'postgresql',
+          include: ['test/**/*.test.ts'],
+          exclude: WITHOUT_DATABASE,
+          globalSetup: ['test/support/postgresqlProject.ts'],
+          setupFiles: ['test/support/postgresqlWorker.ts'],
+        },
+      },
+    ],
   },
 });

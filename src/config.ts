@@ -38,6 +38,13 @@ const schema = z.object({
     .refine((url) => providerOf(url) !== undefined && url !== 'file:')
     .catch(() => fail('must be file:<path> or postgresql://user@host:port/database'))
     .default('file:./data/taskgate.db'),
+  DATABASE_REPLICA_URL: z
+    .string()
+    .refine((url) => providerOf(url) === 'postgresql')
+    .catch(() => fail('must be postgresql://user@host:port/database'))
+    .optional(),
+  DATABASE_POOL_SIZE: integer(1, 1000).default(10),
+  DATABASE_STATEMENT_TIMEOUT: integer(100, 3_600_000).default(30_000),
   REDIS_URL: z
     .string()
     .regex(/^rediss?:\/\//)
@@ -86,6 +93,12 @@ export interface Config {
   readonly host: string;
   readonly databaseUrl: string;
   readonly provider: Provider;
+  /** A copy that follows, for what only reads; PostgreSQL only. */
+  readonly replicaUrl: string | undefined;
+  /** Connections of a process to PostgreSQL. */
+  readonly poolSize: number;
+  /** Milliseconds; PostgreSQL cancels what takes longer. */
+  readonly statementTimeout: number;
   readonly redisUrl: string | undefined;
   readonly workers: number;
   readonly bootstrapKey: string | undefined;
@@ -139,11 +152,17 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     );
   }
   const provider = providerOf(env.DATABASE_URL) ?? 'sqlite';
+  if (env.DATABASE_REPLICA_URL !== undefined && provider !== 'postgresql') {
+    throw new ConfigError('DATABASE_REPLICA_URL goes with a DATABASE_URL of postgresql:// only.');
+  }
   return {
     port: env.PORT,
     host: env.HOST,
     databaseUrl: env.DATABASE_URL,
     provider,
+    replicaUrl: env.DATABASE_REPLICA_URL,
+    poolSize: env.DATABASE_POOL_SIZE,
+    statementTimeout: env.DATABASE_STATEMENT_TIMEOUT,
     redisUrl: env.REDIS_URL,
     workers: env.WEB_CONCURRENCY,
     bootstrapKey: env.TASKGATE_BOOTSTRAP_KEY,

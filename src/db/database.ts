@@ -1,7 +1,7 @@
 /** Opens the database that DATABASE_URL names, after bringing it up to date. */
 import type { PrismaClient } from '#prisma/client.js';
-import { applyMigrations } from './migrate.js';
-import { postgresqlAdapter, postgresqlMigrationAdapter } from './postgresql.js';
+import { applyMigrations, isUpToDate } from './migrate.js';
+import { type PoolOptions, postgresqlAdapter, postgresqlMigrationAdapter, withAdvisoryLock } from './postgresql.js';
 import type { Provider } from './provider.js';
 import { sqliteAdapter, sqliteMigrationAdapter } from './sqlite.js';
 import { type Tenant, type TenantDatabase, tenantDatabases } from './tenant.js';
@@ -14,7 +14,7 @@ export interface Database {
   close(): Promise<void>;
 }
 
-export interface DatabaseOptions {
+export interface DatabaseOptions extends PoolOptions {
   readonly provider: Provider;
   readonly databaseUrl: string;
   /** Called with each SQL statement that runs. */
@@ -22,13 +22,13 @@ export interface DatabaseOptions {
 }
 
 export async function migrateDatabase({ provider, databaseUrl }: DatabaseOptions): Promise<string[]> {
-  return applyMigrations(
-    provider,
-    provider === 'sqlite' ? sqliteMigrationAdapter(databaseUrl) : postgresqlMigrationAdapter(databaseUrl),
-  );
+  if (provider === 'sqlite') return applyMigrations(provider, sqliteMigrationAdapter(databaseUrl));
+  const adapter = postgresqlMigrationAdapter(databaseUrl);
+  if (await isUpToDate(provider, adapter)) return [];
+  return withAdvisoryLock(databaseUrl, () => applyMigrations(provider, adapter));
 }
 
-export async function openDatabase({ provider, databaseUrl, onQuery }: DatabaseOptions): Promise<Database> {
+export async function openDatabase({ provider, databaseUrl, onQuery, ...pool }: DatabaseOptions): Promise<Database> {
   const log = onQuery ? [{ emit: 'event' as const, level: 'query' as const }] : [];
   let system: PrismaClient;
   if (provider === 'sqlite') {
@@ -36,7 +36,10 @@ export async function openDatabase({ provider, databaseUrl, onQuery }: DatabaseO
     system = new generated.PrismaClient({ adapter: sqliteAdapter(databaseUrl), log }) as unknown as PrismaClient;
   } else {
     const generated = await import('./generated/postgresql/client.js');
-    system = new generated.PrismaClient({ adapter: postgresqlAdapter(databaseUrl), log }) as unknown as PrismaClient;
+    system = new generated.PrismaClient({
+      adapter: postgresqlAdapter(databaseUrl, pool),
+      log,
+    }) as unknown as PrismaClient;
   }
   if (onQuery) {
     const listen = system.$on.bind(system) as (event: 'query', listener: (event: { query: string }) => void) => void;

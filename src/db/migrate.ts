@@ -37,7 +37,8 @@ export async function applyMigrations(
   });
 }
 
-async function isUpToDate(provider: Provider, adapter: SqlMigrationAwareDriverAdapterFactory): Promise<boolean> {
+/** Whether there is nothing to apply; asks in a moment and locks nothing. */
+export async function isUpToDate(provider: Provider, adapter: SqlMigrationAwareDriverAdapterFactory): Promise<boolean> {
   const connection = await adapter.connect();
   try {
     const sql = `SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL`;

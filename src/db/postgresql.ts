@@ -4,17 +4,43 @@ import pg from 'pg';
 
 /** How long to wait for a connection before giving up, in milliseconds. The driver's own default is for ever. */
 const CONNECTION_TIMEOUT = 5000;
-/** Longer statements are cancelled by the server, in milliseconds. */
-const STATEMENT_TIMEOUT = 30_000;
-const POOL_SIZE = 10;
+/** A number of our own among the advisory locks of a database. */
+const MIGRATION_LOCK = 7_461_736_804;
+/** How much longer than the server's own limit to wait for its answer, in milliseconds: a host may vanish silently. */
+const ANSWER_GRACE = 5000;
 
-export function postgresqlAdapter(databaseUrl: string): SqlDriverAdapterFactory {
+export interface PoolOptions {
+  readonly poolSize?: number;
+  /** Milliseconds; the server cancels what takes longer. */
+  readonly statementTimeout?: number;
+}
+
+export function postgresqlAdapter(
+  databaseUrl: string,
+  { poolSize = 10, statementTimeout = 30_000 }: PoolOptions = {},
+): SqlDriverAdapterFactory {
   return new PrismaPg({
     connectionString: databaseUrl,
     connectionTimeoutMillis: CONNECTION_TIMEOUT,
-    statement_timeout: STATEMENT_TIMEOUT,
-    max: POOL_SIZE,
+    statement_timeout: statementTimeout,
+    query_timeout: statementTimeout + ANSWER_GRACE,
+    keepAlive: true,
+    max: poolSize,
   });
+}
+
+/** Runs while holding a lock that all processes on this database share; the others wait for it. */
+export async function withAdvisoryLock<T>(databaseUrl: string, run: () => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: CONNECTION_TIMEOUT });
+  // The lock goes with the connection; what runs meanwhile reports its own failure.
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    return await run();
+  } finally {
+    await client.end();
+  }
 }
 
 /** The adapter for the migration engine. A statement of a migration may take as long as it takes. */

@@ -11,6 +11,7 @@ import { bootstrap } from '../../src/keys/bootstrap.js';
 import { generateKey } from '../../src/keys/format.js';
 import type { KeyRequest } from '../../src/keys/rules.js';
 import { startServer } from '../../src/server.js';
+import { createDatabase, DEFAULT_SERVER } from './postgresql.js';
 
 export interface GraphQLAnswer {
   // What a test reads is known from its query.
@@ -22,12 +23,21 @@ export interface GraphQLAnswer {
 
 export type TestServer = Awaited<ReturnType<typeof startTestServer>>;
 
+/** A database of the server's own, of the provider that the vitest project stands for. */
+async function newDatabase(folder: string): Promise<{ url: string; drop: () => Promise<void> }> {
+  const template = process.env['TEST_POSTGRES_TEMPLATE'];
+  if (!template) return { url: `file:${path.join(folder, 'test.db')}`, drop: async () => {} };
+  return createDatabase(DEFAULT_SERVER, template);
+}
+
 export async function startTestServer(environment: Record<string, string> = {}) {
   const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-test-'));
   const adminKey = generateKey('LIVE');
+  const own = await newDatabase(folder);
   const config = readConfig({
     PORT: '0',
-    DATABASE_URL: `file:${path.join(folder, 'test.db')}`,
+    DATABASE_URL: own.url,
+    DATABASE_POOL_SIZE: '5',
     DEFAULT_PLAN: 'enterprise',
     AUTH_FAILURE_LIMIT: '100000',
     ...environment,
@@ -101,6 +111,7 @@ export async function startTestServer(environment: Record<string, string> = {}) 
     halt,
     async stop() {
       await halt();
+      await own.drop();
       rmSync(folder, { recursive: true, force: true });
     },
   };
