@@ -6,8 +6,9 @@ import type { Config } from './config.js';
 import { startCleanup } from './db/cleanup.js';
 import { type Database, openDatabase } from './db/database.js';
 import { Idempotency } from './db/idempotency.js';
-import { connectRedis } from './db/redis.js';
+import { connectRedis, type SharedRedis } from './db/redis.js';
 import { TrustedDocuments } from './db/trustedDocuments.js';
+import { type Bus, ClusterBus, PostgresBus, RedisBus } from './events/bus.js';
 import { TaskEvents } from './events/taskEvents.js';
 import { createHttpApp } from './http/app.js';
 import { createLogger, type Logger } from './http/logger.js';
@@ -40,14 +41,17 @@ export interface AppOptions {
 export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
   const logger = options.logger ?? createLogger(config);
   const database = await openDatabase({ ...config, ...(options.onQuery && { onQuery: options.onQuery }) });
+  const id = randomUUID();
+  const redis = config.redisUrl === undefined ? undefined : connectRedis(config.redisUrl, id);
+  await redis?.settled;
+  const bus = connectBus(config, id, redis);
   const keys = new Keys(database);
-  const authenticator = new Authenticator(database.system, keys);
+  const authenticator = new Authenticator(database.system, keys, bus);
   const onError = (error: unknown) => logger.error({ err: error }, 'background work failed');
   const usage = new UsageRecorder(database.system, onError);
   const lifecycle = new Lifecycle(database.system, keys, onError);
   lifecycle.start();
   const stopCleanup = startCleanup(database.system, onError);
-  const redis = config.redisUrl === undefined ? undefined : connectRedis(config.redisUrl, randomUUID());
   const counter: WindowCounter = redis
     ? new RedisWindows(redis.client, redis.processes, (away, error) =>
         away
@@ -63,7 +67,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     fieldLimits: new FieldLimits(redis ? new RedisFieldStore(redis.client) : new MemoryFieldStore()),
     authFailures: new AuthFailures(counter, config.authFailureLimit),
     keyWatch: new KeyWatch(database.system, onError),
-    taskEvents: new TaskEvents(),
+    taskEvents: new TaskEvents(bus),
     idempotency: new Idempotency(database.system),
     trustedDocuments: new TrustedDocuments(database.system),
   };
@@ -84,8 +88,15 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       lifecycle.stop();
       stopCleanup();
       await usage.close();
+      await bus.close();
       redis?.close();
       await database.close();
     },
   };
+}
+
+/** The quickest way to the other processes that there is. */
+function connectBus({ redisUrl, provider, databaseUrl }: Config, id: string, redis: SharedRedis | undefined): Bus {
+  if (redis && redisUrl !== undefined) return new RedisBus(id, redisUrl, redis.client);
+  return provider === 'postgresql' ? new PostgresBus(id, databaseUrl) : new ClusterBus(id);
 }

@@ -1,5 +1,5 @@
 /** The command as an operator runs it: started, asked, misconfigured, stopped. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,11 +8,11 @@ import { promisify } from 'node:util';
 import Database from 'better-sqlite3';
 import { afterAll, describe, expect, it } from 'vitest';
 import { generateKey } from '../src/keys/format.js';
+import { environment, killServers, serve } from './support/process.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-command-'));
-const children: ChildProcess[] = [];
 afterAll(() => {
-  for (const child of children) child.kill('SIGKILL');
+  killServers();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -21,8 +21,6 @@ function newDatabase(): string {
   counter += 1;
   return `file:${path.join(folder, `${counter}.db`)}`;
 }
-const environment = (values: Record<string, string>) => ({ PATH: process.env['PATH'] ?? '', PORT: '0', ...values });
-
 /** Runs to its end. */
 async function run(args: string[], values: Record<string, string>) {
   try {
@@ -31,26 +29,6 @@ async function run(args: string[], values: Record<string, string>) {
   } catch (error) {
     return error as { code: number; stdout: string; stderr: string };
   }
-}
-
-/** Starts the server and waits for it to listen. */
-async function serve(values: Record<string, string>) {
-  const child = spawn(process.execPath, ['dist/main.js', 'serve'], { env: environment(values) });
-  children.push(child);
-  let output = '';
-  const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
-  const url = await new Promise<string>((resolve, reject) => {
-    child.stdout.on('data', (chunk) => {
-      output += chunk;
-      const found = /listens on (\S+)\n(?=[\s\S]*Data .*\n)/.exec(output)?.[1];
-      if (found) setTimeout(() => resolve(found), 50);
-    });
-    child.stderr.on('data', (chunk) => {
-      output += chunk;
-    });
-    void exited.then((code) => reject(new Error(`ended with ${code}: ${output}`)));
-  });
-  return { child, url, exited, output: () => output };
 }
 
 describe('the first run', () => {

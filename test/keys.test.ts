@@ -5,6 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Authenticator } from '../src/auth/authenticator.js';
 import { openDatabase } from '../src/db/database.js';
+import { ClusterBus } from '../src/events/bus.js';
 import { generateKey, hashKey } from '../src/keys/format.js';
 import { Lifecycle } from '../src/keys/lifecycle.js';
 import { startTestServer, type TestServer } from './support/server.js';
@@ -328,7 +329,7 @@ describe('revocation', () => {
         },
       },
     });
-    const authenticator = new Authenticator(slow, server.services.keys);
+    const authenticator = new Authenticator(slow, server.services.keys, new ClusterBus('test'));
     const first = authenticator.authenticate(key, null);
     await reading;
     await server.gql(REVOKE, { id: apiKey.id });
@@ -400,7 +401,9 @@ describe('authentication', () => {
     for (const key of [generateKey('LIVE'), expired.key, revoked.key, blocked.key]) {
       const before = server.queries.length;
       const response = await server.post(JSON.stringify({ query: VIEWER }), key);
-      reads.push(server.queries.slice(before).filter((sql) => /SELECT.*`ApiKey`\.`hash` = /.test(sql)).length);
+      reads.push(
+        server.queries.slice(before).filter((sql) => /SELECT.*[`"]ApiKey[`"]\.[`"]hash[`"] = /.test(sql)).length,
+      );
       answers.push([response.status, await response.text()]);
     }
     expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);

@@ -3,11 +3,12 @@
  * database.
  *
  * The cache is never more than MAX_AGE behind a change made by direct SQL, POLL behind one made by another process
- * (seen by the epoch), and not at all behind one made here: a change drops the entry and raises the generation, and a
+ * (seen by the epoch; sooner when that process says so), and not at all behind one made here: a change drops the entry and raises the generation, and a
  * read that began under an older generation is used once but not kept.
  */
 import { LRUCache } from 'lru-cache';
 import type { PrismaClient } from '#prisma/client.js';
+import type { Bus } from '../events/bus.js';
 import { list, type Refusal, refusalOf } from '../keys/apiKey.js';
 import { hashKey, isToken, parseKey } from '../keys/format.js';
 import { KEY_EPOCH, type Keys } from '../keys/keys.js';
@@ -20,6 +21,8 @@ const MAX_AGE = 5000;
 const POLL = 250;
 const SESSION_CHECK = 1000;
 const MAX_ENTRIES = 10_000;
+/** Told to the other processes with every change. */
+const TOPIC = 'keys';
 
 export type Authentication =
   | { readonly ok: true; readonly principal: Principal }
@@ -42,8 +45,18 @@ export class Authenticator {
   constructor(
     private readonly system: PrismaClient,
     keys: Keys,
+    bus: Bus,
   ) {
-    keys.onChange(() => this.invalidate());
+    keys.onChange(() => {
+      this.invalidate();
+      bus.publish({ topic: TOPIC });
+    });
+    bus.subscribe(
+      ({ topic }) => {
+        if (topic === TOPIC) this.invalidate();
+      },
+      () => this.invalidate(),
+    );
     this.#poll = setInterval(() => void this.#readEpoch(), POLL).unref();
   }
 

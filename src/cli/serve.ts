@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { type Config, readConfig } from '../config.js';
 import { migrateDatabase, openDatabase } from '../db/database.js';
 import { sqliteFile } from '../db/sqlite.js';
+import { relayMessages } from '../events/bus.js';
 import { bootstrap } from '../keys/bootstrap.js';
 import { addSampleData } from '../keys/sampleData.js';
 import { type RunningServer, startServer } from '../server.js';
@@ -32,6 +33,7 @@ async function servePrimary(config: Config): Promise<void> {
   const firstKey = await prepare(config);
   let stopping = false;
   let announced = false;
+  relayMessages();
   for (let index = 0; index < config.workers; index += 1) cluster.fork();
   cluster.on('message', (_worker, message: { listening?: string }) => {
     if (message.listening === undefined || announced) return;

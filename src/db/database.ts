@@ -3,6 +3,7 @@ import type { PrismaClient } from '#prisma/client.js';
 import { applyMigrations, isUpToDate } from './migrate.js';
 import { type PoolOptions, postgresqlAdapter, postgresqlMigrationAdapter, withAdvisoryLock } from './postgresql.js';
 import type { Provider } from './provider.js';
+import { withReplica } from './replica.js';
 import { sqliteAdapter, sqliteMigrationAdapter } from './sqlite.js';
 import { type Tenant, type TenantDatabase, tenantDatabases } from './tenant.js';
 
@@ -17,6 +18,7 @@ export interface Database {
 export interface DatabaseOptions extends PoolOptions {
   readonly provider: Provider;
   readonly databaseUrl: string;
+  readonly replicaUrl?: string | undefined;
   /** Called with each SQL statement that runs. */
   readonly onQuery?: (sql: string) => void;
 }
@@ -28,7 +30,13 @@ export async function migrateDatabase({ provider, databaseUrl }: DatabaseOptions
   return withAdvisoryLock(databaseUrl, () => applyMigrations(provider, adapter));
 }
 
-export async function openDatabase({ provider, databaseUrl, onQuery, ...pool }: DatabaseOptions): Promise<Database> {
+export async function openDatabase({
+  provider,
+  databaseUrl,
+  replicaUrl,
+  onQuery,
+  ...pool
+}: DatabaseOptions): Promise<Database> {
   const log = onQuery ? [{ emit: 'event' as const, level: 'query' as const }] : [];
   let system: PrismaClient;
   if (provider === 'sqlite') {
@@ -36,10 +44,9 @@ export async function openDatabase({ provider, databaseUrl, onQuery, ...pool }: 
     system = new generated.PrismaClient({ adapter: sqliteAdapter(databaseUrl), log }) as unknown as PrismaClient;
   } else {
     const generated = await import('./generated/postgresql/client.js');
-    system = new generated.PrismaClient({
-      adapter: postgresqlAdapter(databaseUrl, pool),
-      log,
-    }) as unknown as PrismaClient;
+    const primary = postgresqlAdapter(databaseUrl, pool);
+    const adapter = replicaUrl === undefined ? primary : withReplica(primary, postgresqlAdapter(replicaUrl, pool));
+    system = new generated.PrismaClient({ adapter, log }) as unknown as PrismaClient;
   }
   if (onQuery) {
     const listen = system.$on.bind(system) as (event: 'query', listener: (event: { query: string }) => void) => void;

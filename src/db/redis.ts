@@ -10,6 +10,8 @@ const ALIVE = 4000;
 
 export interface SharedRedis {
   readonly client: Redis;
+  /** Resolves when it is connected, or has failed to be for the first time: a server starts either way. */
+  readonly settled: Promise<void>;
   /** How many processes are on this Redis, this one included, as far as was heard last. */
   processes(): number;
   isReachable(): Promise<boolean>;
@@ -41,8 +43,14 @@ export function connectRedis(url: string, id: string): SharedRedis {
   client.on('ready', () => void beat());
   const timer = setInterval(() => void beat(), HEARTBEAT).unref();
 
+  const settled = new Promise<void>((resolve) => {
+    client.once('ready', resolve);
+    client.once('error', () => resolve());
+  });
+
   return {
     client,
+    settled,
     processes: () => heard,
     isReachable: () =>
       client.ping().then(

@@ -9,6 +9,8 @@ import {
 } from 'graphql';
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Context } from '../auth/context.js';
+import { databaseError } from '../db/failure.js';
+import { readingFromReplica } from '../db/replica.js';
 import { type ApiError, HTTP_STATUS, rateLimited, serviceBusy } from '../errors.js';
 import { OPERATION_LIMITS, requestsOf } from '../limits/operationLimits.js';
 import type { Decision } from '../limits/slidingWindow.js';
@@ -24,6 +26,7 @@ import {
   unsatisfied,
 } from './analysis.js';
 import { costOf, tooMuch } from './cost.js';
+import { located } from './errors.js';
 
 /**
  * Compares what the operation needs with what the key holds, before anything runs. A mutation or subscription that
@@ -31,7 +34,7 @@ import { costOf, tooMuch } from './cost.js';
  * fields, so this one is about telling all at once and about reaching no database.
  */
 export const operationCheck: Plugin<Context> = {
-  async onExecute({ args, setResultAndStopExecution }) {
+  async onExecute({ args, executeFn, setExecuteFn, setResultAndStopExecution }) {
     const analysis = analyse(args.schema, args.document, args.operationName);
     // Without one, execution says that the operation is not there.
     if (!analysis) return undefined;
@@ -76,11 +79,12 @@ export const operationCheck: Plugin<Context> = {
     use.running += 1;
     noteUse(args.contextValue, analysis, new Set(refused));
     args.document = masked;
+    if (!whole) setExecuteFn((...parameters) => readingFromReplica(() => executeFn(...parameters)));
     return {
       onExecuteDone({ result, setResult }) {
         if (isAsyncIterable(result)) return;
         const { data, errors: others = [], extensions, ...rest } = result as ExecutionResult;
-        const all = [...errors, ...others];
+        const all = [...errors, ...asAWhole(data, others)];
         setResult({
           ...(data !== undefined && { data: (refused.length > 0 ? unmask(data) : data) as Record<string, unknown> }),
           ...rest,
@@ -126,12 +130,25 @@ async function charge({ principal, services, use }: Context, requests: number): 
   return decision;
 }
 
+const AWAY = 'SERVICE_UNAVAILABLE';
+
+/** Where nothing was answered because the database is away, the request fails as a whole, and says so by its status. */
+function asAWhole(data: ExecutionResult['data'], errors: readonly GraphQLError[]): readonly GraphQLError[] {
+  const answered = Object.values(data ?? {}).some((value) => value !== null);
+  // What a resolver threw; its code is put on later.
+  const away = errors
+    .map(({ originalError }) => databaseError(originalError))
+    .find((failure) => failure?.code === AWAY);
+  if (answered || !away) return errors;
+  return errors.map((error) => located(error, away.message, refusal(away).extensions));
+}
+
 /** The request fails as a whole. */
 function refusal({ code, message, details }: ApiError): GraphQLError {
   const { retryAfter } = details;
   const http = { status: HTTP_STATUS[code], headers: { 'Retry-After': String(retryAfter) } };
   return new GraphQLError(message, {
-    extensions: code === 'RATE_LIMITED' ? { code, retryAfter, http } : { code, http },
+    extensions: { code, ...(retryAfter !== undefined && { retryAfter }), http },
   });
 }
 

@@ -1,0 +1,48 @@
+/**
+ * A second PostgreSQL that follows the first. It is read by GraphQL queries alone: a mutation reads what it wrote, and
+ * what decides about keys must not be late. Where it does not answer, the first one does.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+
+const mayBeLate = new AsyncLocalStorage<true>();
+
+/** Runs with the replica for what it reads. */
+export function readingFromReplica<T>(run: () => T): T {
+  return mayBeLate.run(true, run);
+}
+
+/** Milliseconds in which a replica that failed is not asked again. */
+const PAUSE = 1000;
+
+export function withReplica(
+  primary: SqlDriverAdapterFactory,
+  replica: SqlDriverAdapterFactory,
+): SqlDriverAdapterFactory {
+  return {
+    provider: primary.provider,
+    adapterName: primary.adapterName,
+    async connect() {
+      const [first, second] = [await primary.connect(), await replica.connect()];
+      const query = first.queryRaw.bind(first);
+      const dispose = first.dispose.bind(first);
+      let notBefore = 0;
+      first.queryRaw = async (sql) => {
+        const late = mayBeLate.getStore() === true && Date.now() >= notBefore && /^\s*select\b/i.test(sql.sql);
+        if (!late) return query(sql);
+        try {
+          return await second.queryRaw(sql);
+        } catch {
+          // Only reads come here, so that asking again is safe.
+          notBefore = Date.now() + PAUSE;
+          return query(sql);
+        }
+      };
+      first.dispose = async () => {
+        await second.dispose();
+        await dispose();
+      };
+      return first;
+    },
+  };
+}

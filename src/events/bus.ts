@@ -1,0 +1,175 @@
+/**
+ * What processes on one database tell each other: that keys changed, that something happened to a task. Through Redis
+ * where there is one, else through PostgreSQL, else between the workers of one command. A message may be lost; whoever
+ * listens must be right without it, a little later.
+ */
+import cluster from 'node:cluster';
+import { Redis } from 'ioredis';
+import pg from 'pg';
+
+const CHANNEL = 'taskgate';
+/** Milliseconds. */
+const FIRST_PAUSE = 50;
+const LONGEST_PAUSE = 1000;
+const CONNECTION_TIMEOUT = 2000;
+
+export interface Message {
+  readonly topic: string;
+  readonly data?: unknown;
+}
+export type Listener = (message: Message) => void;
+
+export interface Bus {
+  /** To all other processes. */
+  publish(message: Message): void;
+  /** @param onGap called when messages may have been missed */
+  subscribe(listener: Listener, onGap: () => void): void;
+  close(): Promise<void>;
+}
+
+interface Envelope extends Message {
+  readonly from: string;
+}
+
+/** What the transports have in common: listeners, and no ear for one's own messages. */
+abstract class Transport implements Bus {
+  readonly #listeners: { readonly hear: Listener; readonly onGap: () => void }[] = [];
+
+  constructor(private readonly id: string) {}
+
+  publish(message: Message): void {
+    this.send(JSON.stringify({ ...message, from: this.id } satisfies Envelope));
+  }
+
+  subscribe(hear: Listener, onGap: () => void): void {
+    this.#listeners.push({ hear, onGap });
+  }
+
+  protected receive(text: string): void {
+    const { from, ...message } = JSON.parse(text) as Envelope;
+    if (from !== this.id) for (const { hear } of this.#listeners) hear(message);
+  }
+
+  protected gap(): void {
+    for (const { onGap } of this.#listeners) onGap();
+  }
+
+  protected abstract send(text: string): void;
+  abstract close(): Promise<void>;
+}
+
+export class RedisBus extends Transport {
+  readonly #subscriber: Redis;
+
+  constructor(
+    id: string,
+    url: string,
+    private readonly publisher: Redis,
+  ) {
+    super(id);
+    this.#subscriber = new Redis(url, {
+      connectTimeout: CONNECTION_TIMEOUT,
+      maxRetriesPerRequest: null,
+      retryStrategy: (attempt) => Math.min(attempt * FIRST_PAUSE, LONGEST_PAUSE),
+    });
+    // Each failure is retried; without a listener the process would end.
+    this.#subscriber.on('error', () => {});
+    this.#subscriber.on('message', (_channel, text) => this.receive(text));
+    this.#subscriber.on('ready', () => this.gap());
+    void this.#subscriber.subscribe(CHANNEL).catch(() => {});
+  }
+
+  protected send(text: string): void {
+    void this.publisher.publish(CHANNEL, text).catch(() => {});
+  }
+
+  async close(): Promise<void> {
+    this.#subscriber.disconnect();
+  }
+}
+
+/** LISTEN and NOTIFY, on a connection of their own that is made again when it breaks. */
+export class PostgresBus extends Transport {
+  #client: pg.Client | undefined;
+  #closed = false;
+  #pause = FIRST_PAUSE;
+
+  constructor(
+    id: string,
+    private readonly url: string,
+  ) {
+    super(id);
+    void this.#connect();
+  }
+
+  async #connect(): Promise<void> {
+    const client = new pg.Client({
+      connectionString: this.url,
+      connectionTimeoutMillis: CONNECTION_TIMEOUT,
+      keepAlive: true,
+    });
+    const again = () => {
+      client.removeAllListeners('end');
+      if (this.#client === client) this.#client = undefined;
+      if (this.#closed) return;
+      setTimeout(() => void this.#connect(), this.#pause).unref();
+      this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
+    };
+    client.on('error', () => {});
+    client.on('notification', ({ payload }) => payload !== undefined && this.receive(payload));
+    try {
+      await client.connect();
+      await client.query(`LISTEN ${CHANNEL}`);
+    } catch {
+      await client.end().catch(() => {});
+      again();
+      return;
+    }
+    if (this.#closed) return void client.end();
+    client.once('end', again);
+    this.#client = client;
+    this.#pause = FIRST_PAUSE;
+    this.gap();
+  }
+
+  protected send(text: string): void {
+    void this.#client?.query('SELECT pg_notify($1, $2)', [CHANNEL, text]).catch(() => {});
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#client?.end();
+  }
+}
+
+/** Between the workers of one command, by way of the first process (relayMessages). Alone, nobody hears. */
+export class ClusterBus extends Transport {
+  readonly #hear = (message: unknown) => {
+    if (isRelayed(message)) this.receive(message.relay);
+  };
+
+  constructor(id: string) {
+    super(id);
+    if (cluster.isWorker) process.on('message', this.#hear);
+  }
+
+  protected send(text: string): void {
+    if (cluster.isWorker) process.send?.({ relay: text });
+  }
+
+  async close(): Promise<void> {
+    process.off('message', this.#hear);
+  }
+}
+
+/** In the first process: hands what one worker says to the others. */
+export function relayMessages(): void {
+  cluster.on('message', (sender, message: unknown) => {
+    if (!isRelayed(message)) return;
+    for (const worker of Object.values(cluster.workers ?? {})) if (worker && worker !== sender) worker.send(message);
+  });
+}
+
+function isRelayed(message: unknown): message is { relay: string } {
+  return typeof (message as { relay?: unknown } | null)?.relay === 'string';
+}

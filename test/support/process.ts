@@ -1,0 +1,37 @@
+/** The command as its own process. */
+import { type ChildProcess, spawn } from 'node:child_process';
+
+const children: ChildProcess[] = [];
+
+/** Whatever a test left running. */
+export function killServers(): void {
+  for (const child of children) child.kill('SIGKILL');
+}
+
+export const environment = (values: Record<string, string>) => ({
+  PATH: process.env['PATH'] ?? '',
+  PORT: '0',
+  ...values,
+});
+
+export type ServerProcess = Awaited<ReturnType<typeof serve>>;
+
+/** Starts the server and waits for it to listen. */
+export async function serve(values: Record<string, string>) {
+  const child = spawn(process.execPath, ['dist/main.js', 'serve'], { env: environment(values) });
+  children.push(child);
+  let output = '';
+  const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
+  const url = await new Promise<string>((resolve, reject) => {
+    child.stdout.on('data', (chunk) => {
+      output += chunk;
+      const found = /listens on (\S+)\n(?=[\s\S]*Data .*\n)/.exec(output)?.[1];
+      if (found) setTimeout(() => resolve(found), 50);
+    });
+    child.stderr.on('data', (chunk) => {
+      output += chunk;
+    });
+    void exited.then((code) => reject(new Error(`ended with ${code}: ${output}`)));
+  });
+  return { child, url, exited, output: () => output };
+}
