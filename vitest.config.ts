@@ -6,7 +6,7 @@ const require = createRequire(import.meta.url);
 /** What asks no database, or brings those that it asks: once is enough. */
 const WITHOUT_DATABASE = [
   'test/unit/**',
-  ...['command', 'connections', 'docs', 'https', 'migrations', 'playground', 'processes', 'redis'].map(
+  ...['command', 'connections', 'docs', 'house', 'https', 'migrations', 'playground', 'processes', 'redis'].map(
     (name) => `test/${name}.test.ts`,
   ),
 ];

@@ -1,5 +1,7 @@
 import { Command } from 'commander';
 import { VERSION } from '../version.js';
+import { backupCommand, restoreCommand } from './backup.js';
+import { copyCommand } from './copy.js';
 import { documentsCommand } from './documents.js';
 import { keysCommand } from './keys.js';
 import { migrateCommand } from './migrate.js';
@@ -18,5 +20,8 @@ export function createProgram(environment: Environment): Command {
     .addCommand(migrateCommand(environment))
     .addCommand(keysCommand(environment))
     .addCommand(scopesCommand())
-    .addCommand(documentsCommand(environment));
+    .addCommand(documentsCommand(environment))
+    .addCommand(backupCommand(environment))
+    .addCommand(restoreCommand(environment))
+    .addCommand(copyCommand());
 }

@@ -13,11 +13,11 @@ const FIRST_PAUSE = 50;
 const LONGEST_PAUSE = 1000;
 const CONNECTION_TIMEOUT = 2000;
 
-export interface Message {
+interface Message {
   readonly topic: string;
   readonly data?: unknown;
 }
-export type Listener = (message: Message) => void;
+type Listener = (message: Message) => void;
 
 export interface Bus {
   /** To all other processes. */

@@ -27,8 +27,7 @@ export async function postgresql(): Promise<string | undefined> {
   }
 }
 
-export const databaseUrl = (server: string, name: string) =>
-  Object.assign(new URL(server), { pathname: `/${name}` }).href;
+const databaseUrl = (server: string, name: string) => Object.assign(new URL(server), { pathname: `/${name}` }).href;
 
 async function execute(server: string, sql: string): Promise<void> {
   const client = new pg.Client({ connectionString: server });

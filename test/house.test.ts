@@ -1,0 +1,211 @@
+/** Moving house: copies between databases, backups and the way back. */
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { copyDatabase } from '../src/db/copy.js';
+import { type Database, migrateDatabase, openDatabase } from '../src/db/database.js';
+import { providerOf } from '../src/db/provider.js';
+import { generateKey } from '../src/keys/format.js';
+import { createWorkspace } from './support/factories.js';
+import { createDatabase, postgresql } from './support/postgresql.js';
+import { environment, killServers, serve } from './support/process.js';
+import { startTestServer } from './support/server.js';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-house-'));
+afterAll(() => {
+  killServers();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function taskgate(args: string[], values: Record<string, string> = {}) {
+  try {
+    const result = await promisify(execFile)(process.execPath, ['dist/main.js', ...args], { env: environment(values) });
+    return { code: 0, ...result };
+  } catch (error) {
+    return error as { code: number; stdout: string; stderr: string };
+  }
+}
+
+async function open(databaseUrl: string): Promise<Database> {
+  const options = { provider: providerOf(databaseUrl) ?? 'sqlite', databaseUrl } as const;
+  await migrateDatabase(options);
+  return openDatabase(options);
+}
+
+const postgres = await postgresql();
+
+describe.skipIf(!postgres)('taskgate copy', () => {
+  let adminKey: string;
+  const source = `file:${folder}/source.db`;
+  let target: Awaited<ReturnType<typeof createDatabase>>;
+  beforeAll(async () => {
+    target = await createDatabase(postgres ?? '');
+    const server = await startTestServer({ DATABASE_URL: source });
+    adminKey = server.adminKey;
+    await createWorkspace(server);
+    const { apiKey } = await server.createKey(['tasks:*']);
+    await server.gql(`mutation { rotateApiKey(input: { id: "${apiKey.id}" }) { key } }`);
+    await server.gql('mutation { addTrustedDocument(input: { text: "{ viewer { scopes } }" }) { document { hash } } }');
+    for (const title of ['Ünï "quoted" \\\\ 💥', 'Plain']) {
+      await server.gql(
+        'mutation ($t: String!) { createTask(input: { title: $t, tags: ["b", "a", "Ä", "_x"], dueDate: "2026-02-03T04:05:06.789Z", position: 0.1 }) { task { id } } }',
+        { t: title },
+      );
+    }
+    const tenant = { workspaceId: server.workspace.id, environment: 'LIVE' as const };
+    await server.system.task.createMany({
+      data: Array.from({ length: 1800 }, (_, i) => ({
+        ...tenant,
+        number: 1000 + i,
+        title: `Many ${i}`,
+        status: i % 7,
+      })),
+    });
+    await server.stop();
+  }, 60_000);
+  afterAll(() => target.drop());
+
+  it('moves everything to PostgreSQL, goes on after an interruption, and verifies both sides', async () => {
+    const [from, to] = [await open(source), await open(target.url)];
+    let batches = 0;
+    const interrupted = copyDatabase(from, to, ({ model }) => {
+      if (model === 'Task') batches += 1;
+      if (batches === 2) throw new Error('interrupted');
+    });
+    await expect(interrupted).rejects.toThrow('interrupted');
+    const half = await to.system.task.count();
+    expect(half).toBe(1000);
+    await from.close();
+    await to.close();
+
+    const { code, stdout, stderr } = await taskgate(['copy', '--from', source, '--to', target.url, '--json']);
+    expect([code, stderr]).toEqual([0, '']);
+    const rows = Object.fromEntries(
+      (JSON.parse(stdout) as { model: string; rows: number }[]).map(({ model, rows }) => [model, rows]),
+    );
+    expect(rows).toMatchObject({ Task: 1806, TaskTag: 10, TrustedDocument: 1, Workspace: 2 });
+    expect(rows['AuditEvent']).toBeGreaterThan(4);
+
+    const server = await serve({ DATABASE_URL: target.url });
+    const answer = await fetch(`${server.url}/graphql`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${adminKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify({
+        query:
+          '{ tasks(search: "quoted") { nodes { title tags dueDate position } } apiKeys { nodes { status successorId } } }',
+      }),
+    });
+    const { data } = (await answer.json()) as {
+      data: { tasks: { nodes: object[] }; apiKeys: { nodes: { status: string; successorId: string | null }[] } };
+    };
+    expect(data.tasks.nodes).toEqual([
+      {
+        title: 'Ünï "quoted" \\\\ 💥',
+        tags: expect.arrayContaining(['b', 'a', 'Ä', '_x']),
+        dueDate: '2026-02-03T04:05:06.789Z',
+        position: 0.1,
+      },
+    ]);
+    expect(data.apiKeys.nodes.find(({ status }) => status === 'ROTATED')?.successorId).toMatch(/^key_/);
+    server.child.kill('SIGTERM');
+    await server.exited;
+  }, 60_000);
+
+  it('and back, into a file; never over what is there', async () => {
+    const back = `file:${folder}/back.db`;
+    expect(await taskgate(['copy', '--from', target.url, '--to', back])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('Both sides have the same rows.'),
+    });
+    expect(await taskgate(['copy', '--from', target.url, '--to', back])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('not empty'),
+    });
+    expect(await taskgate(['copy', '--from', back, '--to', back])).toMatchObject({ code: 1 });
+    expect(await taskgate(['copy', '--from', 'mysql://x', '--to', back])).toMatchObject({ code: 2 });
+  }, 60_000);
+
+  it('says so when both sides differ', async () => {
+    const [from, to] = [await open(source), await open(`file:${folder}/differs.db`)];
+    const differing = copyDatabase(from, to, ({ model, done, total }) => {
+      if (model === 'Task' && done === total) from.system.task.deleteMany({ where: { number: 1001 } }).catch(() => {});
+    });
+    await expect(differing).rejects.toThrow(/differs/);
+    await from.close();
+    await to.close();
+  }, 60_000);
+});
+
+describe('taskgate backup and restore', () => {
+  it('takes a whole copy while the server writes, and puts it back when nobody has the file open', async () => {
+    const key = generateKey('LIVE');
+    const file = path.join(folder, 'live.db');
+    const values = { DATABASE_URL: `file:${file}`, TASKGATE_BOOTSTRAP_KEY: key, DEFAULT_PLAN: 'enterprise' };
+    const server = await serve(values);
+    const create = async (title: string) => {
+      const answer = await fetch(`${server.url}/api/tasks`, {
+        method: 'POST',
+        headers: { 'x-api-key': key, 'content-type': 'application/json' },
+        body: JSON.stringify({ title }),
+      });
+      expect(answer.status).toBe(201);
+    };
+    for (let i = 0; i < 20; i += 1) await create(`Before ${i}`);
+    let writing = true;
+    const writes = (async () => {
+      for (let i = 0; writing; i += 1) await create(`During ${i}`);
+    })();
+    const backup = path.join(folder, 'backups', 'one.db');
+    const done = await taskgate(['backup', backup, '--json'], values);
+    writing = false;
+    await writes;
+    expect(JSON.parse(done.stdout)).toEqual({ file: backup, bytes: statSync(backup).size });
+    expect(await taskgate(['backup', backup], values)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('is there already'),
+    });
+    await create('After');
+    expect(await taskgate(['restore', backup], values)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('in use'),
+    });
+    await create('Still served');
+    server.child.kill('SIGTERM');
+    await server.exited;
+
+    const restored = await taskgate(['restore', backup, '--json'], values);
+    const { kept } = JSON.parse(restored.stdout) as { kept: string };
+    expect(existsSync(kept)).toBe(true);
+    const again = await open(`file:${file}`);
+    const titles = (await again.system.task.findMany()).map(({ title }) => title);
+    expect(titles.filter((title) => title.startsWith('Before'))).toHaveLength(20);
+    expect(titles).not.toContain('After');
+    await again.close();
+    const before = await open(`file:${kept}`);
+    expect(await before.system.task.count({ where: { title: { in: ['After', 'Still served'] } } })).toBe(2);
+    await before.close();
+  }, 60_000);
+
+  it('refuses what is no backup and keeps what is there', async () => {
+    const file = path.join(folder, 'kept.db');
+    const values = { DATABASE_URL: `file:${file}` };
+    await (await open(values.DATABASE_URL)).close();
+    const bad = path.join(folder, 'bad.db');
+    writeFileSync(bad, 'no database');
+    expect(await taskgate(['restore', bad], values)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('no backup'),
+    });
+    await taskgate(['backup', path.join(folder, 'short.db')], values);
+    truncateSync(path.join(folder, 'short.db'), 20_000);
+    expect(await taskgate(['restore', path.join(folder, 'short.db')], values)).toMatchObject({ code: 1 });
+    expect(await taskgate(['restore', path.join(folder, 'none.db')], values)).toMatchObject({ code: 1 });
+    expect(readdirSync(folder).filter((name) => name.startsWith('kept.db.'))).toEqual([]);
+    await (await open(values.DATABASE_URL)).close();
+    const onPostgres = await taskgate(['backup', 'x'], { DATABASE_URL: 'postgresql://x@localhost/x' });
+    expect(onPostgres).toMatchObject({ code: 1, stderr: expect.stringContaining('pg_dump') });
+  }, 60_000);
+});
