@@ -6,10 +6,14 @@ const require = createRequire(import.meta.url);
 /** What asks no database, or brings those that it asks: once is enough. */
 const WITHOUT_DATABASE = [
   'test/unit/**',
-  ...['command', 'connections', 'docs', 'house', 'https', 'migrations', 'playground', 'processes', 'redis'].map(
-    (name) => `test/${name}.test.ts`,
+  ...['command', 'connections', 'deploy', 'docs', 'house', 'https', 'migrations', 'playground', 'postgresql'].map(
+    toFile,
   ),
+  ...['processes', 'redis'].map(toFile),
 ];
+function toFile(name: string): string {
+  return `test/${name}.test.ts`;
+}
 
 export default defineConfig({
   resolve: {

@@ -2,13 +2,14 @@
 import { fork } from 'node:child_process';
 import path from 'node:path';
 import { migrateDatabase, openDatabase } from '../dist/db/database.js';
+import { providerOf } from '../dist/db/provider.js';
 import { bootstrap } from '../dist/keys/bootstrap.js';
 import { generateKey } from '../dist/keys/format.js';
 
 /** One key, ten projects and so many tasks; answers the key and the id of a task. */
-export async function seed(file, tasks) {
+export async function seed(databaseUrl, tasks) {
   const key = generateKey('LIVE');
-  const options = { provider: 'sqlite', databaseUrl: `file:${file}` };
+  const options = { provider: providerOf(databaseUrl), databaseUrl };
   await migrateDatabase(options);
   const database = await openDatabase(options);
   await bootstrap(database, { bootstrapKey: key, defaultPlan: 'enterprise' });

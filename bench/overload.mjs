@@ -14,7 +14,7 @@ const ROUNDS = Number(process.env.ROUNDS ?? 3);
 
 const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-bench-'));
 const file = path.join(folder, 'bench.db');
-const { key } = await seed(file, 1000);
+const { key } = await seed(`file:${file}`, 1000);
 const server = await start('taskgate.mjs', file);
 process.on('exit', () => {
   server.process.kill();

@@ -88,7 +88,7 @@ process.exit(0);
 
 async function open(name, tasks) {
   const file = path.join(folder, name);
-  return { ...(await seed(file, tasks)), ...(await start('taskgate.mjs', file)) };
+  return { ...(await seed(`file:${file}`, tasks)), ...(await start('taskgate.mjs', file)) };
 }
 
 async function load({ port, key }, where, body) {

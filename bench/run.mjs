@@ -13,7 +13,7 @@ const CONNECTIONS = Number(process.env.CONNECTIONS ?? 16);
 
 const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-bench-'));
 const file = path.join(folder, 'bench.db');
-const { key, taskId } = await seed(file, 1000);
+const { key, taskId } = await seed(`file:${file}`, 1000);
 
 const bare = await start('bare.mjs', file);
 const taskgate = await start('taskgate.mjs', file);

@@ -1,4 +1,8 @@
 /** Several processes over one PostgreSQL and one Redis, all of the test's own: what they agree on, and what they survive. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -280,4 +284,66 @@ describe.skipIf(!hasPostgresPrograms || !hasRedis)('three processes over one Pos
     },
     60_000,
   );
+});
+
+describe('two workers of one command, on SQLite', () => {
+  it("agree on revocations and hear of each other's tasks; one that dies is replaced", async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-workers-'));
+    const server = await serve({
+      DATABASE_URL: `file:${folder}/data.db`,
+      TASKGATE_BOOTSTRAP_KEY: adminKey,
+      WEB_CONCURRENCY: '2',
+      DEFAULT_PLAN: 'enterprise',
+      LOG_LEVEL: 'error',
+    });
+    // Each connection may go to either worker: enough of them go to both.
+    const all = <T>(run: () => Promise<T>) => Promise.all(Array.from({ length: 20 }, run));
+    const made = await ask(server, 'mutation { createApiKey(input: { name: "k", scopes: [] }) { key apiKey { id } } }');
+    const { key, apiKey } = made.data.createApiKey;
+    const status = async () => (await ask(server, '{ viewer { environment } }', key)).status;
+    expect(new Set(await all(status))).toEqual(new Set([200]));
+    await ask(server, 'mutation ($id: ID!) { revokeApiKey(input: { id: $id }) { apiKey { id } } }', adminKey, {
+      id: apiKey.id,
+    });
+    await pause(1000);
+    expect(new Set(await all(status))).toEqual(new Set([401]));
+
+    const stop = new AbortController();
+    const heard = await all(async () => {
+      const stream = await fetch(`${server.url}/graphql`, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${adminKey}`,
+          'content-type': 'application/json',
+          accept: 'text/event-stream',
+        },
+        body: JSON.stringify({ query: 'subscription { taskChanged { task { title } } }' }),
+        signal: stop.signal,
+      });
+      const reader = stream.body?.getReader();
+      return { text: '', reader };
+    });
+    await pause(500);
+    await ask(server, CREATE, adminKey, { title: 'For both' });
+    await Promise.all(
+      heard.map(async (one) => {
+        while (!one.text.includes('For both')) {
+          const { value, done } = (await one.reader?.read()) ?? { done: true };
+          if (done) throw new Error('the stream ended');
+          one.text += new TextDecoder().decode(value);
+        }
+      }),
+    );
+    stop.abort();
+
+    const [worker] = execFileSync('pgrep', ['-P', String(server.child.pid)])
+      .toString()
+      .split('\n');
+    process.kill(Number(worker), 'SIGKILL');
+    await until(async () => /Worker \d+ ended/.test(server.output()), 5000);
+    await until(async () => (await ask(server, '{ tasks { totalCount } }')).data.tasks.totalCount === 1, 5000);
+    server.child.kill('SIGTERM');
+    expect(await server.exited).toBe(0);
+    rmSync(folder, { recursive: true });
+  }, 60_000);
 });

@@ -1,0 +1,77 @@
+/** What only PostgreSQL has: statements that are cancelled, and a replica. */
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { migrateDatabase, openDatabase } from '../src/db/database.js';
+import { databaseError } from '../src/db/failure.js';
+import { createDatabase, postgresql } from './support/postgresql.js';
+import { startTestServer } from './support/server.js';
+
+const server = await postgresql();
+
+describe.skipIf(!server)('a statement that takes too long', () => {
+  it('is cancelled in the database, and the caller is told to try again', async () => {
+    const own = await createDatabase(server ?? '');
+    const api = await startTestServer({ DATABASE_URL: own.url, DATABASE_STATEMENT_TIMEOUT: '500' });
+    const { id } = (await api.gql('mutation { createTask(input: { title: "Held" }) { task { id } } }')).data.createTask
+      .task;
+    const holder = new pg.Client({ connectionString: own.url });
+    await holder.connect();
+    await holder.query('BEGIN');
+    await holder.query('SELECT * FROM "Task" FOR UPDATE');
+    const response = await api.post(
+      JSON.stringify({ query: `mutation { updateTask(input: { id: "${id}", title: "Late" }) { task { id } } }` }),
+      api.adminKey,
+    );
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
+    const { rows } = await holder.query(
+      "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query LIKE 'UPDATE%'",
+    );
+    expect(rows).toEqual([]);
+    await holder.query('COMMIT');
+    await holder.end();
+    expect(
+      (await api.gql(`mutation { updateTask(input: { id: "${id}", title: "Now" }) { task { title } } }`)).data
+        .updateTask.task.title,
+    ).toBe('Now');
+    await api.stop();
+
+    const short = await openDatabase({ provider: 'postgresql', databaseUrl: own.url, statementTimeout: 200 });
+    const error = await short.system.$queryRaw`SELECT pg_sleep(5)`.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expect(databaseError(error)?.code).toBe('SERVICE_UNAVAILABLE');
+    await short.close();
+    await own.drop();
+  });
+});
+
+describe.skipIf(!server)('a replica', () => {
+  let primary: Awaited<ReturnType<typeof createDatabase>>;
+  let replica: Awaited<ReturnType<typeof createDatabase>>;
+  beforeAll(async () => {
+    primary = await createDatabase(server ?? '');
+    replica = await createDatabase(server ?? '');
+    // It follows so late here that it has no rows at all.
+    await migrateDatabase({ provider: 'postgresql', databaseUrl: replica.url });
+  });
+  afterAll(async () => {
+    await primary.drop();
+    await replica.drop();
+  });
+
+  it('answers queries; a mutation sees what it wrote, and keys are asked of the first', async () => {
+    const api = await startTestServer({ DATABASE_URL: primary.url, DATABASE_REPLICA_URL: replica.url });
+    const made = await api.gql('mutation { createTask(input: { title: "Mine" }) { task { id title } } }');
+    expect(made.data.createTask.task.title).toBe('Mine');
+    expect((await api.gql('{ tasks { nodes { id } } }')).data.tasks.nodes).toEqual([]);
+    const rename = `mutation { updateTask(input: { id: "${made.data.createTask.task.id}", title: "Yours" }) { task { title } } }`;
+    expect((await api.gql(rename)).data.updateTask.task.title).toBe('Yours');
+    // The key of this request is in the first database only.
+    const { key } = await api.createKey(['tasks:read']);
+    expect((await api.gql('{ viewer { environment } }', {}, key)).data.viewer.environment).toBe('LIVE');
+    await replica.drop();
+    expect((await api.gql('{ tasks { nodes { title } } }')).data.tasks.nodes).toEqual([{ title: 'Yours' }]);
+    await api.stop();
+  });
+});
