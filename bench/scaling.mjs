@@ -1,7 +1,8 @@
 // npm run bench:scaling: what a request costs on SQLite and on PostgreSQL, and what a second worker adds. The load
-// generator and the database share the machine's cores with the workers, so throughput alone says little: beside it
-// stand the milliseconds of CPU that a request takes of the workers and of PostgreSQL, and what follows from them for
-// workers with a core each. BENCH_POSTGRES_URL names a server to make a database on; SECONDS and ROUNDS may be set.
+// generator and the database share the machine's cores with the workers, so the throughput at saturation says little of
+// the workers. Beside it stand the milliseconds of CPU that a request takes of the workers and of PostgreSQL at a steady
+// rate well below that, and what follows for workers with a core each: it is N times one's, unless they stand in each
+// other's way. BENCH_POSTGRES_URL names a server to make a database on; SECONDS and ROUNDS may be set.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,6 +28,8 @@ const urls = {
 };
 const fixtures = { SQLite: await seed(urls.SQLite, 1000), PostgreSQL: await seed(urls.PostgreSQL, 1000) };
 
+/** Requests a second, for the CPU of each. */
+const STEADY = { list: 120, 'by id': 300, create: 80 };
 const loads = {
   list: () => ({ query: '{ tasks(first: 20) { nodes { id title status project { id name } } } }' }),
   'by id': ({ taskId }) => ({
@@ -47,7 +50,7 @@ console.log('load    database    workers   req/s   CPU ms of workers   CPU ms of
 for (const [name, operation] of Object.entries(loads)) {
   const results = setups.map(() => []);
   for (let round = 0; round < ROUNDS; round += 1) {
-    for (const [index, setup] of setups.entries()) results[index].push(await measure(setup, operation));
+    for (const [index, setup] of setups.entries()) results[index].push(await measure(setup, operation, STEADY[name]));
   }
   const capacity = {};
   for (const [index, { provider, workers }] of setups.entries()) {
@@ -67,7 +70,7 @@ await admin.query(`DROP DATABASE ${database} WITH (FORCE)`);
 await admin.end();
 rmSync(folder, { recursive: true });
 
-async function measure({ provider, workers }, operation) {
+async function measure({ provider, workers }, operation, steady) {
   const { key } = fixtures[provider];
   const child = spawn(process.execPath, [path.join(import.meta.dirname, '../dist/main.js'), 'serve'], {
     env: {
@@ -88,8 +91,9 @@ async function measure({ provider, workers }, operation) {
       if (found) setTimeout(() => resolve(found), 500);
     });
   });
-  const shoot = (duration) =>
+  const shoot = (duration, options = {}) =>
     autocannon({
+      ...options,
       url: `${url}/graphql`,
       method: 'POST',
       duration,
@@ -98,15 +102,17 @@ async function measure({ provider, workers }, operation) {
       body: JSON.stringify(operation(fixtures[provider])),
     });
   await shoot(2);
+  const saturated = await shoot(SECONDS);
   const pids = workers === 1 ? [child.pid] : childrenOf(child.pid);
   const before = [ticksOf(pids), ticksOf(postgresPids())];
-  const result = await shoot(SECONDS);
+  const result = await shoot(SECONDS, { overallRate: steady });
   const after = [ticksOf(pids), ticksOf(postgresPids())];
   child.kill('SIGTERM');
   await new Promise((resolve) => child.once('exit', resolve));
-  if (result.non2xx > 0) throw new Error(`${result.non2xx} refused`);
+  const refused = result.non2xx + saturated.non2xx;
+  if (refused > 0) throw new Error(`${refused} refused`);
   const each = (index) => ((after[index] - before[index]) * 1000) / TICKS / result.requests.total;
-  return { rate: result.requests.average, cpu: each(0), database: provider === 'SQLite' ? 0 : each(1) };
+  return { rate: saturated.requests.average, cpu: each(0), database: provider === 'SQLite' ? 0 : each(1) };
 }
 
 /** User and system time so far. */

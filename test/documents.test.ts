@@ -82,6 +82,36 @@ describe('a trusted document', () => {
     expect((await api.send(`?doc=${hashOf(COUNT)}`, { query: MAKE })).status).toBe(400);
   });
 
+  it('is asked for wrongly, and says so', async () => {
+    const hash = hashOf(COUNT);
+    const extensions = { persistedQuery: { version: 1, sha256Hash: hash } };
+    const wrong = [
+      ...[5, ['x'], {}].flatMap((query) => [{ query }, { query, extensions }, { query, documentId: hash }]),
+      { extensions: { persistedQuery: { version: 1, sha256Hash: '\u0000' } } },
+      { query: '', extensions: { persistedQuery: { version: 1, sha256Hash: hashOf('') } } },
+      { query: COUNT, documentId: 5 },
+      { extensions: { persistedQuery: 5 } },
+      [null],
+      [5],
+    ];
+    for (const body of wrong) {
+      const response = await server.post(JSON.stringify(body), server.adminKey);
+      const text = await response.text();
+      expect(text, JSON.stringify(body)).not.toContain('INTERNAL_SERVER_ERROR');
+      expect(text, JSON.stringify(body)).toContain('errors');
+    }
+    expect((await api.send('', { query: null, extensions })).data).toEqual({ tasks: { totalCount: 0 } });
+    expect(await api.register('{ viewer { scopes } } # \u0000')).toMatchObject({ status: 400 });
+    const { key } = await server.createKey(['admin:*'], 'LIVE', { ratePerMinute: 1, ratePerHour: 1 });
+    await api.register(COUNT, key);
+    const limited = await fetch(`${server.url}?doc`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ query: COUNT }),
+    });
+    expect([limited.status, Number(limited.headers.get('retry-after')) > 0]).toEqual([429, true]);
+  });
+
   it('is listed and removed', async () => {
     const { trustedDocuments } = (await server.gql('{ trustedDocuments { hash text operations scopes } }')).data;
     expect(trustedDocuments.map(({ text }: { text: string }) => text)).toEqual([MAKE, COUNT]);

@@ -125,6 +125,12 @@ describe.skipIf(!postgres)('taskgate copy', () => {
       stderr: expect.stringContaining('not empty'),
     });
     expect(await taskgate(['copy', '--from', back, '--to', back])).toMatchObject({ code: 1 });
+    const slip = `file:${folder}/slip.db`;
+    expect(await taskgate(['copy', '--from', slip, '--to', `file:${folder}/other.db`])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('names no database'),
+    });
+    expect(existsSync(`${folder}/slip.db`)).toBe(false);
     expect(await taskgate(['copy', '--from', 'mysql://x', '--to', back])).toMatchObject({ code: 2 });
   }, 60_000);
 

@@ -29,6 +29,7 @@ it('a key made, used, misused, quoted in a query and revoked is found in no log 
     await server.gql('{ viewer { environment } }', {}, key),
   ];
   await fetch(`${server.origin}/nothing?key=${key}`);
+  await fetch(`${server.origin}/v1/api-keys/${key}`, { headers: { 'x-api-key': server.adminKey } });
   expect(answers.at(-1)?.errors?.[0]?.extensions['code']).toBe('UNAUTHENTICATED');
   expect(apiKey.prefix).toBe(`${key.slice(0, 11)}...`);
 

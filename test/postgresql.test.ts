@@ -46,6 +46,24 @@ describe.skipIf(!server)('a statement that takes too long', () => {
   });
 });
 
+describe.skipIf(!server)('a message that nobody of ours sent', () => {
+  it('is heard by nobody', async () => {
+    const own = await createDatabase(server ?? '');
+    const api = await startTestServer({ DATABASE_URL: own.url });
+    const stranger = new pg.Client({ connectionString: own.url });
+    await stranger.connect();
+    const forged = [
+      ...['', 'x', 'null', '5', '{"topic":"task"}', '{"topic":"task","from":"x","data":{"of":"error","event":5}}'],
+      '{"topic":"task","from":"x","data":{"of":"tasks of LIVE:x","event":{"action":"CREATED","taskId":"x","projectId":null}}}',
+    ];
+    for (const text of forged) await stranger.query('SELECT pg_notify($1, $2)', ['taskgate', text]);
+    await stranger.end();
+    expect((await api.gql('{ viewer { environment } }')).data.viewer.environment).toBe('LIVE');
+    await api.stop();
+    await own.drop();
+  });
+});
+
 describe.skipIf(!server)('a replica', () => {
   let primary: Awaited<ReturnType<typeof createDatabase>>;
   let replica: Awaited<ReturnType<typeof createDatabase>>;

@@ -163,6 +163,43 @@ describe.each(routes.map((route) => [`${route.method.toUpperCase()} ${route.path
   },
 );
 
+describe('a date', () => {
+  it('lies where both databases can keep it', async () => {
+    for (const dueDate of ['9999-12-31T23:59:59-14:00', '0000-01-01', '0001-01-01T00:00:00+14:00']) {
+      expect((await call('POST', '/v1/tasks', { body: { title: 'D', dueDate } })).status, dueDate).toBe(422);
+      const { errors } = await server.gql(
+        'mutation ($d: DateTime) { createTask(input: { title: "D", dueDate: $d }) { task { id } } }',
+        { d: dueDate },
+      );
+      expect(errors?.[0]?.extensions['code'], dueDate).toBe('BAD_USER_INPUT');
+    }
+    for (const dueDate of ['0001-01-01T00:00:00.000Z', '0999-06-05T04:03:02.001Z', '9999-12-31T23:59:59.999Z']) {
+      const { body } = await call('POST', '/v1/tasks', { body: { title: 'D', dueDate } });
+      expect((await call('GET', `/v1/tasks/${body.id}`)).body.dueDate).toBe(dueDate);
+    }
+  });
+});
+
+describe('the core refuses', () => {
+  it('in the words of the dialect, as a parameter or as a field', async () => {
+    const words = Array.from({ length: 51 }, (_, i) => `w${i}`).join('%20');
+    expect(await call('GET', `/v1/tasks?search=${words}`)).toMatchObject({
+      status: 400,
+      body: { error: { code: 'bad_request' } },
+    });
+    expect(await call('GET', '/v1/api-keys?cursor=zzz')).toMatchObject({
+      status: 400,
+      body: { errors: { cursor: [expect.any(String)] } },
+    });
+    const rotate = `/v1/api-keys/${own.keyId}/rotate`;
+    expect(await call('POST', rotate, { body: { grace_period: 3_000_000_000 } })).toMatchObject({
+      status: 422,
+      body: { errors: { grace_period: [expect.any(String)] } },
+    });
+    expect((await call('GET', '/v1/tasks?sort=status,%20-title')).status).toBe(200);
+  });
+});
+
 describe('a dialect', () => {
   const STATUSES = ['BACKLOG', 'TRIAGE', 'TODO', 'IN_PROGRESS', 'IN_REVIEW', 'DONE', 'CANCELED'];
   const PRIORITIES = ['NONE', 'LOW', 'MEDIUM', 'HIGH', 'URGENT'];
@@ -297,6 +334,29 @@ describe('Idempotency-Key', () => {
     expect(await count('Crash')).toBe(2);
   });
 
+  it('makes one key, whatever breaks after it was written', async () => {
+    let broken = true;
+    server.services.keys.onChange(() => {
+      if (!broken) return;
+      broken = false;
+      throw new Error('after the commit');
+    });
+    expect((await post('broken', { name: 'Broken' }, '/v1/api-keys')).status).toBe(500);
+    expect((await post('broken', { name: 'Broken' }, '/v1/api-keys')).status).toBe(409);
+    expect(await server.system.apiKey.count({ where: { name: 'Broken' } })).toBe(1);
+  });
+
+  it('costs a request each time, and nothing is claimed by what is refused', async () => {
+    const { key } = await server.createKey(['tasks:write'], 'LIVE', { ratePerMinute: 3, ratePerHour: 100 });
+    const send = (idempotencyKey: string) =>
+      call('POST', '/v1/tasks', { key, body: { title: 'Counted' }, headers: { 'idempotency-key': idempotencyKey } });
+    const statuses = [];
+    for (let i = 0; i < 4; i += 1) statuses.push((await send('counted')).status);
+    expect(statuses).toEqual([201, 201, 201, 429]);
+    expect((await send('never')).status).toBe(429);
+    expect(await server.system.idempotencyRecord.count({ where: { idempotencyKey: 'never' } })).toBe(0);
+  });
+
   it('keeps a new key sealed: nobody reads it in the database', async () => {
     const first = await post('secret', { name: 'Sealed' }, '/v1/api-keys');
     expect((await post('secret', { name: 'Sealed' }, '/v1/api-keys')).body.key).toBe(first.body.key);
@@ -363,6 +423,31 @@ describe('the client-credentials flow', () => {
     await call('PATCH', `/v1/api-keys/${apiKey.id}`, { body: { permissions: ['tasks:read'] } });
     expect((await call('POST', '/api/tasks', { key: whole.access_token, body: { title: 'x' } })).status).toBe(403);
     expect((await call('GET', '/api/tasks', { key: whole.access_token })).status).toBe(200);
+  });
+
+  it('makes nothing that outlasts it', async () => {
+    const { key, apiKey } = await server.createKey(['keys:write', 'tasks:read']);
+    const { access_token: small } = (await (await token(grant, [apiKey.id, key])).json()) as { access_token: string };
+    const child = await call('POST', '/v1/api-keys', {
+      key: small,
+      body: { name: 'Child', permissions: ['tasks:read'] },
+    });
+    expect(Date.parse(child.body.expires_at)).toBeLessThanOrEqual(Date.now() + 3_600_000);
+    const body = { name: 'Child', permissions: [], expires_at: '2030-01-01T00:00:00Z' };
+    expect((await call('POST', '/v1/api-keys', { key: small, body })).status).toBe(403);
+    expect(
+      (await call('POST', `/v1/api-keys/${apiKey.id}/rotate`, { key: small, body: { grace_period: 0 } })).status,
+    ).toBe(403);
+    // Nor does a key that was rotated and lives out its grace.
+    await call('POST', `/v1/api-keys/${apiKey.id}/rotate`, { body: { grace_period: 600 } });
+    const late = await call('POST', '/v1/api-keys', { key, body: { name: 'Late', permissions: [] } });
+    expect(Date.parse(late.body.expires_at)).toBeLessThanOrEqual(Date.now() + 600_000);
+  });
+
+  it('stores a scope once, however often it is asked for', async () => {
+    const { key, apiKey } = await server.createKey(['tasks:*']);
+    const scope = 'tasks:read '.repeat(5000);
+    expect(await (await token({ ...grant, scope }, [apiKey.id, key])).json()).toMatchObject({ scope: 'tasks:read' });
   });
 
   it('a token dies with its key, and after its hour', async () => {

@@ -29,7 +29,7 @@ export async function issueToken(
   wanted: readonly string[] | undefined,
   now = new Date(),
 ): Promise<IssuedToken> {
-  const granted = wanted ?? list(apiKey.scopes);
+  const granted = [...new Set(wanted ?? list(apiKey.scopes))];
   const unknown = granted.some((scope) => !GRANTABLE.includes(scope));
   if (unknown || !within(scopeSet(granted), scopes)) {
     throw new ApiError('FORBIDDEN', 'The key does not hold the scopes that were asked for.');

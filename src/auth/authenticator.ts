@@ -126,8 +126,8 @@ export class Authenticator {
     const token = await this.system.accessToken.findUnique({ where: { hash }, include: { key: true } });
     if (!token) return undefined;
     const scopes = narrowed(list(token.scopes), list(token.key.scopes)).join(' ');
-    const principal = principalOf({ ...token.key, scopes }, await this.#plan(token.workspaceId));
-    return { principal, until: token.expiresAt };
+    const until = token.expiresAt;
+    return { principal: principalOf({ ...token.key, scopes }, await this.#plan(token.workspaceId), until), until };
   }
 
   async #plan(workspaceId: string): Promise<string> {

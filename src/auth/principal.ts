@@ -1,6 +1,6 @@
 /** Who a request comes from: an authenticated key, as the cache holds it. */
 import type { ApiKey, Environment } from '#prisma/client.js';
-import { type Bounds, boundsOf } from '../keys/apiKey.js';
+import { type Bounds, boundsOf, earliest } from '../keys/apiKey.js';
 import type { ScopeSet } from '../scopes/scope.js';
 
 export interface Principal {
@@ -16,8 +16,10 @@ export interface Principal {
   readonly apiKey: Omit<ApiKey, 'hash'>;
 }
 
-export function principalOf({ hash: _hash, ...apiKey }: ApiKey, plan: string): Principal {
-  const bounds = boundsOf({ ...apiKey, hash: '' });
+/** @param until when the credential ends, where that is before its key does; nothing that it gives lasts longer */
+export function principalOf({ hash: _hash, ...apiKey }: ApiKey, plan: string, until?: Date): Principal {
+  const own = boundsOf({ ...apiKey, hash: '' });
+  const bounds = { ...own, expiresAt: earliest(own.expiresAt, until) };
   return {
     keyId: apiKey.id,
     workspaceId: apiKey.workspaceId,

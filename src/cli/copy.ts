@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import { copyDatabase } from '../db/copy.js';
-import { migrateDatabase, openDatabase } from '../db/database.js';
+import { type Database, isMigrated, migrateDatabase, openDatabase } from '../db/database.js';
 import { providerOf } from '../db/provider.js';
+import { sqliteFile } from '../db/sqlite.js';
 import { ApiError } from '../errors.js';
 import { progressBar } from './progress.js';
 
@@ -14,7 +16,8 @@ export function copyCommand(): Command {
     .exitOverride()
     .action(async ({ from, to, json }: { from: string; to: string; json?: boolean }) => {
       if (from === to) throw new ApiError('BAD_USER_INPUT', 'Both are the same database.');
-      const [source, target] = [await open(from), await open(to)];
+      const source = await openSource(from);
+      const target = await openTarget(to);
       const bar = progressBar();
       try {
         const copied = await copyDatabase(source, target, ({ model, done, total }) => bar.update(model, done, total));
@@ -34,8 +37,23 @@ export function copyCommand(): Command {
     });
 }
 
-async function open(databaseUrl: string) {
-  const options = { provider: providerOf(databaseUrl) ?? 'sqlite', databaseUrl } as const;
+const optionsOf = (databaseUrl: string) => ({ provider: providerOf(databaseUrl) ?? 'sqlite', databaseUrl }) as const;
+
+/** Nothing is made or changed there: a name with a slip in it would be a new, empty database. */
+async function openSource(databaseUrl: string): Promise<Database> {
+  const options = optionsOf(databaseUrl);
+  const missing = options.provider === 'sqlite' && !existsSync(sqliteFile(databaseUrl));
+  if (missing || !(await isMigrated(options))) {
+    throw new ApiError(
+      'NOT_FOUND',
+      `--from names no database of this version. Check the name, or run taskgate migrate on it.`,
+    );
+  }
+  return openDatabase(options);
+}
+
+async function openTarget(databaseUrl: string): Promise<Database> {
+  const options = optionsOf(databaseUrl);
   await migrateDatabase(options);
   return openDatabase(options);
 }

@@ -1,4 +1,5 @@
 /** Opens the database that DATABASE_URL names, after bringing it up to date. */
+import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import type { PrismaClient } from '#prisma/client.js';
 import { applyMigrations, isUpToDate } from './migrate.js';
 import { type PoolOptions, postgresqlAdapter, postgresqlMigrationAdapter, withAdvisoryLock } from './postgresql.js';
@@ -23,10 +24,19 @@ export interface DatabaseOptions extends PoolOptions {
   readonly onQuery?: (sql: string) => void;
 }
 
-export async function migrateDatabase({ provider, databaseUrl }: DatabaseOptions): Promise<string[]> {
-  if (provider === 'sqlite') return applyMigrations(provider, sqliteMigrationAdapter(databaseUrl));
-  const adapter = postgresqlMigrationAdapter(databaseUrl);
-  if (await isUpToDate(provider, adapter)) return [];
+const migrationAdapter = ({ provider, databaseUrl }: DatabaseOptions) =>
+  provider === 'sqlite' ? sqliteMigrationAdapter(databaseUrl) : postgresqlMigrationAdapter(databaseUrl);
+
+/** Whether the database has all migrations that there are. */
+export async function isMigrated(options: DatabaseOptions): Promise<boolean> {
+  return isUpToDate(options.provider, migrationAdapter(options));
+}
+
+export async function migrateDatabase(options: DatabaseOptions): Promise<string[]> {
+  const { provider, databaseUrl } = options;
+  const adapter = migrationAdapter(options);
+  if (provider === 'sqlite') return applyMigrations(provider, adapter);
+  if (await isMigrated(options)) return [];
   return withAdvisoryLock(databaseUrl, () => applyMigrations(provider, adapter));
 }
 
@@ -38,20 +48,33 @@ export async function openDatabase({
   ...pool
 }: DatabaseOptions): Promise<Database> {
   const log = onQuery ? [{ emit: 'event' as const, level: 'query' as const }] : [];
-  let system: PrismaClient;
-  if (provider === 'sqlite') {
-    const generated = await import('./generated/sqlite/client.js');
-    system = new generated.PrismaClient({ adapter: sqliteAdapter(databaseUrl), log }) as unknown as PrismaClient;
-  } else {
-    const generated = await import('./generated/postgresql/client.js');
-    const primary = postgresqlAdapter(databaseUrl, pool);
-    const adapter = replicaUrl === undefined ? primary : withReplica(primary, postgresqlAdapter(replicaUrl, pool));
-    system = new generated.PrismaClient({ adapter, log }) as unknown as PrismaClient;
-  }
-  if (onQuery) {
-    const listen = system.$on.bind(system) as (event: 'query', listener: (event: { query: string }) => void) => void;
-    listen('query', (event) => onQuery(event.query));
-  }
-  await system.$connect();
-  return { provider, system, forTenant: tenantDatabases(system), close: () => system.$disconnect() };
+  const connect = async (adapter: SqlDriverAdapterFactory): Promise<PrismaClient> => {
+    const { PrismaClient: Client } =
+      provider === 'sqlite'
+        ? await import('./generated/sqlite/client.js')
+        : ((await import(
+            './generated/postgresql/client.js'
+          )) as unknown as typeof import('./generated/sqlite/client.js'));
+    const client = new Client({ adapter, log }) as unknown as PrismaClient;
+    if (onQuery) {
+      const listen = client.$on.bind(client) as (event: 'query', listener: (event: { query: string }) => void) => void;
+      listen('query', (event) => onQuery(event.query));
+    }
+    await client.$connect();
+    return client;
+  };
+  const primary = () => (provider === 'sqlite' ? sqliteAdapter(databaseUrl) : postgresqlAdapter(databaseUrl, pool));
+  const system = await connect(primary());
+  // What decides about keys must not be late, so it has a client of its own that knows no replica.
+  const tenants =
+    replicaUrl === undefined ? system : await connect(withReplica(primary(), postgresqlAdapter(replicaUrl, pool)));
+  return {
+    provider,
+    system,
+    forTenant: tenantDatabases(tenants),
+    async close() {
+      await system.$disconnect();
+      await tenants.$disconnect();
+    },
+  };
 }

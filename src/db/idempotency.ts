@@ -6,7 +6,7 @@
  */
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
 import type { PrismaClient } from '#prisma/client.js';
-import type { Tenant, TenantDatabase } from './tenant.js';
+import { type Tenant, withLastStep } from './tenant.js';
 
 const DAY = 86_400_000;
 /** Milliseconds after which a request that told nothing more is taken to be dead; longer than any may run. */
@@ -75,20 +75,12 @@ export class Idempotency {
     return answer ? { kind: 'answered', answer: { ...answer, status: known.status } } : { kind: 'answer_lost' };
   }
 
-  /** The database for the claim's request: each of its transactions marks the claim as carried out. */
-  marking(db: TenantDatabase, { keyId, idempotencyKey }: Claim): TenantDatabase {
-    const transaction: TenantDatabase['$transaction'] = (run) =>
-      db.$transaction(async (tx) => {
-        const result = await run(tx);
-        await tx.idempotencyRecord.update({
-          where: { keyId_idempotencyKey: { keyId, idempotencyKey } },
-          data: { status: COMMITTED },
-          select: { keyId: true },
-        });
-        return result;
-      });
-    // Defined, not assigned: an assignment would reach the shared client below.
-    return Object.create(db, { $transaction: { value: transaction } }) as TenantDatabase;
+  /** Runs the claim's request: each of its transactions marks the claim as carried out. */
+  marking<T>({ keyId, idempotencyKey }: Claim, run: () => Promise<T>): Promise<T> {
+    // A row of the sandbox made by a key of live is another tenant's, and is not marked.
+    return withLastStep(async (tx) => {
+      await tx.idempotencyRecord.updateMany({ where: { keyId, idempotencyKey }, data: { status: COMMITTED } });
+    }, run);
   }
 
   async keep(claim: Claim, { status, headers, body }: Kept): Promise<void> {

@@ -64,6 +64,13 @@ const models: ReadonlyMap<string, ModelShape> = new Map(
   }),
 );
 
+/** What a request adds to each of its transactions, before they are committed. */
+const lastStep = new AsyncLocalStorage<(tx: TenantTransaction) => Promise<void>>();
+
+export function withLastStep<T>(step: (tx: TenantTransaction) => Promise<void>, run: () => Promise<T>): Promise<T> {
+  return lastStep.run(step, run);
+}
+
 const MAX_TENANTS = 1000;
 
 /** Gives each tenant its client; made once, and kept while it is in use. */
@@ -101,7 +108,14 @@ function bind(client: PrismaClient, tenant: Tenant): TenantDatabase {
     },
   });
   const transaction = extended.$transaction.bind(extended) as unknown as TenantDatabase['$transaction'];
-  const bound: TenantDatabase['$transaction'] = (run) => transaction((tx) => open.run(tx, () => run(tx)));
+  const bound: TenantDatabase['$transaction'] = (run) =>
+    transaction((tx) =>
+      open.run(tx, async () => {
+        const result = await run(tx);
+        await lastStep.getStore()?.(tx);
+        return result;
+      }),
+    );
   // Defined, not assigned: an assignment would reach the client below.
   return Object.create(extended, { $transaction: { value: bound } }) as TenantDatabase;
 }

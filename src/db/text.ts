@@ -40,3 +40,9 @@ export function hasBadText(value: unknown): boolean {
   if (value === null || typeof value !== 'object') return false;
   return Object.values(value).some(hasBadText);
 }
+
+/** PostgreSQL writes years beyond these in a way that comes back as no date at all. */
+export function isStorableDate(date: Date): boolean {
+  const year = date.getUTCFullYear();
+  return year >= 1 && year <= 9999;
+}

@@ -6,6 +6,7 @@
 import cluster from 'node:cluster';
 import { Redis } from 'ioredis';
 import pg from 'pg';
+import { z } from 'zod';
 
 const CHANNEL = 'taskgate';
 /** Milliseconds. */
@@ -27,8 +28,14 @@ export interface Bus {
   close(): Promise<void>;
 }
 
-interface Envelope extends Message {
-  readonly from: string;
+const envelope = z.object({ topic: z.string(), data: z.unknown(), from: z.string() });
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** What the transports have in common: listeners, and no ear for one's own messages. */
@@ -38,7 +45,7 @@ abstract class Transport implements Bus {
   constructor(private readonly id: string) {}
 
   publish(message: Message): void {
-    this.send(JSON.stringify({ ...message, from: this.id } satisfies Envelope));
+    this.send(JSON.stringify({ ...message, from: this.id }));
   }
 
   subscribe(hear: Listener, onGap: () => void): void {
@@ -46,8 +53,11 @@ abstract class Transport implements Bus {
   }
 
   protected receive(text: string): void {
-    const { from, ...message } = JSON.parse(text) as Envelope;
-    if (from !== this.id) for (const { hear } of this.#listeners) hear(message);
+    // Whoever reaches the database or Redis may say anything here, and so may another version of this program.
+    const said = envelope.safeParse(parseJson(text));
+    if (!said.success || said.data.from === this.id) return;
+    const { topic, data } = said.data;
+    for (const { hear } of this.#listeners) hear({ topic, data });
   }
 
   protected gap(): void {
@@ -154,7 +164,7 @@ export class ClusterBus extends Transport {
   }
 
   protected send(text: string): void {
-    if (cluster.isWorker) process.send?.({ relay: text });
+    if (cluster.isWorker && process.connected) process.send?.({ relay: text }, undefined, {}, () => {});
   }
 
   async close(): Promise<void> {
@@ -166,7 +176,10 @@ export class ClusterBus extends Transport {
 export function relayMessages(): void {
   cluster.on('message', (sender, message: unknown) => {
     if (!isRelayed(message)) return;
-    for (const worker of Object.values(cluster.workers ?? {})) if (worker && worker !== sender) worker.send(message);
+    for (const worker of Object.values(cluster.workers ?? {})) {
+      // One that is about to end hears nothing; the callback keeps a failure from being thrown.
+      if (worker !== sender && worker?.isConnected()) worker.send(message, () => {});
+    }
   });
 }
 

@@ -1,9 +1,20 @@
 /** Changes of tasks, told to whoever listens in the same workspace and environment, in this process and the others. */
 import { EventEmitter, on } from 'node:events';
+import { z } from 'zod';
 import type { Tenant } from '../db/tenant.js';
 import type { Bus } from './bus.js';
 
 const TOPIC = 'task';
+/** Prefixed, for an emitter has names of its own. */
+const nameOf = ({ workspaceId, environment }: Tenant) => `tasks of ${environment}:${workspaceId}`;
+const message = z.object({
+  of: z.string().startsWith('tasks of '),
+  event: z.object({
+    action: z.enum(['CREATED', 'UPDATED', 'DELETED']),
+    taskId: z.string(),
+    projectId: z.string().nullable(),
+  }),
+});
 
 export interface TaskEvent {
   readonly action: 'CREATED' | 'UPDATED' | 'DELETED';
@@ -18,9 +29,8 @@ export class TaskEvents {
   constructor(private readonly bus: Bus) {
     bus.subscribe(
       ({ topic, data }) => {
-        if (topic !== TOPIC) return;
-        const { of, event } = data as { of: string; event: TaskEvent };
-        this.#emitter.emit(of, event);
+        const told = topic === TOPIC ? message.safeParse(data) : undefined;
+        if (told?.success) this.#emitter.emit(told.data.of, told.data.event);
       },
       () => {},
     );
@@ -42,5 +52,3 @@ export class TaskEvents {
     }
   }
 }
-
-const nameOf = ({ workspaceId, environment }: Tenant) => `${environment}:${workspaceId}`;

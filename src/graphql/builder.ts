@@ -3,11 +3,11 @@ import SchemaBuilder from '@pothos/core';
 import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin from '@pothos/plugin-relay';
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
-import { DateTimeResolver } from 'graphql-scalars';
 import type { Context } from '../auth/context.js';
 import type PrismaTypes from '../db/generated/pothos.js';
 import { getDatamodel } from '../db/generated/pothos.js';
 import { type Scope, satisfies } from '../scopes/scope.js';
+import { DateTime } from './dateTime.js';
 import RateLimitPlugin from './rateLimitPlugin.js';
 import { forbidden, requirementOfField } from './requirement.js';
 
@@ -59,7 +59,7 @@ export const builder = new SchemaBuilder<{
   },
 });
 
-builder.addScalarType('DateTime', DateTimeResolver);
+builder.addScalarType('DateTime', DateTime);
 builder.queryType({});
 builder.mutationType({});
 

@@ -70,6 +70,7 @@ export const smallEnough: Plugin<Context> = {
     setParseFn((source, options) => parseFn(source, { ...options, maxTokens: OPERATION_LIMITS.tokens }));
   },
   onParams({ params }) {
+    if (params === null || typeof params !== 'object') throw badRequest('Each operation must be a JSON object.');
     const depth = depthOf(params.variables);
     if (depth > OPERATION_LIMITS.variableDepth) throw tooMuch('variableDepth', depth);
   },

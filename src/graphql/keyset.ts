@@ -6,7 +6,7 @@ import { badInput } from '../errors.js';
 
 export interface Column {
   readonly name: string;
-  readonly kind: 'date' | 'number' | 'string';
+  readonly kind: 'date' | 'int' | 'number' | 'string';
   readonly nullable?: boolean;
 }
 
@@ -168,6 +168,8 @@ function decodeCursor(cursor: string, order: readonly OrderBy[], argument: strin
     if (value === null && column.nullable) return null;
     if (column.kind === 'date' && typeof value === 'number' && Math.abs(value) <= 8.64e15) return new Date(value);
     if (column.kind === 'number' && typeof value === 'number') return value;
+    if (column.kind === 'int' && typeof value === 'number' && Number.isInteger(value) && Math.abs(value) < 2 ** 31)
+      return value;
     if (column.kind === 'string' && typeof value === 'string' && !value.includes('\0')) return value;
     throw malformed;
   });

@@ -15,7 +15,7 @@ const REMEMBERED = 20_000_000;
 const HASH = /^[0-9a-f]{64}$/;
 
 export function persistedDocuments(trustedOnly: boolean): Plugin<Context> {
-  const remembered = new LRUCache<string, string>({ maxSize: REMEMBERED, sizeCalculation: (text) => text.length });
+  const remembered = new LRUCache<string, string>({ maxSize: REMEMBERED, sizeCalculation: (text) => text.length + 1 });
   return {
     async onParams({ params, request, setParams, context }) {
       const { principal, services } = context as unknown as Context;
@@ -23,7 +23,8 @@ export function persistedDocuments(trustedOnly: boolean): Plugin<Context> {
       const id = documentId(params, request.url);
       const automatic = automaticHash(params);
       const hash = id ?? automatic;
-      let { query } = params;
+      let query: string | undefined = params.query ?? undefined;
+      if (query !== undefined && typeof query !== 'string') throw badRequest('"query" must be a text.');
       if (hash !== undefined) {
         if (query !== undefined && hashOf(query) !== hash) {
           throw badRequest('The hash of the persisted query is not that of its text.');
@@ -34,7 +35,7 @@ export function persistedDocuments(trustedOnly: boolean): Plugin<Context> {
       if (trustedOnly && query !== undefined && (await trusted(hash ?? hashOf(query))) === undefined)
         throw notTrusted();
       if (query === undefined) return;
-      if (params.query === undefined) setParams({ ...params, query });
+      if (params.query == null) setParams({ ...params, query });
       else if (automatic !== undefined && !trustedOnly) remembered.set(automatic, query);
     },
   };
@@ -56,6 +57,7 @@ function automaticHash({ extensions }: GraphQLParams): string | undefined {
   if (persisted === undefined || persisted === null) return undefined;
   const { version, sha256Hash } = persisted;
   if (version !== 1 || typeof sha256Hash !== 'string') throw badRequest('Unsupported version of persisted queries.');
+  if (!HASH.test(sha256Hash)) throw badRequest('A document is named by its SHA-256 in hexadecimal.');
   return sha256Hash;
 }
 

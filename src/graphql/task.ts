@@ -140,9 +140,9 @@ const columns = {
   startDate: { name: 'startDate', kind: 'date', nullable: true },
   dueDate: { name: 'dueDate', kind: 'date', nullable: true },
   title: { name: 'title', kind: 'string' },
-  status: { name: 'status', kind: 'number' },
-  priority: { name: 'priority', kind: 'number' },
-  number: { name: 'number', kind: 'number' },
+  status: { name: 'status', kind: 'int' },
+  priority: { name: 'priority', kind: 'int' },
+  number: { name: 'number', kind: 'int' },
   position: { name: 'position', kind: 'number' },
 } as const satisfies Record<string, OrderBy['column']>;
 const TaskOrder = builder.inputType('TaskOrder', {

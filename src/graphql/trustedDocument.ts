@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { GraphQLError, type GraphQLSchema, Kind, parse, validate } from 'graphql';
 import type { TenantDatabase } from '../db/tenant.js';
+import { isStorable } from '../db/text.js';
 import { badInput, notFound } from '../errors.js';
 import { type Actor, recordAudit } from '../events/audit.js';
 import { OPERATION_LIMITS } from '../limits/operationLimits.js';
@@ -134,6 +135,7 @@ export async function removeDocument(db: TenantDatabase, actor: Actor, hash: str
 
 function checkDocument(schema: GraphQLSchema, text: string): void {
   if (text.length > MAX_LENGTH) throw badInput({ text: [`must have at most ${MAX_LENGTH} characters`] });
+  if (!isStorable(text)) throw badInput({ text: ['must be well-formed Unicode, without the character U+0000'] });
   try {
     const document = parse(text, { maxTokens: OPERATION_LIMITS.tokens });
     const [error] = [checkShape(document), ...validate(schema, document)].filter(Boolean);

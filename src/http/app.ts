@@ -11,6 +11,7 @@ import type { Config } from '../config.js';
 import { databaseError } from '../db/failure.js';
 import { ApiError } from '../errors.js';
 import { createGraphQL } from '../graphql/yoga.js';
+import { SECRET_PATTERN } from '../keys/format.js';
 import type { UsageRecorder } from '../keys/usage.js';
 import { mountRoutes } from '../rest/router.js';
 import { VERSION } from '../version.js';
@@ -71,7 +72,8 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
       {
         requestId: c.get('requestId'),
         method: c.req.method,
-        path: c.req.path,
+        // Somebody will put a key there.
+        path: c.req.path.replace(SECRET_PATTERN, '[redacted]'),
         status: c.res.status,
         ms: Math.round(ms * 10) / 10,
         ip: c.get('ip'),

@@ -1,7 +1,8 @@
 /** POST and GET /graphql: what the gateway lets in goes to Yoga; POST /graphql?doc vouches for a document. */
 import { z } from 'zod';
-import { ApiError, badInput, type ErrorCode, HTTP_STATUS } from '../errors.js';
+import { ApiError, badInput } from '../errors.js';
 import { type GraphQL, storeOperation } from '../graphql/yoga.js';
+import { failureOf } from '../rest/failure.js';
 import type { RunKeyed } from './gateway.js';
 import { refuse } from './refusal.js';
 
@@ -26,7 +27,7 @@ function registerDocument(graphql: GraphQL): RunKeyed {
     const body = registration.safeParse(await c.req.json().catch(() => undefined));
     if (!body.success) throw badInput({ query: ['is required: the text of a GraphQL document, in a JSON object'] });
     const result = await graphql.run(operation, { text: body.data.query }, context);
-    const code = result.errors?.[0]?.extensions['code'];
-    return c.json(result, result.errors ? (HTTP_STATUS[code as ErrorCode] ?? 400) : 201);
+    if (result.errors) throw failureOf(result.errors, { method: 'post', fields: { text: 'query' } });
+    return c.json(result, 201);
   };
 }

@@ -2,6 +2,7 @@
 import type { Context } from '../auth/context.js';
 import { type Claim, fingerprintOf } from '../db/idempotency.js';
 import { ApiError, badInput } from '../errors.js';
+import type { Scope } from '../scopes/scope.js';
 import type { KeyedContext } from './gateway.js';
 import type { Outcome } from './send.js';
 
@@ -10,28 +11,36 @@ const MOST_CHARACTERS = 255;
 const PASSING = new Set([401, 403, 429]);
 
 /**
- * @param run given the context to run in, which marks what it writes
+ * @param scopes what the request needs: one that is going to be refused claims nothing
  * @throws ApiError BAD_USER_INPUT when the key came with another request, CONFLICT while the first one runs
  */
 export async function once(
   c: KeyedContext,
   context: Context,
   body: string,
-  run: (context: Context) => Promise<Outcome>,
+  scopes: readonly string[],
+  run: () => Promise<Outcome>,
 ): Promise<Outcome> {
   const idempotencyKey = c.req.header('idempotency-key');
-  if (idempotencyKey === undefined) return run(context);
+  if (idempotencyKey === undefined) return run();
   if (idempotencyKey === '' || idempotencyKey.length > MOST_CHARACTERS) {
     throw badInput({ 'Idempotency-Key': [`must have 1 to ${MOST_CHARACTERS} characters`] });
   }
-  const { idempotency } = context.services;
-  const { keyId, workspaceId, environment } = context.principal;
+  const { principal, services } = context;
+  const { idempotency, keyLimits } = services;
+  const { keyId, workspaceId, environment } = principal;
+  const { windows } = await keyLimits.peek(principal);
+  const refused =
+    scopes.some((scope) => !principal.scopes.has(scope as Scope)) || windows.some(({ remaining }) => remaining < 1);
+  if (refused) return run();
   const claim: Claim = {
     ...{ keyId, workspaceId, environment, idempotencyKey },
     credential: c.get('credential') ?? '',
     fingerprint: fingerprintOf(c.req.method, c.req.path, body),
   };
   const claimed = await idempotency.claim(claim);
+  // Whoever runs the request is charged there; asking again is a request too.
+  if (claimed.kind !== 'first') context.use.limits = await keyLimits.consume(principal, 1);
   switch (claimed.kind) {
     case 'answered': {
       const { status, headers, body } = claimed.answer;
@@ -51,7 +60,7 @@ export async function once(
     case 'first':
   }
   try {
-    const outcome = await run({ ...context, db: idempotency.marking(context.db, claim) });
+    const outcome = await idempotency.marking(claim, run);
     if (outcome.status < 500 && !PASSING.has(outcome.status)) await idempotency.keep(claim, outcome);
     else await idempotency.release(claim);
     return outcome;

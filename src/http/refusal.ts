@@ -11,8 +11,7 @@ export function refusalOf(path: string, error: ApiError, requestId: string) {
   const headers: Record<string, string> = {};
   if (retryAfter !== undefined) headers['retry-after'] = String(retryAfter);
   if (code === 'UNAUTHENTICATED') headers['www-authenticate'] = 'Bearer';
-  const extensions = code === 'RATE_LIMITED' ? { code, retryAfter } : { code };
-  return { status: HTTP_STATUS[code], body: { errors: [{ message, extensions }] }, headers };
+  return { status: HTTP_STATUS[code], body: { errors: [{ message, extensions: { code, ...details } }] }, headers };
 }
 
 /** The same as an outcome, for what keeps or sends it later. */

@@ -51,11 +51,17 @@ export function unbounded(environment: Environment): Bounds {
   return { environment, scopes, expiresAt: null, allowedIps: null, ratePerMinute: null, ratePerHour: null };
 }
 
+/** Of the moments that there are. */
+export function earliest(...moments: readonly (Date | null | undefined)[]): Date | null {
+  const times = moments.flatMap((moment) => (moment ? [moment.getTime()] : []));
+  return times.length > 0 ? new Date(Math.min(...times)) : null;
+}
+
 export function boundsOf(key: ApiKey): Bounds {
   return {
     environment: key.environment,
     scopes: scopeSet(list(key.scopes)),
-    expiresAt: key.expiresAt,
+    expiresAt: earliest(key.expiresAt, key.graceEndsAt),
     allowedIps: key.allowedIps === null ? null : list(key.allowedIps),
     ratePerMinute: key.ratePerMinute,
     ratePerHour: key.ratePerHour,

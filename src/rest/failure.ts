@@ -4,20 +4,32 @@ import { ApiError, badInput, type ErrorCode, HTTP_STATUS } from '../errors.js';
 
 type Fields = Readonly<Record<string, readonly string[]>>;
 
-/** @param names what the dialect calls the core's input fields */
-export function failureOf(errors: readonly GraphQLError[], names: Readonly<Record<string, string>> = {}): ApiError {
+interface Origin {
+  readonly method: string;
+  /** What the dialect calls the core's input fields. */
+  readonly fields?: Readonly<Record<string, string>>;
+}
+
+export function failureOf(errors: readonly GraphQLError[], { method, fields: names = {} }: Origin): ApiError {
   const [first] = errors;
   const { code, fields, http: _http, ...details } = first?.extensions ?? {};
   if (!first || !isCode(code)) return new ApiError('INTERNAL_SERVER_ERROR', 'Something went wrong on our side.');
   if (code === 'BAD_USER_INPUT' && fields) {
     const own = Object.entries(fields as Fields).map(([field, problems]) => [names[field] ?? field, problems] as const);
-    return badInput(Object.fromEntries(own));
+    const problems = Object.fromEntries(own);
+    return method === 'get' ? badQuery(problems) : badInput(problems);
   }
   if (code === 'FORBIDDEN') {
     const missing = errors.flatMap((error) => (error.extensions['missingScopes'] as string[] | undefined) ?? []);
     return new ApiError(code, first.message, { ...details, missingScopes: [...new Set(missing)] });
   }
   return new ApiError(code, first.message, details);
+}
+
+/** Told apart from the fields of a body: where those are 422, this is 400. */
+export function badQuery(problems: Fields): ApiError {
+  const { message, details } = badInput(problems);
+  return new ApiError('BAD_USER_INPUT', message, { parameters: details['fields'] });
 }
 
 const isCode = (code: unknown): code is ErrorCode => typeof code === 'string' && code in HTTP_STATUS;

@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { hasBadText } from '../db/text.js';
 import { ApiError, badInput } from '../errors.js';
+import { badQuery } from './failure.js';
 import type { Route, RouteRequest } from './route.js';
 
 export interface RawRequest {
@@ -51,12 +52,6 @@ function queryOf(url: URL): Record<string, string> {
     if (value !== '') query[name] = name in query ? `${query[name]},${value}` : value;
   }
   return query;
-}
-
-/** Told apart from the fields of a body: where those are 422, this is 400. */
-function badQuery(problems: Problems): ApiError {
-  const { message, details } = badInput(problems);
-  return new ApiError('BAD_USER_INPUT', message, { parameters: details['fields'] });
 }
 
 function jsonOf({ bodyOptional }: Route, contentType: string | undefined, body: string): object {

@@ -1,5 +1,4 @@
 /** From a request to a route's answer: read, run the stored operation, reshape. */
-import type { Context } from '../auth/context.js';
 import type { GraphQL } from '../graphql/yoga.js';
 import type { KeyedContext, RunKeyed } from '../http/gateway.js';
 import { once } from '../http/idempotency.js';
@@ -27,9 +26,9 @@ export function runRoute(route: Route, graphql: GraphQL, originOf: (c: KeyedCont
     });
     const variables = route.variables(request);
     context.use.counts = 'request';
-    const run = async (within: Context): Promise<Outcome> => {
-      const { data, errors } = await graphql.run(route.operation, variables, within);
-      if (errors && errors.length > 0) return refusalOutcome(c, failureOf(errors, route.fields));
+    const run = async (): Promise<Outcome> => {
+      const { data, errors } = await graphql.run(route.operation, variables, context);
+      if (errors && errors.length > 0) return refusalOutcome(c, failureOf(errors, route));
       const headers = route.headers?.(data, request) ?? {};
       return {
         status: route.status,
@@ -37,6 +36,6 @@ export function runRoute(route: Route, graphql: GraphQL, originOf: (c: KeyedCont
         headers: route.secret ? { ...headers, 'cache-control': 'no-store' } : headers,
       };
     };
-    return send(c, route.method === 'post' ? await once(c, context, body, run) : await run(context));
+    return send(c, route.method === 'post' ? await once(c, context, body, route.operation.scopes, run) : await run());
   };
 }

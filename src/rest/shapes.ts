@@ -1,5 +1,6 @@
 /** Schemas that several dialects share. */
 import { z } from 'zod';
+import { isStorableDate } from '../db/text.js';
 import { text } from '../graphql/input.js';
 
 export const title = text(1, 255);
@@ -10,6 +11,7 @@ export const id = z.string().max(100, 'must have at most 100 characters');
 /** As the core takes it: RFC 3339, or a day, which begins at midnight UTC. */
 export const date = z
   .union([z.iso.datetime({ offset: true }), z.iso.date()], 'must be a date such as 2026-01-31T12:00:00Z')
+  .refine((value) => isStorableDate(new Date(value)), 'must lie in the years 1 to 9999, UTC')
   .meta({ override: plainly });
 
 /** The pattern of a date is long, and the format says the same. */

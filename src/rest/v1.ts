@@ -121,7 +121,10 @@ function sort<const F extends Readonly<Record<string, string>>>(fields: F) {
     .default('-createdAt')
     .transform((value) =>
       // A plus sign in a query string means a space.
-      value.split(',').map((part) => ({ field: part.trim().replace(/^[-+]/, ''), descending: part.startsWith('-') })),
+      value
+        .split(',')
+        .map((part) => part.trim())
+        .map((part) => ({ field: part.replace(/^[-+]/, ''), descending: part.startsWith('-') })),
     )
     .refine(
       (order) => order.every(({ field }) => known.includes(field)),

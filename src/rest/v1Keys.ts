@@ -184,9 +184,14 @@ export const v1Keys: readonly Route[] = [
     summary: 'Make a successor; the old key works on for the grace period',
     tag: 'V1 API keys',
     body: z.object({
-      grace_period: z.int().min(0, 'must not be negative').optional().meta({
-        description: 'Seconds; by default a day, and 0 ends the old key at once.',
-      }),
+      grace_period: z
+        .int()
+        .min(0, 'must not be negative')
+        .max(2_592_000, 'must be at most 30 days, 2592000')
+        .optional()
+        .meta({
+          description: 'Seconds; by default a day, and 0 ends the old key at once.',
+        }),
     }),
     bodyOptional: true,
     operation: `mutation RotateKey($input: RotateApiKeyInput!) {
