@@ -93,8 +93,11 @@ describe('a hostile operation is refused with its numbers, before anything runs'
   it('circular fragments, 1 MB of comments, deep variables, and 1,000 operations in a request', async () => {
     const circle = await server.gql('{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }');
     expect(circle.errors?.[0]?.extensions['code']).toBe('GRAPHQL_VALIDATION_FAILED');
-    const comments = await server.gql(`{ viewer { environment } } #${'x'.repeat(1_000_000)}`);
-    expect(comments.data).toEqual({ viewer: { environment: 'LIVE' } });
+    for (const comments of [`#${'x'.repeat(1_000_000)}`, '#\n'.repeat(500_000), `#${'x'.repeat(100_000)}`]) {
+      const refused = await server.gql(`{ viewer { environment } } ${comments}`);
+      expect(refused.errors?.[0]?.extensions).toMatchObject({ code: 'COST_LIMIT_EXCEEDED', what: 'characters' });
+    }
+    expect((await server.gql(`{ viewer { environment } } #${'x'.repeat(99_000)}`)).errors).toBeUndefined();
     const body = `{"query":"{ viewer { environment } }","variables":{"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}}`;
     const variables = (await (await server.post(body, server.adminKey)).json()) as {
       errors: { extensions: { code: string } }[];

@@ -461,7 +461,9 @@ describe('the client-credentials flow', () => {
       take: 1,
     });
     await server.system.accessToken.update({ where: { hash }, data: { expiresAt: new Date(Date.now() - 1000) } });
-    expect((await call('GET', '/api/tasks', { key: late.access_token })).status).toBe(401);
+    const expired = await call('GET', '/api/tasks', { key: late.access_token });
+    expect(expired.status).toBe(401);
+    expect(expired.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"');
     await call('DELETE', `/v1/api-keys/${apiKey.id}`);
     expect((await call('GET', '/api/tasks', { key: issued.access_token })).status).toBe(401);
     expect((await token(grant, [apiKey.id, key])).status).toBe(401);

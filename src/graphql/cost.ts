@@ -37,6 +37,7 @@ const WORDS: Record<OperationLimit, string> = {
   aliases: 'has this many aliases:',
   rootFields: 'has this many root fields:',
   tokens: 'has this many tokens:',
+  characters: 'has this many characters:',
   directives: 'has this many directives:',
   variableDepth: 'has variables nested to depth',
   batch: 'is one of this many in one request:',

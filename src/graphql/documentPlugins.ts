@@ -71,6 +71,8 @@ export const smallEnough: Plugin<Context> = {
   },
   onParams({ params }) {
     if (params === null || typeof params !== 'object') throw badRequest('Each operation must be a JSON object.');
+    const length = typeof params.query === 'string' ? params.query.length : 0;
+    if (length > OPERATION_LIMITS.characters) throw tooMuch('characters', length);
     const depth = depthOf(params.variables);
     if (depth > OPERATION_LIMITS.variableDepth) throw tooMuch('variableDepth', depth);
   },

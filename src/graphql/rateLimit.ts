@@ -31,6 +31,7 @@ const Cost = builder.objectRef<object>('OperationLimits').implement({
     maxAliases: t.int({ resolve: () => OPERATION_LIMITS.aliases }),
     maxRootFields: t.int({ resolve: () => OPERATION_LIMITS.rootFields }),
     maxTokens: t.int({ resolve: () => OPERATION_LIMITS.tokens }),
+    maxCharacters: t.int({ resolve: () => OPERATION_LIMITS.characters }),
     maxBatch: t.int({ resolve: () => OPERATION_LIMITS.batch }),
   }),
 });

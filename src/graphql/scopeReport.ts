@@ -1,12 +1,10 @@
 /** Which scopes a document needs, told before anybody runs it. */
 import { GraphQLError, type GraphQLSchema, parse, validate } from 'graphql';
 import { badInput } from '../errors.js';
+import { OPERATION_LIMITS } from '../limits/operationLimits.js';
 import { closest, type Requirement, type Scope, satisfies } from '../scopes/scope.js';
 import { analyse, type FieldUse } from './analysis.js';
 import { builder } from './builder.js';
-
-/** Longer documents are refused, in characters. */
-const MAX_LENGTH = 100_000;
 
 interface FieldNeed {
   readonly path: readonly string[];
@@ -85,7 +83,8 @@ builder.queryField('requiredScopes', (t) =>
 
 /** @throws BAD_USER_INPUT for a document that cannot run */
 function neededFields(schema: GraphQLSchema, source: string, operationName: string | null | undefined): FieldNeed[] {
-  if (source.length > MAX_LENGTH) throw badInput({ document: [`must have at most ${MAX_LENGTH} characters`] });
+  const most = OPERATION_LIMITS.characters;
+  if (source.length > most) throw badInput({ document: [`must have at most ${most} characters`] });
   try {
     const document = parse(source, { maxTokens: 5000 });
     const [error] = validate(schema, document);

@@ -10,7 +10,6 @@ import { builder } from './builder.js';
 import { checkShape } from './cost.js';
 import { explainDocument } from './scopeReport.js';
 
-const MAX_LENGTH = 100_000;
 /** Of one workspace and environment. */
 export const MAX_DOCUMENTS = 1000;
 
@@ -134,7 +133,8 @@ export async function removeDocument(db: TenantDatabase, actor: Actor, hash: str
 }
 
 function checkDocument(schema: GraphQLSchema, text: string): void {
-  if (text.length > MAX_LENGTH) throw badInput({ text: [`must have at most ${MAX_LENGTH} characters`] });
+  const most = OPERATION_LIMITS.characters;
+  if (text.length > most) throw badInput({ text: [`must have at most ${most} characters`] });
   if (!isStorable(text)) throw badInput({ text: ['must be well-formed Unicode, without the character U+0000'] });
   try {
     const document = parse(text, { maxTokens: OPERATION_LIMITS.tokens });

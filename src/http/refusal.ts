@@ -6,11 +6,12 @@ import type { Outcome } from './send.js';
 
 export function refusalOf(path: string, error: ApiError, requestId: string) {
   if (path !== '/graphql') return envelopeOf(prefixOf(path), error, requestId);
-  const { code, message, details } = error;
+  const { code, message } = error;
+  const { challenge = 'Bearer', ...details } = error.details;
   const { retryAfter } = details;
   const headers: Record<string, string> = {};
   if (retryAfter !== undefined) headers['retry-after'] = String(retryAfter);
-  if (code === 'UNAUTHENTICATED') headers['www-authenticate'] = 'Bearer';
+  if (code === 'UNAUTHENTICATED') headers['www-authenticate'] = String(challenge);
   return { status: HTTP_STATUS[code], body: { errors: [{ message, extensions: { code, ...details } }] }, headers };
 }
 

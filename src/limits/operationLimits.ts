@@ -8,6 +8,8 @@ export const OPERATION_LIMITS = {
   aliases: 30,
   rootFields: 20,
   tokens: 2000,
+  /** Of the document's text: comments are no tokens, and take time to read all the same. */
+  characters: 100_000,
   directives: 50,
   /** Objects and lists within each other in the variables. */
   variableDepth: 20,

@@ -63,7 +63,7 @@ export function envelopeOf(prefix: Prefix, error: ApiError, requestId: string) {
   const headers: Record<string, string> = {};
   if (details['retryAfter'] !== undefined) headers['retry-after'] = String(details['retryAfter']);
   if (details['allow'] !== undefined) headers['allow'] = String(details['allow']);
-  if (error.code === 'UNAUTHENTICATED') headers['www-authenticate'] = 'Bearer';
+  if (error.code === 'UNAUTHENTICATED') headers['www-authenticate'] = String(details['challenge'] ?? 'Bearer');
   // RFC 6750 3.1
   if (error.code === 'FORBIDDEN' && missingScopes) {
     headers['www-authenticate'] = `Bearer error="insufficient_scope", scope="${missingScopes.join(' ')}"`;
