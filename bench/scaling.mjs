@@ -14,6 +14,8 @@ import { seed } from './fixture.mjs';
 const SECONDS = Number(process.env.SECONDS ?? 4);
 const ROUNDS = Number(process.env.ROUNDS ?? 3);
 const SERVER = process.env.BENCH_POSTGRES_URL ?? 'postgresql://postgres@127.0.0.1:5432/postgres';
+/** Seconds. */
+const WARM_UP = 10;
 /** Clock ticks a second of /proc. */
 const TICKS = 100;
 
@@ -101,7 +103,8 @@ async function measure({ provider, workers }, operation, steady) {
       headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
       body: JSON.stringify(operation(fixtures[provider])),
     });
-  await shoot(2);
+  // Both workers have compiled what they run by then, each with half of the requests.
+  await shoot(WARM_UP);
   const saturated = await shoot(SECONDS);
   const pids = workers === 1 ? [child.pid] : childrenOf(child.pid);
   const before = [ticksOf(pids), ticksOf(postgresPids())];
