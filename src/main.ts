@@ -4,6 +4,9 @@ import { CommanderError } from 'commander';
 import { explain } from './cli/failure.js';
 import { createProgram } from './cli/program.js';
 
+// The database, backups and what else is made hold what is nobody else's business.
+process.umask(0o077);
+
 try {
   await createProgram(process.env).parseAsync(process.argv);
 } catch (error) {

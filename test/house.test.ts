@@ -164,7 +164,7 @@ describe('taskgate backup and restore', () => {
     const writes = (async () => {
       for (let i = 0; writing; i += 1) await create(`During ${i}`);
     })();
-    const backup = path.join(folder, 'backups', 'one.db');
+    const backup = path.join(folder, 'one.backup');
     const done = await taskgate(['backup', backup, '--json'], values);
     writing = false;
     await writes;

@@ -282,6 +282,12 @@ describe('rotation', () => {
   });
 });
 
+it('a key may last to the end of time', async () => {
+  for (const expiresAt of [new Date('2099-01-01T00:00:00Z'), new Date('9999-12-31T23:59:59Z')]) {
+    expect((await server.createKey([], 'LIVE', { expiresAt })).apiKey.expiresAt).toEqual(expiresAt);
+  }
+});
+
 describe('revocation', () => {
   it('with 100 requests in flight: none that began after the answer is accepted', async () => {
     const { key, apiKey } = await server.createKey(['tasks:read']);

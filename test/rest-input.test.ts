@@ -180,6 +180,22 @@ describe('a date', () => {
   });
 });
 
+describe('a body', () => {
+  it('that is compressed, or no UTF-8, is not stored as something else', async () => {
+    const send = async (body: Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}) => {
+      const response = await fetch(`${server.origin}/v1/tasks`, {
+        method: 'POST',
+        body,
+        headers: { 'x-api-key': server.adminKey, 'content-type': 'application/json', ...headers },
+      });
+      return response.status;
+    };
+    expect(await send(Uint8Array.from(Buffer.from('{"title":"\xff\xfe"}', 'latin1')))).toBe(400);
+    expect(await send(Uint8Array.from(Buffer.from('{"title":"x"}')), { 'content-encoding': 'gzip' })).toBe(415);
+    expect(await send(Uint8Array.from(Buffer.from('{"title":"é"}')))).toBe(201);
+  });
+});
+
 describe('the core refuses', () => {
   it('in the words of the dialect, as a parameter or as a field', async () => {
     const words = Array.from({ length: 51 }, (_, i) => `w${i}`).join('%20');

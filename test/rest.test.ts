@@ -215,7 +215,9 @@ describe('Kaneo', () => {
         ({ id }: { id: string }) => id === project.id,
       );
     expect(await listed('')).toBe(true);
-    expect((await call('PUT', `${path}/archive`)).body.archivedAt).toBeTruthy();
+    const { archivedAt } = (await call('PUT', `${path}/archive`)).body;
+    expect(archivedAt).toBeTruthy();
+    expect((await call('PUT', `${path}/archive`)).body.archivedAt).toBe(archivedAt);
     expect(await listed('')).toBe(false);
     expect(await listed('&includeArchived=true')).toBe(true);
     expect((await call('PUT', `${path}/unarchive`)).body.archivedAt).toBeNull();
@@ -294,7 +296,7 @@ describe('the Task Management API', () => {
     const made = await call('POST', '/v1/users', { body: { name: 'Ann', email: 'Ann@Example.com', role: 'member' } });
     expect(made).toMatchObject({ status: 201, body: { email: 'ann@example.com', role: 'member' } });
     const again = await call('POST', '/v1/users', { body: { name: 'Ann', email: 'ann@example.com' } });
-    expect(again).toMatchObject({ status: 409, body: { error: { code: 'conflict' } } });
+    expect(again).toMatchObject({ status: 409, body: { error: { code: 'conflict', details: { email: 'is taken' } } } });
     const path = `/v1/users/${made.body.id}`;
     expect((await call('PATCH', path, { body: { name: 'Anne' } })).body).toMatchObject({
       name: 'Anne',
@@ -362,6 +364,8 @@ describe('the product API of keys', () => {
     expect((await make(['Read'])).permissions).toContain('projects:read');
     expect((await make(['Read/Write'])).permissions).toEqual(expect.arrayContaining(['tasks:read', 'users:write']));
     expect((await make(['Read/Write'])).permissions).not.toContain('tasks:delete');
+    const word = await call('POST', '/v1/api-keys', { body: { name: 'Word', permissions: 'Read/Write' } });
+    expect(word.body.permissions).toEqual(expect.arrayContaining(['tasks:read', 'tasks:write']));
     const none = await make(undefined);
     expect(none.permissions).toEqual([]);
     expect((await call('GET', '/v1/tasks', { key: none.key })).status).toBe(403);

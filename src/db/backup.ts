@@ -21,7 +21,6 @@ export async function backUp(
 ): Promise<{ bytes: number }> {
   if (!existsSync(file)) throw new ApiError('NOT_FOUND', `There is no database at ${file}.`);
   if (existsSync(to)) throw new ApiError('CONFLICT', `${to} is there already. Give another name.`);
-  mkdirSync(path.dirname(path.resolve(to)), { recursive: true });
   // Under another name until it is whole.
   const unfinished = `${to}.unfinished`;
   rmSync(unfinished, { force: true });

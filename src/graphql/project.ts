@@ -231,8 +231,13 @@ builder.relayMutationField(
     description: 'Archives a project, or brings it back. Its tasks stay as they are.',
     authScopes: { scope: 'projects:write' },
     grantScopes: ['self'],
-    resolve: async (_root, { input: { id, archived } }, context) =>
-      updateProject(context, id, 'project.archive', { archivedAt: archived === false ? null : new Date() }),
+    resolve: async (_root, { input: { id, archived } }, context) => {
+      const archive = archived !== false;
+      const known = await context.db.project.findUnique({ where: { id }, select: { archivedAt: true } });
+      // Once more changes nothing, the date included.
+      if (known && (known.archivedAt !== null) === archive) return { id };
+      return updateProject(context, id, 'project.archive', { archivedAt: archive ? new Date() : null });
+    },
   },
   {
     outputFields: (t) => ({

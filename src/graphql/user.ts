@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Role } from '#prisma/client.js';
 import type { Context } from '../auth/context.js';
+import type { TenantTransaction } from '../db/tenant.js';
 import { ApiError, notFound } from '../errors.js';
 import { changesBetween, recordAudit } from '../events/audit.js';
 import type { Scope } from '../scopes/scope.js';
@@ -152,6 +153,7 @@ builder.relayMutationField(
       mayAssign(context, role);
       const { workspaceId, environment } = context.principal;
       const user = await context.db.$transaction(async (tx) => {
+        await checkEmail(tx, data.email);
         const row = await tx.user.create({
           data: { workspaceId, environment, email: data.email, name: data.name, role },
         });
@@ -205,6 +207,7 @@ builder.relayMutationField(
           mayAssign(context, data.role);
           if (data.role !== 'OWNER') await keepAnOwner(tx, before);
         }
+        if (data.email !== undefined && data.email !== before.email) await checkEmail(tx, data.email);
         await tx.user.update({ where: { id }, data });
         const changes = changesBetween(before, data);
         await recordAudit(tx, context.actor, { action: 'user.update', targetType: 'User', targetId: id, changes });
@@ -286,4 +289,11 @@ async function keepAnOwner(tx: Pick<Context['db'], 'user'>, user: { id: string; 
   if (user.role !== 'OWNER') return;
   const others = await tx.user.count({ where: { role: 'OWNER', id: { not: user.id } } });
   if (others === 0) throw new ApiError('CONFLICT', 'The last owner of a workspace must stay one.');
+}
+
+/** @throws CONFLICT that says what is taken; the unique index says the same of two at once, in fewer words */
+async function checkEmail(tx: TenantTransaction, email: string): Promise<void> {
+  const taken = await tx.user.findFirst({ where: { email }, select: { id: true } });
+  if (!taken) return;
+  throw new ApiError('CONFLICT', 'There is a user with this email already.', { fields: { email: ['is taken'] } });
 }

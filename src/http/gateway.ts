@@ -6,7 +6,6 @@ import { readCredential } from '../auth/credential.js';
 import type { Principal } from '../auth/principal.js';
 import { ApiError, rateLimited, UNAUTHENTICATED_MESSAGE } from '../errors.js';
 import { keyStatus } from '../keys/apiKey.js';
-import { isToken } from '../keys/format.js';
 import type { UsageRecorder } from '../keys/usage.js';
 import { limitHeaders } from '../limits/keyLimits.js';
 import type { Logger } from './logger.js';
@@ -94,7 +93,7 @@ export function createGateway({ services, authenticator, usage, logger }: Gatewa
 
 /** Whoever holds a token is told to get another (RFC 6750 3.1), by its form alone. */
 function challengeFor(credential: string): { challenge: string } {
-  return { challenge: isToken(credential) ? 'Bearer error="invalid_token"' : 'Bearer' };
+  return { challenge: /^at_(?:live|test)_/.test(credential) ? 'Bearer error="invalid_token"' : 'Bearer' };
 }
 
 /** The answer, or another one when it takes longer than a request may. PostgreSQL cancels its statement as late. */

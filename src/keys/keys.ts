@@ -258,8 +258,12 @@ function ended(id: string): ApiError {
 }
 
 /** Seconds that auto-renewal extends a key by: the term that it was made for. */
+/** The longest term that PostgreSQL's integer holds: 68 years. */
+const LONGEST_TERM = 2_147_483_647;
+
 function termOf(from: Date, expiresAt: Date | null): number | null {
-  return expiresAt === null ? null : Math.max(1, Math.round((expiresAt.getTime() - from.getTime()) / 1000));
+  if (expiresAt === null) return null;
+  return Math.min(LONGEST_TERM, Math.max(1, Math.round((expiresAt.getTime() - from.getTime()) / 1000)));
 }
 
 export function newRow(key: string, grant: KeyGrant, actor: Actor, now = new Date()) {

@@ -49,7 +49,7 @@ const fields = z.object({
   scopes: z.array(z.string()).max(50, 'must have at most 50 entries'),
   allowedIps: z
     .array(z.string())
-    .min(1, 'must not be empty; leave it out to allow any address')
+    .min(1, 'must not be empty; null allows any address')
     .max(100, 'must have at most 100 entries')
     .nullish(),
   ratePerMinute: rate,

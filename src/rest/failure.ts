@@ -14,9 +14,10 @@ export function failureOf(errors: readonly GraphQLError[], { method, fields: nam
   const [first] = errors;
   const { code, fields, http: _http, ...details } = first?.extensions ?? {};
   if (!first || !isCode(code)) return new ApiError('INTERNAL_SERVER_ERROR', 'Something went wrong on our side.');
-  if (code === 'BAD_USER_INPUT' && fields) {
+  if (fields) {
     const own = Object.entries(fields as Fields).map(([field, problems]) => [names[field] ?? field, problems] as const);
     const problems = Object.fromEntries(own);
+    if (code !== 'BAD_USER_INPUT') return new ApiError(code, first.message, { ...details, fields: problems });
     return method === 'get' ? badQuery(problems) : badInput(problems);
   }
   if (code === 'FORBIDDEN') {

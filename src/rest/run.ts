@@ -1,4 +1,5 @@
 /** From a request to a route's answer: read, run the stored operation, reshape. */
+import { ApiError } from '../errors.js';
 import type { GraphQL } from '../graphql/yoga.js';
 import type { KeyedContext, RunKeyed } from '../http/gateway.js';
 import { once } from '../http/idempotency.js';
@@ -15,7 +16,7 @@ export const parameterName = (index: number): string => `p${index}`;
 export function runRoute(route: Route, graphql: GraphQL, originOf: (c: KeyedContext) => string): RunKeyed {
   const names = [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
   return async (c, context) => {
-    const body = route.body === undefined ? '' : await c.req.text();
+    const body = route.body === undefined ? '' : await readBody(c);
     const sent = new URL(c.req.url);
     const request = readRequest(route, {
       params: Object.fromEntries(names.map((name, index) => [name, c.req.param(parameterName(index)) ?? ''])),
@@ -38,4 +39,20 @@ export function runRoute(route: Route, graphql: GraphQL, originOf: (c: KeyedCont
     };
     return send(c, route.method === 'post' ? await once(c, context, body, route.operation.scopes, run) : await run());
   };
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** @throws ApiError for what is compressed, or is no text: it would be stored as something else */
+async function readBody(c: KeyedContext): Promise<string> {
+  const encoding = c.req.header('content-encoding') ?? 'identity';
+  if (encoding.toLowerCase() !== 'identity') {
+    throw new ApiError('UNSUPPORTED_MEDIA_TYPE', 'Send the body without a Content-Encoding.');
+  }
+  const bytes = await c.req.arrayBuffer();
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw new ApiError('BAD_USER_INPUT', 'The body is not UTF-8.');
+  }
 }

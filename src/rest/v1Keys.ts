@@ -73,7 +73,8 @@ function scopesOf(permissions: readonly string[]): string[] {
   });
 }
 
-const permissions = z.array(z.string()).max(100, 'must have at most 100 entries').meta({
+const list = z.array(z.string()).max(100, 'must have at most 100 entries');
+const permissions = z.union([list, z.string().transform((word) => [word])], 'must be a list of scopes').meta({
   description: 'Scopes such as tasks:read, or the words Read, Write and Read/Write for all resources.',
 });
 const body = {
