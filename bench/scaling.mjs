@@ -2,7 +2,8 @@
 // generator and the database share the machine's cores with the workers, so the throughput at saturation says little of
 // the workers. Beside it stand the milliseconds of CPU that a request takes of the workers and of PostgreSQL at a steady
 // rate well below that, and what follows for workers with a core each: it is N times one's, unless they stand in each
-// other's way. BENCH_POSTGRES_URL names a server to make a database on; SECONDS and ROUNDS may be set.
+// other's way. BENCH_POSTGRES_URL names a server to make a database on; SECONDS, ROUNDS and LOADS (such as list,create)
+// may be set.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -49,7 +50,8 @@ const setups = [
 
 console.log(`${ROUNDS} rounds of ${SECONDS} s, 16 connections, medians\n`);
 console.log('load    database    workers   req/s   CPU ms of workers   CPU ms of PostgreSQL   req/s with a core each');
-for (const [name, operation] of Object.entries(loads)) {
+const wanted = process.env.LOADS?.split(',') ?? Object.keys(loads);
+for (const [name, operation] of Object.entries(loads).filter(([load]) => wanted.includes(load))) {
   const results = setups.map(() => []);
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const [index, setup] of setups.entries()) results[index].push(await measure(setup, operation, STEADY[name]));
