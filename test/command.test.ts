@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import Database from 'better-sqlite3';
 import { afterAll, describe, expect, it } from 'vitest';
 import { generateKey } from '../src/keys/format.js';
-import { environment, killServers, serve } from './support/process.js';
+import { environment, killServers, run, serve } from './support/process.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-command-'));
 afterAll(() => {
@@ -21,16 +21,6 @@ function newDatabase(): string {
   counter += 1;
   return `file:${path.join(folder, `${counter}.db`)}`;
 }
-/** Runs to its end. */
-async function run(args: string[], values: Record<string, string>) {
-  try {
-    const result = await promisify(execFile)(process.execPath, ['dist/main.js', ...args], { env: environment(values) });
-    return { code: 0, ...result };
-  } catch (error) {
-    return error as { code: number; stdout: string; stderr: string };
-  }
-}
-
 describe('the first run', () => {
   it('prints a key once, with a curl line that works when pasted, and where everything is', async () => {
     const database = newDatabase();

@@ -1,9 +1,6 @@
-/** Moving house: copies between databases, backups and the way back. */
-import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { copyDatabase } from '../src/db/copy.js';
 import { type Database, migrateDatabase, openDatabase } from '../src/db/database.js';
@@ -11,7 +8,7 @@ import { providerOf } from '../src/db/provider.js';
 import { generateKey } from '../src/keys/format.js';
 import { createWorkspace } from './support/factories.js';
 import { createDatabase, postgresql } from './support/postgresql.js';
-import { environment, killServers, serve } from './support/process.js';
+import { killServers, run, serve } from './support/process.js';
 import { startTestServer } from './support/server.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-house-'));
@@ -19,15 +16,6 @@ afterAll(() => {
   killServers();
   rmSync(folder, { recursive: true, force: true });
 });
-
-async function taskgate(args: string[], values: Record<string, string> = {}) {
-  try {
-    const result = await promisify(execFile)(process.execPath, ['dist/main.js', ...args], { env: environment(values) });
-    return { code: 0, ...result };
-  } catch (error) {
-    return error as { code: number; stdout: string; stderr: string };
-  }
-}
 
 async function open(databaseUrl: string): Promise<Database> {
   const options = { provider: providerOf(databaseUrl) ?? 'sqlite', databaseUrl } as const;
@@ -81,7 +69,7 @@ describe.skipIf(!postgres)('taskgate copy', () => {
     await from.close();
     await to.close();
 
-    const { code, stdout, stderr } = await taskgate(['copy', '--from', source, '--to', target.url, '--json']);
+    const { code, stdout, stderr } = await run(['copy', '--from', source, '--to', target.url, '--json']);
     expect([code, stderr]).toEqual([0, '']);
     const rows = Object.fromEntries(
       (JSON.parse(stdout) as { model: string; rows: number }[]).map(({ model, rows }) => [model, rows]),
@@ -116,22 +104,22 @@ describe.skipIf(!postgres)('taskgate copy', () => {
 
   it('and back, into a file; never over what is there', async () => {
     const back = `file:${folder}/back.db`;
-    expect(await taskgate(['copy', '--from', target.url, '--to', back])).toMatchObject({
+    expect(await run(['copy', '--from', target.url, '--to', back])).toMatchObject({
       code: 0,
       stdout: expect.stringContaining('Both sides have the same rows.'),
     });
-    expect(await taskgate(['copy', '--from', target.url, '--to', back])).toMatchObject({
+    expect(await run(['copy', '--from', target.url, '--to', back])).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('not empty'),
     });
-    expect(await taskgate(['copy', '--from', back, '--to', back])).toMatchObject({ code: 1 });
+    expect(await run(['copy', '--from', back, '--to', back])).toMatchObject({ code: 1 });
     const slip = `file:${folder}/slip.db`;
-    expect(await taskgate(['copy', '--from', slip, '--to', `file:${folder}/other.db`])).toMatchObject({
+    expect(await run(['copy', '--from', slip, '--to', `file:${folder}/other.db`])).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('names no database'),
     });
     expect(existsSync(`${folder}/slip.db`)).toBe(false);
-    expect(await taskgate(['copy', '--from', 'mysql://x', '--to', back])).toMatchObject({ code: 2 });
+    expect(await run(['copy', '--from', 'mysql://x', '--to', back])).toMatchObject({ code: 2 });
   }, 60_000);
 
   it('says so when both sides differ', async () => {
@@ -165,16 +153,16 @@ describe('taskgate backup and restore', () => {
       for (let i = 0; writing; i += 1) await create(`During ${i}`);
     })();
     const backup = path.join(folder, 'one.backup');
-    const done = await taskgate(['backup', backup, '--json'], values);
+    const done = await run(['backup', backup, '--json'], values);
     writing = false;
     await writes;
     expect(JSON.parse(done.stdout)).toEqual({ file: backup, bytes: statSync(backup).size });
-    expect(await taskgate(['backup', backup], values)).toMatchObject({
+    expect(await run(['backup', backup], values)).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('is there already'),
     });
     await create('After');
-    expect(await taskgate(['restore', backup], values)).toMatchObject({
+    expect(await run(['restore', backup], values)).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('in use'),
     });
@@ -182,7 +170,7 @@ describe('taskgate backup and restore', () => {
     server.child.kill('SIGTERM');
     await server.exited;
 
-    const restored = await taskgate(['restore', backup, '--json'], values);
+    const restored = await run(['restore', backup, '--json'], values);
     const { kept } = JSON.parse(restored.stdout) as { kept: string };
     expect(existsSync(kept)).toBe(true);
     const again = await open(`file:${file}`);
@@ -201,17 +189,17 @@ describe('taskgate backup and restore', () => {
     await (await open(values.DATABASE_URL)).close();
     const bad = path.join(folder, 'bad.db');
     writeFileSync(bad, 'no database');
-    expect(await taskgate(['restore', bad], values)).toMatchObject({
+    expect(await run(['restore', bad], values)).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('no backup'),
     });
-    await taskgate(['backup', path.join(folder, 'short.db')], values);
+    await run(['backup', path.join(folder, 'short.db')], values);
     truncateSync(path.join(folder, 'short.db'), 20_000);
-    expect(await taskgate(['restore', path.join(folder, 'short.db')], values)).toMatchObject({ code: 1 });
-    expect(await taskgate(['restore', path.join(folder, 'none.db')], values)).toMatchObject({ code: 1 });
+    expect(await run(['restore', path.join(folder, 'short.db')], values)).toMatchObject({ code: 1 });
+    expect(await run(['restore', path.join(folder, 'none.db')], values)).toMatchObject({ code: 1 });
     expect(readdirSync(folder).filter((name) => name.startsWith('kept.db.'))).toEqual([]);
     await (await open(values.DATABASE_URL)).close();
-    const onPostgres = await taskgate(['backup', 'x'], { DATABASE_URL: 'postgresql://x@localhost/x' });
+    const onPostgres = await run(['backup', 'x'], { DATABASE_URL: 'postgresql://x@localhost/x' });
     expect(onPostgres).toMatchObject({ code: 1, stderr: expect.stringContaining('pg_dump') });
   }, 60_000);
 });

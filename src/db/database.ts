@@ -13,6 +13,7 @@ export interface Database {
   /** Sees every workspace: for authentication, bootstrap, the command line and counting. Never given to a resolver. */
   readonly system: PrismaClient;
   readonly forTenant: (tenant: Tenant) => TenantDatabase;
+  readonly hasReplica: boolean;
   close(): Promise<void>;
 }
 
@@ -72,6 +73,7 @@ export async function openDatabase({
     provider,
     system,
     forTenant: tenantDatabases(tenants),
+    hasReplica: replicaUrl !== undefined,
     async close() {
       await system.$disconnect();
       await tenants.$disconnect();

@@ -5,7 +5,7 @@ import type { Context } from '../auth/context.js';
 import { hasBadText, isStorable } from '../db/text.js';
 import { OPERATION_LIMITS } from '../limits/operationLimits.js';
 import { checkShape, depthOf, tooMuch } from './cost.js';
-import { located } from './errors.js';
+import { badRequest, located } from './errors.js';
 
 /** Errors found before execution get the codes that Apollo's clients know. */
 export const errorCodes: Plugin<Context> = {
@@ -44,10 +44,6 @@ export const wellFormed: Plugin<Context> = {
 
 function badText(): GraphQLError {
   return badRequest('Text must be well-formed Unicode, without the character U+0000.');
-}
-
-function badRequest(message: string): GraphQLError {
-  return new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT', http: { status: 400 } } });
 }
 
 const checkedLiterals = new WeakMap<DocumentNode, boolean>();

@@ -20,6 +20,11 @@ export function toGraphQLError(error: unknown, logger: Logger): GraphQLError {
   });
 }
 
+/** A request that cannot be understood, whatever is in the document. */
+export function badRequest(message: string): GraphQLError {
+  return new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT', http: { status: 400 } } });
+}
+
 /** The same place in the document and the result, with another message and other extensions. */
 export function located(error: unknown, message: string, extensions: Record<string, unknown>): GraphQLError {
   if (!(error instanceof GraphQLError)) return new GraphQLError(message, { extensions });

@@ -40,9 +40,9 @@ export interface PagePlan {
 }
 
 export const DEFAULT_PAGE = 20;
-const MAX_PAGE = 1000;
+export const MAX_PAGE = 1000;
 /** Passing over rows takes the database time, which the operation's cost counts. */
-const MAX_OFFSET = 10_000_000;
+export const MAX_OFFSET = 10_000_000;
 export const OFFSET_DESCRIPTION = 'Rows to pass over first, for pages by number. Costs a point for every thousand.';
 
 const ID: Column = { name: 'id', kind: 'string' };

@@ -79,7 +79,9 @@ export const operationCheck: Plugin<Context> = {
     use.running += 1;
     noteUse(args.contextValue, analysis, new Set(refused));
     args.document = masked;
-    if (!whole) setExecuteFn((...parameters) => readingFromReplica(() => executeFn(...parameters)));
+    if (!whole && services.database.hasReplica) {
+      setExecuteFn((...parameters) => readingFromReplica(() => executeFn(...parameters)));
+    }
     return {
       onExecuteDone({ result, setResult }) {
         if (isAsyncIterable(result)) return;

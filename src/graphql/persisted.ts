@@ -8,6 +8,7 @@ import { GraphQLError } from 'graphql';
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import type { Context } from '../auth/context.js';
+import { badRequest } from './errors.js';
 import { hashOf } from './trustedDocument.js';
 
 /** Documents kept by their hash, in characters of text. */
@@ -59,10 +60,6 @@ function automaticHash({ extensions }: GraphQLParams): string | undefined {
   if (version !== 1 || typeof sha256Hash !== 'string') throw badRequest('Unsupported version of persisted queries.');
   if (!HASH.test(sha256Hash)) throw badRequest('A document is named by its SHA-256 in hexadecimal.');
   return sha256Hash;
-}
-
-function badRequest(message: string): GraphQLError {
-  return new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT', http: { status: 400 } } });
 }
 
 /** The message and the code that Apollo's clients wait for; they send the text then. */

@@ -1,5 +1,5 @@
 /** Which scopes a document needs, told before anybody runs it. */
-import { GraphQLError, type GraphQLSchema, parse, validate } from 'graphql';
+import { type DocumentNode, GraphQLError, type GraphQLSchema, parse, validate } from 'graphql';
 import { badInput } from '../errors.js';
 import { OPERATION_LIMITS } from '../limits/operationLimits.js';
 import { closest, type Requirement, type Scope, satisfies } from '../scopes/scope.js';
@@ -89,13 +89,23 @@ function neededFields(schema: GraphQLSchema, source: string, operationName: stri
     const document = parse(source, { maxTokens: 5000 });
     const [error] = validate(schema, document);
     if (error) throw error;
-    const analysis = analyse(schema, document, operationName);
-    if (!analysis) throw badInput({ operationName: ['must name one operation of the document'] });
-    return analysis.fields.flatMap((use) => addition(use) ?? []);
+    return needsOf(schema, document, operationName);
   } catch (error) {
     if (error instanceof GraphQLError) throw badInput({ document: [error.message] });
     throw error;
   }
+}
+
+/** @param document one that passed validation */
+function needsOf(schema: GraphQLSchema, document: DocumentNode, operationName?: string | null): FieldNeed[] {
+  const analysis = analyse(schema, document, operationName);
+  if (!analysis) throw badInput({ operationName: ['must name one operation of the document'] });
+  return analysis.fields.flatMap((use) => addition(use) ?? []);
+}
+
+/** The fewest scopes that the one operation of a document runs with; the document passed validation. */
+export function scopesOfDocument(schema: GraphQLSchema, document: DocumentNode): Scope[] {
+  return fewestScopes(needsOf(schema, document).map(({ anyOf }) => anyOf));
 }
 
 /** The same report outside a request, for the command line. */

@@ -9,7 +9,7 @@ import { toGraphQLError } from './errors.js';
 import { operationCheck } from './operationPlugin.js';
 import { persistedDocuments } from './persisted.js';
 import { schema } from './schema.js';
-import { explainDocument } from './scopeReport.js';
+import { scopesOfDocument } from './scopeReport.js';
 
 /** An operation of the server's own: parsed and validated once. */
 export interface StoredOperation {
@@ -25,7 +25,7 @@ export function storeOperation(text: string): StoredOperation {
   const errors = validate(schema, document);
   const [operation] = document.definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION);
   if (errors.length > 0 || !operation?.name) throw new Error(`${errors.join('\n') || 'no named operation'} in ${text}`);
-  return { document, name: operation.name.value, scopes: explainDocument(schema, text).scopes };
+  return { document, name: operation.name.value, scopes: scopesOfDocument(schema, document) };
 }
 
 export interface GraphQL {

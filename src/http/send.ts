@@ -1,7 +1,7 @@
 /** An answer on its way out: validated by its tag, compressed where the client takes it. */
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
-import { brotliCompress, gzip, constants as zlib } from 'node:zlib';
+import { type BrotliOptions, brotliCompress, gzip, constants as zlib } from 'node:zlib';
 import type { Context as HttpContext } from 'hono';
 import { accepts } from 'hono/accepts';
 
@@ -14,10 +14,11 @@ export interface Outcome {
 
 /** Bytes below which compression does not pay. */
 const SMALL = 1024;
+const brotli = promisify<string, BrotliOptions, Uint8Array>(brotliCompress);
 const compressors: Readonly<Record<string, (body: string) => Promise<Uint8Array>>> = {
   // The quality that costs about what gzip does.
-  br: (body) => promisify(brotliCompress)(body, { params: { [zlib.BROTLI_PARAM_QUALITY]: 4 } }),
-  gzip: (body) => promisify(gzip)(body),
+  br: (body) => brotli(body, { params: { [zlib.BROTLI_PARAM_QUALITY]: 4 } }),
+  gzip: promisify<string, Uint8Array>(gzip),
 };
 
 export async function send(c: HttpContext, { status, body, headers }: Outcome): Promise<Response> {

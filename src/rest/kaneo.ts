@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { notFound } from '../errors.js';
 import { text } from '../graphql/input.js';
+import { MAX_PAGE } from '../graphql/keyset.js';
 import { type Route, type RouteRequest, route } from './route.js';
 import {
   atLeastOne,
@@ -16,9 +17,8 @@ import {
   title,
   toDateTime,
 } from './shapes.js';
-import { KANEO_PRIORITY as PRIORITY, KANEO_STATUS as STATUS } from './words.js';
+import { changed, KANEO_PRIORITY as PRIORITY, KANEO_STATUS as STATUS } from './words.js';
 
-const MOST = 1000;
 const COLUMN_NAMES = {
   planned: 'Planned',
   'to-do': 'To Do',
@@ -166,8 +166,8 @@ function changeRoute<Body extends Change<typeof change>>(path: string, summary: 
       input: {
         ...taskInput(body),
         ...params,
-        ...(body.status && { keepStatus: STATUS.values(body.status) }),
-        ...(body.priority && { keepPriority: PRIORITY.values(body.priority) }),
+        ...changed('status', STATUS, body.status),
+        ...changed('priority', PRIORITY, body.priority),
       },
     }),
     status: 200,
@@ -184,7 +184,7 @@ const tasks = [
     summary: 'List the tasks of the workspace, newest first',
     tag: 'Kaneo tasks',
     query: z.object({ workspaceId: z.string().optional() }),
-    operation: `query ListKaneoTasks { tasks(first: ${MOST}) { nodes { ${TASK} } } }`,
+    operation: `query ListKaneoTasks { tasks(first: ${MAX_PAGE}) { nodes { ${TASK} } } }`,
     variables: (request) => {
       ownWorkspace(request.query.workspaceId, request);
       return {};
@@ -203,7 +203,7 @@ const tasks = [
       priority: priority.optional(),
       assigneeId: z.string().optional(),
       page: integer(1, 10_000, 1),
-      limit: integer(1, MOST, MOST),
+      limit: integer(1, MAX_PAGE, MAX_PAGE),
       sortBy: z.enum(Object.keys(ORDER_FIELDS) as [OrderField, ...OrderField[]]).default('position'),
       sortOrder: z.enum(['asc', 'desc']).default('asc'),
       dueBefore: date.optional(),
@@ -324,7 +324,7 @@ const projects = [
     tag: 'Kaneo projects',
     query: z.object({ workspaceId: z.string().optional(), includeArchived: boolean.optional() }),
     operation: `query ListKaneoProjects($filter: ProjectFilter) {
-      projects(first: ${MOST}, filter: $filter) { nodes { ${PROJECT} } }
+      projects(first: ${MAX_PAGE}, filter: $filter) { nodes { ${PROJECT} } }
     }`,
     variables: (request) => {
       ownWorkspace(request.query.workspaceId, request);

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { createDocument, type ZodOpenApiPathsObject, type ZodOpenApiResponseObject } from 'zod-openapi';
 import { SCOPES } from '../scopes/scope.js';
-import type { Route } from './route.js';
+import { parametersOf, type Route } from './route.js';
 import { routes } from './routes.js';
 
 const ErrorEnvelope = z
@@ -55,8 +55,9 @@ export function openApiDocument(version: string) {
   });
 }
 
-function operationOf({ method, path, summary, tag, operation, query, body, bodyOptional, status, answers }: Route) {
-  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
+function operationOf(route: Route) {
+  const { method, path, summary, tag, operation, query, body, bodyOptional, status, answers } = route;
+  const names = parametersOf(route);
   const header = { 'Idempotency-Key': z.string().max(255).optional() };
   const takes = names.length > 0 || query || method === 'post';
   const scopes = operation.scopes.map((scope) => `\`${scope}\``).join(' and ');

@@ -41,6 +41,10 @@ export interface Route<Query = unknown, Body = unknown, Data = unknown> {
   readonly secret?: true;
 }
 
+/** The names of the parts of a path that are in braces. */
+export const parametersOf = ({ path }: Pick<Route, 'path'>): string[] =>
+  [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
+
 type Row<Query, Body, Data> = Omit<Route<Query, Body, Data>, 'operation' | 'variables'> & {
   /** The text of the operation; its name is the route's id. */
   readonly operation: string;

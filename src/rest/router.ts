@@ -23,12 +23,13 @@ interface RouterOptions {
 }
 
 export function mountRoutes({ app, graphql, keyed, limitBody, isSecure }: RouterOptions): void {
-  const originOf = (c: Context) => {
-    const { host } = new URL(c.req.url);
-    return `${isSecure(c) ? 'https' : 'http'}://${host}`;
+  const urlOf = (c: Context) => {
+    const url = new URL(c.req.url);
+    url.protocol = isSecure(c) ? 'https:' : 'http:';
+    return url;
   };
   for (const [pattern, rows] of byPattern()) {
-    const handlers = new Map(rows.map((row) => [row.method.toUpperCase(), keyed(runRoute(row, graphql, originOf))]));
+    const handlers = new Map(rows.map((row) => [row.method.toUpperCase(), keyed(runRoute(row, graphql, urlOf))]));
     const allow = allowed([...handlers.keys()]);
     app.all(pattern, limitBody, (c) => {
       const { method } = c.req;

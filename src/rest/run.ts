@@ -7,20 +7,19 @@ import { refusalOutcome } from '../http/refusal.js';
 import { type Outcome, send } from '../http/send.js';
 import { failureOf } from './failure.js';
 import { readRequest } from './request.js';
-import type { Route } from './route.js';
+import { parametersOf, type Route } from './route.js';
 
 /** The parts of a path have names of their own in each row; the router knows them by their places. */
 export const parameterName = (index: number): string => `p${index}`;
 
-/** @param originOf scheme and host that the client used, for links */
-export function runRoute(route: Route, graphql: GraphQL, originOf: (c: KeyedContext) => string): RunKeyed {
-  const names = [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
+/** @param urlOf where the client sent the request to, for links */
+export function runRoute(route: Route, graphql: GraphQL, urlOf: (c: KeyedContext) => URL): RunKeyed {
+  const names = parametersOf(route);
   return async (c, context) => {
     const body = route.body === undefined ? '' : await readBody(c);
-    const sent = new URL(c.req.url);
     const request = readRequest(route, {
       params: Object.fromEntries(names.map((name, index) => [name, c.req.param(parameterName(index)) ?? ''])),
-      url: new URL(sent.pathname + sent.search, originOf(c)),
+      url: urlOf(c),
       contentType: c.req.header('content-type'),
       body,
       workspaceId: context.principal.workspaceId,

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { isStorableDate } from '../db/text.js';
 import { text } from '../graphql/input.js';
+import { MAX_PAGE } from '../graphql/keyset.js';
 
 export const title = text(1, 255);
 
@@ -36,6 +37,9 @@ export function integer(least: number, most: number, usual: number) {
     .refine((value) => value >= least && value <= most, `must be a whole number from ${least} to ${most}`)
     .meta({ override: { type: 'integer', minimum: least, maximum: most, default: usual } });
 }
+
+/** A list that goes on by cursor: all that a page may hold where `limit` is left out. */
+export const cursorPage = { limit: integer(1, MAX_PAGE, MAX_PAGE), cursor: z.string().optional() };
 
 /** Words in a query string, with commas between them. */
 export function words<const W extends readonly [string, ...string[]]>(known: W) {

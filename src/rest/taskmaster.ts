@@ -3,11 +3,8 @@ import { z } from 'zod';
 import { text } from '../graphql/input.js';
 import { type CursorPage, cursorHeaders } from './pages.js';
 import { type Route, route } from './route.js';
-import { atLeastOne, id, integer, shownDate, shownId, title } from './shapes.js';
-import { RELATIONSHIP_TYPE, TASKMASTER_STATUS as STATUS } from './words.js';
-
-/** Rows in an answer without `limit`, and the most that `limit` may say. */
-const MOST = 1000;
+import { atLeastOne, cursorPage, id, shownDate, shownId, title } from './shapes.js';
+import { changed, RELATIONSHIP_TYPE, TASKMASTER_STATUS as STATUS } from './words.js';
 
 const Task = z
   .object({
@@ -107,7 +104,6 @@ const TaskChange = atLeastOne(taskBody);
 const projectBody = { name: text(1, 255), description: text(0, 500).nullish() };
 const ProjectChange = atLeastOne(projectBody);
 
-const page = { limit: integer(1, MOST, MOST), cursor: z.string().optional() };
 const taskFields = { projectId: 'project_id', after: 'cursor' };
 
 const tasks = [
@@ -116,7 +112,7 @@ const tasks = [
     path: '/api/tasks',
     summary: 'List tasks, newest first',
     tag: 'Tasks',
-    query: z.object({ project_id: z.string().optional(), status: z.enum(STATUS.words).optional(), ...page }),
+    query: z.object({ project_id: z.string().optional(), status: z.enum(STATUS.words).optional(), ...cursorPage }),
     operation: `query ListTasks($first: Int, $after: String, $filter: TaskFilter) {
       tasks(first: $first, after: $after, filter: $filter) { nodes { ${TASK} } ${PAGE} }
     }`,
@@ -172,7 +168,7 @@ const tasks = [
           title,
           description,
           projectId: project_id,
-          ...(status && { status: STATUS.value(status), keepStatus: STATUS.values(status) }),
+          ...changed('status', STATUS, status),
         },
       }),
       status: 200,
@@ -238,7 +234,7 @@ const projects = [
     path: '/api/projects',
     summary: 'List projects, newest first',
     tag: 'Projects',
-    query: z.object(page),
+    query: z.object(cursorPage),
     operation: `query ListProjects($first: Int, $after: String) {
       projects(first: $first, after: $after) { nodes { ${PROJECT} } ${PAGE} }
     }`,

@@ -1,6 +1,7 @@
 /** The Task Management API: camelCase under /v1, lists in `data` with `pagination`. */
 import { z } from 'zod';
 import { text } from '../graphql/input.js';
+import { MAX_OFFSET } from '../graphql/keyset.js';
 import { offsetHeaders, pagination } from './pages.js';
 import { type Route, type RouteRequest, route } from './route.js';
 import {
@@ -17,9 +18,7 @@ import {
   toDateTime,
   words,
 } from './shapes.js';
-import { V1_PRIORITY as PRIORITY, V1_ROLE as ROLE, V1_STATUS as STATUS } from './words.js';
-
-const MOST_ROWS = 10_000_000;
+import { changed, V1_PRIORITY as PRIORITY, V1_ROLE as ROLE, V1_STATUS as STATUS } from './words.js';
 
 const VTask = z
   .object({
@@ -110,7 +109,7 @@ const showTask = ({ createdById, status, priority, ...task }: CoreTask) => ({
 const showUser = ({ role, ...user }: CoreUser) => ({ ...user, role: ROLE.show(role) });
 const showProject = ({ createdById, ...project }: CoreProject) => ({ ...project, createdBy: createdById });
 
-const page = { limit: integer(1, 100, 10), offset: integer(0, MOST_ROWS, 0) };
+const page = { limit: integer(1, 100, 10), offset: integer(0, MAX_OFFSET, 0) };
 type Page = RouteRequest<{ limit: number; offset: number }>;
 
 /** Fields with commas between them; `-` descending, `+` or nothing ascending. */
@@ -224,7 +223,7 @@ const tasks = [
         first: limit,
         offset,
         orderBy: sort,
-        search: search || undefined,
+        search,
         ...(Object.keys(filter).length > 0 && { filter }),
       };
     },
@@ -265,8 +264,8 @@ const tasks = [
       input: {
         ...taskInput(body),
         ...params,
-        ...(body.status && { keepStatus: STATUS.values(body.status) }),
-        ...(body.priority && { keepPriority: PRIORITY.values(body.priority) }),
+        ...changed('status', STATUS, body.status),
+        ...changed('priority', PRIORITY, body.priority),
       },
     }),
     status: 200,
@@ -340,7 +339,7 @@ const users = [
     body: atLeastOne(userBody),
     operation: `mutation UpdateV1User($input: UpdateUserInput!) { updateUser(input: $input) { user { ${USER} } } }`,
     variables: ({ params, body: { name, email, role } }) => ({
-      input: { ...params, name, email, ...(role && { role: ROLE.value(role), keepRole: ROLE.values(role) }) },
+      input: { ...params, name, email, ...changed('role', ROLE, role) },
     }),
     status: 200,
     answer: ({ updateUser: { user } }: { updateUser: { user: CoreUser } }) => showUser(user),

@@ -4,9 +4,7 @@ import { text } from '../graphql/input.js';
 import { GRANTABLE } from '../scopes/scope.js';
 import { type CursorPage, cursorHeaders } from './pages.js';
 import { type Route, route } from './route.js';
-import { atLeastOne, type Change, date, dateOrNull, integer, shownDate, shownId } from './shapes.js';
-
-const MOST = 1000;
+import { atLeastOne, type Change, cursorPage, date, dateOrNull, shownDate, shownId } from './shapes.js';
 
 const summaryShape = { id: shownId, name: z.string(), created_at: shownDate, expires_at: shownDate.nullable() };
 const permissionsShape = { permissions: z.array(z.string()) };
@@ -108,7 +106,7 @@ export const v1Keys: readonly Route[] = [
     path: '/v1/api-keys',
     summary: 'List API keys, newest first',
     tag: 'V1 API keys',
-    query: z.object({ limit: integer(1, MOST, MOST), cursor: z.string().optional() }),
+    query: z.object(cursorPage),
     operation: `query ListKeys($first: Int, $after: String) {
       apiKeys(first: $first, after: $after) {
         nodes { id name prefix lastUsedAt createdAt expiresAt } totalCount pageInfo { hasNextPage endCursor }

@@ -31,6 +31,17 @@ function vocabulary<const T extends Table>(table: T): Vocabulary<Extract<keyof T
   };
 }
 
+/** Of a change: the value that a word stands for, and `keep...`, the values that the row keeps instead. */
+export function changed<Word extends string>(
+  field: 'status' | 'priority' | 'role',
+  words: Vocabulary<Word>,
+  word?: Word,
+) {
+  if (word === undefined) return {};
+  const keep = `keep${field.charAt(0).toUpperCase()}${field.slice(1)}`;
+  return { [field]: words.value(word), [keep]: words.values(word) };
+}
+
 export const TASKMASTER_STATUS = vocabulary({
   backlog: ['BACKLOG'],
   triage: ['TRIAGE'],

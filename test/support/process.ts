@@ -1,5 +1,6 @@
 /** The command as its own process. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { promisify } from 'node:util';
 
 const children: ChildProcess[] = [];
 
@@ -13,6 +14,16 @@ export const environment = (values: Record<string, string>) => ({
   PORT: '0',
   ...values,
 });
+
+/** Runs a command to its end. */
+export async function run(args: string[], values: Record<string, string> = {}) {
+  try {
+    const result = await promisify(execFile)(process.execPath, ['dist/main.js', ...args], { env: environment(values) });
+    return { code: 0, ...result };
+  } catch (error) {
+    return error as { code: number; stdout: string; stderr: string };
+  }
+}
 
 export type ServerProcess = Awaited<ReturnType<typeof serve>>;
 
