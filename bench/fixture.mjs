@@ -32,7 +32,7 @@ export async function seed(databaseUrl, tasks) {
       })),
     });
   }
-  await database.system.taskCounter.update({ where: { workspaceId_environment: tenant }, data: { lastNumber: tasks } });
+  await database.system.taskCounter.create({ data: { ...tenant, lastNumber: tasks } });
   const { id: taskId } = await database.system.task.findFirstOrThrow();
   await database.close();
   return { key, taskId };

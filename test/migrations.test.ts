@@ -64,8 +64,7 @@ describe('SQLite', () => {
 async function expectCounted({ system }: Database) {
   const workspace = await system.workspace.create({ data: { name: 'counted', slug: 'counted', plan: 'free' } });
   const tenant = { workspaceId: workspace.id, environment: 'LIVE' } as const;
-  const counted = async () =>
-    (await system.taskCounter.findUnique({ where: { workspaceId_environment: tenant } }))?.tasks;
+  const counted = async () => (await system.taskCount.aggregate({ where: tenant, _sum: { tasks: true } }))._sum.tasks;
   await system.task.createMany({
     data: Array.from({ length: 10 }, (_, i) => ({ ...tenant, number: i + 1, title: `Task ${i}` })),
   });

@@ -62,7 +62,7 @@ export async function copyDatabase(
     }
     await target.system.epoch.create({ data: { name: MARK, value: 1 } });
   }
-  const models = inOrder(readModels());
+  const models = inOrder(readModels().filter(({ name }) => !DERIVED.has(name)));
   for (const model of models) await copyModel(model, source.system, target.system, onProgress);
   const copied: CopiedModel[] = [];
   for (const model of models) copied.push(await compare(model, source.system, target.system));
@@ -85,8 +85,10 @@ function readModels(): Model[] {
   });
 }
 
-/** Rows that the database keeps by itself as others come, or that are there already. */
-const KEPT = new Set(['TaskCounter', 'Epoch']);
+/** The copy's own mark stands there already. */
+const KEPT = new Set(['Epoch']);
+/** Rows that the database makes by itself as others come. */
+const DERIVED = new Set(['TaskCount']);
 
 /** What is referred to before what refers to it; last, what the rows before have made already. */
 function inOrder(models: readonly Model[]): Model[] {

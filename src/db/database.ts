@@ -6,6 +6,7 @@ import { type PoolOptions, postgresqlAdapter, postgresqlMigrationAdapter, withAd
 import type { Provider } from './provider.js';
 import { withReplica } from './replica.js';
 import { sqliteAdapter, sqliteMigrationAdapter } from './sqlite.js';
+import { takesNumberBefore } from './taskNumbers.js';
 import { type Tenant, type TenantDatabase, tenantDatabases } from './tenant.js';
 
 export interface Database {
@@ -72,7 +73,7 @@ export async function openDatabase({
   return {
     provider,
     system,
-    forTenant: tenantDatabases(tenants),
+    forTenant: tenantDatabases(tenants, takesNumberBefore(provider, system)),
     hasReplica: replicaUrl !== undefined,
     async close() {
       await system.$disconnect();

@@ -8,6 +8,7 @@ import { LRUCache } from 'lru-cache';
 import type { Environment, PrismaClient } from '#prisma/client.js';
 import { notFound } from '../errors.js';
 import { getDatamodel } from './generated/pothos.js';
+import { type TakeNumber, takeNumberWithin } from './taskNumbers.js';
 
 export interface Tenant {
   readonly workspaceId: string;
@@ -28,8 +29,10 @@ export type TenantDatabase = Omit<
   | '$transaction'
 > & {
   $transaction<T>(run: (transaction: TenantTransaction) => Promise<T>): Promise<T>;
+  /** A transaction that makes a task, with the number for it. */
+  $numbered<T>(run: (transaction: TenantTransaction, number: number) => Promise<T>): Promise<T>;
 };
-export type TenantTransaction = Omit<TenantDatabase, '$transaction'>;
+export type TenantTransaction = Omit<TenantDatabase, '$transaction' | '$numbered'>;
 
 /** Foreign keys that no caller can name: they come from the context, or from a row just written beside. */
 const TRUSTED_KEYS = new Set(['createdById', 'createdByKeyId', 'successorId', 'TaskTag.taskId']);
@@ -74,13 +77,16 @@ export function withLastStep<T>(step: (tx: TenantTransaction) => Promise<void>, 
 const MAX_TENANTS = 1000;
 
 /** Gives each tenant its client; made once, and kept while it is in use. */
-export function tenantDatabases(client: PrismaClient): (tenant: Tenant) => TenantDatabase {
+export function tenantDatabases(
+  client: PrismaClient,
+  takeNumber: TakeNumber | undefined,
+): (tenant: Tenant) => TenantDatabase {
   const cache = new LRUCache<string, TenantDatabase>({ max: MAX_TENANTS });
   return (tenant) => {
     const name = `${tenant.environment}:${tenant.workspaceId}`;
     let database = cache.get(name);
     if (!database) {
-      database = bind(client, tenant);
+      database = bind(client, tenant, takeNumber);
       cache.set(name, database);
     }
     return database;
@@ -89,7 +95,7 @@ export function tenantDatabases(client: PrismaClient): (tenant: Tenant) => Tenan
 
 type Args = Record<string, unknown>;
 
-function bind(client: PrismaClient, tenant: Tenant): TenantDatabase {
+function bind(client: PrismaClient, tenant: Tenant, takeNumber: TakeNumber | undefined): TenantDatabase {
   // What an open transaction checks, it checks inside: a second connection could wait for the first for ever.
   const open = new AsyncLocalStorage<TenantTransaction>();
   const extended = client.$extends({
@@ -116,8 +122,12 @@ function bind(client: PrismaClient, tenant: Tenant): TenantDatabase {
         return result;
       }),
     );
+  const numbered: TenantDatabase['$numbered'] = async (run) => {
+    const number = await takeNumber?.(tenant);
+    return bound(async (tx) => run(tx, number ?? (await takeNumberWithin(tx, tenant))));
+  };
   // Defined, not assigned: an assignment would reach the client below.
-  return Object.create(extended, { $transaction: { value: bound } }) as TenantDatabase;
+  return Object.create(extended, { $transaction: { value: bound }, $numbered: { value: numbered } }) as TenantDatabase;
 }
 
 function bindArguments(shape: ModelShape, operation: string, args: Args, tenant: Tenant): Args {

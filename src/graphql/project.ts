@@ -139,6 +139,7 @@ const rules = z.object({
   slug: text(1, 100).nullish(),
   icon: text(1, 100).nullish(),
 });
+const changeable = rules.partial();
 
 builder.relayMutationField(
   'createProject',
@@ -207,7 +208,7 @@ builder.relayMutationField(
     authScopes: { scope: 'projects:write' },
     grantScopes: ['self'],
     resolve: async (_root, { input: { id, ...input } }, context) =>
-      updateProject(context, id, 'project.update', given(check(rules.partial(), input))),
+      updateProject(context, id, 'project.update', given(check(changeable, input))),
   },
   {
     outputFields: (t) => ({

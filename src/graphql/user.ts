@@ -133,6 +133,7 @@ const email = z
   .max(254, 'must have at most 254 characters')
   .pipe(z.email('must be an email address'));
 const rules = z.object({ email: required(email), name: required(text(1, 100)), role: required(z.string()) });
+const changeable = rules.partial();
 
 builder.relayMutationField(
   'createUser',
@@ -197,7 +198,7 @@ builder.relayMutationField(
     authScopes: { scope: 'users:write' },
     grantScopes: ['self'],
     resolve: async (_root, { input: { id, keepRole, ...input } }, context) => {
-      const data = given(check(rules.partial(), input)) as { email?: string; name?: string; role?: Role };
+      const data = given(check(changeable, input)) as { email?: string; name?: string; role?: Role };
       await context.db.$transaction(async (tx) => {
         const before = await tx.user.findUnique({ where: { id } });
         if (!before) throw notFound('user', id);

@@ -26,9 +26,6 @@ export async function addSampleData({ system }: Database): Promise<void> {
       });
       await tx.taskTag.createMany({ data: tags.map((name) => ({ ...tenant, taskId: row.id, name })) });
     }
-    await tx.taskCounter.update({
-      where: { workspaceId_environment: tenant },
-      data: { lastNumber: TASKS.length },
-    });
+    await tx.taskCounter.create({ data: { ...tenant, lastNumber: TASKS.length } });
   });
 }
