@@ -6,9 +6,18 @@ const require = createRequire(import.meta.url);
 /** What asks no database, or brings those that it asks: once is enough. */
 const WITHOUT_DATABASE = [
   'test/unit/**',
-  ...['command', 'connections', 'deploy', 'docs', 'house', 'https', 'migrations', 'playground', 'postgresql'].map(
-    toFile,
-  ),
+  ...[
+    'command',
+    'connections',
+    'deploy',
+    'docs',
+    'house',
+    'https',
+    'migrations',
+    'playground',
+    'postgresql',
+    'sqlite',
+  ].map(toFile),
   ...['processes', 'redis'].map(toFile),
 ];
 function toFile(name: string): string {

@@ -6,26 +6,19 @@
  */
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
-import {
-  DriverAdapterError,
-  type SqlDriverAdapter,
-  type SqlDriverAdapterFactory,
-  type SqlMigrationAwareDriverAdapterFactory,
-  type SqlQuery,
-  type Transaction,
+import type {
+  SqlDriverAdapter,
+  SqlDriverAdapterFactory,
+  SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
 import type Database from 'better-sqlite3';
+import { keepStatements } from './sqliteStatements.js';
+import { SqliteWriter } from './sqliteWriter.js';
 import { likeContains } from './text.js';
 
-/**
- * How long a write waits for one of another process, in milliseconds. SQLite itself waits with the whole thread, so it
- * is let do that for moments only, and asked again.
- */
-const BUSY_LIMIT = 5000;
+/** How long to wait for another process while connecting, in milliseconds: SQLite does that with the whole thread. */
 const BUSY_BLOCKING = 20;
-const BUSY_PAUSE = 5;
 
 const PRAGMAS = `
   PRAGMA journal_mode = WAL;
@@ -72,109 +65,41 @@ export function sqliteAdapter(databaseUrl: string): SqlDriverAdapterFactory {
     adapterName: library.adapterName,
     async connect() {
       const writer = await library.connect();
-      await writer.executeScript(PRAGMAS);
+      await writer.executeScript(`${PRAGMAS} PRAGMA busy_timeout = 0;`);
       const reader = await library.connect();
       await reader.executeScript(PRAGMAS);
-      for (const connection of [reader, writer]) replaceLike(connection);
+      for (const driver of [reader, writer].map(driverOf)) {
+        driver.function('like', { deterministic: true }, likeContains());
+        keepStatements(driver);
+      }
       return splitReadsFromWrites(reader, writer);
     },
   };
 }
 
-/** The adapter keeps the driver's connection to itself; functions can be defined there only. */
-function replaceLike(connection: SqlDriverAdapter): void {
-  const { client } = connection as unknown as { client: Database.Database };
-  client.function('like', { deterministic: true }, likeContains());
+/** The driver's connection, which the adapter keeps to itself. */
+function driverOf(connection: SqlDriverAdapter): Database.Database {
+  return (connection as unknown as { client: Database.Database }).client;
 }
 
 function splitReadsFromWrites(reader: SqlDriverAdapter, writer: SqlDriverAdapter): SqlDriverAdapter {
-  let lastWrite: Promise<void> = Promise.resolve();
-
-  /** Waits for the writes before this one; the answer lets the next one go, and may be called twice. */
-  async function turn(): Promise<() => void> {
-    const before = lastWrite;
-    let done = () => {};
-    lastWrite = new Promise((resolve) => {
-      done = resolve;
-    });
-    await before;
-    return done;
-  }
-
-  async function startTransaction(): Promise<Transaction> {
-    const done = await turn();
-    try {
-      // Immediate: a deferred transaction that reads first fails when another process writes meanwhile.
-      await whenFree(() => writer.executeRaw(statement('BEGIN IMMEDIATE')));
-    } catch (error) {
-      done();
-      throw error;
-    }
-    return {
-      provider: writer.provider,
-      adapterName: writer.adapterName,
-      options: { usePhantomQuery: false },
-      queryRaw: (query) => writer.queryRaw(query),
-      async executeRaw(query) {
-        if (query.sql !== 'COMMIT') return writer.executeRaw(query);
-        try {
-          return await writer.executeRaw(query);
-        } catch (error) {
-          await writer.executeRaw(statement('ROLLBACK')).catch(() => {});
-          throw error;
-        }
-      },
-      commit: async () => done(),
-      rollback: async () => done(),
-      createSavepoint: async (name) => void (await writer.executeRaw(statement(`SAVEPOINT ${name}`))),
-      rollbackToSavepoint: async (name) => void (await writer.executeRaw(statement(`ROLLBACK TO ${name}`))),
-      releaseSavepoint: async (name) => void (await writer.executeRaw(statement(`RELEASE ${name}`))),
-    };
-  }
-
-  /** One statement outside a transaction: SQLite commits it by itself. */
-  async function writeAlone<T>(run: () => Promise<T>): Promise<T> {
-    const done = await turn();
-    try {
-      return await whenFree(run);
-    } finally {
-      done();
-    }
-  }
-
+  const driver = driverOf(writer);
+  const writes = new SqliteWriter(writer, () => driver.inTransaction);
   return {
     provider: writer.provider,
     adapterName: writer.adapterName,
-    queryRaw: (query) => (isRead(query.sql) ? reader.queryRaw(query) : writeAlone(() => writer.queryRaw(query))),
-    executeRaw: (query) => writeAlone(() => writer.executeRaw(query)),
-    executeScript: (script) => writeAlone(() => writer.executeScript(script)),
-    startTransaction,
+    queryRaw: (query) => (isRead(query.sql) ? reader.queryRaw(query) : writes.execute(() => writer.queryRaw(query))),
+    executeRaw: (query) => writes.execute(() => writer.executeRaw(query)),
+    executeScript: (script) => writes.execute(() => writer.executeScript(script)),
+    startTransaction: () => writes.startTransaction(),
     async dispose() {
-      await lastWrite;
+      await writes.idle();
       await reader.dispose();
       await writer.dispose();
     },
   };
 }
 
-/** Runs what takes the write lock, again while another process holds it; nothing of it has happened then. */
-async function whenFree<T>(run: () => Promise<T>): Promise<T> {
-  const limit = performance.now() + BUSY_LIMIT;
-  for (;;) {
-    try {
-      return await run();
-    } catch (error) {
-      const busy = error instanceof DriverAdapterError && error.cause.kind === 'SocketTimeout';
-      if (!busy || performance.now() > limit) throw error;
-      await setTimeout(BUSY_PAUSE);
-    }
-  }
-}
-
 function isRead(sql: string): boolean {
   return /^\s*(select|pragma|explain)\b/i.test(sql);
-}
-
-function statement(sql: string): SqlQuery {
-  return { sql, args: [], argTypes: [] };
 }

@@ -1,0 +1,146 @@
+/** What only SQLite has: one writer, to which all writes of a process come. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
+import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils';
+import Sqlite from 'better-sqlite3';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Database, migrateDatabase, openDatabase } from '../src/db/database.js';
+import { databaseError } from '../src/db/failure.js';
+import { SqliteWriter } from '../src/db/sqliteWriter.js';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-sqlite-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+let files = 0;
+const newFile = () => path.join(folder, `${files++}.db`);
+
+describe('writes that gathered', () => {
+  let connection: SqlDriverAdapter;
+  let writer: SqliteWriter;
+  let reader: Sqlite.Database;
+  beforeEach(async () => {
+    const file = newFile();
+    connection = await new PrismaBetterSqlite3({ url: file }).connect();
+    await connection.executeScript(
+      'PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 0; CREATE TABLE row (name TEXT UNIQUE)',
+    );
+    const driver = (connection as unknown as { client: Sqlite.Database }).client;
+    writer = new SqliteWriter(connection, () => driver.inTransaction);
+    reader = new Sqlite(file);
+    return async () => {
+      reader.close();
+      await connection.dispose();
+    };
+  });
+  const execute = (sql: string) => connection.executeRaw({ sql, args: [], argTypes: [] });
+  const insert = (name: string) => writer.execute(() => execute(`INSERT INTO row VALUES ('${name}')`));
+  const rows = () => reader.prepare('SELECT name FROM row ORDER BY name').pluck().all();
+  const reason = (error: unknown) => databaseError(error)?.code;
+
+  it('are committed at once, each after it succeeded by itself', async () => {
+    const seen: unknown[][] = [];
+    const settled = await Promise.allSettled(
+      ['a', 'b', 'a', 'c'].map((name) => insert(name).then(() => seen.push(rows()))),
+    );
+    expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
+    expect(seen).toEqual([
+      ['a', 'b', 'c'],
+      ['a', 'b', 'c'],
+      ['a', 'b', 'c'],
+    ]);
+  });
+
+  it('a transaction among them is undone alone, and so is its part that was taken back', async () => {
+    const write = async (name: string, end: 'COMMIT' | 'ROLLBACK') => {
+      const transaction = await writer.startTransaction();
+      await transaction.executeRaw({ sql: `INSERT INTO row VALUES ('${name}')`, args: [], argTypes: [] });
+      await transaction.createSavepoint?.('part');
+      await transaction.executeRaw({ sql: `INSERT INTO row VALUES ('${name}, part')`, args: [], argTypes: [] });
+      await transaction.rollbackToSavepoint?.('part');
+      await transaction.executeRaw({ sql: end, args: [], argTypes: [] });
+      await (end === 'COMMIT' ? transaction.commit() : transaction.rollback());
+    };
+    await Promise.all([write('a', 'COMMIT'), insert('b'), write('c', 'ROLLBACK'), write('d', 'COMMIT')]);
+    expect(rows()).toEqual(['a', 'b', 'd']);
+  });
+
+  it('are none of them acknowledged when SQLite ends the transaction, and the next ones go on', async () => {
+    const settled = await Promise.allSettled([insert('a'), writer.execute(() => execute('ROLLBACK')), insert('b')]);
+    expect(rows()).toEqual(['b']);
+    expect(settled.map((one) => (one.status === 'rejected' ? reason(one.reason) : 'fulfilled'))).toEqual([
+      'SERVICE_UNAVAILABLE',
+      'SERVICE_UNAVAILABLE',
+      'fulfilled',
+    ]);
+  });
+
+  it('a statement after that is not committed by itself', async () => {
+    const transaction = await writer.startTransaction();
+    await execute('ROLLBACK');
+    const late = transaction.executeRaw({ sql: "INSERT INTO row VALUES ('late')", args: [], argTypes: [] });
+    await expect(late).rejects.toSatisfy((error) => reason(error) === 'SERVICE_UNAVAILABLE');
+    await transaction.rollback();
+    await insert('next');
+    expect(rows()).toEqual(['next']);
+  });
+
+  it('wait for another process without holding up this one', async () => {
+    reader.exec('BEGIN IMMEDIATE');
+    const waiting = Promise.all([insert('a'), insert('b')]);
+    let turns = 0;
+    const until = performance.now() + 100;
+    while (performance.now() < until) {
+      await new Promise((resolve) => setImmediate(resolve));
+      turns += 1;
+    }
+    expect(turns).toBeGreaterThan(100);
+    reader.exec('COMMIT');
+    await waiting;
+    expect(rows()).toEqual(['a', 'b']);
+  });
+
+  it('are refused together, to be tried again, when another process never ends', { timeout: 15_000 }, async () => {
+    reader.exec('BEGIN IMMEDIATE');
+    const settled = await Promise.allSettled([insert('a'), writer.startTransaction()]);
+    reader.exec('COMMIT');
+    expect(settled.map((one) => (one.status === 'rejected' ? reason(one.reason) : 'fulfilled'))).toEqual([
+      'SERVICE_UNAVAILABLE',
+      'SERVICE_UNAVAILABLE',
+    ]);
+    await insert('later');
+    expect(rows()).toEqual(['later']);
+  });
+});
+
+describe('statements that are kept compiled', () => {
+  let database: Database;
+  let file: string;
+  beforeEach(async () => {
+    file = newFile();
+    const options = { provider: 'sqlite', databaseUrl: `file:${file}` } as const;
+    await migrateDatabase(options);
+    database = await openDatabase(options);
+    return () => database.close();
+  });
+  const create = (slug: string) => database.system.workspace.create({ data: { name: slug, slug, plan: 'free' } });
+
+  it('answer anew with other arguments, many at once, and after a failure', async () => {
+    await Promise.all(['a', 'b', 'c'].map(create));
+    await expect(create('a')).rejects.toMatchObject({ code: 'P2002' });
+    await create('d');
+    const found = await Promise.all(
+      ['d', 'a', 'x', 'c'].map((slug) => database.system.workspace.findUnique({ where: { slug } })),
+    );
+    expect(found.map((row) => row?.name)).toEqual(['d', 'a', undefined, 'c']);
+  });
+
+  it('are compiled again when another process changes the table', async () => {
+    await create('a');
+    const other = new Sqlite(file);
+    other.exec('ALTER TABLE "Workspace" ADD COLUMN "later" TEXT');
+    other.close();
+    await create('b');
+    expect((await database.system.workspace.findMany()).map(({ slug }) => slug).sort()).toEqual(['a', 'b']);
+  });
+});
