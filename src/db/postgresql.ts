@@ -1,11 +1,15 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlDriverAdapterFactory, SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import { LRUCache } from 'lru-cache';
 import pg from 'pg';
 
 /** How long to wait for a connection before giving up, in milliseconds. The driver's own default is for ever. */
 const CONNECTION_TIMEOUT = 5000;
 /** A number of our own among the advisory locks of a database. */
 const MIGRATION_LOCK = 7_461_736_804;
+/** How often a statement is seen before it gets a name, and how many do. */
+const OFTEN = 3;
+const MAX_NAMES = 200;
 /** How much longer than the server's own limit to wait for its answer, in milliseconds: a host may vanish silently. */
 const ANSWER_GRACE = 5000;
 
@@ -19,14 +23,33 @@ export function postgresqlAdapter(
   databaseUrl: string,
   { poolSize = 10, statementTimeout = 30_000 }: PoolOptions = {},
 ): SqlDriverAdapterFactory {
-  return new PrismaPg({
-    connectionString: databaseUrl,
-    connectionTimeoutMillis: CONNECTION_TIMEOUT,
-    statement_timeout: statementTimeout,
-    query_timeout: statementTimeout + ANSWER_GRACE,
-    keepAlive: true,
-    max: poolSize,
-  });
+  return new PrismaPg(
+    {
+      connectionString: databaseUrl,
+      connectionTimeoutMillis: CONNECTION_TIMEOUT,
+      statement_timeout: statementTimeout,
+      query_timeout: statementTimeout + ANSWER_GRACE,
+      keepAlive: true,
+      max: poolSize,
+    },
+    // PgBouncer may run each transaction on another connection; this is the name that Prisma's users know for that.
+    new URL(databaseUrl).searchParams.get('pgbouncer') === 'true' ? {} : { statementNameGenerator: statementNames() },
+  );
+}
+
+/** Statements that come again and again get a name, under which each connection keeps its plan; nothing for the others. */
+export function statementNames(): (query: { readonly sql: string }) => string {
+  const seen = new LRUCache<string, number>({ max: 1000 });
+  const names = new Map<string, string>();
+  return ({ sql }) => {
+    const name = names.get(sql);
+    if (name !== undefined) return name;
+    const times = (seen.get(sql) ?? 0) + 1;
+    seen.set(sql, times);
+    // Connections keep what has a name for good.
+    if (times >= OFTEN && names.size < MAX_NAMES) names.set(sql, `taskgate_${names.size}`);
+    return '';
+  };
 }
 
 /** Runs while holding a lock that all processes on this database share; the others wait for it. */
