@@ -3,6 +3,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrateDatabase, openDatabase } from '../src/db/database.js';
 import { databaseError } from '../src/db/failure.js';
+import { statementNames } from '../src/db/postgresql.js';
 import { createDatabase, postgresql } from './support/postgresql.js';
 import { startTestServer } from './support/server.js';
 
@@ -53,8 +54,15 @@ describe.skipIf(!server)('a message that nobody of ours sent', () => {
     const stranger = new pg.Client({ connectionString: own.url });
     await stranger.connect();
     const forged = [
-      ...['', 'x', 'null', '5', '{"topic":"task"}', '{"topic":"task","from":"x","data":{"of":"error","event":5}}'],
-      '{"topic":"task","from":"x","data":{"of":"tasks of LIVE:x","event":{"action":"CREATED","taskId":"x","projectId":null}}}',
+      ...[
+        '',
+        'x',
+        'null',
+        '5',
+        '{"topic":"task"}',
+        '{"from":"x","messages":[{"topic":"task","data":{"of":"error","event":5}}]}',
+      ],
+      '{"from":"x","messages":[{"topic":"task","data":{"of":"tasks of LIVE:x","event":{"action":"CREATED","taskId":"x","projectId":null}}}]}',
     ];
     for (const text of forged) await stranger.query('SELECT pg_notify($1, $2)', ['taskgate', text]);
     await stranger.end();
@@ -91,5 +99,68 @@ describe.skipIf(!server)('a replica', () => {
     await replica.drop();
     expect((await api.gql('{ tasks { nodes { title } } }')).data.tasks.nodes).toEqual([{ title: 'Yours' }]);
     await api.stop();
+  });
+});
+
+describe.skipIf(!server)('tasks made at once', () => {
+  /** Connections with the same remainder count in the same row. */
+  const SLOTS = 64;
+
+  it('do not wait for one that is not committed yet', async () => {
+    const own = await createDatabase(server ?? '');
+    const api = await startTestServer({ DATABASE_URL: own.url, DATABASE_POOL_SIZE: '2' });
+    const create = () => api.gql('mutation { createTask(input: { title: "At once" }) { task { number } } }');
+    expect((await create()).data.createTask.task.number).toBe(1);
+    const holder = await connectInOwnSlot(own.url);
+    await holder.query('BEGIN');
+    await holder.query(
+      `INSERT INTO "Task" (id, "workspaceId", environment, number, title, status, priority, position, "updatedAt")
+       SELECT 'held', "workspaceId", environment, 1000, 'Held', 0, 0, 0, now() FROM "Task"`,
+    );
+    expect((await create()).data.createTask.task.number).toBe(2);
+    expect((await api.gql('{ tasks { totalCount } }')).data.tasks.totalCount).toBe(2);
+    await holder.query('COMMIT');
+    expect((await api.gql('{ tasks { totalCount } }')).data.tasks.totalCount).toBe(3);
+    await holder.end();
+    await api.stop();
+    await own.drop();
+  });
+
+  async function connectInOwnSlot(url: string): Promise<pg.Client> {
+    for (;;) {
+      const client = new pg.Client({ connectionString: url });
+      await client.connect();
+      const { rows } = await client.query(
+        `SELECT count(*)::int AS others FROM pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid() AND pid % ${SLOTS} = pg_backend_pid() % ${SLOTS}`,
+      );
+      if (rows[0].others === 0) return client;
+      await client.end();
+    }
+  }
+});
+
+describe.skipIf(!server)('plans of statements that come often', () => {
+  const prepared = async (url: string) => {
+    const { system, close } = await openDatabase({ provider: 'postgresql', databaseUrl: url, poolSize: 1 });
+    for (let i = 0; i < 5; i += 1) await system.workspace.findFirst({ where: { slug: `${i}` } });
+    const [row] = await system.$queryRaw<{ kept: number }[]>`SELECT count(*)::int AS kept FROM pg_prepared_statements`;
+    await close();
+    return row?.kept;
+  };
+
+  it('are kept by each connection, unless a pooler is said to be between', async () => {
+    const own = await createDatabase(server ?? '');
+    await migrateDatabase({ provider: 'postgresql', databaseUrl: own.url });
+    expect(await prepared(own.url)).toBe(1);
+    expect(await prepared(`${own.url}?pgbouncer=true`)).toBe(0);
+    await own.drop();
+  });
+
+  it('are so many at most, whatever is asked', () => {
+    const nameOf = statementNames();
+    const names = Array.from({ length: 1000 }, (_, i) => [1, 2, 3, 4].map(() => nameOf({ sql: `SELECT ${i}` })).at(-1));
+    expect(new Set(names.filter((name) => name !== '')).size).toBe(200);
+    expect([names[0], names[199], names[200]]).toEqual(['taskgate_0', 'taskgate_199', '']);
   });
 });

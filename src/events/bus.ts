@@ -13,6 +13,7 @@ const CHANNEL = 'taskgate';
 const FIRST_PAUSE = 50;
 const LONGEST_PAUSE = 1000;
 const CONNECTION_TIMEOUT = 2000;
+const QUERY_TIMEOUT = 2000;
 
 interface Message {
   readonly topic: string;
@@ -28,7 +29,15 @@ export interface Bus {
   close(): Promise<void>;
 }
 
-const envelope = z.object({ topic: z.string(), data: z.unknown(), from: z.string() });
+/** How much goes in one piece, in characters: PostgreSQL takes 8,000 bytes. */
+const MAX_PIECE = 6000;
+/** How many messages wait for a transport that does not get on; what comes after is lost. */
+const MAX_WAITING = 10_000;
+
+const envelope = z.object({
+  from: z.string(),
+  messages: z.array(z.object({ topic: z.string(), data: z.unknown() })),
+});
 
 function parseJson(text: string): unknown {
   try {
@@ -38,14 +47,38 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** What the transports have in common: listeners, and no ear for one's own messages. */
+/**
+ * What the transports have in common: listeners, no ear for one's own messages, and one piece on its way at a time, with
+ * all that was said while the last one was.
+ */
 abstract class Transport implements Bus {
   readonly #listeners: { readonly hear: Listener; readonly onGap: () => void }[] = [];
+  readonly #waiting: string[] = [];
+  #sending: Promise<void> | undefined;
 
   constructor(private readonly id: string) {}
 
   publish(message: Message): void {
-    this.send(JSON.stringify({ ...message, from: this.id }));
+    if (this.#waiting.length < MAX_WAITING) this.#waiting.push(JSON.stringify(message));
+    this.#sending ??= this.#sendAll();
+  }
+
+  async #sendAll(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      let length = 0;
+      const rest = this.#waiting.findIndex((text, index) => {
+        length += text.length;
+        return index > 0 && length > MAX_PIECE;
+      });
+      const piece = this.#waiting.splice(0, rest === -1 ? this.#waiting.length : rest);
+      await this.send(`{"from":${JSON.stringify(this.id)},"messages":[${piece.join(',')}]}`);
+    }
+    this.#sending = undefined;
+  }
+
+  /** Until what was published is on its way. */
+  protected async sent(): Promise<void> {
+    await this.#sending;
   }
 
   subscribe(hear: Listener, onGap: () => void): void {
@@ -56,15 +89,17 @@ abstract class Transport implements Bus {
     // Whoever reaches the database or Redis may say anything here, and so may another version of this program.
     const said = envelope.safeParse(parseJson(text));
     if (!said.success || said.data.from === this.id) return;
-    const { topic, data } = said.data;
-    for (const { hear } of this.#listeners) hear({ topic, data });
+    for (const message of said.data.messages) {
+      for (const { hear } of this.#listeners) hear(message);
+    }
   }
 
   protected gap(): void {
     for (const { onGap } of this.#listeners) onGap();
   }
 
-  protected abstract send(text: string): void;
+  /** Never rejects: what does not arrive is lost. */
+  protected abstract send(text: string): Promise<void>;
   abstract close(): Promise<void>;
 }
 
@@ -89,11 +124,12 @@ export class RedisBus extends Transport {
     void this.#subscriber.subscribe(CHANNEL).catch(() => {});
   }
 
-  protected send(text: string): void {
-    void this.publisher.publish(CHANNEL, text).catch(() => {});
+  protected async send(text: string): Promise<void> {
+    await this.publisher.publish(CHANNEL, text).catch(() => {});
   }
 
   async close(): Promise<void> {
+    await this.sent();
     this.#subscriber.disconnect();
   }
 }
@@ -116,6 +152,7 @@ export class PostgresBus extends Transport {
     const client = new pg.Client({
       connectionString: this.url,
       connectionTimeoutMillis: CONNECTION_TIMEOUT,
+      query_timeout: QUERY_TIMEOUT,
       keepAlive: true,
     });
     const again = () => {
@@ -142,11 +179,14 @@ export class PostgresBus extends Transport {
     this.gap();
   }
 
-  protected send(text: string): void {
-    void this.#client?.query('SELECT pg_notify($1, $2)', [CHANNEL, text]).catch(() => {});
+  protected async send(text: string): Promise<void> {
+    const client = this.#client;
+    // Where the other end has vanished, a new connection is made.
+    await client?.query('SELECT pg_notify($1, $2)', [CHANNEL, text]).catch(() => client.end());
   }
 
   async close(): Promise<void> {
+    await this.sent();
     this.#closed = true;
     await this.#client?.end();
   }
@@ -163,11 +203,15 @@ export class ClusterBus extends Transport {
     if (cluster.isWorker) process.on('message', this.#hear);
   }
 
-  protected send(text: string): void {
-    if (cluster.isWorker && process.connected) process.send?.({ relay: text }, undefined, {}, () => {});
+  protected async send(text: string): Promise<void> {
+    if (!cluster.isWorker || !process.connected) return;
+    await new Promise<void>((sent) => {
+      process.send?.({ relay: text }, undefined, {}, () => sent());
+    });
   }
 
   async close(): Promise<void> {
+    await this.sent();
     process.off('message', this.#hear);
   }
 }
