@@ -34,14 +34,17 @@ export default defineConfig({
     hookTimeout: 60_000,
     maxWorkers: 2,
     projects: [
-      { extends: true, test: { name: 'sqlite', include: ['test/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: { name: 'sqlite', include: ['test/**/*.test.ts'], globalSetup: ['test/support/postgresqlServer.ts'] },
+      },
       {
         extends: true,
         test: {
           name: 'postgresql',
           include: ['test/**/*.test.ts'],
           exclude: WITHOUT_DATABASE,
-          globalSetup: ['test/support/postgresqlProject.ts'],
+          globalSetup: ['test/support/postgresqlServer.ts', 'test/support/postgresqlProject.ts'],
           setupFiles: ['test/support/postgresqlWorker.ts'],
         },
       },

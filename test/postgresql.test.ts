@@ -5,6 +5,7 @@ import { migrateDatabase, openDatabase } from '../src/db/database.js';
 import { databaseError } from '../src/db/failure.js';
 import { statementNames } from '../src/db/postgresql.js';
 import { createDatabase, postgresql } from './support/postgresql.js';
+import { run } from './support/process.js';
 import { startTestServer } from './support/server.js';
 
 const server = await postgresql();
@@ -162,5 +163,17 @@ describe.skipIf(!server)('plans of statements that come often', () => {
     const names = Array.from({ length: 1000 }, (_, i) => [1, 2, 3, 4].map(() => nameOf({ sql: `SELECT ${i}` })).at(-1));
     expect(new Set(names.filter((name) => name !== '')).size).toBe(200);
     expect([names[0], names[199], names[200]]).toEqual(['taskgate_0', 'taskgate_199', '']);
+  });
+});
+
+describe.skipIf(!server)('a start that cannot be', () => {
+  it.each([
+    ['of a database that is not there', { pathname: '/not_there' }, /no such database/],
+    ['of a user that is not there', { username: 'not_there' }, /refuses the user or the password/],
+  ])('says %s what is to be done', async (_of, parts, expected) => {
+    const url = Object.assign(new URL(server ?? ''), parts).href;
+    const { code, stderr } = await run(['serve'], { DATABASE_URL: url });
+    expect(code).toBe(1);
+    expect(stderr.trim()).toMatch(expected);
   });
 });

@@ -26,7 +26,7 @@ export function explain(error: unknown): string {
     case 'ENOENT':
       return `A file is missing: ${message}.`;
     default:
-      return databaseFault(message ?? String(error)) ?? `Failed: ${firstLine(message ?? String(error))}`;
+      return databaseFault(message ?? String(error)) ?? `Failed: ${reason(message ?? String(error))}`;
   }
 }
 
@@ -47,9 +47,20 @@ function databaseFault(message: string): string | undefined {
   if (/ECONNREFUSED|Can't reach database|DatabaseNotReachable/i.test(message)) {
     return 'The database server does not answer. Check DATABASE_URL and that the server runs.';
   }
+  if (/DatabaseAccessDenied|AuthenticationFailed|authentication failed/i.test(message)) {
+    return 'The database server refuses the user or the password in DATABASE_URL.';
+  }
+  if (/DatabaseDoesNotExist/.test(message)) {
+    return 'The server has no such database. Make it (createdb), or name another in DATABASE_URL.';
+  }
+  if (/unsupported startup parameter/.test(message)) {
+    return 'A pooler refuses settings of a session. Add pgbouncer=true to DATABASE_URL (docs/scaling.md).';
+  }
   return undefined;
 }
 
-function firstLine(message: string): string {
-  return message.trim().split('\n')[0] ?? '';
+/** One line of it. Prisma says first where it failed, and last why. */
+function reason(message: string): string {
+  const lines = message.split('\n').flatMap((line) => line.trim() || []);
+  return (/^Invalid .* invocation/.test(lines[0] ?? '') ? lines.at(-1) : lines[0]) ?? '';
 }

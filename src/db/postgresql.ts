@@ -1,5 +1,9 @@
 import { PrismaPg } from '@prisma/adapter-pg';
-import type { SqlDriverAdapterFactory, SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import {
+  ColumnTypeEnum,
+  type SqlDriverAdapterFactory,
+  type SqlMigrationAwareDriverAdapterFactory,
+} from '@prisma/driver-adapter-utils';
 import { LRUCache } from 'lru-cache';
 import pg from 'pg';
 
@@ -23,17 +27,18 @@ export function postgresqlAdapter(
   databaseUrl: string,
   { poolSize = 10, statementTimeout = 30_000 }: PoolOptions = {},
 ): SqlDriverAdapterFactory {
+  const options = {
+    connectionString: databaseUrl,
+    connectionTimeoutMillis: CONNECTION_TIMEOUT,
+    query_timeout: statementTimeout + ANSWER_GRACE,
+    keepAlive: true,
+    max: poolSize,
+  };
+  // PgBouncer runs each transaction on any connection and refuses settings of a session. Prisma's users know the name.
+  if (new URL(databaseUrl).searchParams.get('pgbouncer') === 'true') return new PrismaPg(options);
   return new PrismaPg(
-    {
-      connectionString: databaseUrl,
-      connectionTimeoutMillis: CONNECTION_TIMEOUT,
-      statement_timeout: statementTimeout,
-      query_timeout: statementTimeout + ANSWER_GRACE,
-      keepAlive: true,
-      max: poolSize,
-    },
-    // PgBouncer may run each transaction on another connection; this is the name that Prisma's users know for that.
-    new URL(databaseUrl).searchParams.get('pgbouncer') === 'true' ? {} : { statementNameGenerator: statementNames() },
+    { ...options, statement_timeout: statementTimeout },
+    { statementNameGenerator: statementNames() },
   );
 }
 
@@ -90,6 +95,15 @@ function migrationAdapter(newPool: () => pg.Pool): SqlMigrationAwareDriverAdapte
     // The library cuts a script at every semicolon, those within functions and comments too.
     connection.executeScript = async (script) => {
       await pool.query(script);
+    };
+    const queryRaw = connection.queryRaw.bind(connection);
+    connection.queryRaw = async (query) => {
+      const result = await queryRaw(query);
+      // The engine takes this one as a character only; before PostgreSQL 18 there were no such rows here.
+      const types = result.columnTypes.map((type, column) =>
+        result.columnNames[column] === 'constraint_type' ? ColumnTypeEnum.Character : type,
+      );
+      return { ...result, columnTypes: types };
     };
     return connection;
   };

@@ -29,14 +29,14 @@ export interface Bus {
   close(): Promise<void>;
 }
 
-/** How much goes in one piece, in characters: PostgreSQL takes 8,000 bytes. */
-const MAX_PIECE = 6000;
+/** How much goes in one piece, in bytes: PostgreSQL takes 8,000. */
+const MAX_PIECE = 7000;
 /** How many messages wait for a transport that does not get on; what comes after is lost. */
 const MAX_WAITING = 10_000;
 
 const envelope = z.object({
   from: z.string(),
-  messages: z.array(z.object({ topic: z.string(), data: z.unknown() })),
+  messages: z.array(z.object({ topic: z.string(), data: z.unknown().optional() })),
 });
 
 function parseJson(text: string): unknown {
@@ -67,7 +67,7 @@ abstract class Transport implements Bus {
     while (this.#waiting.length > 0) {
       let length = 0;
       const rest = this.#waiting.findIndex((text, index) => {
-        length += text.length;
+        length += Buffer.byteLength(text);
         return index > 0 && length > MAX_PIECE;
       });
       const piece = this.#waiting.splice(0, rest === -1 ? this.#waiting.length : rest);

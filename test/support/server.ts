@@ -11,7 +11,7 @@ import { bootstrap } from '../../src/keys/bootstrap.js';
 import { generateKey } from '../../src/keys/format.js';
 import type { KeyRequest } from '../../src/keys/rules.js';
 import { startServer } from '../../src/server.js';
-import { createDatabase, DEFAULT_SERVER } from './postgresql.js';
+import { createDatabase, serverUrl } from './postgresql.js';
 
 export interface GraphQLAnswer {
   // What a test reads is known from its query.
@@ -27,7 +27,7 @@ export type TestServer = Awaited<ReturnType<typeof startTestServer>>;
 async function newDatabase(folder: string): Promise<{ url: string; drop: () => Promise<void> }> {
   const template = process.env['TEST_POSTGRES_TEMPLATE'];
   if (!template) return { url: `file:${path.join(folder, 'test.db')}`, drop: async () => {} };
-  return createDatabase(DEFAULT_SERVER, template);
+  return createDatabase(serverUrl(), template);
 }
 
 export async function startTestServer(environment: Record<string, string> = {}) {
