@@ -1,38 +1,27 @@
-// npm run bench:scaling: what a request costs on SQLite and on PostgreSQL, and what a second worker adds. The load
-// generator and the database share the machine's cores with the workers, so the throughput at saturation says little of
-// the workers. Beside it stand the milliseconds of CPU that a request takes of the workers and of PostgreSQL at a steady
-// rate well below that, and what follows for workers with a core each: it is N times one's, unless they stand in each
-// other's way. BENCH_POSTGRES_URL names a server to make a database on; SECONDS, ROUNDS and LOADS (such as list,create)
-// may be set.
+// npm run bench:scaling: what a request costs on SQLite and on PostgreSQL, and what a second worker adds. Each server is
+// loaded in turn, to saturation, for a few seconds a round. The load generator and PostgreSQL run on the same cores as the
+// workers; so beside the throughput stands what each of them took of the machine meanwhile, and the throughput with a
+// core for each worker: that which was measured, times the workers, over the cores that the others left to them. Where
+// workers wait, for a lock or for the disk, that stays in the figure. BENCH_POSTGRES_URL names a server to make databases
+// on; SECONDS, ROUNDS, CONNECTIONS and LOADS (such as list,create) may be set.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import autocannon from 'autocannon';
 import pg from 'pg';
 import { seed } from './fixture.mjs';
 
 const SECONDS = Number(process.env.SECONDS ?? 4);
-const ROUNDS = Number(process.env.ROUNDS ?? 3);
-const SERVER = process.env.BENCH_POSTGRES_URL ?? 'postgresql://postgres@127.0.0.1:5432/postgres';
-/** Seconds. */
-const WARM_UP = 10;
+const ROUNDS = Number(process.env.ROUNDS ?? 5);
+const CONNECTIONS = Number(process.env.CONNECTIONS ?? 32);
+const POSTGRES = process.env.BENCH_POSTGRES_URL ?? 'postgresql://postgres@127.0.0.1:5432/postgres';
+const CORES = availableParallelism();
+/** Seconds, a worker; what they run is compiled by then. */
+const WARM_UP = 8;
 /** Clock ticks a second of /proc. */
 const TICKS = 100;
 
-const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-bench-'));
-const admin = new pg.Client({ connectionString: SERVER });
-await admin.connect();
-const database = `taskgate_bench_${process.pid}`;
-await admin.query(`CREATE DATABASE ${database}`);
-const urls = {
-  SQLite: `file:${path.join(folder, 'bench.db')}`,
-  PostgreSQL: Object.assign(new URL(SERVER), { pathname: `/${database}` }).href,
-};
-const fixtures = { SQLite: await seed(urls.SQLite, 1000), PostgreSQL: await seed(urls.PostgreSQL, 1000) };
-
-/** Requests a second, for the CPU of each. */
-const STEADY = { list: 120, 'by id': 300, create: 80 };
 const loads = {
   list: () => ({ query: '{ tasks(first: 20) { nodes { id title status project { id name } } } }' }),
   'by id': ({ taskId }) => ({
@@ -41,46 +30,48 @@ const loads = {
   }),
   create: () => ({ query: 'mutation { createTask(input: { title: "Bench" }) { task { id } } }' }),
 };
-const setups = [
-  { provider: 'SQLite', workers: 1 },
-  { provider: 'SQLite', workers: 2 },
-  { provider: 'PostgreSQL', workers: 1 },
-  { provider: 'PostgreSQL', workers: 2 },
-];
 
-console.log(`${ROUNDS} rounds of ${SECONDS} s, 16 connections, medians\n`);
-console.log('load    database    workers   req/s   CPU ms of workers   CPU ms of PostgreSQL   req/s with a core each');
-const wanted = process.env.LOADS?.split(',') ?? Object.keys(loads);
-for (const [name, operation] of Object.entries(loads).filter(([load]) => wanted.includes(load))) {
-  const results = setups.map(() => []);
-  for (let round = 0; round < ROUNDS; round += 1) {
-    for (const [index, setup] of setups.entries()) results[index].push(await measure(setup, operation, STEADY[name]));
-  }
-  const capacity = {};
-  for (const [index, { provider, workers }] of setups.entries()) {
-    const [rate, cpu, base] = ['rate', 'cpu', 'database'].map((key) => median(results[index].map((run) => run[key])));
-    capacity[`${provider} ${workers}`] = (workers * 1000) / cpu;
-    console.log(
-      `${name.padEnd(7)} ${provider.padEnd(11)} ${String(workers).padStart(7)} ${rate.toFixed(0).padStart(7)} ${cpu.toFixed(2).padStart(19)} ${base.toFixed(2).padStart(22)} ${((workers * 1000) / cpu).toFixed(0).padStart(24)}`,
-    );
-  }
+const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-bench-'));
+const admin = new pg.Client({ connectionString: POSTGRES });
+await admin.connect();
+const databases = [];
+const servers = [];
+try {
   for (const provider of ['SQLite', 'PostgreSQL']) {
-    console.log(
-      `        ${provider}: 2 workers over 1, ${(capacity[`${provider} 2`] / capacity[`${provider} 1`]).toFixed(2)} times`,
-    );
+    for (const workers of [1, 2]) servers.push(await start(provider, workers));
   }
+  console.log(`${ROUNDS} rounds of ${SECONDS} s, ${CONNECTIONS} connections, ${CORES} cores, medians\n`);
+  console.log(
+    '                                    cores taken by                          CPU ms a request of   req/s with',
+  );
+  console.log(
+    'load    database    workers  req/s  workers  PostgreSQL  generator    idle  workers  PostgreSQL  a core each',
+  );
+  const wanted = process.env.LOADS?.split(',') ?? Object.keys(loads);
+  for (const name of Object.keys(loads).filter((load) => wanted.includes(load))) await compare(name);
+} finally {
+  for (const { child } of servers) child.kill('SIGTERM');
+  await Promise.all(servers.map(({ exited }) => exited));
+  for (const database of databases) await admin.query(`DROP DATABASE ${database} WITH (FORCE)`);
+  await admin.end();
+  rmSync(folder, { recursive: true });
 }
-await admin.query(`DROP DATABASE ${database} WITH (FORCE)`);
-await admin.end();
-rmSync(folder, { recursive: true });
 
-async function measure({ provider, workers }, operation, steady) {
-  const { key } = fixtures[provider];
+/** A server of its own database. */
+async function start(provider, workers) {
+  const name = `taskgate_bench_${process.pid}_${workers}`;
+  let databaseUrl = `file:${path.join(folder, `${name}.db`)}`;
+  if (provider === 'PostgreSQL') {
+    await admin.query(`CREATE DATABASE ${name}`);
+    databases.push(name);
+    databaseUrl = Object.assign(new URL(POSTGRES), { pathname: `/${name}` }).href;
+  }
+  const fixture = await seed(databaseUrl, 1000);
   const child = spawn(process.execPath, [path.join(import.meta.dirname, '../dist/main.js'), 'serve'], {
     env: {
       PATH: process.env.PATH,
       PORT: '0',
-      DATABASE_URL: urls[provider],
+      DATABASE_URL: databaseUrl,
       WEB_CONCURRENCY: String(workers),
       LOG_LEVEL: 'silent',
       MAX_WAITING: '10000',
@@ -95,45 +86,103 @@ async function measure({ provider, workers }, operation, steady) {
       if (found) setTimeout(() => resolve(found), 500);
     });
   });
-  const shoot = (duration, options = {}) =>
-    autocannon({
-      ...options,
-      url: `${url}/graphql`,
-      method: 'POST',
-      duration,
-      connections: 16,
-      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-      body: JSON.stringify(operation(fixtures[provider])),
-    });
-  // Both workers have compiled what they run by then, each with half of the requests.
-  await shoot(WARM_UP);
-  const saturated = await shoot(SECONDS);
-  const pids = workers === 1 ? [child.pid] : childrenOf(child.pid);
-  const before = [ticksOf(pids), ticksOf(postgresPids())];
-  const result = await shoot(SECONDS, { overallRate: steady });
-  const after = [ticksOf(pids), ticksOf(postgresPids())];
-  child.kill('SIGTERM');
-  await new Promise((resolve) => child.once('exit', resolve));
-  const refused = result.non2xx + saturated.non2xx;
-  if (refused > 0) throw new Error(`${refused} refused`);
-  const each = (index) => ((after[index] - before[index]) * 1000) / TICKS / result.requests.total;
-  return { rate: saturated.requests.average, cpu: each(0), database: provider === 'SQLite' ? 0 : each(1) };
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  return { provider, workers, fixture, child, exited, url, pids: workers === 1 ? [child.pid] : childrenOf(child.pid) };
 }
 
-/** User and system time so far. */
-function ticksOf(pids) {
-  let sum = 0;
-  for (const pid of pids) {
-    try {
-      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-        .replace(/^.*\) /, '')
-        .split(' ');
-      sum += Number(fields[11]) + Number(fields[12]);
-    } catch {
-      // It ended meanwhile.
-    }
+async function compare(name) {
+  for (const server of servers) {
+    const answer = await ask(server, name);
+    if (answer.errors) throw new Error(JSON.stringify(answer.errors));
+    await shoot(server, name, WARM_UP * server.workers);
   }
-  return sum;
+  const results = servers.map(() => []);
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const [index, server] of servers.entries()) results[index].push(await measure(server, name));
+  }
+  const capacities = servers.map(({ provider, workers }, index) => {
+    const of = (key) => median(results[index].map((run) => run[key]));
+    const cells = [
+      ...[name.padEnd(7), provider.padEnd(11), String(workers).padStart(7), of('rate').toFixed(0).padStart(6)],
+      ...[of('workers').toFixed(2).padStart(8), of('database').toFixed(2).padStart(11)],
+      ...[of('generator').toFixed(2).padStart(10), of('idle').toFixed(2).padStart(7)],
+      ...[of('workersEach').toFixed(2).padStart(8), of('databaseEach').toFixed(2).padStart(11)],
+      of('capacity').toFixed(0).padStart(12),
+    ];
+    console.log(cells.join(' '));
+    return of('capacity');
+  });
+  const [one, two, three, four] = capacities;
+  console.log(
+    `        2 workers over 1: SQLite ${(two / one).toFixed(2)}, PostgreSQL ${(four / three).toFixed(2)} times`,
+  );
+}
+
+function requestOf({ fixture }, name) {
+  const headers = { authorization: `Bearer ${fixture.key}`, 'content-type': 'application/json' };
+  return { method: 'POST', headers, body: JSON.stringify(loads[name](fixture)) };
+}
+
+async function ask(server, name) {
+  return (await fetch(`${server.url}/graphql`, requestOf(server, name))).json();
+}
+
+function shoot(server, name, duration) {
+  return autocannon({
+    ...requestOf(server, name),
+    url: `${server.url}/graphql`,
+    duration,
+    connections: CONNECTIONS,
+    verifyBody: (body) => !body.includes('"errors"'),
+  });
+}
+
+async function measure(server, name) {
+  const before = taken(server);
+  const { requests, non2xx, errors, mismatches } = await shoot(server, name, SECONDS);
+  const after = taken(server);
+  if (non2xx + errors + mismatches > 0) {
+    throw new Error(`${non2xx} refused, ${errors} failed, ${mismatches} answered with errors`);
+  }
+  const elapsed = after.time - before.time;
+  const [workers, database, generator] = ['workers', 'database', 'generator'].map(
+    (part) => (after[part] - before[part]) / elapsed,
+  );
+  const rate = requests.total / elapsed;
+  const left = Math.min(server.workers, CORES - database - generator);
+  return {
+    ...{ rate, workers, database, generator, idle: CORES - workers - database - generator },
+    ...{ workersEach: (workers * 1000) / rate, databaseEach: (database * 1000) / rate },
+    capacity: (rate * server.workers) / left,
+  };
+}
+
+/** Seconds of CPU so far, of each part; the time in seconds. */
+function taken({ provider, pids }) {
+  const { user, system } = process.cpuUsage();
+  return {
+    time: performance.now() / 1000,
+    workers: secondsOf(pids),
+    database: provider === 'PostgreSQL' ? secondsOf(postgresPids()) : 0,
+    generator: (user + system) / 1e6,
+  };
+}
+
+/** User and system time so far, that of children that have ended included. */
+function secondsOf(pids) {
+  const ticks = pids.flatMap((pid) => statusOf(pid)?.slice(11, 15).map(Number) ?? []);
+  return ticks.reduce((sum, each) => sum + each, 0) / TICKS;
+}
+
+/** The fields of /proc/PID/stat after the name; nothing of a process that has ended. */
+function statusOf(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ');
+  } catch {
+    return undefined;
+  }
 }
 
 function processes() {
@@ -141,19 +190,7 @@ function processes() {
 }
 
 function childrenOf(parent) {
-  return processes().filter((pid) => {
-    try {
-      return (
-        Number(
-          readFileSync(`/proc/${pid}/stat`, 'utf8')
-            .replace(/^.*\) /, '')
-            .split(' ')[1],
-        ) === parent
-      );
-    } catch {
-      return false;
-    }
-  });
+  return processes().filter((pid) => Number(statusOf(pid)?.[1]) === parent);
 }
 
 function postgresPids() {
