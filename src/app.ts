@@ -12,6 +12,7 @@ import { type Bus, ClusterBus, PostgresBus, RedisBus } from './events/bus.js';
 import { TaskEvents } from './events/taskEvents.js';
 import { createHttpApp } from './http/app.js';
 import { createLogger, type Logger } from './http/logger.js';
+import { OpenStreams } from './http/streams.js';
 import { Keys } from './keys/keys.js';
 import { Lifecycle } from './keys/lifecycle.js';
 import { UsageRecorder } from './keys/usage.js';
@@ -26,6 +27,7 @@ import { MemoryWindows, type WindowCounter } from './limits/slidingWindow.js';
 
 export interface App {
   readonly http: ReturnType<typeof createHttpApp>;
+  readonly streams: OpenStreams;
   readonly database: Database;
   readonly services: Services;
   readonly logger: Logger;
@@ -71,6 +73,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     idempotency: new Idempotency(database.system),
     trustedDocuments: new TrustedDocuments(database.system),
   };
+  const streams = new OpenStreams();
   const ready = async () => {
     const answers = database.system.$queryRaw`SELECT 1`.then(
       () => true,
@@ -79,7 +82,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     return (await answers) && (redis === undefined || (await redis.isReachable()));
   };
   return {
-    http: createHttpApp({ config, services, authenticator, usage, logger, ready }),
+    http: createHttpApp({ config, services, authenticator, usage, logger, streams, ready }),
+    streams,
     database,
     services,
     logger,

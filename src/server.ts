@@ -2,11 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { type App, type AppOptions, createApp } from './app.js';
 import type { Config } from './config.js';
 import { answerBusy, BUSY_CONNECTION } from './http/busy.js';
+import { isProbe } from './http/probes.js';
+import type { OpenStreams } from './http/streams.js';
 
 /** Milliseconds. */
 const HEADERS_TIMEOUT = 10_000;
@@ -18,8 +20,12 @@ const SHUTDOWN_LIMIT = 30_000;
 export interface RunningServer {
   readonly app: App;
   readonly url: string;
-  /** Stops accepting, finishes the requests in flight, then closes what they used. */
-  stop(): Promise<void>;
+  /**
+   * Stops accepting, finishes the requests in flight, then closes what they used.
+   * @param lastRequests how long the open connections may bring one more request each, in milliseconds: a proxy may have
+   * sent it before it hears of the end, and does not send it again elsewhere
+   */
+  stop(lastRequests?: number): Promise<void>;
 }
 
 /** @throws with the code EADDRINUSE or EACCES when the port cannot be had */
@@ -30,8 +36,10 @@ export async function startServer(config: Config, options: AppOptions = {}): Pro
   const answer = getRequestListener(app.http.fetch);
   const { executionGate } = app.services;
   // Before anything is spent on the request: probes still get their answer.
+  let isLeaving = false;
   const listener: RequestListener = (request, response) => {
     executionGate.hear();
+    if (isLeaving) response.setHeader('connection', 'close');
     return executionGate.isFull() && !isProbe(request.url) ? answerBusy(request, response) : answer(request, response);
   };
   const timeouts = {
@@ -64,14 +72,13 @@ export async function startServer(config: Config, options: AppOptions = {}): Pro
   return {
     app,
     url: `${config.tls ? 'https' : 'http'}://${host}:${port}`,
-    async stop() {
-      await drain(server);
+    async stop(lastRequests = 0) {
+      isLeaving = true;
+      await drain(server, app.streams, lastRequests);
       await app.close();
     },
   };
 }
-
-const isProbe = (url = '') => url.startsWith('/health/') || url === '/metrics';
 
 /** A connection beyond the ceiling is told so and closed; those that are open go on. */
 function limitConnections(server: Server, most: number): void {
@@ -84,16 +91,22 @@ function limitConnections(server: Server, most: number): void {
   });
 }
 
-function drain(server: Server): Promise<void> {
+function drain(server: Server, streams: OpenStreams, lastRequests: number): Promise<void> {
   return new Promise((resolve) => {
+    const patience = performance.now() + lastRequests;
+    const closing = setInterval(() => {
+      streams.end();
+      // A connection that was busy a moment ago may be kept alive; once idle it is closed.
+      if (performance.now() >= patience) server.closeIdleConnections();
+    }, 50);
     const limit = setTimeout(() => server.closeAllConnections(), SHUTDOWN_LIMIT);
-    // A connection that was busy a moment ago may be kept alive; once idle it is closed.
-    const idle = setInterval(() => server.closeIdleConnections(), 50);
-    server.close(() => {
-      clearTimeout(limit);
-      clearInterval(idle);
-      resolve();
-    });
-    server.closeIdleConnections();
+    // That of the server itself would close idle connections at once. Before it, those that knock are let in.
+    setImmediate(() =>
+      NetServer.prototype.close.call(server, () => {
+        clearTimeout(limit);
+        clearInterval(closing);
+        resolve();
+      }),
+    );
   });
 }

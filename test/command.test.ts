@@ -1,9 +1,10 @@
 /** The command as an operator runs it: started, asked, misconfigured, stopped. */
 import { execFile, spawn } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import Database from 'better-sqlite3';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -92,6 +93,43 @@ describe('SIGTERM', () => {
       expect(answer.value).toMatchObject({ data: { createTask: { task: { id: expect.any(String) } } } });
     await expect(fetch(`${server.url}/health/live`)).rejects.toThrow();
   });
+
+  it('answers what comes on an open connection a moment later, and says that it is the last', async () => {
+    const server = await serve({ DATABASE_URL: newDatabase() });
+    const { port } = new URL(server.url);
+    const socket = connect(Number(port), '127.0.0.1');
+    let text = '';
+    socket.setEncoding('utf8').on('data', (chunk) => {
+      text += chunk;
+    });
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    const ask = () => socket.write('GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    ask();
+    await pause(300);
+    expect(text).toMatch(/^HTTP\/1\.1 200.*connection: keep-alive/is);
+    text = '';
+    server.child.kill('SIGTERM');
+    await pause(300);
+    ask();
+    await closed;
+    expect(text).toMatch(/^HTTP\/1\.1 200.*connection: close/is);
+    expect(await server.exited).toBe(0);
+  });
+
+  it('ends subscriptions without a word of completion, so that clients subscribe again elsewhere', async () => {
+    const key = generateKey('LIVE');
+    const server = await serve({ DATABASE_URL: newDatabase(), TASKGATE_BOOTSTRAP_KEY: key });
+    const stream = await fetch(`${server.url}/graphql`, {
+      method: 'POST',
+      headers: { 'x-api-key': key, 'content-type': 'application/json', accept: 'text/event-stream' },
+      body: JSON.stringify({ query: 'subscription { taskChanged { action } }' }),
+    });
+    const told = stream.text();
+    await pause(200);
+    server.child.kill('SIGTERM');
+    expect(await told).not.toContain('complete');
+    expect(await server.exited).toBe(0);
+  }, 10_000);
 });
 
 describe('a start that cannot be', () => {

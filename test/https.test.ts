@@ -24,7 +24,9 @@ describe('where HTTPS is required', () => {
       where: { targetId: apiKey.id, action: 'api_key.refused' },
     });
     expect(events.map(({ changes }) => changes)).toEqual([{ reason: 'plain_http' }]);
-    expect((await fetch(`${server.origin}/health/ready`)).status).toBe(200);
+    for (const probe of ['/health/ready', '/metrics']) {
+      expect((await fetch(`${server.origin}${probe}`)).status).toBe(200);
+    }
     await server.stop();
   });
 

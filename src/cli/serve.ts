@@ -96,13 +96,16 @@ function announce(config: Config, url: string, firstKey: string | undefined): vo
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
+/** How long a proxy may take to hear that its connections are closed, in milliseconds. */
+const LAST_REQUESTS = 1000;
+
 function stopOnSignal(server: RunningServer): void {
   let stopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       if (stopping) return;
       stopping = true;
-      server.stop().then(
+      server.stop(LAST_REQUESTS).then(
         () => process.exit(0),
         (error: unknown) => {
           process.stderr.write(`Stopping failed: ${String(error)}\n`);

@@ -26,6 +26,7 @@ import { tokenEndpoint } from './oauth.js';
 import { playground } from './playground.js';
 import { mountReference } from './reference.js';
 import { refuse } from './refusal.js';
+import type { OpenStreams } from './streams.js';
 
 /** Bytes; a larger body is refused with 413. */
 const MAX_BODY = 1024 * 1024;
@@ -43,6 +44,7 @@ export interface HttpOptions {
   readonly authenticator: Authenticator;
   readonly usage: UsageRecorder;
   readonly logger: Logger;
+  readonly streams: OpenStreams;
   /** Answers whether what the server depends on is reachable. */
   readonly ready: () => Promise<boolean>;
 }
@@ -52,7 +54,7 @@ interface Environment {
   Variables: Variables;
 }
 
-export function createHttpApp({ config, services, authenticator, usage, logger, ready }: HttpOptions) {
+export function createHttpApp({ config, services, authenticator, usage, logger, streams, ready }: HttpOptions) {
   const app = new Hono<Environment>();
 
   const metrics = createMetrics();
@@ -66,6 +68,7 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
     await next();
     // A response that GraphQL made has only its own headers.
     c.res.headers.set('x-request-id', c.get('requestId'));
+    streams.watch(c.res, c.env.outgoing);
     const ms = performance.now() - started;
     metrics.observe(c.req.method, c.res.status, ms / 1000);
     logger.info(

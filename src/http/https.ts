@@ -8,6 +8,7 @@ import { inBlocks } from '../keys/network.js';
 import type { KeyWatch } from '../keys/watch.js';
 import { envelopeOf, prefixOf } from '../rest/envelope.js';
 import type { Variables } from './gateway.js';
+import { isProbe } from './probes.js';
 
 interface HttpsOptions {
   readonly authenticator: Authenticator;
@@ -35,7 +36,7 @@ export function isSecure(c: Context<Environment>, trustProxy: readonly string[])
 
 export function requireHttps({ authenticator, keyWatch, trustProxy }: HttpsOptions): MiddlewareHandler<Environment> {
   return async (c, next) => {
-    if (isSecure(c, trustProxy) || c.req.path.startsWith('/health/')) return next();
+    if (isSecure(c, trustProxy) || isProbe(c.req.path)) return next();
     const credential = readCredential(c.req.header('authorization'), c.req.header('x-api-key'));
     const origin = { ip: c.get('ip'), userAgent: c.req.header('user-agent') ?? null, requestId: c.get('requestId') };
     if (credential.kind === 'key') {
