@@ -6,19 +6,8 @@ const require = createRequire(import.meta.url);
 /** What asks no database, or brings those that it asks: once is enough. */
 const WITHOUT_DATABASE = [
   'test/unit/**',
-  ...[
-    'command',
-    'connections',
-    'deploy',
-    'docs',
-    'house',
-    'https',
-    'migrations',
-    'playground',
-    'postgresql',
-    'sqlite',
-  ].map(toFile),
-  ...['processes', 'redis'].map(toFile),
+  ...['bus', 'command', 'connections', 'deploy', 'docs', 'house', 'https', 'migrations', 'playground'].map(toFile),
+  ...['postgresql', 'processes', 'redis', 'sqlite', 'topology'].map(toFile),
 ];
 function toFile(name: string): string {
   return `test/${name}.test.ts`;
