@@ -1,4 +1,5 @@
 /** Composes the application from its parts; src/server.ts gives it a port. */
+import cluster from 'node:cluster';
 import { randomUUID } from 'node:crypto';
 import { Authenticator } from './auth/authenticator.js';
 import type { Services } from './auth/context.js';
@@ -20,7 +21,8 @@ import { KeyWatch } from './keys/watch.js';
 import { AuthFailures } from './limits/authFailures.js';
 import { ExecutionGate } from './limits/executionGate.js';
 import { FieldLimits } from './limits/fieldLimits.js';
-import { MemoryFieldStore, RedisFieldStore } from './limits/fieldStore.js';
+import { type FieldStore, MemoryFieldStore, redisTexts, SharedFieldStore } from './limits/fieldStore.js';
+import { FirstProcess, FirstProcessWindows, firstProcessTexts } from './limits/firstProcess.js';
 import { KeyLimits } from './limits/keyLimits.js';
 import { RedisWindows } from './limits/redisWindows.js';
 import { MemoryWindows, type WindowCounter } from './limits/slidingWindow.js';
@@ -54,19 +56,13 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const lifecycle = new Lifecycle(database.system, keys, onError);
   lifecycle.start();
   const stopCleanup = startCleanup(database.system, onError);
-  const counter: WindowCounter = redis
-    ? new RedisWindows(redis.client, redis.processes, (away, error) =>
-        away
-          ? logger.warn({ err: error }, 'Redis is away; limits are counted by this process alone, in its share')
-          : logger.info('Redis is back; limits are shared again'),
-      )
-    : new MemoryWindows();
+  const { counter, fieldStore } = countersOf(config, redis, logger);
   const services: Services = {
     database,
     keys,
     keyLimits: new KeyLimits(counter, config.plans),
     executionGate: new ExecutionGate({ running: config.maxRunning, line: config.maxWaiting }),
-    fieldLimits: new FieldLimits(redis ? new RedisFieldStore(redis.client) : new MemoryFieldStore()),
+    fieldLimits: new FieldLimits(fieldStore),
     authFailures: new AuthFailures(counter, config.authFailureLimit),
     keyWatch: new KeyWatch(database.system, onError),
     taskEvents: new TaskEvents(bus),
@@ -103,4 +99,28 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
 function connectBus({ redisUrl, provider, databaseUrl }: Config, id: string, redis: SharedRedis | undefined): Bus {
   if (redis && redisUrl !== undefined) return new RedisBus(id, redisUrl, redis.client);
   return provider === 'postgresql' ? new PostgresBus(id, databaseUrl) : new ClusterBus(id);
+}
+
+/** Where requests are counted: in Redis, in the first process of the workers, or here. */
+function countersOf(
+  { workers }: Config,
+  redis: SharedRedis | undefined,
+  logger: Logger,
+): { counter: WindowCounter; fieldStore: FieldStore } {
+  if (redis) {
+    const tell = (away: boolean, error?: unknown) =>
+      away
+        ? logger.warn({ err: error }, 'Redis is away; limits are counted by this process alone, in its share')
+        : logger.info('Redis is back; limits are shared again');
+    return {
+      counter: new RedisWindows(redis.client, redis.processes, tell),
+      fieldStore: new SharedFieldStore(redisTexts(redis.client)),
+    };
+  }
+  if (!cluster.isWorker) return { counter: new MemoryWindows(), fieldStore: new MemoryFieldStore() };
+  const first = new FirstProcess();
+  return {
+    counter: new FirstProcessWindows(first, workers),
+    fieldStore: new SharedFieldStore(firstProcessTexts(first)),
+  };
 }

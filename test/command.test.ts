@@ -129,7 +129,7 @@ describe('SIGTERM', () => {
     server.child.kill('SIGTERM');
     expect(await told).not.toContain('complete');
     expect(await server.exited).toBe(0);
-  }, 10_000);
+  }, 25_000);
 });
 
 describe('a start that cannot be', () => {

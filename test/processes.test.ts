@@ -288,6 +288,42 @@ describe.skipIf(!hasPostgresPrograms || !hasRedis)('three processes over one Pos
 });
 
 describe('two workers of one command, on SQLite', () => {
+  it('count together what a key may do, what a field may be asked, and how often an address guesses', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-workers-'));
+    const server = await serve({
+      DATABASE_URL: `file:${folder}/data.db`,
+      TASKGATE_BOOTSTRAP_KEY: adminKey,
+      WEB_CONCURRENCY: '2',
+      DEFAULT_PLAN: 'enterprise',
+      LOG_LEVEL: 'error',
+    });
+    const many = (times: number, query: string, key: string) =>
+      Promise.all(Array.from({ length: times }, () => ask(server, query, key)));
+    const outcomes = (answers: readonly Answer[]) => {
+      const counts: Record<string, number> = {};
+      for (const { status, errors } of answers) {
+        const outcome = `${status} ${errors?.[0]?.extensions['code'] ?? 'OK'}`;
+        counts[outcome] = (counts[outcome] ?? 0) + 1;
+      }
+      return counts;
+    };
+    const limits = 'rateLimit: { perMinute: 70, perHour: 1000 }';
+    const minted = await many(
+      20,
+      `mutation { createApiKey(input: { name: "k", scopes: [], ${limits} }) { key } }`,
+      adminKey,
+    );
+    expect(outcomes(minted)).toEqual({ '200 OK': 10, '200 RATE_LIMITED': 10 });
+    const key = minted.find(({ errors }) => !errors)?.data.createApiKey.key ?? '';
+    const query = '{ viewer { environment } }';
+    expect(outcomes(await many(150, query, key))).toEqual({ '200 OK': 70, '429 RATE_LIMITED': 80 });
+    const failures = await many(40, query, generateKey('LIVE'));
+    expect(outcomes(failures)).toEqual({ '401 UNAUTHENTICATED': 20, '429 RATE_LIMITED': 20 });
+    server.child.kill('SIGTERM');
+    expect(await server.exited).toBe(0);
+    rmSync(folder, { recursive: true });
+  }, 60_000);
+
   it("agree on revocations and hear of each other's tasks; one that dies is replaced", async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-workers-'));
     const server = await serve({

@@ -6,6 +6,7 @@ import { sqliteFile } from '../db/sqlite.js';
 import { relayMessages } from '../events/bus.js';
 import { bootstrap } from '../keys/bootstrap.js';
 import { addSampleData } from '../keys/sampleData.js';
+import { answerWorkers } from '../limits/firstProcess.js';
 import { type RunningServer, startServer } from '../server.js';
 import type { Environment } from './program.js';
 
@@ -34,6 +35,7 @@ async function servePrimary(config: Config): Promise<void> {
   let stopping = false;
   let announced = false;
   relayMessages();
+  answerWorkers();
   for (let index = 0; index < config.workers; index += 1) cluster.fork();
   cluster.on('message', (_worker, message: { listening?: string }) => {
     if (message.listening === undefined || announced) return;

@@ -1,4 +1,4 @@
-/** Where the calls of limited fields are remembered, behind graphql-rate-limit's `Store`; bounded, in memory or in Redis. */
+/** Where the calls of limited fields are remembered, behind graphql-rate-limit's `Store`; bounded, in memory or shared by processes. */
 import type { Identity, Store } from 'graphql-rate-limit';
 import type { Redis } from 'ioredis';
 import { LRUCache } from 'lru-cache';
@@ -29,7 +29,35 @@ export class MemoryFieldStore implements FieldStore {
 /** Another process has written between the reading and the writing of this one; nothing was counted. */
 export class ChangedMeanwhile extends Error {}
 
-/** Writes only over what was read. */
+/** Texts that several processes share. */
+export interface SharedTexts {
+  /** Empty where there is none. */
+  get(name: string): Promise<string>;
+  /**
+   * Writes only over what was read.
+   * @param after empty to remove it
+   * @param ttl milliseconds
+   * @returns whether it was still that
+   */
+  replace(name: string, before: string, after: string, ttl: number): Promise<boolean>;
+}
+
+/** In this process, for those that ask it. */
+export class MemoryTexts implements SharedTexts {
+  readonly #texts = new LRUCache<string, string>({ max: MAX_BUCKETS });
+
+  async get(name: string): Promise<string> {
+    return this.#texts.get(name) ?? '';
+  }
+
+  async replace(name: string, before: string, after: string, ttl: number): Promise<boolean> {
+    if ((this.#texts.get(name) ?? '') !== before) return false;
+    if (after === '') this.#texts.delete(name);
+    else this.#texts.set(name, after, { ttl });
+    return true;
+  }
+}
+
 const SCRIPT = `
 local stored = redis.call('GET', KEYS[1]) or ''
 if stored ~= ARGV[1] then return 0 end
@@ -41,21 +69,28 @@ interface WithScript {
   replaceIfUnchanged(key: string, before: string, after: string, ttl: number): Promise<0 | 1>;
 }
 
-/** Shared by all processes. While Redis is out of reach each counts on its own. */
-export class RedisFieldStore implements FieldStore {
+export function redisTexts(client: Redis): SharedTexts {
+  client.defineCommand('replaceIfUnchanged', { lua: SCRIPT, numberOfKeys: 1 });
+  const redis = client as Redis & WithScript;
+  const keyOf = (name: string) => `taskgate:field:${name}`;
+  return {
+    get: async (name) => (await redis.get(keyOf(name))) ?? '',
+    replace: async (name, before, after, ttl) =>
+      (await redis.replaceIfUnchanged(keyOf(name), before, after, ttl)) === 1,
+  };
+}
+
+/** Shared by all processes. While what they share is out of reach, each counts on its own. */
+export class SharedFieldStore implements FieldStore {
   readonly #alone = new MemoryFieldStore();
-  readonly #redis: Redis & WithScript;
   readonly #read = new LRUCache<string, string>({ max: MAX_BUCKETS });
 
-  constructor(redis: Redis) {
-    redis.defineCommand('replaceIfUnchanged', { lua: SCRIPT, numberOfKeys: 1 });
-    this.#redis = redis as Redis & WithScript;
-  }
+  constructor(private readonly texts: SharedTexts) {}
 
   async getForIdentity(identity: Identity): Promise<readonly number[]> {
     const bucket = identity.contextIdentity;
     try {
-      const stored = (await this.#redis.get(nameOf(bucket))) ?? '';
+      const stored = await this.texts.get(bucket);
       this.#read.set(bucket, stored);
       return timesOf(stored);
     } catch {
@@ -70,13 +105,13 @@ export class RedisFieldStore implements FieldStore {
     this.#alone.setForIdentity(identity, timestamps, windowMs);
     const before = this.#read.get(bucket);
     if (before === undefined) return;
-    let replaced: 0 | 1;
+    let replaced: boolean;
     try {
-      replaced = await this.#redis.replaceIfUnchanged(nameOf(bucket), before, timestamps.join(' '), windowMs);
+      replaced = await this.texts.replace(bucket, before, timestamps.join(' '), windowMs);
     } catch {
       return;
     }
-    if (replaced === 0) throw new ChangedMeanwhile();
+    if (!replaced) throw new ChangedMeanwhile();
   }
 
   oldest(bucket: string): number | undefined {
@@ -84,5 +119,4 @@ export class RedisFieldStore implements FieldStore {
   }
 }
 
-const nameOf = (bucket: string) => `taskgate:field:${bucket}`;
 const timesOf = (stored: string) => stored.split(' ').filter(Boolean).map(Number);
