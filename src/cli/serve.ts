@@ -7,7 +7,7 @@ import { relayMessages } from '../events/bus.js';
 import { bootstrap } from '../keys/bootstrap.js';
 import { addSampleData } from '../keys/sampleData.js';
 import { answerWorkers } from '../limits/firstProcess.js';
-import { type RunningServer, startServer } from '../server.js';
+import type { RunningServer } from '../server.js';
 import type { Environment } from './program.js';
 
 export function serveCommand(environment: Environment): Command {
@@ -23,6 +23,8 @@ export function serveCommand(environment: Environment): Command {
 
 async function serve(config: Config, alone: boolean): Promise<void> {
   const firstKey = alone ? await prepare(config) : undefined;
+  // The other commands, and the first process of several, do without: it takes most of the time that a command starts in.
+  const { startServer } = await import('../server.js');
   const server = await startServer(config);
   if (alone) announce(config, server.url, firstKey);
   else process.send?.({ listening: server.url });
