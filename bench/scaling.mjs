@@ -1,9 +1,11 @@
 // npm run bench:scaling: what a request costs on SQLite and on PostgreSQL, and what a second worker adds. Each server is
-// loaded in turn, to saturation, for a few seconds a round. The load generator and PostgreSQL run on the same cores as the
-// workers; so beside the throughput stands what each of them took of the machine meanwhile, and the throughput with a
-// core for each worker: that which was measured, times the workers, over the cores that the others left to them. Where
-// workers wait, for a lock or for the disk, that stays in the figure. BENCH_POSTGRES_URL names a server to make databases
-// on; SECONDS, ROUNDS, CONNECTIONS and LOADS (such as list,create) may be set.
+// loaded in turn, to saturation, for a few seconds a round. The load generator, PostgreSQL and the first process of two workers
+// run on the same cores as the workers, so the plain throughput says little of what a second worker adds. Two figures do:
+//   accounted: the throughput that was measured, times the workers, over the cores that the others left to them, beside that of
+//     one worker; where workers wait, for a lock or for the disk, that stays in it;
+//   control: the throughput of two workers beside that of two servers with a database each, loaded together by the same
+//     generator on the same cores. They know nothing of each other, so they are what twice one worker is on this machine.
+// BENCH_POSTGRES_URL names a server to make databases on; SECONDS, ROUNDS, CONNECTIONS and LOADS (such as list,create) may be set.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -36,16 +38,18 @@ const admin = new pg.Client({ connectionString: POSTGRES });
 await admin.connect();
 const databases = [];
 const servers = [];
+const setups = [];
 try {
   for (const provider of ['SQLite', 'PostgreSQL']) {
-    for (const workers of [1, 2]) servers.push(await start(provider, workers));
+    const [one, twin, two] = [await start(provider, 1), await start(provider, 1), await start(provider, 2)];
+    setups.push({ provider, name: 'one', servers: [one] });
+    setups.push({ provider, name: 'two servers', servers: [one, twin] });
+    setups.push({ provider, name: 'two workers', servers: [two] });
   }
   console.log(`${ROUNDS} rounds of ${SECONDS} s, ${CONNECTIONS} connections, ${CORES} cores, medians\n`);
+  console.log('                                    cores taken by                                 CPU ms a request of');
   console.log(
-    '                                    cores taken by                          CPU ms a request of   req/s with',
-  );
-  console.log(
-    'load    database    workers  req/s  workers  PostgreSQL  generator    idle  workers  PostgreSQL  a core each',
+    'load    database    setup        req/s  workers  PostgreSQL  first  generator    idle  workers  PostgreSQL',
   );
   const wanted = process.env.LOADS?.split(',') ?? Object.keys(loads);
   for (const name of Object.keys(loads).filter((load) => wanted.includes(load))) await compare(name);
@@ -59,7 +63,7 @@ try {
 
 /** A server of its own database. */
 async function start(provider, workers) {
-  const name = `taskgate_bench_${process.pid}_${workers}`;
+  const name = `taskgate_bench_${process.pid}_${servers.length}`;
   let databaseUrl = `file:${path.join(folder, `${name}.db`)}`;
   if (provider === 'PostgreSQL') {
     await admin.query(`CREATE DATABASE ${name}`);
@@ -87,35 +91,46 @@ async function start(provider, workers) {
     });
   });
   const exited = new Promise((resolve) => child.once('exit', resolve));
-  return { provider, workers, fixture, child, exited, url, pids: workers === 1 ? [child.pid] : childrenOf(child.pid) };
+  // Of two workers, the first process is neither.
+  const pids = workers === 1 ? { pids: [child.pid], first: [] } : { pids: childrenOf(child.pid), first: [child.pid] };
+  const server = { workers, fixture, child, exited, url, ...pids };
+  servers.push(server);
+  return server;
 }
 
 async function compare(name) {
   for (const server of servers) {
     const answer = await ask(server, name);
     if (answer.errors) throw new Error(JSON.stringify(answer.errors));
-    await shoot(server, name, WARM_UP * server.workers);
+    await shoot(server, name, WARM_UP * server.workers, CONNECTIONS);
   }
-  const results = servers.map(() => []);
+  const results = new Map(setups.map((setup) => [setup, []]));
   for (let round = 0; round < ROUNDS; round += 1) {
-    for (const [index, server] of servers.entries()) results[index].push(await measure(server, name));
+    for (const [setup, runs] of results) runs.push(await measure(setup, name));
   }
-  const capacities = servers.map(({ provider, workers }, index) => {
-    const of = (key) => median(results[index].map((run) => run[key]));
+  const rows = [...results].map(([{ provider, name: setup }, runs]) => {
+    const of = (key) => median(runs.map((run) => run[key]));
     const cells = [
-      ...[name.padEnd(7), provider.padEnd(11), String(workers).padStart(7), of('rate').toFixed(0).padStart(6)],
-      ...[of('workers').toFixed(2).padStart(8), of('database').toFixed(2).padStart(11)],
+      ...[name.padEnd(7), provider.padEnd(11), setup.padEnd(11), of('rate').toFixed(0).padStart(6)],
+      ...[
+        of('workers').toFixed(2).padStart(8),
+        of('database').toFixed(2).padStart(11),
+        of('first').toFixed(2).padStart(6),
+      ],
       ...[of('generator').toFixed(2).padStart(10), of('idle').toFixed(2).padStart(7)],
       ...[of('workersEach').toFixed(2).padStart(8), of('databaseEach').toFixed(2).padStart(11)],
-      of('capacity').toFixed(0).padStart(12),
     ];
     console.log(cells.join(' '));
-    return of('capacity');
+    return { rate: of('rate'), capacity: of('capacity') };
   });
-  const [one, two, three, four] = capacities;
-  console.log(
-    `        2 workers over 1: SQLite ${(two / one).toFixed(2)}, PostgreSQL ${(four / three).toFixed(2)} times`,
-  );
+  for (const [index, provider] of ['SQLite', 'PostgreSQL'].entries()) {
+    const [one, servers, workers] = rows.slice(index * 3);
+    const [plain, accounted] = [workers.rate / one.rate, workers.capacity / one.capacity];
+    const control = (2 * workers.rate) / servers.rate;
+    console.log(
+      `        ${provider}, 2 workers over 1: ${accounted.toFixed(2)} accounted, ${control.toFixed(2)} control (plain ${plain.toFixed(2)})`,
+    );
+  }
 }
 
 function requestOf({ fixture }, name) {
@@ -127,43 +142,49 @@ async function ask(server, name) {
   return (await fetch(`${server.url}/graphql`, requestOf(server, name))).json();
 }
 
-function shoot(server, name, duration) {
+function shoot(server, name, duration, connections) {
   return autocannon({
     ...requestOf(server, name),
     url: `${server.url}/graphql`,
     duration,
-    connections: CONNECTIONS,
+    connections,
     verifyBody: (body) => !body.includes('"errors"'),
   });
 }
 
-async function measure(server, name) {
-  const before = taken(server);
-  const { requests, non2xx, errors, mismatches } = await shoot(server, name, SECONDS);
-  const after = taken(server);
-  if (non2xx + errors + mismatches > 0) {
-    throw new Error(`${non2xx} refused, ${errors} failed, ${mismatches} answered with errors`);
+async function measure(setup, name) {
+  const before = taken(setup);
+  const shots = await Promise.all(
+    setup.servers.map((server) => shoot(server, name, SECONDS, CONNECTIONS / setup.servers.length)),
+  );
+  const after = taken(setup);
+  for (const { non2xx, errors, mismatches } of shots) {
+    if (non2xx + errors + mismatches > 0) {
+      throw new Error(`${non2xx} refused, ${errors} failed, ${mismatches} answered with errors`);
+    }
   }
   const elapsed = after.time - before.time;
-  const [workers, database, generator] = ['workers', 'database', 'generator'].map(
+  const [workers, database, first, generator] = ['workers', 'database', 'first', 'generator'].map(
     (part) => (after[part] - before[part]) / elapsed,
   );
-  const rate = requests.total / elapsed;
-  const left = Math.min(server.workers, CORES - database - generator);
+  const rate = shots.reduce((sum, { requests }) => sum + requests.total, 0) / elapsed;
+  const wanted = setup.servers.reduce((sum, server) => sum + server.workers, 0);
+  const left = Math.min(wanted, CORES - database - first - generator);
   return {
-    ...{ rate, workers, database, generator, idle: CORES - workers - database - generator },
+    ...{ rate, workers, database, first, generator, idle: CORES - workers - database - first - generator },
     ...{ workersEach: (workers * 1000) / rate, databaseEach: (database * 1000) / rate },
-    capacity: (rate * server.workers) / left,
+    capacity: (rate * wanted) / left,
   };
 }
 
 /** Seconds of CPU so far, of each part; the time in seconds. */
-function taken({ provider, pids }) {
+function taken({ provider, servers: loaded }) {
   const { user, system } = process.cpuUsage();
   return {
     time: performance.now() / 1000,
-    workers: secondsOf(pids),
+    workers: secondsOf(loaded.flatMap(({ pids }) => pids)),
     database: provider === 'PostgreSQL' ? secondsOf(postgresPids()) : 0,
+    first: secondsOf(loaded.flatMap(({ first }) => first)),
     generator: (user + system) / 1e6,
   };
 }

@@ -16,7 +16,7 @@ import {
 const BUSY_LIMIT = 5000;
 const BUSY_PAUSE = 1;
 /** How long other writes may join those that are under way, in milliseconds. */
-const JOINING = 10;
+const JOINING = 20;
 
 /** Why a transaction is not kept that its own caller takes back. */
 const TAKEN_BACK = Symbol('taken back');
