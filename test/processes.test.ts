@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Database, openDatabase } from '../src/db/database.js';
 import { unbounded } from '../src/keys/apiKey.js';
 import { generateKey } from '../src/keys/format.js';
@@ -288,15 +288,22 @@ describe.skipIf(!hasPostgresPrograms || !hasRedis)('three processes over one Pos
 });
 
 describe('two workers of one command, on SQLite', () => {
-  it('count together what a key may do, what a field may be asked, and how often an address guesses', async () => {
-    const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-workers-'));
-    const server = await serve({
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(path.join(tmpdir(), 'taskgate-workers-'));
+    return () => rmSync(folder, { recursive: true });
+  });
+  const start = () =>
+    serve({
       DATABASE_URL: `file:${folder}/data.db`,
       TASKGATE_BOOTSTRAP_KEY: adminKey,
       WEB_CONCURRENCY: '2',
       DEFAULT_PLAN: 'enterprise',
       LOG_LEVEL: 'error',
     });
+
+  it('count together what a key may do, what a field may be asked, and how often an address guesses', async () => {
+    const server = await start();
     const many = (times: number, query: string, key: string) =>
       Promise.all(Array.from({ length: times }, () => ask(server, query, key)));
     const outcomes = (answers: readonly Answer[]) => {
@@ -321,18 +328,10 @@ describe('two workers of one command, on SQLite', () => {
     expect(outcomes(failures)).toEqual({ '401 UNAUTHENTICATED': 20, '429 RATE_LIMITED': 20 });
     server.child.kill('SIGTERM');
     expect(await server.exited).toBe(0);
-    rmSync(folder, { recursive: true });
   }, 60_000);
 
   it("agree on revocations and hear of each other's tasks; one that dies is replaced", async () => {
-    const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-workers-'));
-    const server = await serve({
-      DATABASE_URL: `file:${folder}/data.db`,
-      TASKGATE_BOOTSTRAP_KEY: adminKey,
-      WEB_CONCURRENCY: '2',
-      DEFAULT_PLAN: 'enterprise',
-      LOG_LEVEL: 'error',
-    });
+    const server = await start();
     // Each connection may go to either worker: enough of them go to both.
     const all = <T>(run: () => Promise<T>) => Promise.all(Array.from({ length: 20 }, run));
     const made = await ask(server, 'mutation { createApiKey(input: { name: "k", scopes: [] }) { key apiKey { id } } }');
@@ -381,6 +380,5 @@ describe('two workers of one command, on SQLite', () => {
     await until(async () => (await ask(server, '{ tasks { totalCount } }')).data.tasks.totalCount === 1, 5000);
     server.child.kill('SIGTERM');
     expect(await server.exited).toBe(0);
-    rmSync(folder, { recursive: true });
   }, 60_000);
 });

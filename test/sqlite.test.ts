@@ -75,6 +75,21 @@ describe('writes that gathered', () => {
     ]);
   });
 
+  it('are all undone where one cannot be undone by itself', async () => {
+    const unruly = async () => {
+      await execute("INSERT INTO row VALUES ('unruly')");
+      await execute('RELEASE one');
+      throw new Error('unruly');
+    };
+    const settled = await Promise.allSettled([insert('a'), writer.execute(unruly), insert('b')]);
+    expect(rows()).toEqual(['b']);
+    expect(settled.map((one) => (one.status === 'rejected' ? String(one.reason.message) : 'fulfilled'))).toEqual([
+      'ConnectionClosed',
+      'unruly',
+      'fulfilled',
+    ]);
+  });
+
   it('a statement after that is not committed by itself', async () => {
     const transaction = await writer.startTransaction();
     await execute('ROLLBACK');

@@ -170,12 +170,20 @@ export class SqliteWriter {
       await this.#execute('RELEASE one');
       return true;
     } catch (error) {
-      if (this.isOpen()) {
-        await this.#execute('ROLLBACK TO one');
-        await this.#execute('RELEASE one');
-      }
+      await this.#undoOne();
       write.settle(error);
       return false;
+    }
+  }
+
+  /** Where it cannot be undone by itself, all of them are. */
+  async #undoOne(): Promise<void> {
+    if (!this.isOpen()) return;
+    try {
+      await this.#execute('ROLLBACK TO one');
+      await this.#execute('RELEASE one');
+    } catch {
+      await this.#execute('ROLLBACK').catch(() => {});
     }
   }
 
