@@ -1,11 +1,11 @@
 /** HTTPS: served, required, and believed of trusted proxies alone. */
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { makeCertificate } from './support/certificate.js';
 import { startTestServer } from './support/server.js';
 
 const query = JSON.stringify({ query: '{ viewer { environment } }' });
@@ -39,9 +39,7 @@ describe('where HTTPS is required', () => {
 
   it('TLS is served from TLS_CERT_FILE and TLS_KEY_FILE', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-tls-'));
-    const [certFile, keyFile] = [path.join(folder, 'cert.pem'), path.join(folder, 'key.pem')];
-    const subject = ['-subj', '/CN=localhost', '-days', '1', '-nodes', '-newkey', 'rsa:2048'];
-    execFileSync('openssl', ['req', '-x509', ...subject, '-keyout', keyFile, '-out', certFile], { stdio: 'ignore' });
+    const { certFile, keyFile } = makeCertificate(folder);
     const server = await startTestServer({ REQUIRE_HTTPS: 'true', TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile });
     const answer = await new Promise<{ status: number | undefined; hsts: unknown }>((resolve, reject) => {
       const headers = { 'content-type': 'application/json', 'x-api-key': server.adminKey };

@@ -90,7 +90,7 @@ const KEPT = new Set(['Epoch']);
 /** Rows that the database makes by itself as others come. */
 const DERIVED = new Set(['TaskCount']);
 
-/** What is referred to before what refers to it; last, what the rows before have made already. */
+/** What is referred to before what refers to it; last, what is there already. */
 function inOrder(models: readonly Model[]): Model[] {
   const ordered: Model[] = [];
   const visit = (model: Model) => {

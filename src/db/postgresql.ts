@@ -1,6 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import {
   ColumnTypeEnum,
+  type SqlDriverAdapter,
   type SqlDriverAdapterFactory,
   type SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
@@ -85,10 +86,14 @@ export function postgresqlMigrationAdapter(databaseUrl: string): SqlMigrationAwa
 export function postgresqlCatalogueAdapter(scratchUrl: string): SqlMigrationAwareDriverAdapterFactory {
   return migrationAdapter(
     () => new CataloguePool({ connectionString: scratchUrl, connectionTimeoutMillis: CONNECTION_TIMEOUT }),
+    tellCharacters,
   );
 }
 
-function migrationAdapter(newPool: () => pg.Pool): SqlMigrationAwareDriverAdapterFactory {
+function migrationAdapter(
+  newPool: () => pg.Pool,
+  prepare: (connection: SqlDriverAdapter) => void = () => {},
+): SqlMigrationAwareDriverAdapterFactory {
   const connect = async () => {
     const pool = newPool();
     const connection = await new PrismaPg(pool, { disposeExternalPool: true }).connect();
@@ -96,15 +101,7 @@ function migrationAdapter(newPool: () => pg.Pool): SqlMigrationAwareDriverAdapte
     connection.executeScript = async (script) => {
       await pool.query(script);
     };
-    const queryRaw = connection.queryRaw.bind(connection);
-    connection.queryRaw = async (query) => {
-      const result = await queryRaw(query);
-      // The engine takes this one as a character only; before PostgreSQL 18 there were no such rows here.
-      const types = result.columnTypes.map((type, column) =>
-        result.columnNames[column] === 'constraint_type' ? ColumnTypeEnum.Character : type,
-      );
-      return { ...result, columnTypes: types };
-    };
+    prepare(connection);
     return connection;
   };
   return { provider: 'postgres', adapterName: '@prisma/adapter-pg', connect, connectToShadowDb: connect };
@@ -112,6 +109,18 @@ function migrationAdapter(newPool: () => pg.Pool): SqlMigrationAwareDriverAdapte
 
 const CHAR = 18;
 const TEXT = 25;
+
+/** The engine takes this column as a character only; before PostgreSQL 18 it had no rows here. */
+function tellCharacters(connection: SqlDriverAdapter): void {
+  const queryRaw = connection.queryRaw.bind(connection);
+  connection.queryRaw = async (query) => {
+    const result = await queryRaw(query);
+    const columnTypes = result.columnTypes.map((type, column) =>
+      result.columnNames[column] === 'constraint_type' ? ColumnTypeEnum.Character : type,
+    );
+    return { ...result, columnTypes };
+  };
+}
 
 class CataloguePool extends pg.Pool {
   // The signature is the driver's, with its many overloads.

@@ -4,7 +4,14 @@
  */
 import cluster, { type Worker } from 'node:cluster';
 import { MemoryTexts, type SharedTexts } from './fieldStore.js';
-import { type Decision, MemoryWindows, type Window, type WindowCounter, type WindowState } from './slidingWindow.js';
+import {
+  type Decision,
+  MemoryWindows,
+  sharesOf,
+  type Window,
+  type WindowCounter,
+  type WindowState,
+} from './slidingWindow.js';
 
 /** Milliseconds to wait for an answer. The first process has nothing else to do. */
 const PATIENCE = 1000;
@@ -94,8 +101,7 @@ export class FirstProcessWindows implements WindowCounter {
       const decision = (await this.first.ask('take', identity, windows, points)) as Decision;
       return { ...decision, windows: decision.windows.map(revive) };
     } catch {
-      const own = windows.map((window) => ({ ...window, limit: Math.ceil(window.limit / this.workers) }));
-      return this.#alone.take(identity, own, points);
+      return this.#alone.take(identity, sharesOf(windows, this.workers), points);
     }
   }
 }

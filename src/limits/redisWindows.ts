@@ -9,6 +9,7 @@ import {
   MemoryWindows,
   oldestSlot,
   type Slots,
+  sharesOf,
   slotLength,
   type Window,
   type WindowCounter,
@@ -92,9 +93,7 @@ export class RedisWindows implements WindowCounter {
         this.#away = true;
         this.tell(true, error);
       }
-      const share = Math.max(1, this.processes());
-      const own = windows.map((window) => ({ ...window, limit: Math.ceil(window.limit / share) }));
-      return this.#alone.take(identity, own, points);
+      return this.#alone.take(identity, sharesOf(windows, this.processes()), points);
     }
   }
 }

@@ -80,6 +80,11 @@ function freeAt(window: Window, slots: Slots, points: number, now: number): numb
 const leaves = (slot: number, length: number) => (slot + SLOTS + 1) * slotLength(length);
 const sum = (slots: Slots | undefined) => [...(slots?.values() ?? [])].reduce((total, count) => total + count, 0);
 
+/** The windows of one process among several that cannot count together. */
+export function sharesOf(windows: readonly Window[], processes: number): Window[] {
+  return windows.map((window) => ({ ...window, limit: Math.ceil(window.limit / Math.max(1, processes)) }));
+}
+
 /** In this process. Bounded: the identities that were not seen for longest are forgotten. */
 export class MemoryWindows implements WindowCounter {
   readonly #slots: LRUCache<string, Map<number, number>>;

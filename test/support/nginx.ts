@@ -1,9 +1,10 @@
 /** The proxy of the deployment, with its own configuration, before servers on this machine. */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { makeCertificate } from './certificate.js';
 import { freePort } from './port.js';
 
 const version = /nginx\/(\d+)\.(\d+)/.exec(spawnSync('nginx', ['-v']).stderr?.toString() ?? '');
@@ -18,10 +19,7 @@ const knowsHttp2 = Number(version?.[1]) > 1 || Number(version?.[2]) >= 25;
 export async function startNginx(file: string, ports: readonly number[]) {
   const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-nginx-'));
   const at = (name: string) => path.join(folder, name);
-  const subject = ['-subj', '/CN=localhost', '-days', '1', '-nodes', '-newkey', 'rsa:2048'];
-  execFileSync('openssl', ['req', '-x509', ...subject, '-keyout', at('key.pem'), '-out', at('cert.pem')], {
-    stdio: 'ignore',
-  });
+  makeCertificate(folder);
   const port = await freePort();
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((of) => `${of}_temp_path ${at(of)};`);
   const replaced: readonly (readonly [RegExp, string])[] = [
