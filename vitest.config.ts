@@ -6,7 +6,19 @@ const require = createRequire(import.meta.url);
 /** What asks no database, or brings those that it asks: once is enough. */
 const WITHOUT_DATABASE = [
   'test/unit/**',
-  ...['bus', 'command', 'connections', 'deploy', 'docs', 'house', 'https', 'migrations', 'playground'].map(toFile),
+  ...[
+    'backup',
+    'bus',
+    'command',
+    'connections',
+    'deploy',
+    'docs',
+    'house',
+    'https',
+    'migrations',
+    'operator',
+    'playground',
+  ].map(toFile),
   ...['postgresql', 'processes', 'redis', 'sqlite', 'topology'].map(toFile),
 ];
 function toFile(name: string): string {
@@ -19,7 +31,7 @@ export default defineConfig({
     alias: [{ find: /^graphql$/, replacement: require.resolve('graphql') }],
   },
   test: {
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
     projects: [

@@ -14,7 +14,7 @@ export async function seed(databaseUrl, tasks) {
   const database = await openDatabase(options);
   await bootstrap(database, { bootstrapKey: key, defaultPlan: 'enterprise' });
   // The load is the point here, not the limits.
-  await database.system.apiKey.updateMany({ data: { ratePerMinute: 100_000_000, ratePerHour: 100_000_000 } });
+  await database.system.workspace.updateMany({ data: { ratePerMinute: 100_000_000, ratePerHour: 100_000_000 } });
   const { id: workspaceId } = await database.system.workspace.findFirstOrThrow();
   const tenant = { workspaceId, environment: 'LIVE' };
   const projects = [];

@@ -9,29 +9,36 @@ import { type Database, openDatabase } from './db/database.js';
 import { Idempotency } from './db/idempotency.js';
 import { connectRedis, type SharedRedis } from './db/redis.js';
 import { TrustedDocuments } from './db/trustedDocuments.js';
+import { UnitOfWork } from './db/unitOfWork.js';
 import { type Bus, ClusterBus, PostgresBus, RedisBus } from './events/bus.js';
 import { TaskEvents } from './events/taskEvents.js';
 import { createHttpApp } from './http/app.js';
 import { createLogger, type Logger } from './http/logger.js';
 import { OpenStreams } from './http/streams.js';
-import { Keys } from './keys/keys.js';
+import { ApiKeyService } from './keys/apiKeyService.js';
 import { Lifecycle } from './keys/lifecycle.js';
+import { rememberLosses } from './keys/lossJournal.js';
 import { UsageRecorder } from './keys/usage.js';
 import { KeyWatch } from './keys/watch.js';
-import { AuthFailures } from './limits/authFailures.js';
+import { AddressLimits } from './limits/addressLimits.js';
 import { ExecutionGate } from './limits/executionGate.js';
 import { FieldLimits } from './limits/fieldLimits.js';
-import { type FieldStore, MemoryFieldStore, redisTexts, SharedFieldStore } from './limits/fieldStore.js';
-import { FirstProcess, FirstProcessWindows, firstProcessTexts } from './limits/firstProcess.js';
 import { KeyLimits } from './limits/keyLimits.js';
+import { PrimaryProcessWindows } from './limits/primaryProcess.js';
 import { RedisWindows } from './limits/redisWindows.js';
+import { SharedWindows } from './limits/sharedWindows.js';
 import { MemoryWindows, type WindowCounter } from './limits/slidingWindow.js';
+import { ProjectService } from './projects/projectService.js';
+import { RelationshipService } from './tasks/relationshipService.js';
+import { TaskService } from './tasks/taskService.js';
+import { UserService } from './users/userService.js';
 
 export interface App {
   readonly http: ReturnType<typeof createHttpApp>;
   readonly streams: OpenStreams;
   readonly database: Database;
   readonly services: Services;
+  readonly usage: UsageRecorder;
   readonly logger: Logger;
   close(): Promise<void>;
 }
@@ -39,33 +46,45 @@ export interface App {
 export interface AppOptions {
   readonly logger?: Logger;
   readonly onQuery?: (sql: string) => void;
+  /** What time it is; for tests. */
+  readonly clock?: () => Date;
 }
 
 /** The database must be migrated already. */
 export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
   const logger = options.logger ?? createLogger(config);
+  const clock = options.clock ?? (() => new Date());
   const database = await openDatabase({ ...config, ...(options.onQuery && { onQuery: options.onQuery }) });
   const id = randomUUID();
   const redis = config.redisUrl === undefined ? undefined : connectRedis(config.redisUrl, id);
   await redis?.settled;
   const bus = connectBus(config, id, redis);
-  const keys = new Keys(database);
-  const authenticator = new Authenticator(database.system, keys, bus);
   const onError = (error: unknown) => logger.error({ err: error }, 'background work failed');
-  const usage = new UsageRecorder(database.system, onError);
-  const lifecycle = new Lifecycle(database.system, keys, onError);
+  const units = new UnitOfWork(database, onError, clock);
+  const authenticator = new Authenticator(database.system, config.plans, units, bus, clock);
+  const keys = new ApiKeyService(units, config.plans, rememberLosses(config, onError));
+  const taskEvents = new TaskEvents(bus);
+  const tasks = new TaskService(units, taskEvents);
+  const usage = new UsageRecorder(database.system, onError, clock);
+  const lifecycle = new Lifecycle(database.system, keys, onError, clock);
   lifecycle.start();
   const stopCleanup = startCleanup(database.system, onError);
-  const { counter, fieldStore } = countersOf(config, redis, logger);
+  const counters = countersOf(config, redis, logger);
   const services: Services = {
     database,
+    clock,
+    units,
     keys,
-    keyLimits: new KeyLimits(counter, config.plans),
+    tasks,
+    relationships: new RelationshipService(units),
+    projects: new ProjectService(units, tasks),
+    users: new UserService(units, keys, tasks),
+    keyLimits: new KeyLimits(counters.keys),
     executionGate: new ExecutionGate({ running: config.maxRunning, line: config.maxWaiting }),
-    fieldLimits: new FieldLimits(fieldStore),
-    authFailures: new AuthFailures(counter, config.authFailureLimit),
+    fieldLimits: new FieldLimits(counters.fields),
+    addressLimits: new AddressLimits(counters.addresses, config.authFailureLimit),
     keyWatch: new KeyWatch(database.system, onError),
-    taskEvents: new TaskEvents(bus),
+    taskEvents,
     idempotency: new Idempotency(database.system),
     trustedDocuments: new TrustedDocuments(database.system),
   };
@@ -82,6 +101,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     streams,
     database,
     services,
+    usage,
     logger,
     async close() {
       authenticator.close();
@@ -101,26 +121,23 @@ function connectBus({ redisUrl, provider, databaseUrl }: Config, id: string, red
   return provider === 'postgresql' ? new PostgresBus(id, databaseUrl) : new ClusterBus(id);
 }
 
-/** Where requests are counted: in Redis, in the first process of the workers, or here. */
+/** Where requests are counted: in Redis, in the primary process of the workers, or here. */
 function countersOf(
   { workers }: Config,
   redis: SharedRedis | undefined,
   logger: Logger,
-): { counter: WindowCounter; fieldStore: FieldStore } {
-  if (redis) {
-    const tell = (away: boolean, error?: unknown) =>
-      away
-        ? logger.warn({ err: error }, 'Redis is away; limits are counted by this process alone, in its share')
-        : logger.info('Redis is back; limits are shared again');
-    return {
-      counter: new RedisWindows(redis.client, redis.processes, tell),
-      fieldStore: new SharedFieldStore(redisTexts(redis.client)),
-    };
+): Readonly<Record<'keys' | 'fields' | 'addresses', WindowCounter>> {
+  if (!redis && !cluster.isWorker) {
+    // Apart, so that a flood of one kind makes no other forgotten.
+    return { keys: new MemoryWindows(), fields: new MemoryWindows(), addresses: new MemoryWindows() };
   }
-  if (!cluster.isWorker) return { counter: new MemoryWindows(), fieldStore: new MemoryFieldStore() };
-  const first = new FirstProcess();
-  return {
-    counter: new FirstProcessWindows(first, workers),
-    fieldStore: new SharedFieldStore(firstProcessTexts(first)),
-  };
+  const where = redis ? 'Redis' : 'The primary process';
+  const tell = (away: boolean, error?: unknown) =>
+    away
+      ? logger.warn({ err: error }, `${where} is away; limits are counted by this process alone, in its share`)
+      : logger.info(`${where} is back; limits are shared again`);
+  const shared = redis
+    ? new SharedWindows(new RedisWindows(redis.client), redis.processes, tell)
+    : new SharedWindows(new PrimaryProcessWindows(), () => workers, tell);
+  return { keys: shared, fields: shared, addresses: shared };
 }

@@ -108,6 +108,8 @@ export interface Config {
   /** Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed. */
   readonly trustProxy: readonly string[];
   readonly defaultPlan: string;
+  /** Whether the operator named the plan. */
+  readonly isPlanStated: boolean;
   readonly plans: Plans;
   /** Failed authentications a minute from one address, before it is refused. */
   readonly authFailureLimit: number;
@@ -174,6 +176,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
         : undefined,
     trustProxy: env.TRUST_PROXY,
     defaultPlan: env.DEFAULT_PLAN,
+    isPlanStated: present.some(([name]) => name === 'DEFAULT_PLAN'),
     plans,
     authFailureLimit: env.AUTH_FAILURE_LIMIT,
     maxRunning: env.MAX_RUNNING,

@@ -2,10 +2,18 @@
 /** The `taskgate` command. Exit codes: 0 done, 1 failed, 2 called wrongly. */
 import { CommanderError } from 'commander';
 import { explain } from './cli/failure.js';
+import { printable } from './cli/printable.js';
 import { createProgram } from './cli/program.js';
 
 // The database, backups and what else is made hold what is nobody else's business.
 process.umask(0o077);
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // Whoever reads the output has seen enough, as with `| head`.
+  if (error.code === 'EPIPE') process.exit(0);
+  process.stderr.write(`The output cannot be written: ${error.message}.\n`);
+  process.exit(1);
+});
 
 try {
   await createProgram(process.env).parseAsync(process.argv);
@@ -13,7 +21,7 @@ try {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : 2;
   } else {
-    process.stderr.write(`${explain(error)}\n`);
+    process.stderr.write(`${printable(explain(error), '\n')}\n`);
     process.exitCode = 1;
   }
 }

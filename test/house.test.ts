@@ -1,11 +1,10 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { copyDatabase } from '../src/db/copy.js';
 import { type Database, migrateDatabase, openDatabase } from '../src/db/database.js';
 import { providerOf } from '../src/db/provider.js';
-import { generateKey } from '../src/keys/format.js';
 import { createWorkspace } from './support/factories.js';
 import { createDatabase, postgresql } from './support/postgresql.js';
 import { killServers, run, serve } from './support/process.js';
@@ -122,6 +121,26 @@ describe.skipIf(!postgres)('taskgate copy', () => {
     expect(await run(['copy', '--from', 'mysql://x', '--to', back])).toMatchObject({ code: 2 });
   }, 60_000);
 
+  it('a copy that did not end is neither served nor asked', async () => {
+    const half = `file:${folder}/half.db`;
+    const [from, to] = [await open(source), await open(half)];
+    await expect(
+      copyDatabase(from, to, ({ model }) => {
+        if (model === 'Task') throw new Error('the cable was pulled');
+      }),
+    ).rejects.toThrow('the cable was pulled');
+    await from.close();
+    await to.close();
+    for (const command of [['serve'], ['keys', 'list'], ['workspaces', 'list']]) {
+      const refused = await run(command, { DATABASE_URL: half });
+      expect([refused.code, refused.stdout, refused.stderr], command.join(' ')).toEqual([
+        ...[1, '', expect.stringContaining('A copy into this database did not end')],
+      ]);
+    }
+    expect(await run(['copy', '--from', source, '--to', half])).toMatchObject({ code: 0 });
+    expect(await run(['keys', 'list'], { DATABASE_URL: half })).toMatchObject({ code: 0 });
+  }, 60_000);
+
   it('says so when both sides differ', async () => {
     const [from, to] = [await open(source), await open(`file:${folder}/differs.db`)];
     const differing = copyDatabase(from, to, ({ model, done, total }) => {
@@ -130,76 +149,5 @@ describe.skipIf(!postgres)('taskgate copy', () => {
     await expect(differing).rejects.toThrow(/differs/);
     await from.close();
     await to.close();
-  }, 60_000);
-});
-
-describe('taskgate backup and restore', () => {
-  it('takes a whole copy while the server writes, and puts it back when nobody has the file open', async () => {
-    const key = generateKey('LIVE');
-    const file = path.join(folder, 'live.db');
-    const values = { DATABASE_URL: `file:${file}`, TASKGATE_BOOTSTRAP_KEY: key, DEFAULT_PLAN: 'enterprise' };
-    const server = await serve(values);
-    const create = async (title: string) => {
-      const answer = await fetch(`${server.url}/api/tasks`, {
-        method: 'POST',
-        headers: { 'x-api-key': key, 'content-type': 'application/json' },
-        body: JSON.stringify({ title }),
-      });
-      expect(answer.status).toBe(201);
-    };
-    for (let i = 0; i < 20; i += 1) await create(`Before ${i}`);
-    let writing = true;
-    const writes = (async () => {
-      for (let i = 0; writing; i += 1) await create(`During ${i}`);
-    })();
-    const backup = path.join(folder, 'one.backup');
-    const done = await run(['backup', backup, '--json'], values);
-    writing = false;
-    await writes;
-    expect(JSON.parse(done.stdout)).toEqual({ file: backup, bytes: statSync(backup).size });
-    expect(await run(['backup', backup], values)).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('is there already'),
-    });
-    await create('After');
-    expect(await run(['restore', backup], values)).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('in use'),
-    });
-    await create('Still served');
-    server.child.kill('SIGTERM');
-    await server.exited;
-
-    const restored = await run(['restore', backup, '--json'], values);
-    const { kept } = JSON.parse(restored.stdout) as { kept: string };
-    expect(existsSync(kept)).toBe(true);
-    const again = await open(`file:${file}`);
-    const titles = (await again.system.task.findMany()).map(({ title }) => title);
-    expect(titles.filter((title) => title.startsWith('Before'))).toHaveLength(20);
-    expect(titles).not.toContain('After');
-    await again.close();
-    const before = await open(`file:${kept}`);
-    expect(await before.system.task.count({ where: { title: { in: ['After', 'Still served'] } } })).toBe(2);
-    await before.close();
-  }, 60_000);
-
-  it('refuses what is no backup and keeps what is there', async () => {
-    const file = path.join(folder, 'kept.db');
-    const values = { DATABASE_URL: `file:${file}` };
-    await (await open(values.DATABASE_URL)).close();
-    const bad = path.join(folder, 'bad.db');
-    writeFileSync(bad, 'no database');
-    expect(await run(['restore', bad], values)).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('no backup'),
-    });
-    await run(['backup', path.join(folder, 'short.db')], values);
-    truncateSync(path.join(folder, 'short.db'), 20_000);
-    expect(await run(['restore', path.join(folder, 'short.db')], values)).toMatchObject({ code: 1 });
-    expect(await run(['restore', path.join(folder, 'none.db')], values)).toMatchObject({ code: 1 });
-    expect(readdirSync(folder).filter((name) => name.startsWith('kept.db.'))).toEqual([]);
-    await (await open(values.DATABASE_URL)).close();
-    const onPostgres = await run(['backup', 'x'], { DATABASE_URL: 'postgresql://x@localhost/x' });
-    expect(onPostgres).toMatchObject({ code: 1, stderr: expect.stringContaining('pg_dump') });
   }, 60_000);
 });

@@ -8,9 +8,18 @@ import { openDatabase } from '../src/db/database.js';
 import { ClusterBus } from '../src/events/bus.js';
 import { generateKey, hashKey } from '../src/keys/format.js';
 import { Lifecycle } from '../src/keys/lifecycle.js';
+import { KeyWatch } from '../src/keys/watch.js';
 import { startTestServer, type TestServer } from './support/server.js';
 
 const DAY = 86_400_000;
+const ACTOR = {
+  environment: 'LIVE' as const,
+  keyId: null,
+  userId: null,
+  ip: null,
+  userAgent: null,
+  requestId: null,
+};
 const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
 
 let server: TestServer;
@@ -36,8 +45,8 @@ const status = async (key: string, headers: Record<string, string> = {}) =>
   (await server.post(JSON.stringify({ query: VIEWER }), key, headers)).status;
 const codes = async (document: string, input: object, key?: string) =>
   (await server.gql(document, { input }, key)).errors?.map((error) => error.extensions['code']);
-const inDays = (days: number) => new Date(Date.now() + days * DAY);
-const soon = () => new Promise((resolve) => setTimeout(resolve, 1200));
+const inDays = (days: number) => new Date((server?.clock().getTime() ?? Date.now()) + days * DAY);
+const inSeconds = (seconds: number) => new Date(server.clock().getTime() + seconds * 1000);
 
 /** A giver with a scope to hand on, so that field limits of one test do not reach another. */
 async function giver(scopes: string[] = ['keys:write', 'keys:read', 'tasks:read'], request = {}) {
@@ -202,8 +211,8 @@ describe('update', () => {
     expect(results[1]?.errors).toBeUndefined();
     expect((await server.system.apiKey.findUniqueOrThrow({ where: { id: apiKey.id } })).revokedAt).not.toBeNull();
     expect(await codes(UPDATE, { id: apiKey.id, name: 'y' })).toEqual(['CONFLICT']);
-    const expired = await server.createKey([], 'LIVE', { expiresAt: new Date(Date.now() + 300) });
-    await soon();
+    const expired = await server.createKey([], 'LIVE', { expiresAt: inSeconds(5) });
+    server.clock.advance(6000);
     expect(await codes(UPDATE, { id: expired.apiKey.id, expiresAt: inDays(1) })).toEqual(['CONFLICT']);
     expect(await codes(UPDATE, { id: expired.apiKey.id, name: null })).toEqual(['BAD_USER_INPUT']);
   });
@@ -228,8 +237,8 @@ describe('rotation', () => {
     expect(response.status).toBe(200);
     expect(response.headers.get('deprecation')).toMatch(/^@\d+$/);
     const sunset = new Date(response.headers.get('sunset') ?? '').getTime();
-    expect(Math.abs(sunset - Date.now() - 3_600_000)).toBeLessThan(10_000);
-    await soon();
+    expect(Math.abs(sunset - server.clock().getTime() - 3_600_000)).toBeLessThan(10_000);
+    await server.flushUsage();
     const shown = await server.gql(
       'query ($id: ID!) { apiKey(id: $id) { status successorId lastUsedAt graceEndsAt } }',
       { id: old.apiKey.id },
@@ -245,15 +254,15 @@ describe('rotation', () => {
     const [none, some, expiring] = await Promise.all([
       server.createKey([]),
       server.createKey([]),
-      server.createKey([], 'LIVE', { expiresAt: new Date(Date.now() + 1000) }),
+      server.createKey([], 'LIVE', { expiresAt: inSeconds(60) }),
     ]);
     for (const { key } of [none, some, expiring]) expect(await status(key)).toBe(200);
     const admin = await server.key(['admin:*']);
     await server.gql(ROTATE, { input: { id: none.apiKey.id, gracePeriod: 0 } }, admin);
-    await server.gql(ROTATE, { input: { id: some.apiKey.id, gracePeriod: 1 } }, admin);
+    await server.gql(ROTATE, { input: { id: some.apiKey.id, gracePeriod: 60 } }, admin);
     const successor = await server.gql(ROTATE, { input: { id: expiring.apiKey.id, gracePeriod: 3600 } }, admin);
     expect([await status(none.key), await status(some.key)]).toEqual([401, 200]);
-    await new Promise((resolve) => setTimeout(resolve, 1100));
+    server.clock.advance(61_000);
     expect([await status(some.key), await status(expiring.key)]).toEqual([401, 401]);
     // The successor of a temporary key is as temporary.
     expect(await status(successor.data.rotateApiKey.key)).toBe(401);
@@ -321,6 +330,7 @@ describe('revocation', () => {
     // The real client, but its answer about the key is held back once.
     let held = false;
     const slow = Object.create(server.system, {
+      workspace: { value: server.system.workspace },
       apiKey: {
         value: {
           findUnique: async (query: never) => {
@@ -335,7 +345,8 @@ describe('revocation', () => {
         },
       },
     });
-    const authenticator = new Authenticator(slow, server.services.keys, new ClusterBus('test'));
+    const { plans } = server.config;
+    const authenticator = new Authenticator(slow, plans, server.services.units, new ClusterBus('test'));
     const first = authenticator.authenticate(key, null);
     await reading;
     await server.gql(REVOKE, { id: apiKey.id });
@@ -349,7 +360,7 @@ describe('revocation', () => {
     const { key, apiKey } = await server.createKey([]);
     expect(await status(key)).toBe(200);
     await server.system.apiKey.update({ where: { id: apiKey.id }, data: { revokedAt: new Date(0) } });
-    await new Promise((resolve) => setTimeout(resolve, 5100));
+    server.clock.advance(5100);
     expect(await status(key)).toBe(401);
     const again = await server.gql(REVOKE, { id: apiKey.id });
     expect(again.data.revokeApiKey.apiKey.status).toBe('REVOKED');
@@ -397,11 +408,11 @@ describe('an allow-list', () => {
 
 describe('authentication', () => {
   it('takes the same path and gives the same answer for unknown, expired, revoked and blocked keys; the audit log has the reason', async () => {
-    const expired = await server.createKey([], 'LIVE', { expiresAt: new Date(Date.now() + 200) });
+    const expired = await server.createKey([], 'LIVE', { expiresAt: inSeconds(5) });
     const revoked = await server.createKey([]);
     await server.gql(REVOKE, { id: revoked.apiKey.id });
     const blocked = await server.createKey([], 'LIVE', { allowedIps: ['203.0.113.1/32'] });
-    await soon();
+    server.clock.advance(6000);
     const answers = [];
     const reads = [];
     for (const key of [generateKey('LIVE'), expired.key, revoked.key, blocked.key]) {
@@ -414,36 +425,35 @@ describe('authentication', () => {
     }
     expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
     expect(reads).toEqual([1, 1, 1, 1]);
-    await soon();
-    const reasons = await Promise.all(
-      [expired, revoked, blocked].map(async ({ apiKey }) => {
-        const { data } = await server.gql(
-          'query ($id: ID) { auditLog(filter: { targetId: { eq: $id }, action: { eq: "api_key.refused" } }) { nodes { changes } } }',
-          { id: apiKey.id },
-        );
-        return JSON.parse(data.auditLog.nodes[0].changes).reason;
-      }),
-    );
-    expect(reasons).toEqual(['expired', 'revoked', 'ip_not_allowed']);
+    const reasonOf = async (id: string) => {
+      const { data } = await server.gql(
+        'query ($id: ID) { auditLog(filter: { targetId: { eq: $id }, action: { eq: "api_key.refused" } }) { nodes { changes } } }',
+        { id },
+      );
+      return data.auditLog.nodes.map(({ changes }: { changes: string }) => JSON.parse(changes).reason);
+    };
+    // The log is written beside the answer.
+    await expect.poll(() => reasonOf(expired.apiKey.id)).toEqual(['expired']);
+    await expect.poll(() => reasonOf(revoked.apiKey.id)).toEqual(['revoked']);
+    await expect.poll(() => reasonOf(blocked.apiKey.id)).toEqual(['ip_not_allowed']);
   });
 });
 
 describe('limits of a key', () => {
-  it('are of the window, not from the last request; a refusal is 429, and neither it nor a lack of scope takes from them', async () => {
+  it('are of the window, not from the last request; a refusal is 429, takes nothing, and tells of the window that refused', async () => {
     const { key } = await server.createKey(['tasks:read'], 'LIVE', { ratePerMinute: 3, ratePerHour: 100 });
-    const lacking = JSON.stringify({ query: '{ projects { totalCount } }' });
-    const writing = JSON.stringify({ query: 'mutation { createTask(input: { title: "x" }) { task { id } } }' });
-    for (let i = 0; i < 5; i += 1) {
-      expect((await server.post(lacking, key)).headers.get('x-ratelimit-remaining')).toBe('100');
-      expect((await server.post(writing, key)).headers.get('x-ratelimit-remaining')).toBe('100');
-    }
     const responses = await Promise.all(
       Array.from({ length: 10 }, () => server.post(JSON.stringify({ query: VIEWER }), key)),
     );
     expect(responses.map((response) => response.status).sort()).toEqual([200, 200, 200, ...Array(7).fill(429)]);
     const [refused] = responses.filter((response) => response.status === 429) as [Response];
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
-    expect(refused.headers.get('x-ratelimit-remaining')).toBe('97');
+    expect(refused.headers.get('x-ratelimit-limit')).toBe('3');
+    expect(refused.headers.get('x-ratelimit-remaining')).toBe('0');
+    expect(refused.headers.get('ratelimit')).toMatch(/^"minute";r=0;t=(60|5\d), "hour";r=97;t=(3600|35\d\d)$/);
+    for (const { headers } of responses.filter((response) => response.status === 200)) {
+      expect(headers.get('x-ratelimit-limit')).toBe('100');
+    }
     expect(refused.headers.get('ratelimit-policy')).toBe('"minute";q=3;w=60, "hour";q=100;w=3600');
     const { errors } = (await refused.json()) as { errors: { extensions: object }[] };
     expect(errors[0]?.extensions).toMatchObject({ code: 'RATE_LIMITED' });
@@ -466,12 +476,12 @@ describe('usage', () => {
       'user-agent': 'tester/1',
       'x-forwarded-for': '198.51.100.7',
     });
-    await soon();
+    await server.flushUsage();
     const { data } = await server.gql(
       'query ($id: ID!) { apiKey(id: $id) { lastUsedAt lastUsedIp lastUsedUserAgent requestsToday requestsThisMonth unusedScopes usage { total byDay { day count } byOperation { name count } byScope { name count } byStatus { name count } } } }',
       { id },
     );
-    const today = new Date().toISOString().slice(0, 10);
+    const today = server.clock().toISOString().slice(0, 10);
     expect(data.apiKey).toMatchObject({
       lastUsedIp: '198.51.100.7',
       lastUsedUserAgent: 'tester/1',
@@ -494,10 +504,44 @@ describe('usage', () => {
     });
   });
 
+  it('keeps 200 names of operations a day, and counts all others as one, however many batches they come in', async () => {
+    const { key: many, apiKey } = await server.createKey(['tasks:read']);
+    for (let batch = 0; batch < 3; batch += 1) {
+      for (let at = 0; at < 90; at += 30) {
+        await Promise.all(
+          Array.from({ length: 30 }, (_, i) =>
+            server.gql(`query N${batch}_${at + i} { viewer { environment } }`, {}, many),
+          ),
+        );
+      }
+      await server.flushUsage();
+    }
+    const rows = await server.system.apiKeyUsage.findMany({ where: { keyId: apiKey.id, dimension: 'operation' } });
+    expect(rows.length).toBe(201);
+    expect(rows.find(({ value }) => value === 'other')?.count).toBe(70);
+    expect(rows.reduce((sum, row) => sum + row.count, 0)).toBe(270);
+    // Names that are known go on being counted, by a process that did not see them written either.
+    const { UsageRecorder } = await import('../src/keys/usage.js');
+    const elsewhere = new UsageRecorder(
+      server.system,
+      (error) => {
+        throw error;
+      },
+      server.clock,
+    );
+    for (const name of ['N0_0', 'Other_1', 'Other_2']) {
+      elsewhere.record({ key: apiKey, operations: [name], scopes: [], status: 200, ip: null, userAgent: null });
+    }
+    await elsewhere.close();
+    const after = await server.system.apiKeyUsage.findMany({ where: { keyId: apiKey.id, dimension: 'operation' } });
+    expect([after.length, after.find(({ value }) => value === 'other')?.count]).toEqual([201, 72]);
+    expect(after.find(({ value }) => value === 'N0_0')?.count).toBe(2);
+  });
+
   it('never writes the row of the key', async () => {
     const before = server.queries.length;
     await server.gql('{ tasks { totalCount } }', {}, key);
-    await soon();
+    await server.flushUsage();
     const writes = server.queries.slice(before).filter((sql) => /^(INSERT|UPDATE|DELETE)/.test(sql));
     expect(writes.some((sql) => sql.includes('ApiKeyUsage'))).toBe(true);
     expect(writes.filter((sql) => /^UPDATE .*`ApiKey`/.test(sql))).toEqual([]);
@@ -515,33 +559,69 @@ describe('usage', () => {
 });
 
 describe('time', () => {
-  const lifecycle = () =>
-    new Lifecycle(server.system, server.services.keys, (error) => {
+  let aging: TestServer;
+  let lifecycle: Lifecycle;
+  beforeAll(async () => {
+    aging = await startTestServer({ TRUST_PROXY: '127.0.0.1' });
+    const onError = (error: unknown) => {
       throw error;
-    });
-  const alerts = async (keyId: string) =>
-    (
-      await server.gql('query ($id: ID) { alerts(filter: { keyId: { eq: $id } }) { nodes { kind message } } }', {
-        id: keyId,
-      })
-    ).data.alerts.nodes.map((alert: { kind: string }) => alert.kind);
+    };
+    lifecycle = new Lifecycle(aging.system, aging.services.keys, onError, aging.clock);
+  });
+  afterAll(() => aging.stop());
+  const daysAhead = (days: number) => new Date(aging.clock().getTime() + days * DAY);
+  const use = async (key: string, headers: Record<string, string> = {}) =>
+    (await aging.post(JSON.stringify({ query: VIEWER }), key, headers)).status;
+  const alerts = async (keyId: string): Promise<string[]> => {
+    const rows = await aging.system.alert.findMany({ where: { keyId }, orderBy: { createdAt: 'asc' } });
+    return rows.map(({ kind }) => kind);
+  };
 
   it('renews a key by its term before it lapses, with a notice 30 days ahead; told once', async () => {
-    const { key, apiKey } = await server.createKey([], 'LIVE', { expiresAt: inDays(60), autoRenew: true });
-    const { apiKey: plain } = await server.createKey([], 'LIVE', { expiresAt: inDays(60) });
-    await lifecycle().run(new Date());
+    const { key, apiKey } = await aging.createKey([], 'LIVE', { expiresAt: daysAhead(60), autoRenew: true });
+    const { apiKey: plain } = await aging.createKey([], 'LIVE', { expiresAt: daysAhead(60) });
+    await lifecycle.run();
     expect(await alerts(apiKey.id)).toEqual([]);
-    await lifecycle().run(inDays(31));
-    await lifecycle().run(inDays(32));
+    aging.clock.advance(31 * DAY);
+    await lifecycle.run();
+    aging.clock.advance(DAY);
+    await lifecycle.run();
     expect([await alerts(apiKey.id), await alerts(plain.id)]).toEqual([['KEY_EXPIRING'], ['KEY_EXPIRING']]);
-    await Promise.all([lifecycle().run(inDays(59.5)), lifecycle().run(inDays(59.5))]);
-    const row = await server.system.apiKey.findUniqueOrThrow({ where: { id: apiKey.id } });
-    expect(Math.round(((row.expiresAt?.getTime() ?? 0) - Date.now()) / DAY)).toBe(120);
+    aging.clock.advance(27.5 * DAY);
+    await Promise.all([lifecycle.run(), lifecycle.run()]);
+    const row = await aging.system.apiKey.findUniqueOrThrow({ where: { id: apiKey.id } });
+    expect(((row.expiresAt?.getTime() ?? 0) - (apiKey.expiresAt?.getTime() ?? 0)) / DAY).toBeCloseTo(60, 3);
     expect(await alerts(apiKey.id)).toContain('KEY_RENEWED');
-    expect((await server.system.apiKey.findUniqueOrThrow({ where: { id: plain.id } })).expiresAt).toEqual(
+    expect((await aging.system.apiKey.findUniqueOrThrow({ where: { id: plain.id } })).expiresAt).toEqual(
       plain.expiresAt,
     );
-    expect(await status(key)).toBe(200);
+    expect(await use(key)).toBe(200);
+  });
+
+  it('a key that lasts less than the notice gets it at once', async () => {
+    const { apiKey } = await aging.createKey([], 'LIVE', { expiresAt: daysAhead(10) });
+    await lifecycle.run();
+    expect(await alerts(apiKey.id)).toEqual(['KEY_EXPIRING']);
+  });
+
+  it('looks after all keys that expire, however many there are', async () => {
+    const { apiKey } = await aging.createKey([]);
+    const expiresAt = daysAhead(20);
+    await aging.system.apiKey.createMany({
+      data: Array.from({ length: 1100 }, (_, i) => ({
+        ...apiKey,
+        id: `key_many${String(i).padStart(4, '0')}`,
+        hash: `sha256:${i}`,
+        // Many at one moment, so that a page ends among them.
+        expiresAt: i < 700 ? expiresAt : new Date(expiresAt.getTime() + i),
+      })),
+    });
+    await lifecycle.run();
+    expect(await aging.system.alert.count({ where: { keyId: { startsWith: 'key_many' } } })).toBe(1100);
+    await aging.system.apiKey.updateMany({
+      where: { id: { startsWith: 'key_many' } },
+      data: { revokedAt: new Date() },
+    });
   });
 
   it('auto-renewal takes the enterprise plan and an expiry', async () => {
@@ -552,10 +632,10 @@ describe('time', () => {
   });
 
   it('tells of a key that nobody used for 90 days, and lists what expires soon', async () => {
-    const { apiKey } = await server.createKey([]);
-    await server.system.apiKey.update({ where: { id: apiKey.id }, data: { createdAt: inDays(-100) } });
-    await lifecycle().run(new Date());
-    await lifecycle().run(new Date());
+    const { apiKey } = await aging.createKey([]);
+    await aging.system.apiKey.update({ where: { id: apiKey.id }, data: { createdAt: daysAhead(-100) } });
+    await lifecycle.run();
+    await lifecycle.run();
     expect(await alerts(apiKey.id)).toEqual(['KEY_UNUSED']);
     const soonGone = await server.createKey([], 'LIVE', { expiresAt: inDays(3) });
     const { data } = await server.gql('{ apiKeys(first: 1000, expiringWithinDays: 7) { nodes { id } } }');
@@ -564,31 +644,54 @@ describe('time', () => {
   });
 
   it('tells of a new network, of failures that pile up, and of quotas used', async () => {
-    const { key, apiKey } = await server.createKey([], 'LIVE', { ratePerMinute: 5, ratePerHour: 10 });
-    await status(key, { 'x-forwarded-for': '198.51.100.1' });
-    await soon();
+    const { key, apiKey } = await aging.createKey([], 'LIVE', { ratePerMinute: 5, ratePerHour: 10 });
+    await use(key, { 'x-forwarded-for': '198.51.100.1' });
+    await aging.flushUsage();
     expect(await alerts(apiKey.id)).toEqual([]);
-    await status(key, { 'x-forwarded-for': '198.51.100.99' });
-    await status(key, { 'x-forwarded-for': '192.0.2.1' });
-    await soon();
+    await use(key, { 'x-forwarded-for': '198.51.100.99' });
+    await use(key, { 'x-forwarded-for': '192.0.2.1' });
+    await aging.flushUsage();
     expect(await alerts(apiKey.id)).toEqual(['NEW_NETWORK']);
     const statuses = [];
-    for (let i = 0; i < 4; i += 1) statuses.push(await status(key));
+    for (let i = 0; i < 4; i += 1) statuses.push(await use(key));
     expect(statuses).toEqual([200, 200, 429, 429]);
-    await soon();
-    expect((await alerts(apiKey.id)).sort()).toEqual(['LIMIT_HIT', 'NEW_NETWORK', 'NEW_NETWORK']);
-    await server.gql(REVOKE, { id: apiKey.id });
-    for (let i = 0; i < 10; i += 1) await status(key);
-    await soon();
-    expect(await alerts(apiKey.id)).toContain('AUTHENTICATION_FAILURES');
+    await aging.flushUsage();
+    await expect
+      .poll(async () => (await alerts(apiKey.id)).sort())
+      .toEqual(['LIMIT_HIT', 'NEW_NETWORK', 'NEW_NETWORK']);
+    await aging.services.keys.revokeLeaked({ ...ACTOR, workspaceId: aging.workspace.id }, apiKey, 'test');
+    for (let i = 0; i < 10; i += 1) await use(key);
+    await expect.poll(() => alerts(apiKey.id)).toContain('AUTHENTICATION_FAILURES');
 
-    const metered = await server.createKey([], 'LIVE', { ratePerMinute: 1000, ratePerHour: 10 });
-    for (let i = 0; i < 8; i += 1) await status(metered.key);
-    await soon();
-    expect(await alerts(metered.apiKey.id)).toEqual(['QUOTA_80']);
-    for (let i = 0; i < 3; i += 1) await status(metered.key);
-    await soon();
-    expect((await alerts(metered.apiKey.id)).sort()).toEqual(['LIMIT_HIT', 'QUOTA_100', 'QUOTA_80']);
+    const metered = await aging.createKey([], 'LIVE', { ratePerMinute: 1000, ratePerHour: 10 });
+    for (let i = 0; i < 8; i += 1) await use(metered.key);
+    await expect.poll(() => alerts(metered.apiKey.id)).toEqual(['QUOTA_80']);
+    for (let i = 0; i < 3; i += 1) await use(metered.key);
+    await expect
+      .poll(async () => (await alerts(metered.apiKey.id)).sort())
+      .toEqual(['LIMIT_HIT', 'QUOTA_100', 'QUOTA_80']);
+  });
+
+  it('an alert that could not be written is written the next time', async () => {
+    let away = true;
+    const failures: unknown[] = [];
+    const system = Object.create(aging.system, {
+      $transaction: {
+        value: (...args: never[]) =>
+          away
+            ? Promise.reject(new Error('away'))
+            : (aging.system.$transaction as (...args: never[]) => unknown)(...args),
+      },
+    });
+    const monitor = new KeyWatch(system, (error) => failures.push(error));
+    const { apiKey } = await aging.createKey([]);
+    const key = { keyId: apiKey.id, workspaceId: apiKey.workspaceId, environment: apiKey.environment };
+    const reach = () => monitor.limits(key, { limit: 10, remaining: 0, length: 60 }, true, 1_000_000);
+    reach();
+    await expect.poll(() => failures.length).toBe(1);
+    away = false;
+    reach();
+    await expect.poll(() => alerts(apiKey.id)).toEqual(['QUOTA_100']);
   });
 });
 

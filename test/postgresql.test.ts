@@ -101,6 +101,29 @@ describe.skipIf(!server)('a replica', () => {
     expect((await api.gql('{ tasks { nodes { title } } }')).data.tasks.nodes).toEqual([{ title: 'Yours' }]);
     await api.stop();
   });
+
+  it('that refuses a statement is not helped out by the first, which would do it all over again', async () => {
+    const [first, second] = [await createDatabase(server ?? ''), await createDatabase(server ?? '')];
+    await migrateDatabase({ provider: 'postgresql', databaseUrl: second.url });
+    const api = await startTestServer({ DATABASE_URL: first.url, DATABASE_REPLICA_URL: second.url });
+    await api.gql('mutation { createTask(input: { title: "Mine" }) { task { id } } }');
+    const client = new pg.Client({ connectionString: second.url });
+    await client.connect();
+    await client.query('ALTER TABLE "Task" RENAME TO "Away"');
+    const { data, errors } = await api.gql('{ tasks { nodes { title } } }');
+    expect([data.tasks, errors?.length]).toEqual([null, 1]);
+    await client.query('ALTER TABLE "Away" RENAME TO "Task"');
+    // A connection that is lost is another matter.
+    expect((await api.gql('{ tasks { nodes { title } } }')).data.tasks.nodes).toEqual([]);
+    await client.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+    );
+    expect((await api.gql('{ tasks { nodes { title } } }')).errors).toBeUndefined();
+    await client.end();
+    await api.stop();
+    await first.drop();
+    await second.drop();
+  });
 });
 
 describe.skipIf(!server)('tasks made at once', () => {

@@ -7,9 +7,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Database, openDatabase } from '../src/db/database.js';
-import { unbounded } from '../src/keys/apiKey.js';
+import { UnitOfWork } from '../src/db/unitOfWork.js';
+import { ApiKeyService } from '../src/keys/apiKeyService.js';
 import { generateKey } from '../src/keys/format.js';
-import { Keys } from '../src/keys/keys.js';
+import { Plans } from '../src/limits/plans.js';
 import { hasPostgresPrograms, startPostgres } from './support/ownPostgresql.js';
 import { createDatabase } from './support/postgresql.js';
 import { killServers, type ServerProcess, serve } from './support/process.js';
@@ -103,7 +104,8 @@ describe.skipIf(!hasPostgresPrograms || !hasRedis)('three processes over one Pos
       ...{ workspaceId: workspace.id, environment: 'LIVE' as const, keyId: null, userId: null },
       ...{ ip: null, userAgent: null, requestId: null },
     };
-    const minted = await new Keys(here).create(actor, unbounded('LIVE'), { name: 'k', scopes: ['tasks:read'] });
+    const keys = new ApiKeyService(new UnitOfWork(here, () => {}), new Plans());
+    const minted = await keys.create(actor, 'operator', { name: 'k', scopes: ['tasks:read'] });
     return { key: minted.key, id: minted.apiKey.id };
   };
   beforeAll(async () => {

@@ -24,6 +24,7 @@ describe.skipIf(!hasRedis)('over Redis', () => {
     });
     const logger = createLogger({ logLevel: 'info' }, { write: (line) => void secondLog.push(line) });
     second = await startServer(config, { logger });
+    await first.system.workspace.updateMany({ data: { ratePerMinute: 1_000_000, ratePerHour: 10_000_000 } });
     // Both have heard of each other.
     await setTimeout(2500);
   });

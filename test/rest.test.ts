@@ -138,6 +138,68 @@ describe('Taskmaster and TaskFlow', () => {
     expect((await call('GET', path)).body).toEqual([]);
   });
 
+  it('changes a relationship by PUT, as documented, and by PATCH', async () => {
+    const task = async (title: string) => (await call('POST', '/api/tasks', { body: { title } })).body.id as string;
+    const [a, b, c] = [await task('A'), await task('B'), await task('C')];
+    const made = (await call('POST', `/api/tasks/${a}/relationships`, { body: { type: 'blocks', target_task_id: b } }))
+      .body;
+    const path = `/api/tasks/${a}/relationships/${made.id}`;
+    expect((await call('GET', path)).body).toEqual(made);
+    const typed = await call('PUT', path, { body: { type: 'relates_to' } });
+    expect([typed.status, typed.body]).toEqual([
+      200,
+      { ...made, relationship_type: 'relates_to', updated_at: expect.any(String) },
+    ]);
+    const moved = await call('PATCH', path, { body: { target_task_id: c } });
+    expect(moved.body).toMatchObject({ relationship_type: 'relates_to', relates_to_task_id: c });
+    expect((await call('PUT', path, { body: { type: 'blocks', target_task_id: b } })).body).toMatchObject({
+      relationship_type: 'blocks',
+      relates_to_task_id: b,
+    });
+    // As it was shown, sent back.
+    for (const [body, field] of [
+      [{}, undefined],
+      [{ type: 'loves' }, 'type'],
+      [{ target_task_id: a }, 'target_task_id'],
+    ] as const) {
+      const refused = await call('PUT', path, { body });
+      expect(refused.status, JSON.stringify(body)).toBe(400);
+      if (field) expect(refused.body.errors).toHaveProperty(field);
+    }
+    expect((await call('PUT', `/api/tasks/${b}/relationships/${made.id}`, { body: { type: 'blocks' } })).status).toBe(
+      404,
+    );
+    expect((await call('PUT', path, { body: { target_task_id: 'none' } })).status).toBe(404);
+    await call('POST', `/api/tasks/${a}/relationships`, { body: { type: 'relates_to', target_task_id: b } });
+    expect((await call('PUT', path, { body: { type: 'relates_to' } })).status).toBe(409);
+    const reader = await server.key(['tasks:read']);
+    expect((await call('PUT', path, { key: reader, body: { type: 'relates_to' } })).status).toBe(403);
+  });
+
+  it('shows whole seconds, as its document does, and a task sent back so keeps its fractions', async () => {
+    const { createTask } = (
+      await server.gql(
+        'mutation { createTask(input: { title: "D", dueDate: "2026-03-04T05:06:07.890Z" }) { task { id dueDate } } }',
+      )
+    ).data;
+    const SECONDS = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
+    const { body } = await call('GET', `/api/tasks/${createTask.task.id}`);
+    expect([body.created_at, body.updated_at]).toEqual([
+      expect.stringMatching(SECONDS),
+      expect.stringMatching(SECONDS),
+    ]);
+    const v1 = (await call('GET', `/v1/tasks/${createTask.task.id}`)).body;
+    expect(v1.dueDate).toBe('2026-03-04T05:06:07Z');
+    const back = await call('PATCH', `/v1/tasks/${createTask.task.id}`, { body: { dueDate: v1.dueDate, title: 'E' } });
+    expect(back.body.dueDate).toBe('2026-03-04T05:06:07Z');
+    const read = `{ task(id: "${createTask.task.id}") { title dueDate } }`;
+    expect((await server.gql(read)).data.task).toEqual({ title: 'E', dueDate: '2026-03-04T05:06:07.890Z' });
+    for (const path of ['/v1/projects', '/v1/users', '/v1/api-keys']) {
+      const text = JSON.stringify((await call('GET', path)).body);
+      expect([path, /T\d\d:\d\d:\d\dZ/.test(text), /\.\d{3}Z/.test(text)]).toEqual([path, true, false]);
+    }
+  });
+
   it('refuses a description over 500 characters, which GraphQL takes', async () => {
     const long = await call('POST', '/api/tasks', { body: { title: 'L', description: 'x'.repeat(501) } });
     expect(long.status).toBe(400);
@@ -303,7 +365,7 @@ describe('the Task Management API', () => {
       role: 'member',
     });
     expect((await call('GET', '/v1/users?search=anne')).body).toMatchObject({ pagination: { total: 1 } });
-    expect((await call('DELETE', path)).status).toBe(204);
+    expect(await call('DELETE', path)).toMatchObject({ status: 200, body: { id: made.body.id, deleted: true } });
     expect((await call('GET', path)).status).toBe(404);
 
     const project = (await call('POST', '/v1/projects', { body: { name: 'V1', description: 'D' } })).body;
@@ -311,7 +373,7 @@ describe('the Task Management API', () => {
     expect((await call('PATCH', projectPath, { body: { description: null } })).body.description).toBeNull();
     expect((await call('GET', '/v1/projects?sort=name&limit=1')).body.data).toHaveLength(1);
     expect((await call('GET', projectPath)).body.name).toBe('V1');
-    expect((await call('DELETE', projectPath)).status).toBe(204);
+    expect((await call('DELETE', projectPath)).body).toEqual({ id: project.id, deleted: true });
   });
 
   it('an owner shows as admin and stays one when that is sent back', async () => {
@@ -333,7 +395,7 @@ describe('the product API of keys', () => {
     expect(made.headers.get('cache-control')).toBe('no-store');
     expect(made.body).toMatchObject({
       permissions: ['tasks:read', 'tasks:write'],
-      expires_at: '2027-10-14T00:00:00.000Z',
+      expires_at: '2027-10-14T00:00:00Z',
     });
     const { id, key } = made.body as { id: string; key: string };
     expect((await call('GET', '/api/tasks?limit=1', { key })).status).toBe(200);
@@ -354,7 +416,10 @@ describe('the product API of keys', () => {
     expect(old.headers.get('sunset')).toBeTruthy();
     const emergency = await call('POST', `/v1/api-keys/${rotated.body.id}/rotate`, { body: { grace_period: 0 } });
     expect((await call('GET', '/api/tasks', { key: rotated.body.key })).status).toBe(401);
-    expect((await call('DELETE', `/v1/api-keys/${emergency.body.id}`)).status).toBe(204);
+    expect((await call('DELETE', `/v1/api-keys/${emergency.body.id}`)).body).toEqual({
+      id: emergency.body.id,
+      deleted: true,
+    });
     expect((await call('GET', '/api/tasks', { key: emergency.body.key })).status).toBe(401);
   });
 
@@ -393,8 +458,10 @@ describe('the product API of keys', () => {
     const { body, headers } = await call('GET', '/v1/rate-limit', { key });
     expect(body).toMatchObject({ limit: 50, remaining: Number(headers.get('x-ratelimit-remaining')) });
     expect(new Date(body.reset_at).getTime()).toBe(body.reset * 1000);
+    // Asking how it stands is free.
+    expect((await call('GET', '/v1/rate-limit', { key })).body.remaining).toBe(body.remaining);
     // A list of a thousand counts as the one request that it is.
-    for (let i = 0; i < 4; i += 1) expect((await call('GET', '/api/tasks', { key })).status).toBe(200);
+    for (let i = 0; i < 5; i += 1) expect((await call('GET', '/api/tasks', { key })).status).toBe(200);
     const limited = await call('GET', '/api/tasks', { key });
     expect(limited.status).toBe(429);
     expect(limited.body).toMatchObject({ error: { code: 'RATE_LIMIT_EXCEEDED' } });

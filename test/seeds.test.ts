@@ -160,10 +160,10 @@ describe.skipIf(missing.includes('curl'))('curl', () => {
     );
     expect(changed.permissions).toEqual(['tasks:read', 'tasks:write', 'projects:read']);
     const extended = json(await send('PATCH', `/v1/api-keys/${made.id}`, { expires_at: '2028-12-31T23:59:59Z' }));
-    expect(extended.expires_at).toBe('2028-12-31T23:59:59.000Z');
+    expect(extended.expires_at).toBe('2028-12-31T23:59:59Z');
     const details = json(await send('GET', `/v1/api-keys/${made.id}`));
     expect(Object.keys(details.usage)).toEqual(['requests_today', 'requests_this_month']);
-    expect((await send('DELETE', `/v1/api-keys/${made.id}`)).stdout).toBe('');
+    expect(json(await send('DELETE', `/v1/api-keys/${made.id}`))).toEqual({ id: made.id, deleted: true });
     json(await send('POST', '/v1/api-keys', { name: 'Read-only Key', permissions: ['tasks:read', 'projects:read'] }));
     json(await send('POST', '/v1/api-keys', { name: 'Temporary Key', expires_at: '2027-12-31T23:59:59Z' }));
     const limit = json(await send('GET', '/v1/rate-limit'));

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createWorkspace } from './support/factories.js';
 import { startTestServer, type TestServer } from './support/server.js';
+import { pass, subscribe, until } from './support/stream.js';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -9,35 +10,6 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-/** Opens the stream and collects what comes, until it ends. */
-async function subscribe(key: string, query = 'subscription { taskChanged { action taskId task { title } } }') {
-  const stop = new AbortController();
-  const response = await fetch(server.url, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', accept: 'text/event-stream' },
-    body: JSON.stringify({ query }),
-    signal: stop.signal,
-  });
-  const events: { data?: { taskChanged: object }; errors?: { message: string; extensions: { code: string } }[] }[] = [];
-  const ended = (async () => {
-    let text = '';
-    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-      text += Buffer.from(chunk).toString();
-      const parts = text.split('\n\n');
-      text = parts.pop() ?? '';
-      for (const part of parts) {
-        const data = /^data: (.*)$/m.exec(part)?.[1];
-        if (data) events.push(JSON.parse(data));
-      }
-    }
-  })().catch(() => {});
-  return { events, ended, stop: () => stop.abort(), response };
-}
-
-const until = async (condition: () => boolean, limit = 3000) => {
-  for (const end = Date.now() + limit; !condition() && Date.now() < end; )
-    await new Promise((resolve) => setTimeout(resolve, 10));
-};
 const create = async (key?: string) => {
   const { data } = await server.gql('mutation { createTask(input: { title: "S" }) { task { id } } }', {}, key);
   return data.createTask.task.id as string;
@@ -45,8 +17,8 @@ const create = async (key?: string) => {
 
 it('tells of each change in its own workspace and environment, and of nothing else', async () => {
   const other = await createWorkspace(server);
-  const stream = await subscribe(await server.key(['tasks:read']));
-  await until(() => false, 500);
+  const stream = await subscribe(server, await server.key(['tasks:read']));
+  await pass(500);
   await create(other.live.key);
   await create(await server.key(['tasks:write'], 'TEST'));
   const id = await create();
@@ -63,15 +35,15 @@ it('tells of each change in its own workspace and environment, and of nothing el
 });
 
 it('is refused to a key without tasks:read', async () => {
-  const stream = await subscribe(await server.key(['tasks:write']));
+  const stream = await subscribe(server, await server.key(['tasks:write']));
   await stream.ended;
   expect(stream.events[0]?.errors?.[0]?.extensions.code).toBe('FORBIDDEN');
 });
 
 it('ends when its key is revoked, with an error that says so, and tells of nothing after that', async () => {
   const { key, apiKey } = await server.createKey(['tasks:read']);
-  const stream = await subscribe(key);
-  await until(() => false, 500);
+  const stream = await subscribe(server, key);
+  await pass(500);
   await server.gql('mutation ($id: ID!) { revokeApiKey(input: { id: $id }) { apiKey { status } } }', { id: apiKey.id });
   await create();
   await stream.ended;
@@ -80,8 +52,68 @@ it('ends when its key is revoked, with an error that says so, and tells of nothi
 });
 
 it('ends when its key expires', async () => {
-  const { key } = await server.createKey(['tasks:read'], 'LIVE', { expiresAt: new Date(Date.now() + 1200) });
-  const stream = await subscribe(key);
+  const { key } = await server.createKey(['tasks:read'], 'LIVE', {
+    expiresAt: new Date(server.clock().getTime() + 1200),
+  });
+  const stream = await subscribe(server, key);
   await stream.ended;
-  expect(stream.events.at(-1)?.errors?.[0]?.extensions.code).toBe('UNAUTHENTICATED');
+  expect(stream.events.at(-1)?.errors?.[0]?.extensions['code']).toBe('UNAUTHENTICATED');
+});
+
+it('ends when its key may no longer read tasks, and tells of nothing after that', async () => {
+  const { key, apiKey } = await server.createKey(['tasks:read', 'users:read']);
+  const stream = await subscribe(server, key);
+  const id = await create();
+  await until(() => stream.events.length === 1);
+  const change = 'mutation ($input: UpdateApiKeyInput!) { updateApiKey(input: $input) { apiKey { id } } }';
+  // What it does not take may go.
+  await server.gql(change, { input: { id: apiKey.id, scopes: ['tasks:read'] } });
+  await server.gql('mutation ($id: ID!) { updateTask(input: { id: $id, title: "T" }) { task { id } } }', { id });
+  await until(() => stream.events.length === 2);
+  await server.gql(change, { input: { id: apiKey.id, scopes: [] } });
+  await create();
+  await stream.ended;
+  expect(stream.events.map(({ data, errors }) => data?.taskChanged.action ?? errors?.[0]?.extensions['code'])).toEqual([
+    'CREATED',
+    'UPDATED',
+    'FORBIDDEN',
+  ]);
+  expect((await server.gql('{ viewer { environment } }', {}, key)).errors).toBeUndefined();
+});
+
+it('of a project tells that a task came, and that it left: by a move, and with the project', async () => {
+  const make = async (name: string) =>
+    (
+      await server.gql('mutation ($name: String!) { createProject(input: { name: $name }) { project { id } } }', {
+        name,
+      })
+    ).data.createProject.project.id as string;
+  const [from, to] = [await make('from'), await make('to')];
+  const query =
+    'subscription ($id: ID!) { taskChanged(projectId: $id) { action taskId projectId previousProjectId task { projectId } } }';
+  const key = await server.key(['tasks:read']);
+  const streams = [await subscribe(server, key, query, { id: from }), await subscribe(server, key, query, { id: to })];
+  const [left, entered] = streams as [(typeof streams)[0], (typeof streams)[0]];
+  await pass(300);
+  const { data } = await server.gql(
+    'mutation ($id: ID!) { createTask(input: { title: "M", projectId: $id }) { task { id } } }',
+    { id: from },
+  );
+  const taskId = data.createTask.task.id;
+  const change = 'mutation ($input: UpdateTaskInput!) { updateTask(input: $input) { task { id } } }';
+  await server.gql(change, { input: { id: taskId, projectId: to } });
+  await server.gql(change, { input: { id: taskId, title: 'moved' } });
+  await server.gql('mutation ($id: ID!) { deleteProject(input: { id: $id }) { deletedProjectId } }', { id: to });
+  await until(() => entered.events.length === 3);
+  for (const { stop } of streams) stop();
+  const told = ({ events }: { events: { data?: { taskChanged: object } }[] }) => events.map((e) => e.data?.taskChanged);
+  expect(told(left)).toMatchObject([
+    { action: 'CREATED', taskId, projectId: from, previousProjectId: null },
+    { action: 'UPDATED', taskId, projectId: to, previousProjectId: from },
+  ]);
+  expect(told(entered)).toMatchObject([
+    { action: 'UPDATED', taskId, projectId: to, previousProjectId: from },
+    { action: 'UPDATED', taskId, projectId: to, previousProjectId: null },
+    { action: 'UPDATED', taskId, projectId: null, previousProjectId: to },
+  ]);
 });

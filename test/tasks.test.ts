@@ -111,6 +111,186 @@ describe('a task', () => {
   });
 });
 
+describe('a position', () => {
+  it('lies within what has places between, so that no list is poisoned', async () => {
+    const { id } = await create({ title: 'placed' });
+    for (const position of [1e15, -1e15, 0.5]) {
+      const { errors } = await server.gql(UPDATE, { input: { id, position } });
+      expect(errors, String(position)).toBeUndefined();
+    }
+    for (const position of [1.1e15, -1.1e15, 1.7e308]) {
+      expect(await fieldsOf(UPDATE, { id, position })).toEqual({ position: [expect.stringContaining('must be from')] });
+      expect(await fieldsOf(CREATE, { title: 't', position })).toEqual({ position: [expect.any(String)] });
+    }
+    // JSON reads this as infinity.
+    const body = `{"query":"mutation ($input: UpdateTaskInput!) { updateTask(input: $input) { task { id } } }","variables":{"input":{"id":"${id}","position":1.8e308}}}`;
+    const infinite = (await (await server.post(body, server.adminKey)).json()) as { errors: unknown[] };
+    expect(infinite.errors).toHaveLength(1);
+    const literal = await server.gql(
+      `mutation { updateTask(input: { id: "${id}", position: 1.8e308 }) { task { id } } }`,
+    );
+    expect(literal.errors).toHaveLength(1);
+    const route = await fetch(`${server.origin}/api/task/${id}`, {
+      method: 'PUT',
+      headers: { authorization: `Bearer ${server.adminKey}`, 'content-type': 'application/json' },
+      body: '{"position":1.8e308}',
+    });
+    expect([route.status, Object.keys(((await route.json()) as { errors: object }).errors)]).toEqual([
+      400,
+      ['position'],
+    ]);
+    const list = await server.gql('{ tasks(orderBy: [{ field: POSITION, direction: DESC }]) { nodes { position } } }');
+    expect(list.errors).toBeUndefined();
+  });
+});
+
+describe('tags', () => {
+  it('that differ in case only are one, the first as it was written', async () => {
+    const task = await create({ title: 't', tags: ['Urgent', 'urgent', 'URGENT', 'Straße', 'STRASSE'] });
+    expect(task.tags.sort()).toEqual(['Straße', 'Urgent']);
+    const composed = await create({ title: 't', tags: ['Å', 'A\u030a', 'ΟΔΟΣ', 'οδος', 'οδοσ'] });
+    expect(composed.tags.sort()).toEqual(['Å', 'ΟΔΟΣ']);
+    for (const contains of ['STRASSE', 'straße']) {
+      const found = await server.gql(
+        'query ($tag: String) { tasks(filter: { tags: { contains: $tag } }) { totalCount } }',
+        {
+          tag: contains,
+        },
+      );
+      expect(found.data.tasks.totalCount).toBe(1);
+    }
+    const changed = await server.gql(UPDATE, { input: { id: task.id, tags: ['URGENT'] } });
+    expect(changed.data.updateTask.task.tags).toEqual(['URGENT']);
+  });
+});
+
+describe('blocking', () => {
+  const RELATE =
+    'mutation ($input: CreateTaskRelationshipInput!) { createTaskRelationship(input: $input) { taskRelationship { id } } }';
+  const block = (taskId: string, targetTaskId: string, type = 'BLOCKS') =>
+    server.gql(RELATE, { input: { type, taskId, targetTaskId } });
+  const codes = ({ errors }: { errors?: { extensions: Record<string, unknown> }[] }) =>
+    errors?.map((error) => error.extensions['code']);
+  const chain = async (length: number) =>
+    Promise.all(Array.from({ length }, async (_, i) => (await create({ title: `chain ${i}` })).id as string));
+
+  it('goes round in no circle, however long, by creation or by change', async () => {
+    const ids = await chain(6);
+    const links: string[] = [];
+    for (let i = 0; i + 1 < ids.length; i += 1) {
+      const { data, errors } = await block(ids[i] as string, ids[i + 1] as string);
+      expect(errors).toBeUndefined();
+      links.push(data.createTaskRelationship.taskRelationship.id);
+    }
+    const [first, last] = [ids[0] as string, ids[5] as string];
+    expect(codes(await block(last, first))).toEqual(['CONFLICT']);
+    // Other ties may go back.
+    expect(codes(await block(last, first, 'RELATES_TO'))).toBeUndefined();
+    const tie = (await block(last, first, 'DUPLICATES')).data.createTaskRelationship.taskRelationship.id;
+    const change =
+      'mutation ($input: UpdateTaskRelationshipInput!) { updateTaskRelationship(input: $input) { taskRelationship { id } } }';
+    expect(codes(await server.gql(change, { input: { id: tie, type: 'BLOCKS' } }))).toEqual(['CONFLICT']);
+    expect(codes(await server.gql(change, { input: { id: links[4], targetTaskId: first } }))).toEqual(['CONFLICT']);
+  });
+
+  it('nor when both halves of one are made at once', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const [a, b, c] = (await chain(3)) as [string, string, string];
+      const answers = await Promise.all([block(a, b), block(b, c), block(c, a)]);
+      expect(answers.filter(({ errors }) => errors).map(codes)).toEqual([['CONFLICT']]);
+    }
+  });
+});
+
+describe('an archived project', () => {
+  it('is hidden from lists, shown where it is asked for, and takes no new tasks by any surface', async () => {
+    const { data } = await server.gql('mutation { createProject(input: { name: "Old" }) { project { id } } }');
+    const { id } = data.createProject.project;
+    const inside = await create({ title: 'inside', projectId: id });
+    const outside = await create({ title: 'outside' });
+    await server.gql('mutation ($id: ID!) { archiveProject(input: { id: $id }) { project { id } } }', { id });
+    const rest = async (method: string, path: string, body?: object) => {
+      const response = await fetch(`${server.origin}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${server.adminKey}`, 'content-type': 'application/json' },
+        ...(body && { body: JSON.stringify(body) }),
+      });
+      return { status: response.status, text: await response.text() };
+    };
+    const hides = async (path: string) => !(await rest('GET', path)).text.includes(id);
+    for (const path of ['/api/projects', '/api/project', '/v1/projects']) expect(await hides(path), path).toBe(true);
+    for (const path of [
+      '/api/projects?include_archived=true',
+      '/api/project?includeArchived=true',
+      '/v1/projects?includeArchived=true',
+      `/api/projects/${id}`,
+      `/api/project/${id}`,
+      `/v1/projects/${id}`,
+    ]) {
+      expect(await hides(path), path).toBe(false);
+    }
+    const list = async (args: string) =>
+      (await server.gql(`{ projects(first: 100${args}) { nodes { id } } }`)).data.projects.nodes.map(
+        (node: { id: string }) => node.id,
+      );
+    expect(await list('')).not.toContain(id);
+    expect(await list(', includeArchived: true')).toContain(id);
+    expect(await list(', filter: { archivedAt: { neq: null } }')).toContain(id);
+
+    const refused = await server.gql(CREATE, { input: { title: 'late', projectId: id } });
+    expect(refused.errors?.[0]?.extensions['code']).toBe('CONFLICT');
+    const moved = await server.gql(
+      'mutation ($input: UpdateTaskInput!) { updateTask(input: $input) { task { id } } }',
+      { input: { id: outside.id, projectId: id } },
+    );
+    expect(moved.errors?.[0]?.extensions['code']).toBe('CONFLICT');
+    for (const [method, path, body] of [
+      ['POST', '/api/tasks', { title: 'late', project_id: id }],
+      ['POST', `/api/task/${id}`, { title: 'late' }],
+      ['POST', '/v1/tasks', { title: 'late', projectId: id }],
+      ['PUT', `/api/tasks/${outside.id}`, { project_id: id }],
+      ['PATCH', `/v1/tasks/${outside.id}`, { projectId: id }],
+      ['PUT', `/api/task/${outside.id}`, { projectId: id }],
+    ] as const) {
+      const answer = await rest(method, path, body);
+      expect([answer.status, answer.text.includes('archived')], `${method} ${path} ${answer.text}`).toEqual([
+        409,
+        true,
+      ]);
+    }
+    // What is in it goes on.
+    expect((await server.gql(UPDATE, { input: { id: inside.id, status: 'DONE' } })).errors).toBeUndefined();
+    expect((await rest('PUT', `/api/tasks/${inside.id}`, { project_id: id, title: 'same' })).status).toBe(200);
+    expect(await server.system.task.count({ where: { projectId: id } })).toBe(1);
+  });
+});
+
+describe('a slug', () => {
+  it('is one project of the workspace, and of each environment', async () => {
+    const make = (slug: string | null, key?: string) =>
+      server.gql(
+        'mutation ($slug: String) { createProject(input: { name: "S", slug: $slug }) { project { id } } }',
+        { slug },
+        key,
+      );
+    const { data } = await make('one');
+    const taken = await make('one');
+    expect(taken.errors?.[0]?.extensions).toMatchObject({ code: 'CONFLICT', fields: { slug: ['is taken'] } });
+    for (const key of [undefined, undefined]) expect((await make(null, key)).errors).toBeUndefined();
+    expect((await make('one', await server.key(['admin:*'], 'TEST'))).errors).toBeUndefined();
+    const atOnce = await Promise.all(Array.from({ length: 5 }, () => make('two')));
+    expect(atOnce.filter(({ errors }) => !errors)).toHaveLength(1);
+    for (const { errors } of atOnce.filter((answer) => answer.errors)) {
+      expect(errors?.[0]?.extensions['code']).toBe('CONFLICT');
+    }
+    const change = 'mutation ($input: UpdateProjectInput!) { updateProject(input: $input) { project { slug } } }';
+    const same = await server.gql(change, { input: { id: data.createProject.project.id, slug: 'one' } });
+    expect(same.data.updateProject.project.slug).toBe('one');
+    const other = await server.gql(change, { input: { id: data.createProject.project.id, slug: 'two' } });
+    expect(other.errors?.[0]?.extensions['code']).toBe('CONFLICT');
+  });
+});
+
 describe('a project', () => {
   it('lives from creation through the archive to deletion, and leaves its tasks behind', async () => {
     const made = await server.gql(

@@ -1,10 +1,10 @@
 /** Access tokens of the client-credentials flow (RFC 6749 4.4): a key's reach, or less of it, for an hour. */
-import type { TenantDatabase } from '../db/tenant.js';
+import type { Actor } from '../db/audit.js';
+import type { UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError } from '../errors.js';
-import { type Actor, recordAudit } from '../events/audit.js';
-import { list } from '../keys/apiKey.js';
+import { authorityOf, earliest, isSubset, listOf } from '../keys/authority.js';
 import { generateToken, hashKey } from '../keys/format.js';
-import { GRANTABLE, scopeSet, within } from '../scopes/scope.js';
+import { GRANTABLE, scopeSet } from '../scopes/scope.js';
 import type { Principal } from './principal.js';
 
 /** Seconds. */
@@ -13,7 +13,7 @@ const LIFETIME = 3600;
 export interface IssuedToken {
   /** Shown this once. */
   readonly token: string;
-  /** Seconds. */
+  /** Seconds, from the moment of the answer. */
   readonly expiresIn: number;
   readonly scopes: readonly string[];
 }
@@ -23,34 +23,31 @@ export interface IssuedToken {
  * @throws ApiError FORBIDDEN when the key does not hold them
  */
 export async function issueToken(
-  db: TenantDatabase,
+  units: UnitOfWork,
   actor: Actor,
-  { apiKey, scopes, keyId, workspaceId, environment }: Principal,
+  { apiKey, authority, keyId, workspaceId, environment, plan }: Principal,
   wanted: readonly string[] | undefined,
-  now = new Date(),
 ): Promise<IssuedToken> {
-  const granted = [...new Set(wanted ?? list(apiKey.scopes))];
-  const unknown = granted.some((scope) => !GRANTABLE.includes(scope));
-  if (unknown || !within(scopeSet(granted), scopes)) {
-    throw new ApiError('FORBIDDEN', 'The key does not hold the scopes that were asked for.');
-  }
-  const left = apiKey.expiresAt === null ? LIFETIME : (apiKey.expiresAt.getTime() - now.getTime()) / 1000;
-  const expiresIn = Math.max(1, Math.min(LIFETIME, Math.floor(left)));
-  const token = generateToken(environment);
-  await db.$transaction(async (tx) => {
+  const scopes = [...new Set(wanted ?? listOf(apiKey.scopes))];
+  return units.run(actor, async ({ tx, audit, now }) => {
+    const end = new Date(now.getTime() + LIFETIME * 1000);
+    const until = earliest(end, authority.expiresAt) ?? end;
+    const asked = { ...authorityOf(apiKey, plan, { scopes, until }), scopes: scopeSet(scopes) };
+    if (scopes.some((scope) => !GRANTABLE.includes(scope)) || !isSubset(asked, authority)) {
+      throw new ApiError('FORBIDDEN', 'The key does not hold the scopes that were asked for.');
+    }
+    const token = generateToken(environment);
+    const hash = hashKey(token);
     await tx.accessToken.create({
-      data: {
-        ...{ hash: hashKey(token), keyId, workspaceId, environment, scopes: granted.join(' ') },
-        expiresAt: new Date(now.getTime() + expiresIn * 1000),
-      },
+      data: { hash, keyId, workspaceId, environment, scopes: scopes.join(' '), expiresAt: until },
       select: { keyId: true },
     });
-    await recordAudit(tx, actor, {
+    audit({
       action: 'api_key.token',
       targetType: 'ApiKey',
       targetId: keyId,
-      changes: { scopes: { to: granted } },
+      changes: { scopes: { to: scopes }, expiresAt: { to: until } },
     });
+    return { token, expiresIn: Math.max(0, Math.floor((until.getTime() - now.getTime()) / 1000)), scopes };
   });
-  return { token, expiresIn, scopes: granted };
 }

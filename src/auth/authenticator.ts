@@ -1,18 +1,19 @@
 /**
- * key -> principal. A key costs one indexed read (its workspace one more, rarely), or none while it is cached; a text that is no key never reaches the
- * database.
+ * key -> principal. A key costs one indexed read (its workspace one more, rarely), or none while it is cached; a text
+ * that is no key never reaches the database.
  *
  * The cache is never more than MAX_AGE behind a change made by direct SQL, POLL behind one made by another process
- * (seen by the epoch; sooner when that process says so), and not at all behind one made here: a change drops the entry and raises the generation, and a
- * read that began under an older generation is used once but not kept.
+ * (seen by the epoch; sooner when that process says so), and not at all behind one made here: a change drops the entry
+ * and raises the generation, and a read that began under an older generation is used once but not kept.
  */
 import { LRUCache } from 'lru-cache';
 import type { PrismaClient } from '#prisma/client.js';
+import { KEY_EPOCH, type UnitOfWork } from '../db/unitOfWork.js';
 import type { Bus } from '../events/bus.js';
-import { list, type Refusal, refusalOf } from '../keys/apiKey.js';
+import { type Refusal, refusalOf } from '../keys/apiKey.js';
+import { listOf } from '../keys/authority.js';
 import { hashKey, isToken, parseKey } from '../keys/format.js';
-import { KEY_EPOCH, type Keys } from '../keys/keys.js';
-import { narrowed } from '../scopes/scope.js';
+import type { Plan, Plans } from '../limits/plans.js';
 import type { Session } from './context.js';
 import { type Principal, principalOf } from './principal.js';
 
@@ -28,29 +29,37 @@ export type Authentication =
   | { readonly ok: true; readonly principal: Principal }
   | { readonly ok: false; readonly reason: Refusal; readonly principal?: Principal };
 
-/** What a credential stands for, and how long where it ends before its key does. */
-interface Known {
-  readonly principal: Principal;
-  readonly until?: Date;
+type Listener = (principal: Principal | undefined) => void;
+
+/** A credential of which something is open. */
+interface Watched {
+  readonly listeners: Set<Listener>;
+  readonly check: () => void;
+  readonly timer: NodeJS.Timeout;
 }
 
 export class Authenticator {
-  readonly #cache = new LRUCache<string, Known>({ max: MAX_ENTRIES, ttl: MAX_AGE, ttlResolution: 50 });
-  readonly #plans = new LRUCache<string, string>({ max: MAX_ENTRIES, ttl: MAX_AGE });
-  readonly #sessions = new Set<() => void>();
+  readonly #cache: LRUCache<string, Principal>;
+  readonly #plans: LRUCache<string, Plan>;
+  /** Reads under way, which all who ask for the same key wait for. */
+  readonly #reading = new Map<string, Promise<Principal | undefined>>();
+  readonly #watched = new Map<string, Watched>();
   readonly #poll: NodeJS.Timeout;
   #generation = 0;
   #epoch: number | undefined;
 
   constructor(
     private readonly system: PrismaClient,
-    keys: Keys,
+    private readonly plans: Plans,
+    units: UnitOfWork,
     bus: Bus,
+    private readonly clock: () => Date = () => new Date(),
   ) {
-    keys.onChange(() => {
-      this.invalidate();
-      bus.publish({ topic: TOPIC });
-    });
+    const options = { max: MAX_ENTRIES, ttl: MAX_AGE, ttlResolution: 0, perf: { now: () => clock().getTime() } };
+    this.#cache = new LRUCache(options);
+    this.#plans = new LRUCache(options);
+    units.onKeysChanged(() => this.invalidate());
+    units.onKeysChanged(() => bus.publish({ topic: TOPIC }));
     bus.subscribe(
       ({ topic }) => {
         if (topic === TOPIC) this.invalidate();
@@ -64,77 +73,110 @@ export class Authenticator {
    * @param credential a key, or an access token that was given out for one
    * @param ip the client's address, for the key's allow-list
    */
-  async authenticate(credential: string, ip: string | null, now = new Date()): Promise<Authentication> {
-    const known = await this.#lookUp(credential);
-    if (known === 'malformed') return { ok: false, reason: 'malformed' };
-    if (!known) return { ok: false, reason: 'unknown' };
-    const { principal, until } = known;
-    // Tokens end every hour, and their key is none the worse for it.
-    if (until !== undefined && until <= now) return { ok: false, reason: 'expired' };
+  async authenticate(credential: string, ip: string | null): Promise<Authentication> {
+    const principal = await this.#lookUp(credential);
+    if (principal === 'malformed') return { ok: false, reason: 'malformed' };
+    if (!principal) return { ok: false, reason: 'unknown' };
+    const now = this.clock();
+    // Tokens end every hour; that is nothing to tell of their key.
+    if (principal.token && principal.token.until <= now) return { ok: false, reason: 'expired' };
     const reason = refusalOf(principal.apiKey, ip, now);
     return reason ? { ok: false, reason, principal } : { ok: true, principal };
   }
 
   /** Watches a key for as long as something that it opened lives. */
-  session(key: string, ip: string | null): Session {
-    const mayContinue = async () => (await this.authenticate(key, ip)).ok;
-    return {
-      mayContinue,
-      onEnd: (listener) => {
-        const check = () => void mayContinue().then((may) => may || listener(), listener);
-        // Expiry is no change, so nobody tells of it.
-        const timer = setInterval(check, SESSION_CHECK).unref();
-        this.#sessions.add(check);
-        return () => {
-          clearInterval(timer);
-          this.#sessions.delete(check);
-        };
-      },
+  session(credential: string, ip: string | null): Session {
+    const current = async () => {
+      const result = await this.authenticate(credential, ip);
+      return result.ok ? result.principal : undefined;
     };
+    const id = () => `${hashKey(credential)} ${ip}`;
+    return {
+      get id() {
+        return id();
+      },
+      current,
+      onChange: (listener) => this.#watch(id(), current, listener),
+    };
+  }
+
+  /** All that the same credential opened is told by one look. */
+  #watch(id: string, current: () => Promise<Principal | undefined>, listener: Listener): () => void {
+    const watched = this.#watched.get(id) ?? this.#beginWatch(id, current);
+    watched.listeners.add(listener);
+    return () => {
+      watched.listeners.delete(listener);
+      if (watched.listeners.size > 0 || this.#watched.get(id) !== watched) return;
+      clearInterval(watched.timer);
+      this.#watched.delete(id);
+    };
+  }
+
+  #beginWatch(id: string, current: () => Promise<Principal | undefined>): Watched {
+    const listeners = new Set<Listener>();
+    const tell = (principal: Principal | undefined) => {
+      for (const listener of [...listeners]) listener(principal);
+    };
+    const check = () => void current().then(tell, () => tell(undefined));
+    // Expiry is no change, so nobody tells of it.
+    const watched = { listeners, check, timer: setInterval(check, SESSION_CHECK).unref() };
+    this.#watched.set(id, watched);
+    return watched;
   }
 
   /** Drops what is cached; reads already under way are not kept. Keys change rarely, so all of it goes. */
   invalidate(): void {
     this.#generation += 1;
     this.#cache.clear();
-    for (const check of this.#sessions) check();
+    this.#plans.clear();
+    this.#reading.clear();
+    for (const { check } of this.#watched.values()) check();
   }
 
   close(): void {
     clearInterval(this.#poll);
+    for (const { timer } of this.#watched.values()) clearInterval(timer);
   }
 
-  async #lookUp(credential: string): Promise<Known | 'malformed' | undefined> {
+  async #lookUp(credential: string): Promise<Principal | 'malformed' | undefined> {
     const read = parseKey(credential) ? this.#readKey : isToken(credential) ? this.#readToken : undefined;
     if (!read) return 'malformed';
     const hash = hashKey(credential);
     const cached = this.#cache.get(hash);
     if (cached) return cached;
-    const generation = this.#generation;
-    const known = await read.call(this, hash);
-    if (known && generation === this.#generation) this.#cache.set(hash, known);
-    return known;
+    let reading = this.#reading.get(hash);
+    if (!reading) {
+      const generation = this.#generation;
+      const begun = read.call(this, hash, generation).then((principal) => {
+        if (principal && generation === this.#generation) this.#cache.set(hash, principal);
+        return principal;
+      });
+      const done = () => void (this.#reading.get(hash) === begun && this.#reading.delete(hash));
+      begun.then(done, done);
+      this.#reading.set(hash, begun);
+      reading = begun;
+    }
+    return reading;
   }
 
-  async #readKey(hash: string): Promise<Known | undefined> {
+  async #readKey(hash: string, generation: number): Promise<Principal | undefined> {
     const row = await this.system.apiKey.findUnique({ where: { hash } });
-    return row ? { principal: principalOf(row, await this.#plan(row.workspaceId)) } : undefined;
+    return row ? principalOf(row, await this.#plan(row.workspaceId, generation)) : undefined;
   }
 
   /** A token is its key, with fewer scopes perhaps, for a while. */
-  async #readToken(hash: string): Promise<Known | undefined> {
+  async #readToken(hash: string, generation: number): Promise<Principal | undefined> {
     const token = await this.system.accessToken.findUnique({ where: { hash }, include: { key: true } });
     if (!token) return undefined;
-    const scopes = narrowed(list(token.scopes), list(token.key.scopes)).join(' ');
-    const until = token.expiresAt;
-    return { principal: principalOf({ ...token.key, scopes }, await this.#plan(token.workspaceId), until), until };
+    const narrowing = { scopes: listOf(token.scopes), until: token.expiresAt };
+    return principalOf(token.key, await this.#plan(token.workspaceId, generation), narrowing);
   }
 
-  async #plan(workspaceId: string): Promise<string> {
+  async #plan(workspaceId: string, generation: number): Promise<Plan> {
     const known = this.#plans.get(workspaceId);
     if (known !== undefined) return known;
-    const { plan } = await this.system.workspace.findUniqueOrThrow({ where: { id: workspaceId } });
-    this.#plans.set(workspaceId, plan);
+    const plan = this.plans.of(await this.system.workspace.findUniqueOrThrow({ where: { id: workspaceId } }));
+    if (generation === this.#generation) this.#plans.set(workspaceId, plan);
     return plan;
   }
 

@@ -1,17 +1,23 @@
 /** What every resolver works with. One per request, never shared. */
+import type { Actor } from '../db/audit.js';
 import type { Database } from '../db/database.js';
 import type { Idempotency } from '../db/idempotency.js';
 import type { TenantDatabase } from '../db/tenant.js';
 import type { TrustedDocuments } from '../db/trustedDocuments.js';
-import type { Actor } from '../events/audit.js';
+import type { UnitOfWork } from '../db/unitOfWork.js';
 import type { TaskEvents } from '../events/taskEvents.js';
-import type { Keys } from '../keys/keys.js';
+import type { ApiKeyService } from '../keys/apiKeyService.js';
+import { reachesEnvironment } from '../keys/authority.js';
 import type { KeyWatch } from '../keys/watch.js';
-import type { AuthFailures } from '../limits/authFailures.js';
+import type { AddressLimits } from '../limits/addressLimits.js';
 import type { ExecutionGate } from '../limits/executionGate.js';
 import type { FieldLimits } from '../limits/fieldLimits.js';
 import type { KeyLimits } from '../limits/keyLimits.js';
-import type { Decision } from '../limits/slidingWindow.js';
+import { Meter } from '../limits/meter.js';
+import type { ProjectService } from '../projects/projectService.js';
+import type { RelationshipService } from '../tasks/relationshipService.js';
+import type { TaskService } from '../tasks/taskService.js';
+import type { UserService } from '../users/userService.js';
 import type { Principal } from './principal.js';
 
 export interface RequestInfo {
@@ -23,12 +29,18 @@ export interface RequestInfo {
 /** Built once, at start-up. */
 export interface Services {
   readonly database: Database;
-  readonly keys: Keys;
+  readonly clock: () => Date;
+  readonly units: UnitOfWork;
+  readonly keys: ApiKeyService;
+  readonly tasks: TaskService;
+  readonly relationships: RelationshipService;
+  readonly projects: ProjectService;
+  readonly users: UserService;
   readonly keyLimits: KeyLimits;
   readonly fieldLimits: FieldLimits;
   readonly executionGate: ExecutionGate;
   readonly keyWatch: KeyWatch;
-  readonly authFailures: AuthFailures;
+  readonly addressLimits: AddressLimits;
   readonly taskEvents: TaskEvents;
   readonly idempotency: Idempotency;
   readonly trustedDocuments: TrustedDocuments;
@@ -36,22 +48,32 @@ export interface Services {
 
 /** The key's authentication, for what outlives the request's first moment. */
 export interface Session {
-  /** Asks again, whether the key may still be used from where it was used. */
-  mayContinue(): Promise<boolean>;
-  /** Calls once when the key may not be used any more; answers how to stop waiting for it. */
-  onEnd(listener: () => void): () => void;
+  /** The same for all that the same credential opened from the same address. */
+  readonly id: string;
+  /** Asks again, whether the key may still be used from where it was used; undefined when it may not. */
+  current(): Promise<Principal | undefined>;
+  /** Calls with what `current` would answer, whenever that may have changed; answers how to stop it. */
+  onChange(listener: (principal: Principal | undefined) => void): () => void;
+}
+
+/** What a client takes: whole results, and streams of them. */
+export interface Accepts {
+  readonly results: boolean;
+  readonly streams: boolean;
 }
 
 /** What a request turned out to run, filled in on the way and counted when it has been answered. */
 interface RequestUse {
   readonly operations: string[];
   readonly scopes: Set<string>;
-  /** How the key's limits stood after it was charged; undefined while it was not. */
-  limits: Decision | undefined;
-  /** Operations of this request that were let through the gate. */
-  running: number;
-  /** By the cost of each operation, or one for the whole of it, as REST clients expect. */
+  /** By the cost of each operation, or one for the whole of it, charged when it came, as REST clients expect. */
   counts: 'cost' | 'request';
+  /** In which forms the client takes the answer. */
+  accepts: Accepts;
+  /** Whether the answer goes on: it is a subscription's. */
+  isStream: boolean;
+  /** Whether fields that the calling key may ask for itself were found to name that key, and no other. */
+  ownKey: boolean;
   /** Set when the request has been answered, or nobody waits for the answer any more. */
   ended: boolean;
 }
@@ -59,10 +81,11 @@ interface RequestUse {
 export interface Context {
   readonly principal: Principal;
   readonly actor: Actor;
-  /** Bound to the key's workspace and environment. */
+  /** Bound to the key's workspace and environment; reads alone. */
   readonly db: TenantDatabase;
   readonly request: RequestInfo;
   readonly session: Session;
+  readonly meter: Meter;
   readonly use: RequestUse;
   readonly services: Services;
 }
@@ -74,6 +97,7 @@ export function createContext(
   services: Services,
 ): Context {
   const { workspaceId, environment, keyId, userId } = principal;
+  const kind = reachesEnvironment(principal.authority, environment === 'LIVE' ? 'TEST' : 'LIVE') ? 'keys' : 'tenant';
   return {
     principal,
     actor: {
@@ -85,10 +109,19 @@ export function createContext(
       userAgent: request.userAgent,
       requestId: request.id,
     },
-    db: services.database.forTenant(principal),
+    db: services.database.forTenant({ workspaceId, environment, kind }),
     request,
     session,
-    use: { operations: [], scopes: new Set(), limits: undefined, counts: 'cost', running: 0, ended: false },
+    meter: new Meter(principal, services.keyLimits, services.keyWatch),
+    use: {
+      operations: [],
+      scopes: new Set(),
+      counts: 'cost',
+      accepts: { results: true, streams: true },
+      isStream: false,
+      ownKey: false,
+      ended: false,
+    },
     services,
   };
 }

@@ -1,9 +1,7 @@
-import { existsSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import { copyDatabase } from '../db/copy.js';
-import { type Database, isMigrated, migrateDatabase, openDatabase } from '../db/database.js';
+import { type Database, migrateDatabase, openDatabase, readDatabaseState } from '../db/database.js';
 import { providerOf } from '../db/provider.js';
-import { sqliteFile } from '../db/sqlite.js';
 import { ApiError } from '../errors.js';
 import { progressBar } from './progress.js';
 
@@ -42,8 +40,7 @@ const optionsOf = (databaseUrl: string) => ({ provider: providerOf(databaseUrl) 
 /** Nothing is made or changed there: a name with a slip in it would be a new, empty database. */
 async function openSource(databaseUrl: string): Promise<Database> {
   const options = optionsOf(databaseUrl);
-  const missing = options.provider === 'sqlite' && !existsSync(sqliteFile(databaseUrl));
-  if (missing || !(await isMigrated(options))) {
+  if ((await readDatabaseState(options)).kind !== 'current') {
     throw new ApiError(
       'NOT_FOUND',
       `--from names no database of this version. Check the name, or run taskgate migrate on it.`,

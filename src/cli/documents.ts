@@ -1,11 +1,26 @@
 /** `taskgate documents`: the GraphQL documents that run by their hash, and alone where PERSISTED_ONLY is set. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { schema } from '../graphql/schema.js';
-import { addDocument, MAX_DOCUMENTS, operationsOf, removeDocument, scopesOf } from '../graphql/trustedDocument.js';
 import { DEFAULT_WORKSPACE } from '../keys/bootstrap.js';
+import { printable } from './printable.js';
 import type { Environment } from './program.js';
-import { environmentOption, print, withDatabase } from './session.js';
+import { environmentOption, print, withWorkspace } from './session.js';
+
+/** Commands that ask nothing of GraphQL do not wait for it. */
+async function loadGraphQL() {
+  const [{ schema }, documents] = await Promise.all([
+    import('../graphql/schema.js'),
+    import('../graphql/trustedDocument.js'),
+  ]);
+  const present = ({ hash, text }: { hash: string; text: string }) => ({
+    hash,
+    operations: documents.operationsOf(text).filter((name) => name !== undefined),
+    scopes: documents.scopesOf(schema, text),
+  });
+  return { ...documents, schema, present };
+}
+
+type Presented = ReturnType<Awaited<ReturnType<typeof loadGraphQL>>['present']>;
 
 export function documentsCommand(environment: Environment): Command {
   const command = new Command('documents')
@@ -17,12 +32,7 @@ export function documentsCommand(environment: Environment): Command {
       .option('--workspace <slug>', 'whose documents', DEFAULT_WORKSPACE)
       .option('--json', 'print JSON')
       .exitOverride();
-  const present = ({ hash, text }: { hash: string; text: string }) => ({
-    hash,
-    operations: operationsOf(text).filter((name) => name !== undefined),
-    scopes: scopesOf(schema, text),
-  });
-  const show = (documents: readonly ReturnType<typeof present>[], json: boolean) => {
+  const show = (documents: readonly Presented[], json: boolean) => {
     if (json) return print(documents);
     for (const { hash, operations, scopes } of documents) {
       process.stdout.write(`${hash}  ${operations.join(',') || '(no name)'}  ${scopes.join(',') || '(no scopes)'}\n`);
@@ -36,10 +46,11 @@ export function documentsCommand(environment: Environment): Command {
       .argument('<files...>', 'GraphQL documents; - for standard input')
       .action(async (files: string[], options) => {
         const texts = files.map((file) => readFileSync(file === '-' ? 0 : file, 'utf8'));
-        await withDatabase(environment, options.workspace, async ({ database, actor }) => {
+        const { addDocument, present, schema } = await loadGraphQL();
+        await withWorkspace(environment, options.workspace, true, async ({ units, actor }) => {
           const who = actor(options.environment);
           const added = [];
-          for (const text of texts) added.push(await addDocument(database.forTenant(who), who, schema, text));
+          for (const text of texts) added.push(await addDocument(units, who, schema, text));
           show(added.map(present), options.json);
         });
       }),
@@ -48,7 +59,8 @@ export function documentsCommand(environment: Environment): Command {
     shared('list')
       .description('list the documents, newest first')
       .action(async (options) =>
-        withDatabase(environment, options.workspace, async ({ database, actor }) => {
+        withWorkspace(environment, options.workspace, false, async ({ database, actor }) => {
+          const { MAX_DOCUMENTS, present } = await loadGraphQL();
           const db = database.forTenant(actor(options.environment));
           const rows = await db.trustedDocument.findMany({ orderBy: { createdAt: 'desc' }, take: MAX_DOCUMENTS });
           show(rows.map(present), options.json);
@@ -60,11 +72,11 @@ export function documentsCommand(environment: Environment): Command {
       .description('vouch for a document no longer')
       .argument('<hash>', 'its SHA-256')
       .action(async (hash: string, options) =>
-        withDatabase(environment, options.workspace, async ({ database, actor }) => {
-          const who = actor(options.environment);
-          await removeDocument(database.forTenant(who), who, hash);
+        withWorkspace(environment, options.workspace, false, async ({ units, actor }) => {
+          const { removeDocument } = await loadGraphQL();
+          await removeDocument(units, actor(options.environment), hash);
           if (options.json) print({ removedHash: hash });
-          else process.stdout.write(`Removed ${hash}. Running servers follow within seconds.\n`);
+          else process.stdout.write(`Removed ${printable(hash)}. Running servers follow within seconds.\n`);
         }),
       ),
   );

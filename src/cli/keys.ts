@@ -1,15 +1,25 @@
 /** `taskgate keys`: thin over src/keys. Works on the database itself, with the operator's rights. */
 import { Command, InvalidArgumentError } from 'commander';
+import { z } from 'zod';
 import type { ApiKey } from '#prisma/client.js';
+import type { Actor } from '../db/audit.js';
 import { notFound } from '../errors.js';
-import type { Actor } from '../events/audit.js';
-import { keyStatus, list, unbounded } from '../keys/apiKey.js';
+import { keyStatus } from '../keys/apiKey.js';
+import { listOf } from '../keys/authority.js';
 import { DEFAULT_WORKSPACE } from '../keys/bootstrap.js';
 import { displayPrefix } from '../keys/format.js';
 import { lookUp, scanPath } from '../keys/leaks.js';
-import { dayOf, since, unusedGrants, usageReport } from '../keys/usage.js';
+import { dayOf, KeyUsage, since, unusedGrants } from '../keys/usage.js';
+import { printable } from './printable.js';
 import type { Environment } from './program.js';
-import { environmentOption, print, type Session, withDatabase } from './session.js';
+import {
+  environmentOption,
+  numberOption,
+  print,
+  type WorkspaceSession,
+  withDatabase,
+  withWorkspace,
+} from './session.js';
 
 export function keysCommand(environment: Environment): Command {
   const command = new Command('keys')
@@ -41,8 +51,8 @@ function createCommand(environment: Environment): Command {
     .option('--json', 'print JSON')
     .exitOverride()
     .action(async (options) =>
-      withDatabase(environment, options.workspace, async ({ keys, actor }) => {
-        const { apiKey, key } = await keys.create(actor(options.environment), unbounded(options.environment), options);
+      withWorkspace(environment, options.workspace, true, async ({ keys, actor }) => {
+        const { apiKey, key } = await keys.create(actor(options.environment), 'operator', options);
         if (options.json) print({ ...present(apiKey), key });
         else {
           process.stdout.write(
@@ -62,14 +72,14 @@ function listCommand(environment: Environment): Command {
     .option('--json', 'print JSON')
     .exitOverride()
     .action(async (options) =>
-      withDatabase(environment, options.workspace, async ({ database, actor }) => {
+      withWorkspace(environment, options.workspace, false, async ({ database, actor }) => {
         const rows = await database
           .forTenant(actor(options.environment))
           .apiKey.findMany({ orderBy: [{ createdAt: 'desc' }, { id: 'desc' }] });
         if (options.json) return print(rows.map(present));
         for (const row of rows) {
           process.stdout.write(
-            `${row.id}  ${keyStatus(row, new Date()).padEnd(8)} ${row.prefix}  ${row.name}  ${row.scopes}\n`,
+            `${row.id}  ${keyStatus(row, new Date()).padEnd(8)} ${row.prefix}  ${printable(row.name)}  ${row.scopes}\n`,
           );
         }
         if (rows.length === 0) process.stdout.write('No keys.\n');
@@ -88,22 +98,21 @@ function showCommand(environment: Environment): Command {
       withKey(environment, options.workspace, id, async ({ row, database, actor }) => {
         const db = database.forTenant(actor);
         const lastUse = await db.apiKeyLastUse.findUnique({ where: { keyId: id } });
-        const rows = await db.apiKeyUsage.findMany({ where: { keyId: id, day: { gte: since(90) } } });
-        const { total, byDay, byScope } = usageReport(rows);
-        const unusedScopes = unusedGrants(row.scopes, new Set(byScope.map(({ name }) => name)));
-        const today = byDay.find(({ day }) => day === dayOf(new Date()))?.count ?? 0;
+        const usage = new KeyUsage(db, id, { gte: since(90) });
+        const unusedScopes = unusedGrants(row.scopes, new Set((await usage.by('scope')).map(({ name }) => name)));
+        const today = await new KeyUsage(db, id, { gte: dayOf(new Date()) }).total();
         const shown = {
           ...present(row),
           lastUsedAt: lastUse?.at ?? null,
           lastUsedIp: lastUse?.ip ?? null,
           requestsToday: today,
-          requestsLast90Days: total,
+          requestsLast90Days: await usage.total(),
           unusedScopes,
         };
         if (options.json) return print(shown);
         for (const [name, value] of Object.entries(shown)) {
           const text = Array.isArray(value) ? value.join(' ') : value instanceof Date ? value.toISOString() : value;
-          process.stdout.write(`${name.padEnd(19)} ${text ?? '-'}\n`);
+          process.stdout.write(`${name.padEnd(19)} ${printable(String(text ?? '-'))}\n`);
         }
       }),
     );
@@ -126,8 +135,12 @@ function updateCommand(environment: Environment): Command {
     .option('--json', 'print JSON')
     .exitOverride()
     .action(async (id: string, { workspace, json, ...change }) =>
-      withKey(environment, workspace, id, async ({ row, keys, actor }) => {
-        const updated = await keys.update(actor, unbounded(row.environment), id, change);
+      withKey(environment, workspace, id, async ({ keys, actor }) => {
+        const updated = await keys.update(actor, 'operator', id, {
+          ...change,
+          expiresAt: noneAsNull(change.expiresAt),
+          allowedIps: noneAsNull(change.allowedIps),
+        });
         if (json) print(present(updated));
         else process.stdout.write(`Key ${id} is changed.\n`);
       }),
@@ -143,8 +156,8 @@ function rotateCommand(environment: Environment): Command {
     .option('--json', 'print JSON')
     .exitOverride()
     .action(async (id: string, options) =>
-      withKey(environment, options.workspace, id, async ({ row, keys, actor }) => {
-        const { apiKey, key } = await keys.rotate(actor, unbounded(row.environment), id, options.gracePeriod);
+      withKey(environment, options.workspace, id, async ({ keys, actor }) => {
+        const { apiKey, key } = await keys.rotate(actor, 'operator', id, options.gracePeriod);
         if (options.json) print({ ...present(apiKey), key, predecessorId: id });
         else {
           process.stdout.write(
@@ -165,7 +178,7 @@ function scanCommand(environment: Environment): Command {
     .option('--json', 'print JSON')
     .exitOverride()
     .action(async (paths: string[], options) =>
-      withDatabase(environment, DEFAULT_WORKSPACE, async ({ database }) => {
+      withDatabase(environment, false, async ({ database }) => {
         const found = paths.flatMap(scanPath);
         const rows = await lookUp(database.system, [...new Set(found.map(({ key }) => key))]);
         const now = new Date();
@@ -177,7 +190,7 @@ function scanCommand(environment: Environment): Command {
         if (options.json) print(report);
         else {
           for (const { file, line, prefix, status, id } of report) {
-            process.stdout.write(`${file}:${line}  ${prefix}  ${status}${id ? `  ${id}` : ''}\n`);
+            process.stdout.write(`${printable(file)}:${line}  ${prefix}  ${status}${id ? `  ${id}` : ''}\n`);
           }
           process.stdout.write(report.length === 0 ? 'No keys found.\n' : `${report.length} found.\n`);
         }
@@ -191,14 +204,18 @@ function revokeCommand(environment: Environment): Command {
     .description('end a key for good')
     .argument('<id>', 'the id of the key, key_...')
     .option('--reason <text>', 'for the audit log', 'revoked')
+    .option('--descendants', 'also the keys that it made, and those that they made')
     .option('--workspace <slug>', 'whose key it is', DEFAULT_WORKSPACE)
     .option('--json', 'print JSON')
     .exitOverride()
     .action(async (id: string, options) =>
       withKey(environment, options.workspace, id, async ({ keys, actor }) => {
-        const revoked = await keys.revoke(actor, id, options.reason);
-        if (options.json) print(present(revoked));
-        else process.stdout.write(`Key ${id} is revoked.\n`);
+        const { apiKey, revoked } = await keys.revoke(actor, 'operator', id, options);
+        if (options.json) print({ ...present(apiKey), revokedKeys: revoked });
+        else {
+          const others = revoked > 1 ? `, and ${revoked - 1} more that it made` : '';
+          process.stdout.write(`Key ${id} is revoked${others}.\n`);
+        }
       }),
     );
 }
@@ -208,12 +225,12 @@ async function withKey(
   environment: Environment,
   slug: string,
   id: string,
-  run: (session: Omit<Session, 'actor'> & { row: ApiKey; actor: Actor }) => Promise<void>,
+  run: (session: Omit<WorkspaceSession, 'actor'> & { row: ApiKey; actor: Actor }) => Promise<void>,
 ): Promise<void> {
-  await withDatabase(environment, slug, async ({ database, keys, actor }) => {
-    const row = await database.system.apiKey.findUnique({ where: { id } });
-    if (!row || row.workspaceId !== actor(row.environment).workspaceId) throw notFound('API key', id);
-    await run({ database, keys, row, actor: actor(row.environment) });
+  await withWorkspace(environment, slug, false, async (session) => {
+    const row = await session.database.system.apiKey.findUnique({ where: { id } });
+    if (!row || row.workspaceId !== session.workspace.id) throw notFound('API key', id);
+    await run({ ...session, row, actor: session.actor(row.environment) });
   });
 }
 
@@ -224,9 +241,9 @@ function present(row: ApiKey) {
     description: row.description,
     prefix: row.prefix,
     environment: row.environment.toLowerCase(),
-    scopes: list(row.scopes),
+    scopes: listOf(row.scopes),
     status: keyStatus(row, new Date()).toLowerCase(),
-    allowedIps: row.allowedIps === null ? null : list(row.allowedIps),
+    allowedIps: row.allowedIps === null ? null : listOf(row.allowedIps),
     ratePerMinute: row.ratePerMinute,
     ratePerHour: row.ratePerHour,
     expiresAt: row.expiresAt,
@@ -242,21 +259,22 @@ function listOption(value: string): string[] {
   return value.split(/[\s,]+/).filter(Boolean);
 }
 
+const ISO_DATE = z.union([z.iso.datetime({ offset: true }), z.iso.date()]);
+
 function dateOption(value: string): Date {
-  const date = new Date(value);
-  if (Number.isNaN(date.getTime())) throw new InvalidArgumentError('It must be a date such as 2027-01-31T00:00:00Z.');
-  return date;
+  const date = ISO_DATE.safeParse(value);
+  if (!date.success) throw new InvalidArgumentError('It must be a date such as 2027-01-31T00:00:00Z.');
+  return new Date(date.data);
 }
 
-function expiryOption(value: string): Date | null {
-  return value === 'never' ? null : dateOption(value);
+/** Commander takes null of a parser for an empty text. */
+const NONE = Symbol('none');
+const noneAsNull = <T>(value: T | typeof NONE | undefined) => (value === NONE ? null : value);
+
+function expiryOption(value: string): Date | typeof NONE {
+  return value === 'never' ? NONE : dateOption(value);
 }
 
-function allowListOption(value: string): string[] | null {
-  return value === 'any' ? null : listOption(value);
-}
-
-function numberOption(value: string): number {
-  if (!/^\d{1,15}$/.test(value)) throw new InvalidArgumentError('It must be a whole number.');
-  return Number(value);
+function allowListOption(value: string): string[] | typeof NONE {
+  return value === 'any' ? NONE : listOption(value);
 }

@@ -1,7 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { schema } from '../graphql/schema.js';
-import { explainDocument } from '../graphql/scopeReport.js';
 import { SCOPES } from '../scopes/scope.js';
 
 export function scopesCommand(): Command {
@@ -23,7 +21,12 @@ export function scopesCommand(): Command {
       .option('--operation <name>', 'which operation, where the document has several')
       .option('--json', 'print JSON')
       .exitOverride()
-      .action((file: string, options: { json?: boolean; operation?: string }) => {
+      .action(async (file: string, options: { json?: boolean; operation?: string }) => {
+        // Commands that ask nothing of GraphQL do not wait for it.
+        const [{ schema }, { explainDocument }] = await Promise.all([
+          import('../graphql/schema.js'),
+          import('../graphql/scopeReport.js'),
+        ]);
         const report = explainDocument(schema, readFileSync(file === '-' ? 0 : file, 'utf8'), options.operation);
         if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`);
         else {

@@ -1,13 +1,17 @@
 import cluster from 'node:cluster';
 import { Command } from 'commander';
 import { type Config, readConfig } from '../config.js';
-import { migrateDatabase, openDatabase } from '../db/database.js';
+import { type Database, migrateDatabase, openDatabase } from '../db/database.js';
+import { repair } from '../db/repairs.js';
 import { sqliteFile } from '../db/sqlite.js';
+import { refuseUnfit } from '../db/state.js';
 import { relayMessages } from '../events/bus.js';
-import { bootstrap } from '../keys/bootstrap.js';
+import { bootstrap, DEFAULT_WORKSPACE } from '../keys/bootstrap.js';
+import { inBlocks } from '../keys/network.js';
 import { addSampleData } from '../keys/sampleData.js';
-import { answerWorkers } from '../limits/firstProcess.js';
+import { answerWorkers } from '../limits/primaryProcess.js';
 import type { RunningServer } from '../server.js';
+import { localAddress } from './address.js';
 import type { Environment } from './program.js';
 
 export function serveCommand(environment: Environment): Command {
@@ -68,8 +72,11 @@ async function prepare(config: Config): Promise<string | undefined> {
   await migrateDatabase(config);
   const database = await openDatabase(config);
   try {
+    await refuseUnfit(database.system);
+    await repair(database.system);
     const fresh = (await database.system.apiKey.findFirst({ select: { id: true } })) === null;
     const key = await bootstrap(database, config);
+    for (const line of await planWarnings(database, config)) process.stderr.write(`${line}\n`);
     if (fresh && config.sampleData) await addSampleData(database);
     return key;
   } finally {
@@ -77,13 +84,34 @@ async function prepare(config: Config): Promise<string | undefined> {
   }
 }
 
+/** What an operator would otherwise take for granted of the plans. */
+async function planWarnings({ system }: Database, config: Config): Promise<string[]> {
+  const workspaces = await system.workspace.findMany({ select: { slug: true, plan: true } });
+  const first = workspaces.find(({ slug }) => slug === DEFAULT_WORKSPACE);
+  const lost = workspaces.filter(({ plan }) => !config.plans.has(plan));
+  const how = (slug: string) => `taskgate workspaces update ${slug} --plan`;
+  return [
+    ...(config.isPlanStated && first && first.plan !== config.defaultPlan
+      ? [
+          `DEFAULT_PLAN is ${config.defaultPlan}, and the workspace ${first.slug} has the plan ${first.plan}, which holds: DEFAULT_PLAN is for new ones (${how(first.slug)} ${config.defaultPlan}).`,
+        ]
+      : []),
+    ...lost.map(
+      ({ slug, plan }) =>
+        `The workspace ${slug} has the plan ${plan}, which PLANS_FILE does not have; the smallest limits hold (${how(slug)} ...).`,
+    ),
+  ];
+}
+
 function announce(config: Config, url: string, firstKey: string | undefined): void {
+  const here = url.replace(/\/\/(0\.0\.0\.0|\[::\])/, `//${localAddress(config.host)}`);
   const lines = [
     `Taskgate listens on ${url}`,
-    `  Playground  ${url}/graphql`,
+    `  Playground  ${here}/graphql`,
     `  Data        ${config.provider === 'sqlite' ? sqliteFile(config.databaseUrl) : 'PostgreSQL'}`,
   ];
   if (firstKey !== undefined) {
+    const { options, address, notes } = wayIn(config, here);
     lines.push(
       '',
       'This is the first admin key. It is shown once; keep it in a safe place:',
@@ -92,12 +120,38 @@ function announce(config: Config, url: string, firstKey: string | undefined): vo
       '',
       'Try it:',
       '',
-      `  curl ${url}/graphql -H 'Authorization: Bearer ${firstKey}' -H 'Content-Type: application/json' \\`,
-      `    -d '{"query":"{ viewer { scopes } tasks { totalCount } }"}'`,
+      // Where only trusted documents run there is none yet.
+      ...(config.trustedOnly
+        ? [`  curl ${options}${address}/v1/tasks -H 'Authorization: Bearer ${firstKey}'`]
+        : [
+            `  curl ${options}${address}/graphql -H 'Authorization: Bearer ${firstKey}' -H 'Content-Type: application/json' \\`,
+            `    -d '{"query":"{ viewer { scopes } tasks { totalCount } }"}'`,
+          ]),
       '',
+      ...notes,
     );
   }
   process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+/** How a line on this machine reaches the server, or where that takes a proxy. */
+function wayIn({ tls, requireHttps, trustProxy }: Config, here: string) {
+  if (tls) {
+    return { options: '--insecure ', address: here, notes: ['(--insecure: the certificate is for another name.)', ''] };
+  }
+  if (!requireHttps) return { options: '', address: here, notes: [] };
+  const local = new URL(here).hostname.replace(/^\[|\]$/g, '');
+  // As the proxy on this machine would.
+  if (inBlocks(local, trustProxy)) return { options: "-H 'X-Forwarded-Proto: https' ", address: here, notes: [] };
+  return {
+    options: '',
+    address: 'https://YOUR-HOST',
+    notes: [
+      'HTTPS is required and this server speaks plain HTTP: YOUR-HOST is a proxy before it, which TRUST_PROXY names.',
+      'Or set TLS_CERT_FILE and TLS_KEY_FILE, or REQUIRE_HTTPS=false to try it out.',
+      '',
+    ],
+  };
 }
 
 /** How long a proxy may take to hear that its connections are closed, in milliseconds. */

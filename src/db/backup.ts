@@ -1,95 +1,241 @@
 /** A copy of the SQLite file that is whole, taken while the server runs; and the way back. */
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import path from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { ApiError } from '../errors.js';
+import { MARKS } from './state.js';
 
 /** Pages copied between two looks at what else is to do. */
 const PAGES = 500;
+/** What SQLite keeps beside a database: of one without its file, it would be replayed into the next that comes there. */
+const BESIDE = ['-wal', '-shm', '-journal'];
 
 export interface BackupProgress {
   readonly done: number;
   readonly total: number;
 }
 
-/** @throws ApiError CONFLICT when there is such a file already */
+/**
+ * @param atExit makes sure that what was begun is cleared away when the program ends before it is done
+ * @throws ApiError CONFLICT when there is such a file already
+ */
 export async function backUp(
   file: string,
   to: string,
   onProgress: (progress: BackupProgress) => void,
+  atExit: (clear: () => void) => void = () => {},
 ): Promise<{ bytes: number }> {
   if (!existsSync(file)) throw new ApiError('NOT_FOUND', `There is no database at ${file}.`);
-  if (existsSync(to)) throw new ApiError('CONFLICT', `${to} is there already. Give another name.`);
-  // Under another name until it is whole.
-  const unfinished = `${to}.unfinished`;
-  rmSync(unfinished, { force: true });
-  const source = new Sqlite(file, { readonly: true });
+  if (existsSync(to)) throw isThere(to);
+  // Under a name of its own until it is whole.
+  const unfinished = `${to}.${randomUUID()}.unfinished`;
+  atExit(() => remove(unfinished));
   try {
-    await source.backup(unfinished, {
-      progress: ({ totalPages, remainingPages }) => {
-        onProgress({ done: totalPages - remainingPages, total: totalPages });
-        return PAGES;
-      },
-    });
+    // Not read-only: the last to close a database takes away what lies beside it.
+    const source = new Sqlite(file, { fileMustExist: true });
+    try {
+      // A read that stays open: the copy is of this moment, and does not begin again with each write of the server.
+      source.exec('BEGIN');
+      source.prepare('SELECT count(*) FROM sqlite_master').get();
+      await source.backup(unfinished, {
+        progress: ({ totalPages, remainingPages }) => {
+          onProgress({ done: totalPages - remainingPages, total: totalPages });
+          return PAGES;
+        },
+      });
+      source.exec('COMMIT');
+    } finally {
+      source.close();
+    }
+    makeOneFile(unfinished);
+    const bytes = check(unfinished, to);
+    flush(unfinished);
+    takeName(unfinished, to);
+    return { bytes };
   } finally {
-    source.close();
+    remove(unfinished);
   }
-  const bytes = check(unfinished);
-  renameSync(unfinished, to);
-  return { bytes };
+}
+
+/** @throws ApiError CONFLICT when somebody else took the name meanwhile */
+function takeName(unfinished: string, to: string): void {
+  try {
+    linkSync(unfinished, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw isThere(to);
+    // A file system without links.
+    renameSync(unfinished, to);
+  }
+}
+
+const isThere = (file: string) => new ApiError('CONFLICT', `${file} is there already. Give another name.`);
+
+/**
+ * Puts a backup in the place of the database; what was there is kept beside it, damaged or not. Nobody can open the database
+ * meanwhile, and what is kept is marked, so that no server goes on with it.
+ * @param prepare makes the copy fit to be served, before it takes the place
+ * @param atExit as above
+ * @returns where what was there is; undefined when there was nothing
+ * @throws ApiError when the backup is none, or a server has the database open
+ */
+export async function restore(
+  from: string,
+  file: string,
+  prepare: (copy: string) => Promise<void>,
+  now = new Date(),
+  atExit: (clear: () => void) => void = () => {},
+): Promise<string | undefined> {
+  if (!existsSync(from)) throw new ApiError('NOT_FOUND', `There is no file ${from}.`);
+  mkdirSync(path.dirname(file), { recursive: true });
+  const arriving = `${file}.${randomUUID()}.arriving`;
+  atExit(() => remove(arriving));
+  const old = takeOutOfUse(file);
+  try {
+    await copyFile(from, arriving);
+    // One that was copied by hand from under a server.
+    if (existsSync(`${from}-wal`)) await copyFile(`${from}-wal`, `${arriving}-wal`);
+    for (const suffix of ['', '-wal']) if (existsSync(arriving + suffix)) chmodSync(arriving + suffix, 0o600);
+    makeOneFile(arriving, from);
+    check(arriving, from);
+    await prepare(arriving);
+    makeOneFile(arriving, from);
+    check(arriving, from);
+    flush(arriving);
+    old?.markAsReplaced();
+    const kept = setAside(file, now);
+    // At once, so that there is always a database here, and nobody makes an empty one.
+    renameSync(arriving, file);
+    flush(path.dirname(file));
+    return kept;
+  } finally {
+    old?.close();
+    remove(arriving);
+  }
+}
+
+/** A database that nobody else can open until it is closed. */
+interface TakenOut {
+  markAsReplaced(): void;
+  close(): void;
 }
 
 /**
- * Puts a backup in the place of the database; what was there is kept beside it.
- * @returns where that is; undefined when there was nothing
- * @throws ApiError when the backup is none, or a server has the database open
+ * Writes everything into the one file and locks it, which only works while nobody else has it open. A damaged one is
+ * nobody's.
  */
-export async function restore(from: string, file: string, now = new Date()): Promise<string | undefined> {
-  if (!existsSync(from)) throw new ApiError('NOT_FOUND', `There is no file ${from}.`);
-  check(from);
-  mkdirSync(path.dirname(file), { recursive: true });
-  const arriving = `${file}.arriving`;
-  await copyFile(from, arriving);
-  let kept: string | undefined;
-  if (existsSync(file)) {
-    takeOutOfUse(file);
-    kept = `${file}.before-${now.toISOString().replace(/[:.]/g, '-')}`;
-    renameSync(file, kept);
-    for (const suffix of ['-wal', '-shm']) rmSync(file + suffix, { force: true });
+function takeOutOfUse(file: string): TakenOut | undefined {
+  if (!existsSync(file)) return undefined;
+  let database: Sqlite.Database | undefined;
+  try {
+    database = new Sqlite(file, { timeout: 1000 });
+    database.pragma('journal_mode = DELETE');
+    // The lock stays after a commit.
+    database.pragma('locking_mode = EXCLUSIVE');
+    database.exec('BEGIN EXCLUSIVE; COMMIT');
+  } catch (error) {
+    database?.close();
+    if (/^SQLITE_(BUSY|LOCKED)/.test(String((error as { code?: unknown }).code))) {
+      throw new ApiError('CONFLICT', `${file} is in use. Stop the server first.`);
+    }
+    return undefined;
   }
-  renameSync(arriving, file);
-  return kept;
+  const locked = database;
+  return {
+    markAsReplaced() {
+      try {
+        locked.prepare('INSERT OR REPLACE INTO "Epoch" ("name", "value") VALUES (?, 1)').run(MARKS.replaced);
+      } catch {
+        // Older than the table, or damaged: it is not served anyway.
+      }
+    },
+    close() {
+      locked.close();
+    },
+  };
 }
 
-/** Writes everything into the one file, which only works while nobody else has it open. */
-function takeOutOfUse(file: string): void {
-  const database = new Sqlite(file, { timeout: 1000 });
+/** Keeps what is there, and what SQLite keeps beside it, under names that say when; answers that of the database. */
+function setAside(file: string, now: Date): string | undefined {
+  const kept = `${file}.before-${now.toISOString().replace(/[:.]/g, '-')}`;
+  if (existsSync(file)) {
+    linkOrCopy(file, kept);
+    chmodSync(kept, 0o600);
+  }
+  for (const suffix of BESIDE.filter((end) => existsSync(file + end))) {
+    renameSync(file + suffix, kept + suffix);
+    chmodSync(kept + suffix, 0o600);
+  }
+  return ['', ...BESIDE].map((suffix) => kept + suffix).find(existsSync);
+}
+
+function linkOrCopy(from: string, to: string): void {
   try {
-    database.pragma('journal_mode = DELETE');
+    linkSync(from, to);
   } catch {
-    throw new ApiError('CONFLICT', `${file} is in use. Stop the server first.`);
+    copyFileSync(from, to);
+  }
+}
+
+/** @param name what people call the file */
+function makeOneFile(file: string, name = file): void {
+  let database: Sqlite.Database | undefined;
+  try {
+    database = new Sqlite(file);
+    database.pragma('journal_mode = DELETE');
+  } catch (error) {
+    throw noBackup(name, error);
   } finally {
-    database.close();
+    database?.close();
   }
 }
 
 /** @throws ApiError BAD_USER_INPUT for what is no whole database of ours; answers its size in bytes */
-function check(file: string): number {
+function check(file: string, name: string): number {
   let database: Sqlite.Database | undefined;
   try {
     database = new Sqlite(file, { readonly: true });
     const [result] = database.pragma('integrity_check(1)') as { integrity_check: string }[];
-    database.prepare('SELECT count(*) FROM _prisma_migrations').get();
     if (result?.integrity_check !== 'ok') throw new Error(result?.integrity_check);
     const [pages, size] = [
       database.pragma('page_count', { simple: true }),
       database.pragma('page_size', { simple: true }),
     ];
+    if (Number(pages) === 0) throw new Error('It is empty');
     return Number(pages) * Number(size);
   } catch (error) {
-    throw new ApiError('BAD_USER_INPUT', `${file} is no backup of Taskgate: ${(error as Error).message}.`);
+    throw noBackup(name, error);
   } finally {
     database?.close();
+  }
+}
+
+function noBackup(name: string, error: unknown): ApiError {
+  return new ApiError('BAD_USER_INPUT', `${name} is no backup of Taskgate: ${(error as Error).message}.`);
+}
+
+function remove(file: string): void {
+  for (const suffix of ['', ...BESIDE]) rmSync(file + suffix, { force: true });
+}
+
+/** Until it is on the disk. */
+function flush(file: string): void {
+  const handle = openSync(file, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
   }
 }

@@ -8,10 +8,9 @@ import type { PrismaClient } from '#prisma/client.js';
 import { ApiError } from '../errors.js';
 import type { Database } from './database.js';
 import { getDatamodel } from './generated/pothos.js';
+import { MARKS } from './state.js';
 
 const BATCH = 500;
-/** A row of Epoch that stands in the target while a copy is under way. */
-const MARK = 'copy';
 /** The last digits of the sum of all rows' digests. */
 const MODULUS = 1n << 128n;
 
@@ -55,18 +54,18 @@ export async function copyDatabase(
   target: Database,
   onProgress: (progress: CopyProgress) => void,
 ): Promise<CopiedModel[]> {
-  const mark = await target.system.epoch.findUnique({ where: { name: MARK } });
+  const mark = await target.system.epoch.findUnique({ where: { name: MARKS.copying } });
   if (!mark) {
     if ((await target.system.workspace.count()) > 0) {
       throw new ApiError('CONFLICT', 'The target is not empty. Copy into a new database.');
     }
-    await target.system.epoch.create({ data: { name: MARK, value: 1 } });
+    await target.system.epoch.create({ data: { name: MARKS.copying, value: 1 } });
   }
   const models = inOrder(readModels().filter(({ name }) => !DERIVED.has(name)));
   for (const model of models) await copyModel(model, source.system, target.system, onProgress);
   const copied: CopiedModel[] = [];
   for (const model of models) copied.push(await compare(model, source.system, target.system));
-  await target.system.epoch.delete({ where: { name: MARK } });
+  await target.system.epoch.delete({ where: { name: MARKS.copying } });
   return copied;
 }
 
@@ -201,7 +200,7 @@ async function summed(model: Model, delegate: Delegate): Promise<{ rows: number;
   let count = 0;
   for await (const rows of batches(model, delegate)) {
     for (const row of rows) {
-      if (model.name === 'Epoch' && row['name'] === MARK) continue;
+      if (model.name === 'Epoch' && row['name'] === MARKS.copying) continue;
       const digest = createHash('sha256').update(canonical(row)).digest('hex');
       sum = (sum + BigInt(`0x${digest}`)) % MODULUS;
       count += 1;

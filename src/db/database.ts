@@ -1,19 +1,23 @@
 /** Opens the database that DATABASE_URL names, after bringing it up to date. */
+import { existsSync } from 'node:fs';
 import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import type { PrismaClient } from '#prisma/client.js';
-import { applyMigrations, isUpToDate } from './migrate.js';
+import { applyMigrations, stateOf } from './migrate.js';
 import { type PoolOptions, postgresqlAdapter, postgresqlMigrationAdapter, withAdvisoryLock } from './postgresql.js';
 import type { Provider } from './provider.js';
 import { withReplica } from './replica.js';
-import { sqliteAdapter, sqliteMigrationAdapter } from './sqlite.js';
-import { takesNumberBefore } from './taskNumbers.js';
-import { type Tenant, type TenantDatabase, tenantDatabases } from './tenant.js';
+import { sqliteAdapter, sqliteFile, sqliteMigrationAdapter } from './sqlite.js';
+import type { DatabaseState } from './state.js';
+import { type TakeNumber, takesNumberBefore } from './taskNumbers.js';
+import { type Reach, type TenantDatabase, tenantDatabases } from './tenant.js';
 
 export interface Database {
   readonly provider: Provider;
   /** Sees every workspace: for authentication, bootstrap, the command line and counting. Never given to a resolver. */
   readonly system: PrismaClient;
-  readonly forTenant: (tenant: Tenant) => TenantDatabase;
+  readonly forTenant: (reach: Reach) => TenantDatabase;
+  /** Where numbers of tasks are taken before the transaction. */
+  readonly takeTaskNumber: TakeNumber | undefined;
   readonly hasReplica: boolean;
   close(): Promise<void>;
 }
@@ -29,16 +33,17 @@ export interface DatabaseOptions extends PoolOptions {
 const migrationAdapter = ({ provider, databaseUrl }: DatabaseOptions) =>
   provider === 'sqlite' ? sqliteMigrationAdapter(databaseUrl) : postgresqlMigrationAdapter(databaseUrl);
 
-/** Whether the database has all migrations that there are. */
-export async function isMigrated(options: DatabaseOptions): Promise<boolean> {
-  return isUpToDate(options.provider, migrationAdapter(options));
+/** What the database holds; a file that is not there is not made. */
+export async function readDatabaseState(options: DatabaseOptions): Promise<DatabaseState> {
+  if (options.provider === 'sqlite' && !existsSync(sqliteFile(options.databaseUrl))) return { kind: 'empty' };
+  return stateOf(options.provider, migrationAdapter(options));
 }
 
 export async function migrateDatabase(options: DatabaseOptions): Promise<string[]> {
   const { provider, databaseUrl } = options;
   const adapter = migrationAdapter(options);
   if (provider === 'sqlite') return applyMigrations(provider, adapter);
-  if (await isMigrated(options)) return [];
+  if ((await readDatabaseState(options)).kind === 'current') return [];
   return withAdvisoryLock(databaseUrl, () => applyMigrations(provider, adapter));
 }
 
@@ -73,7 +78,8 @@ export async function openDatabase({
   return {
     provider,
     system,
-    forTenant: tenantDatabases(tenants, takesNumberBefore(provider, system)),
+    forTenant: tenantDatabases(tenants),
+    takeTaskNumber: takesNumberBefore(provider, system),
     hasReplica: replicaUrl !== undefined,
     async close() {
       await system.$disconnect();

@@ -6,7 +6,8 @@
  */
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
 import type { PrismaClient } from '#prisma/client.js';
-import { type Tenant, withLastStep } from './tenant.js';
+import type { Tenant } from './tenant.js';
+import { marking } from './unitOfWork.js';
 
 const DAY = 86_400_000;
 /** Milliseconds after which a request that told nothing more is taken to be dead; longer than any may run. */
@@ -17,8 +18,9 @@ const COMMITTED = 0;
 export interface Claim extends Tenant {
   readonly keyId: string;
   readonly idempotencyKey: string;
-  /** The key or token that the request came with; seals the answer. */
+  /** The key or token that the request came with, and what it may do; both seal the answer. */
   readonly credential: string;
+  readonly scopes: string;
   /** Tells requests apart that carry the same key. */
   readonly fingerprint: string;
 }
@@ -35,7 +37,7 @@ export type Claimed =
   | { readonly kind: 'answered'; readonly answer: Kept }
   | { readonly kind: 'running' }
   | { readonly kind: 'other_request' }
-  /** It was carried out, and its answer was lost or is for another credential. */
+  /** It was carried out, and its answer was lost or is for a credential that may do something else. */
   | { readonly kind: 'answer_lost' };
 
 export class Idempotency {
@@ -75,12 +77,23 @@ export class Idempotency {
     return answer ? { kind: 'answered', answer: { ...answer, status: known.status } } : { kind: 'answer_lost' };
   }
 
-  /** Runs the claim's request: each of its transactions marks the claim as carried out. */
-  marking<T>({ keyId, idempotencyKey }: Claim, run: () => Promise<T>): Promise<T> {
-    // A row of the sandbox made by a key of live is another tenant's, and is not marked.
-    return withLastStep(async (tx) => {
-      await tx.idempotencyRecord.updateMany({ where: { keyId, idempotencyKey }, data: { status: COMMITTED } });
-    }, run);
+  /**
+   * Runs the claim's request: each of its changes marks the claim as carried out, in the transaction of the change.
+   * @returns what it came to, and whether anything was changed
+   */
+  async marking<T>({ keyId, idempotencyKey }: Claim, run: () => Promise<T>): Promise<{ result: T; changed: boolean }> {
+    let changed = false;
+    const result = await marking(
+      {
+        mark: (tx) =>
+          tx.idempotencyRecord.updateMany({ where: { keyId, idempotencyKey }, data: { status: COMMITTED } }),
+        committed: () => {
+          changed = true;
+        },
+      },
+      run,
+    );
+    return { result, changed };
   }
 
   async keep(claim: Claim, { status, headers, body }: Kept): Promise<void> {
@@ -111,8 +124,9 @@ const CIPHER = 'aes-256-gcm';
 const NONCE = 12;
 const TAG = 16;
 
-function sealingKey({ credential, keyId, idempotencyKey }: Claim): Buffer {
-  return Buffer.from(hkdfSync('sha256', credential, 'taskgate idempotency', `${keyId}:${idempotencyKey}`, 32));
+function sealingKey({ credential, scopes, keyId, idempotencyKey }: Claim): Buffer {
+  const holder = `${keyId}:${idempotencyKey}:${scopes}`;
+  return Buffer.from(hkdfSync('sha256', credential, 'taskgate idempotency', holder, 32));
 }
 
 function seal(claim: Claim, content: Omit<Kept, 'status'>): string {
@@ -122,7 +136,7 @@ function seal(claim: Claim, content: Omit<Kept, 'status'>): string {
   return Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString('base64');
 }
 
-/** Undefined where it was sealed with another credential. */
+/** Undefined where it was sealed with another credential, or for one that could do something else. */
 function unseal(claim: Claim, text: string): Omit<Kept, 'status'> | undefined {
   const bytes = Buffer.from(text, 'base64');
   const decipher = createDecipheriv(CIPHER, sealingKey(claim), bytes.subarray(0, NONCE), { authTagLength: TAG });

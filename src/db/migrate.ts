@@ -5,6 +5,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import {
   bindMigrationAwareSqlAdapterFactory,
@@ -13,6 +14,7 @@ import {
 } from '@prisma/driver-adapter-utils';
 import * as bindings from '@prisma/schema-engine-wasm/schema_engine_bg';
 import type { Provider } from './provider.js';
+import { type DatabaseState, databaseState, obstacleOf } from './state.js';
 
 const require = createRequire(import.meta.url);
 const PRISMA_FOLDER = path.join(path.dirname(fileURLToPath(import.meta.url)), '../../prisma');
@@ -21,13 +23,19 @@ const NO_FILTER: bindings.SchemaFilter = { externalTables: [], externalEnums: []
 /** @public used by scripts/migration.mjs */
 export const migrationsFolder = (provider: Provider): string => path.join(PRISMA_FOLDER, 'migrations', provider);
 
-/** Applies what is missing, in order; answers the names of the migrations that it applied. */
+/**
+ * Applies what is missing, in order; answers the names of the migrations that it applied.
+ * @throws ApiError CONFLICT for a database of another program or a newer version, or whose last migration did not end
+ */
 export async function applyMigrations(
   provider: Provider,
   adapter: SqlMigrationAwareDriverAdapterFactory,
 ): Promise<string[]> {
   // The engine wants the database to itself, which a running server would not give.
-  if (await isUpToDate(provider, adapter)) return [];
+  const state = await settledState(provider, adapter);
+  const obstacle = obstacleOf(state);
+  if (obstacle) throw obstacle;
+  if (state.kind === 'current') return [];
   return withEngine(provider, adapter, async (engine) => {
     const { appliedMigrationNames } = await engine.applyMigrations({
       migrationsList: readMigrations(provider),
@@ -37,20 +45,29 @@ export async function applyMigrations(
   });
 }
 
-/** Whether there is nothing to apply; asks in a moment and locks nothing. */
-export async function isUpToDate(provider: Provider, adapter: SqlMigrationAwareDriverAdapterFactory): Promise<boolean> {
-  const connection = await adapter.connect();
-  try {
-    const sql = `SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL`;
-    const { rows } = await connection.queryRaw({ sql, args: [], argTypes: [] });
-    const applied = new Set(rows.map(([name]) => name));
-    return readMigrations(provider).migrationDirectories.every(({ path: name }) => applied.has(name));
-  } catch (error) {
-    const { kind } = (error as { cause?: { kind?: string } }).cause ?? {};
-    if (kind === 'TableDoesNotExist') return false;
-    throw error;
-  } finally {
-    await connection.dispose();
+/** What the database holds, beside the migrations that there are. */
+export async function stateOf(
+  provider: Provider,
+  adapter: SqlMigrationAwareDriverAdapterFactory,
+): Promise<DatabaseState> {
+  return databaseState(
+    provider,
+    adapter,
+    readMigrations(provider).migrationDirectories.map(({ path: name }) => name),
+  );
+}
+
+/** How long another process may take for its migration, and between two looks at it, in milliseconds. */
+const PATIENCE = 10_000;
+const PAUSE = 50;
+
+/** On SQLite nobody waits for the migration of another process; on PostgreSQL a lock has been waited for. */
+async function settledState(provider: Provider, adapter: SqlMigrationAwareDriverAdapterFactory) {
+  const limit = performance.now() + PATIENCE;
+  for (;;) {
+    const state = await stateOf(provider, adapter);
+    if (state.kind !== 'unfinished' || provider !== 'sqlite' || performance.now() > limit) return state;
+    await setTimeout(PAUSE);
   }
 }
 

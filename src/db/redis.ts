@@ -2,7 +2,7 @@
 import { Redis } from 'ioredis';
 
 /** Milliseconds. */
-const COMMAND_TIMEOUT = 500;
+const COMMAND_TIMEOUT = 2000;
 const CONNECT_TIMEOUT = 2000;
 const MAX_RECONNECT_PAUSE = 1000;
 const HEARTBEAT = 1000;

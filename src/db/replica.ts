@@ -1,9 +1,10 @@
 /**
  * A second PostgreSQL that follows the first. It is read by GraphQL queries alone: a mutation reads what it wrote, and
- * what decides about keys must not be late. Where it does not answer, the first one does.
+ * what decides about keys must not be late. Where its connection is lost, the first one answers.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import { isConnectionLost } from './failure.js';
 
 const mayBeLate = new AsyncLocalStorage<true>();
 
@@ -32,8 +33,9 @@ export function withReplica(
         if (!late) return query(sql);
         try {
           return await second.queryRaw(sql);
-        } catch {
-          // Only reads come here, so that asking again is safe.
+        } catch (error) {
+          // What the replica refused or cancelled, the first one would have to do all over again.
+          if (!isConnectionLost(error)) throw error;
           notBefore = Date.now() + PAUSE;
           return query(sql);
         }

@@ -20,6 +20,9 @@ import { likeContains } from './text.js';
 /** How long to wait for another process while connecting, in milliseconds: SQLite does that with the whole thread. */
 const BUSY_BLOCKING = 20;
 
+/** As SQLite is built with by the driver; where nothing is said, the client takes 999 for the most. */
+const MAX_BIND_VALUES = 32_766;
+
 const PRAGMAS = `
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
@@ -88,6 +91,7 @@ function splitReadsFromWrites(reader: SqlDriverAdapter, writer: SqlDriverAdapter
   return {
     provider: writer.provider,
     adapterName: writer.adapterName,
+    getConnectionInfo: () => ({ maxBindValues: MAX_BIND_VALUES, supportsRelationJoins: false }),
     queryRaw: (query) => (isRead(query.sql) ? reader.queryRaw(query) : writes.execute(() => writer.queryRaw(query))),
     executeRaw: (query) => writes.execute(() => writer.executeRaw(query)),
     executeScript: (script) => writes.execute(() => writer.executeScript(script)),

@@ -2,21 +2,27 @@
  * Isolation, in one place. A tenant database is a Prisma client that adds workspace and environment to every query
  * and every row it writes, and refuses what it cannot bind: raw SQL, nested writes, and models of no workspace.
  * Ids of other rows (a task's project, its assignee) must exist in the same workspace and environment.
+ * It writes within a unit of work alone (unitOfWork.ts).
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { LRUCache } from 'lru-cache';
 import type { Environment, PrismaClient } from '#prisma/client.js';
 import { notFound } from '../errors.js';
 import { getDatamodel } from './generated/pothos.js';
-import { type TakeNumber, takeNumberWithin } from './taskNumbers.js';
 
 export interface Tenant {
   readonly workspaceId: string;
   readonly environment: Environment;
 }
 
+/**
+ * Whose rows a client reaches. `tenant`: of one environment. `keys`: the same, and API keys with what belongs to them of
+ * both environments, for an administrator of live. `workspace`: of both environments, for changes of keys.
+ */
+export type Reach = Tenant & { readonly kind?: 'tenant' | 'keys' | 'workspace' };
+
 /** The client without what could leave its tenant. */
-export type TenantDatabase = Omit<
+export type TenantTransaction = Omit<
   PrismaClient,
   | '$queryRaw'
   | '$queryRawUnsafe'
@@ -27,12 +33,17 @@ export type TenantDatabase = Omit<
   | '$disconnect'
   | '$on'
   | '$transaction'
-> & {
-  $transaction<T>(run: (transaction: TenantTransaction) => Promise<T>): Promise<T>;
-  /** A transaction that makes a task, with the number for it. */
-  $numbered<T>(run: (transaction: TenantTransaction, number: number) => Promise<T>): Promise<T>;
+>;
+export type TenantDatabase = TenantTransaction & {
+  /** For units of work alone. */
+  $transaction<T>(
+    run: (transaction: TenantTransaction) => Promise<T>,
+    options?: { readonly timeout?: number },
+  ): Promise<T>;
 };
-export type TenantTransaction = Omit<TenantDatabase, '$transaction' | '$numbered'>;
+
+const BOTH: readonly Environment[] = ['LIVE', 'TEST'];
+const KEY_MODELS = new Set(['ApiKey', 'ApiKeyLastUse', 'ApiKeyUsage', 'ApiKeyNetwork']);
 
 /** Foreign keys that no caller can name: they come from the context, or from a row just written beside. */
 const TRUSTED_KEYS = new Set(['createdById', 'createdByKeyId', 'successorId', 'TaskTag.taskId']);
@@ -67,73 +78,89 @@ const models: ReadonlyMap<string, ModelShape> = new Map(
   }),
 );
 
-/** What a request adds to each of its transactions, before they are committed. */
-const lastStep = new AsyncLocalStorage<(tx: TenantTransaction) => Promise<void>>();
-
-export function withLastStep<T>(step: (tx: TenantTransaction) => Promise<void>, run: () => Promise<T>): Promise<T> {
-  return lastStep.run(step, run);
-}
-
 const MAX_TENANTS = 1000;
 
+/** The transaction that is open: what it checks, it checks inside, for a second connection could wait for it for ever. */
+const openTransaction = new AsyncLocalStorage<TenantTransaction>();
+const unbound = new AsyncLocalStorage<true>();
+
+/** For statements of src/db that concern no tenant, within the transaction of one: locks, change counters. */
+export function withoutBinding<T>(run: () => PromiseLike<T>): Promise<T> {
+  return unbound.run(true, async () => run());
+}
+
 /** Gives each tenant its client; made once, and kept while it is in use. */
-export function tenantDatabases(
-  client: PrismaClient,
-  takeNumber: TakeNumber | undefined,
-): (tenant: Tenant) => TenantDatabase {
+export function tenantDatabases(client: PrismaClient): (reach: Reach) => TenantDatabase {
   const cache = new LRUCache<string, TenantDatabase>({ max: MAX_TENANTS });
-  return (tenant) => {
-    const name = `${tenant.environment}:${tenant.workspaceId}`;
+  return (reach) => {
+    const { kind = 'tenant', workspaceId, environment } = reach;
+    const name = `${kind}:${kind === 'workspace' ? '' : environment}:${workspaceId}`;
     let database = cache.get(name);
     if (!database) {
-      database = bind(client, tenant, takeNumber);
+      database = bind(client, { kind, workspaceId, environment });
       cache.set(name, database);
     }
     return database;
   };
 }
 
+function environmentsOf(model: string, { kind, environment }: Reach): readonly Environment[] {
+  if (kind === 'workspace' || (kind === 'keys' && KEY_MODELS.has(model))) return BOTH;
+  return [environment];
+}
+
 type Args = Record<string, unknown>;
 
-function bind(client: PrismaClient, tenant: Tenant, takeNumber: TakeNumber | undefined): TenantDatabase {
-  // What an open transaction checks, it checks inside: a second connection could wait for the first for ever.
-  const open = new AsyncLocalStorage<TenantTransaction>();
+const WRITES = new Set(
+  ['create', 'update', 'delete'].flatMap((verb) => [verb, `${verb}Many`, `${verb}ManyAndReturn`]).concat('upsert'),
+);
+
+function bind(client: PrismaClient, reach: Reach): TenantDatabase {
   const extended = client.$extends({
     name: 'tenant',
     query: {
       async $allOperations({ model, operation, args, query }) {
+        if (unbound.getStore()) return query(args);
         const shape = model === undefined ? undefined : models.get(model);
         if (!model || !shape?.hasWorkspace || !shape.hasEnvironment) {
           throw new Error(`${model ?? 'raw'}.${operation} cannot be bound to a workspace and an environment`);
         }
-        const bound = bindArguments(shape, operation, (args ?? {}) as Args, tenant);
-        const reader = open.getStore() ?? (extended as unknown as TenantTransaction);
-        await checkForeignKeys(reader, shape, bound);
+        const open = openTransaction.getStore();
+        if (!open && WRITES.has(operation)) throw new Error(`${model}.${operation} outside of a unit of work`);
+        const bound = bindArguments(
+          shape,
+          operation,
+          (args ?? {}) as Args,
+          reach.workspaceId,
+          environmentsOf(model, reach),
+        );
+        await checkForeignKeys(open ?? (extended as unknown as TenantTransaction), shape, bound);
         return query(bound);
       },
     },
   });
   const transaction = extended.$transaction.bind(extended) as unknown as TenantDatabase['$transaction'];
-  const bound: TenantDatabase['$transaction'] = (run) =>
-    transaction((tx) =>
-      open.run(tx, async () => {
-        const result = await run(tx);
-        await lastStep.getStore()?.(tx);
-        return result;
-      }),
-    );
-  const numbered: TenantDatabase['$numbered'] = async (run) => {
-    const number = await takeNumber?.(tenant);
-    return bound(async (tx) => run(tx, number ?? (await takeNumberWithin(tx, tenant))));
-  };
+  const inside: TenantDatabase['$transaction'] = (run, options) =>
+    transaction((tx) => openTransaction.run(tx, () => run(tx)), options);
   // Defined, not assigned: an assignment would reach the client below.
-  return Object.create(extended, { $transaction: { value: bound }, $numbered: { value: numbered } }) as TenantDatabase;
+  return Object.create(extended, { $transaction: { value: inside } }) as TenantDatabase;
 }
 
-function bindArguments(shape: ModelShape, operation: string, args: Args, tenant: Tenant): Args {
+function bindArguments(
+  shape: ModelShape,
+  operation: string,
+  args: Args,
+  workspaceId: string,
+  environments: readonly Environment[],
+): Args {
   const bound: Args = { ...args };
-  const { workspaceId, environment } = tenant;
-  const own = (data: unknown) => ({ ...writable(shape, data), workspaceId, environment });
+  const [only] = environments.length === 1 ? environments : [];
+  const own = (data: unknown) => ({ ...writable(shape, data), workspaceId, environment: only ?? stated(data) });
+  const stated = (data: unknown): Environment => {
+    const environment = (data as { environment?: Environment }).environment;
+    if (environment === undefined || !environments.includes(environment)) throw new Error('of which environment?');
+    return environment;
+  };
   switch (operation) {
     case 'create':
       bound['data'] = own(args['data']);
@@ -165,7 +192,10 @@ function bindArguments(shape: ModelShape, operation: string, args: Args, tenant:
     default:
       throw new Error(`${operation} cannot be bound to a workspace`);
   }
-  bound['where'] = { ...(args['where'] as Args | undefined), workspaceId, environment };
+  const where = args['where'] as Args | undefined;
+  bound['where'] = only
+    ? { ...where, workspaceId, environment: only }
+    : { ...where, workspaceId, AND: [where?.['AND'] ?? [], { environment: { in: environments } }].flat() };
   return bound;
 }
 

@@ -46,3 +46,11 @@ export function isStorableDate(date: Date): boolean {
   const year = date.getUTCFullYear();
   return year >= 1 && year <= 9999;
 }
+
+/**
+ * What names of tags are compared by: neither the case of letters nor how they are composed tells two apart. By way of
+ * upper case, which has one form where lower case has several (sharp s, final sigma).
+ */
+export function tagKey(name: string): string {
+  return name.normalize('NFC').toUpperCase().toLowerCase().replaceAll('ς', 'σ').normalize('NFC');
+}

@@ -1,5 +1,5 @@
 /** Changes of tasks, told to whoever listens in the same workspace and environment, in this process and the others. */
-import { EventEmitter, on } from 'node:events';
+import { EventEmitter } from 'node:events';
 import { z } from 'zod';
 import type { Tenant } from '../db/tenant.js';
 import type { Bus } from './bus.js';
@@ -13,6 +13,7 @@ const message = z.object({
     action: z.enum(['CREATED', 'UPDATED', 'DELETED']),
     taskId: z.string(),
     projectId: z.string().nullable(),
+    previousProjectId: z.string().nullable().optional(),
   }),
 });
 
@@ -21,6 +22,8 @@ export interface TaskEvent {
   readonly taskId: string;
   /** The project that the task is in, or was in when it was deleted. */
   readonly projectId: string | null;
+  /** The project that it was in before, where that is another. */
+  readonly previousProjectId?: string | null | undefined;
 }
 
 export class TaskEvents {
@@ -43,12 +46,10 @@ export class TaskEvents {
     this.bus.publish({ topic: TOPIC, data: { of, event } });
   }
 
-  /** Ends when the signal does. */
-  async *subscribe(tenant: Tenant, signal: AbortSignal): AsyncGenerator<TaskEvent, void, undefined> {
-    try {
-      for await (const [event] of on(this.#emitter, nameOf(tenant), { signal })) yield event as TaskEvent;
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    }
+  /** @returns how to listen no longer */
+  listen(tenant: Tenant, listener: (event: TaskEvent) => void): () => void {
+    const of = nameOf(tenant);
+    this.#emitter.on(of, listener);
+    return () => void this.#emitter.off(of, listener);
   }
 }

@@ -16,11 +16,12 @@ import {
   type OperationDefinitionNode,
   OperationTypeNode,
   type SelectionSetNode,
+  valueFromASTUntyped,
   visit,
 } from 'graphql';
 import { closest, NOTHING_REQUIRED, type Requirement, type ScopeSet, satisfies } from '../scopes/scope.js';
 import { fragmentsOf } from './fragments.js';
-import { forbidden, grantsOf, ownRequirement, requirementOf } from './requirement.js';
+import { forbidden, grantsOf, ownKeyArgument, ownRequirement, requirementOf, showsOwnKey } from './requirement.js';
 
 /** A field as the document has it, with the first path on which it stands. */
 export interface FieldUse {
@@ -35,6 +36,15 @@ export interface FieldUse {
   /** The field that it is selected in. */
   readonly parent: FieldUse | undefined;
   readonly inFragment: boolean;
+  /** Where the calling key itself may be named: by which field's argument, and what the field needs then. */
+  readonly ownKey: OwnKey | undefined;
+}
+
+interface OwnKey {
+  readonly node: FieldNode;
+  /** The argument, as a path: `id`, `input.id` */
+  readonly argument: string;
+  readonly requirement: Requirement;
 }
 
 export interface Analysis {
@@ -69,9 +79,35 @@ export function analyse(
   return analysis;
 }
 
+/** Who asks, and with which variables: what decides whether a field names the calling key itself. */
+interface Asking {
+  readonly keyId: string;
+  readonly variables: Readonly<Record<string, unknown>>;
+}
+
 /** All fields whose own requirement the key does not meet. */
-export function unsatisfied(analysis: Analysis, held: ScopeSet): FieldUse[] {
-  return analysis.fields.filter((use) => !satisfies(held, use.requirement));
+export function unsatisfied(analysis: Analysis, held: ScopeSet, asking?: Asking): FieldUse[] {
+  return analysis.fields.filter((use) => !satisfies(held, use.requirement) && !isOwn(analysis, use, held, asking));
+}
+
+/** Whether a field is answered because it names the calling key itself. */
+export function isOwn({ operation }: Analysis, { ownKey }: FieldUse, held: ScopeSet, asking?: Asking): boolean {
+  if (!ownKey || !asking || !satisfies(held, ownKey.requirement)) return false;
+  const [name = '', ...path] = ownKey.argument.split('.');
+  const argument = ownKey.node.arguments?.find((candidate) => candidate.name.value === name)?.value;
+  if (!argument) return false;
+  let value = valueFromASTUntyped(argument, { ...defaultsOf(operation), ...asking.variables });
+  for (const field of path) value = (value as Record<string, unknown> | null | undefined)?.[field];
+  return value === asking.keyId;
+}
+
+/** The defaults of an operation's variables. */
+export function defaultsOf({ variableDefinitions = [] }: OperationDefinitionNode): Record<string, unknown> {
+  return Object.fromEntries(
+    variableDefinitions.flatMap(({ variable, defaultValue }) =>
+      defaultValue ? [[variable.name.value, valueFromASTUntyped(defaultValue)]] : [],
+    ),
+  );
 }
 
 /**
@@ -107,7 +143,13 @@ const MARK = '__forbidden_';
  * `unmask` turns the marks in the result into null.
  */
 export function maskFields(document: DocumentNode, uses: readonly FieldUse[]): DocumentNode {
-  const nodes = new Set<FieldNode>(uses.map((use) => use.node));
+  const refused = new Set(uses);
+  // Below a refused field nothing runs anyway; a fragment's field that names another key may be the calling one's elsewhere.
+  const isBelowRefused = ({ ownKey, parent }: FieldUse) => {
+    for (let above = ownKey && parent; above; above = above.parent) if (refused.has(above)) return true;
+    return false;
+  };
+  const nodes = new Set<FieldNode>(uses.filter((use) => !isBelowRefused(use)).map((use) => use.node));
   return visit(document, {
     Field: (node) =>
       nodes.has(node)
@@ -155,11 +197,14 @@ function collectFields(schema: GraphQLSchema, document: DocumentNode, operation:
     path: readonly string[],
     parent: FieldUse | undefined,
     inFragment: boolean,
+    own: { node: FieldNode; argument: string } | undefined,
   ): void => {
     for (const selection of selections.selections) {
       if (selection.kind === Kind.FIELD) {
         const field = fieldOf(type, selection.name.value);
         if (!field) continue;
+        const argument = ownKeyArgument(field);
+        const named = argument === undefined ? (showsOwnKey(type) ? own : undefined) : { node: selection, argument };
         const use: FieldUse = {
           node: selection,
           path: [...path, responseKey(selection)],
@@ -168,29 +213,31 @@ function collectFields(schema: GraphQLSchema, document: DocumentNode, operation:
           own: ownRequirement(field) ?? NOTHING_REQUIRED,
           parent,
           inFragment,
+          ownKey: named && { ...named, requirement: requirementOf(type, field, granted, true) },
         };
         fields.push(use);
         const inner = getNamedType(field.type);
         if (selection.selectionSet && isCompositeType(inner)) {
-          walk(selection.selectionSet, inner, grants, grantsOf(field), use.path, use, inFragment);
+          const below = argument === undefined ? undefined : named;
+          walk(selection.selectionSet, inner, grants, grantsOf(field), use.path, use, inFragment, below);
         }
         continue;
       }
       const fragment = selection.kind === Kind.FRAGMENT_SPREAD ? fragments.get(selection.name.value) : selection;
       if (!fragment) continue;
       if (fragment.kind === Kind.FRAGMENT_DEFINITION) {
-        const visit = `${fragment.name.value} ${[...granted].join(' ')} ${[...grants].join(' ')}`;
+        const visit = `${fragment.name.value} ${[...granted].join(' ')} ${[...grants].join(' ')} ${own?.node.loc?.start}`;
         if (seen.has(visit)) continue;
         seen.add(visit);
       }
       const condition = fragment.typeCondition ? schema.getType(fragment.typeCondition.name.value) : type;
       const named = inFragment || fragment.kind === Kind.FRAGMENT_DEFINITION;
-      if (isCompositeType(condition)) walk(fragment.selectionSet, condition, granted, grants, path, parent, named);
+      if (isCompositeType(condition)) walk(fragment.selectionSet, condition, granted, grants, path, parent, named, own);
     }
   };
 
   const root = schema.getRootType(operation.operation);
-  if (root) walk(operation.selectionSet, root, new Set(), new Set(), [], undefined, false);
+  if (root) walk(operation.selectionSet, root, new Set(), new Set(), [], undefined, false, undefined);
   return fields;
 }
 

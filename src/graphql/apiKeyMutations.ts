@@ -1,9 +1,10 @@
 /** Making, changing, rotating and ending API keys: thin over src/keys. */
 import { z } from 'zod';
+import { callerOf } from '../auth/principal.js';
+import { check, given, required } from '../input.js';
 import type { KeyChange } from '../keys/rules.js';
 import { ApiKey, EnvironmentEnum } from './apiKey.js';
-import { builder } from './builder.js';
-import { check, given, required } from './input.js';
+import { builder, expectedUpdatedAt } from './builder.js';
 
 const neverNull = z.looseObject({
   name: required(z.string()).optional(),
@@ -29,24 +30,24 @@ builder.relayMutationField(
       expiresAt: t.field({ type: 'DateTime', description: 'By default as the calling key; null: never.' }),
       autoRenew: t.boolean({
         defaultValue: false,
-        description: 'Extend by the same term before it lapses (enterprise plan).',
+        description: 'Extend by the same term before it lapses (enterprise plan; not by a key that itself expires).',
       }),
       allowedIps: t.stringList({ description: 'CIDR blocks or addresses. By default as the calling key.' }),
       rateLimit: t.field({ type: RateLimitInput }),
     }),
   },
   {
-    rateLimit: { max: 10, window: 60 },
+    nullable: true,
+    rateLimit: { max: 10, window: 60, countsSuccesses: true },
     description: 'Makes a key, with no more reach than the calling one. `key` is shown this once.',
     authScopes: { scope: 'keys:write' },
     grantScopes: ['self'],
     resolve: async (_root, { input }, context) => {
       const { rateLimit, ...request } = input;
-      const { apiKey, key } = await context.services.keys.create(context.actor, context.principal.bounds, {
+      return context.services.keys.create(context.actor, callerOf(context.principal), {
         ...request,
         ...(rateLimit && { ratePerMinute: rateLimit.perMinute, ratePerHour: rateLimit.perHour }),
       });
-      return { apiKey, key };
     },
   },
   {
@@ -54,9 +55,9 @@ builder.relayMutationField(
       key: t.exposeString('key', { description: 'The key itself. It is not stored and cannot be shown again.' }),
       apiKey: t.prismaField({
         type: ApiKey,
-        // The key may be of the other environment: an administrator of live makes keys of the sandbox.
-        resolve: (query, { apiKey }, _args, { services }) =>
-          services.database.forTenant(apiKey).apiKey.findUniqueOrThrow({ ...query, where: { id: apiKey.id } }),
+        nullable: true,
+        resolve: (query, { apiKey }, _args, { db }) =>
+          db.apiKey.findUniqueOrThrow({ ...query, where: { id: apiKey.id } }),
       }),
     }),
   },
@@ -73,28 +74,39 @@ builder.relayMutationField(
       expiresAt: t.field({ type: 'DateTime', description: 'null: never.' }),
       autoRenew: t.boolean(),
       allowedIps: t.stringList({ description: 'Replaces the allow-list; null: any address.' }),
-      rateLimit: t.field({ type: RateLimitInput }),
+      rateLimit: t.field({ type: RateLimitInput, description: 'Changes what is given; null: as the plan has it.' }),
+      keepFractions: t.boolean({
+        description: 'An expiresAt that is the present one but for the fraction of its second leaves it as it is.',
+      }),
+      expectedUpdatedAt: expectedUpdatedAt(t),
     }),
   },
   {
-    description: 'Changes what is given of a key that works. The key as it becomes must lie within the calling one.',
+    nullable: true,
+    description:
+      'Changes what is given of a key that works. The key as it was, and as it becomes, must lie within the calling one.',
     authScopes: { scope: 'keys:write' },
     grantScopes: ['self'],
-    resolve: async (_root, { input: { id, rateLimit, ...input } }, { services, actor, principal }) => {
+    resolve: async (
+      _root,
+      { input: { id, rateLimit, expectedUpdatedAt, keepFractions, ...input } },
+      { services, actor, principal },
+    ) => {
       const change = given({
         ...check(neverNull, input),
-        ...(rateLimit !== undefined && {
-          ratePerMinute: rateLimit?.perMinute ?? null,
-          ratePerHour: rateLimit?.perHour ?? null,
-        }),
+        ...(keepFractions && { keepFractions }),
+        ...(rateLimit === null && { ratePerMinute: null, ratePerHour: null }),
+        ...(rateLimit && { ratePerMinute: rateLimit.perMinute, ratePerHour: rateLimit.perHour }),
       });
-      return { apiKey: await services.keys.update(actor, principal.bounds, id, change as KeyChange) };
+      const caller = callerOf(principal);
+      return { apiKey: await services.keys.update(actor, caller, id, change as KeyChange, expectedUpdatedAt) };
     },
   },
   {
     outputFields: (t) => ({
       apiKey: t.prismaField({
         type: ApiKey,
+        nullable: true,
         resolve: (query, { apiKey }, _args, { db }) =>
           db.apiKey.findUniqueOrThrow({ ...query, where: { id: apiKey.id } }),
       }),
@@ -111,21 +123,25 @@ builder.relayMutationField(
         defaultValue: 86_400,
         description: 'Seconds that the old key goes on working; 0: it ends at once.',
       }),
+      expectedUpdatedAt: expectedUpdatedAt(t),
     }),
   },
   {
-    description: 'Makes a successor with the same reach and expiry. `key` is shown this once.',
+    nullable: true,
+    description:
+      "Makes a successor with the same reach and expiry, which goes on with the old key's limits. `key` is shown this once.",
     authScopes: { scope: 'keys:write' },
     grantScopes: ['self'],
-    rateLimit: { max: 10, window: 60 },
-    resolve: (_root, { input: { id, gracePeriod } }, { services, actor, principal }) =>
-      services.keys.rotate(actor, principal.bounds, id, gracePeriod ?? 86_400),
+    rateLimit: { max: 10, window: 60, countsSuccesses: true },
+    resolve: (_root, { input: { id, gracePeriod, expectedUpdatedAt } }, { services, actor, principal }) =>
+      services.keys.rotate(actor, callerOf(principal), id, gracePeriod ?? 86_400, expectedUpdatedAt),
   },
   {
     outputFields: (t) => ({
       key: t.exposeString('key', { description: 'The key itself. It is not stored and cannot be shown again.' }),
       apiKey: t.prismaField({
         type: ApiKey,
+        nullable: true,
         resolve: (query, { apiKey }, _args, { db }) =>
           db.apiKey.findUniqueOrThrow({ ...query, where: { id: apiKey.id } }),
       }),
@@ -135,22 +151,37 @@ builder.relayMutationField(
 
 builder.relayMutationField(
   'revokeApiKey',
-  { inputFields: (t) => ({ id: t.id({ required: true }) }) },
   {
-    description: 'Ends a key for good, at once. Revoking it again changes nothing.',
-    authScopes: { $any: { scope: 'keys:delete', $all: { scope: 'keys:write' } } },
-    grantScopes: ['self'],
-    resolve: async (_root, { input: { id } }, context) => ({
-      apiKey: await context.services.keys.revoke(context.actor, id),
+    inputFields: (t) => ({
+      id: t.id({ required: true }),
+      reason: t.string({ description: 'For the audit log. Up to 200 characters.' }),
+      descendants: t.boolean({
+        defaultValue: false,
+        description: 'Also the keys that it made, and those that they made: all of them, or none.',
+      }),
+      expectedUpdatedAt: expectedUpdatedAt(t),
     }),
+  },
+  {
+    nullable: true,
+    description:
+      'Ends a key for good, at once. keys:delete ends any key of the environment, keys:write those within the calling one, and a key may always end itself. Revoking it again changes nothing.',
+    authScopes: { $any: { scope: 'keys:delete', $all: { scope: 'keys:write' }, ownKey: 'input.id' } },
+    grantScopes: ['self'],
+    resolve: (_root, { input: { id, ...options } }, { services, actor, principal }) =>
+      services.keys.revoke(actor, callerOf(principal), id, options),
   },
   {
     outputFields: (t) => ({
       apiKey: t.prismaField({
         type: ApiKey,
-        // The key may be of the other environment: an administrator of live makes keys of the sandbox.
-        resolve: (query, { apiKey }, _args, { services }) =>
-          services.database.forTenant(apiKey).apiKey.findUniqueOrThrow({ ...query, where: { id: apiKey.id } }),
+        nullable: true,
+        resolve: (query, { apiKey }, _args, { db }) =>
+          db.apiKey.findUniqueOrThrow({ ...query, where: { id: apiKey.id } }),
+      }),
+      revokedKeys: t.int({
+        description: 'How many keys were ended, this one included; none, if they were before.',
+        resolve: ({ revoked }) => revoked,
       }),
     }),
   },

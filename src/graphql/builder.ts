@@ -15,7 +15,11 @@ export const builder = new SchemaBuilder<{
   Context: Context;
   PrismaTypes: PrismaTypes;
   /** `{ scope: 'tasks:read' }`, or several that are needed together. Always a static map: tools must be able to read it. */
-  AuthScopes: { scope: Scope | readonly Scope[] };
+  AuthScopes: {
+    scope: Scope | readonly Scope[];
+    /** The argument, as a path, that names the calling key itself. The analysis compares it before anything runs. */
+    ownKey: string;
+  };
   DefaultAuthStrategy: 'all';
   DefaultFieldNullability: false;
   DefaultInputFieldRequiredness: false;
@@ -33,8 +37,9 @@ export const builder = new SchemaBuilder<{
     defaultStrategy: 'all',
     // Once a type's object, not once a field of it.
     runScopesOnType: true,
-    authScopes: ({ principal }) => ({
+    authScopes: ({ principal, use }) => ({
       scope: (scope) => satisfies(principal.scopes, [typeof scope === 'string' ? [scope] : scope]),
+      ownKey: () => use.ownKey,
     }),
     unauthorizedError: (_parent: unknown, context: Context, info, _result) => {
       const requirement = requirementOfField(info.parentType, info.fieldName);
@@ -69,3 +74,12 @@ builder.globalConnectionField('totalCount', (t) =>
     resolve: (connection) => (connection as unknown as { totalCount: () => Promise<number> }).totalCount(),
   }),
 );
+
+type InputFields = Parameters<Parameters<typeof builder.inputType>[1]['fields']>[0];
+
+/** The input field by which a change is refused with CONFLICT where somebody else was faster. */
+export const expectedUpdatedAt = (t: Pick<InputFields, 'field'>) =>
+  t.field({
+    type: 'DateTime',
+    description: 'When you saw it last, its `updatedAt`: CONFLICT if it was changed since.',
+  });

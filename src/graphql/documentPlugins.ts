@@ -4,7 +4,7 @@ import type { Plugin } from 'graphql-yoga';
 import type { Context } from '../auth/context.js';
 import { hasBadText, isStorable } from '../db/text.js';
 import { OPERATION_LIMITS } from '../limits/operationLimits.js';
-import { checkShape, depthOf, tooMuch } from './cost.js';
+import { checkInputs, checkShape, depthOf, tooMuch } from './cost.js';
 import { badRequest, located } from './errors.js';
 
 /** Errors found before execution get the codes that Apollo's clients know. */
@@ -73,7 +73,7 @@ export const smallEnough: Plugin<Context> = {
     if (depth > OPERATION_LIMITS.variableDepth) throw tooMuch('variableDepth', depth);
   },
   onValidate({ params: { documentAST }, setResult }) {
-    const error = checkShape(documentAST);
+    const error = checkShape(documentAST) ?? checkInputs(documentAST, undefined);
     if (error) setResult([error]);
   },
 };

@@ -4,7 +4,7 @@
  * `not x` as it is in SQL.
  */
 import type { Provider } from '../db/provider.js';
-import { containsText } from '../db/text.js';
+import { containsText, tagKey } from '../db/text.js';
 import { badInput } from '../errors.js';
 import { builder } from './builder.js';
 
@@ -19,13 +19,16 @@ export interface Filter {
 export interface FilterField {
   readonly column: string;
   readonly nullable?: boolean;
-  /** A list of names in a table of its own, through this relation. */
-  readonly names?: boolean;
+  /** The tags of a task, in a table of their own, through this relation. */
+  readonly tags?: boolean;
+  /** Compared without case; the column is in small letters. */
+  readonly folded?: boolean;
+  /** A field that is no column: the rows that have one of the values. */
+  readonly having?: (values: readonly string[]) => Where;
 }
 
-/** More comparisons than this in one filter are refused, and more values in one list. */
+/** More comparisons than this in one filter are refused. */
 const MAX_COMPARISONS = 50;
-const MAX_VALUES = 1000;
 
 export function compileFilter(
   fields: Readonly<Record<string, FilterField>>,
@@ -65,6 +68,17 @@ export function compileFilter(
   return filter == null ? {} : compile(filter, false);
 }
 
+/** Whether a filter says anything of a field, anywhere. */
+export function mentions(filter: Filter | null | undefined, field: string): boolean {
+  if (filter == null) return false;
+  const { and, or, not, ...fields } = filter as Filter & Record<string, unknown>;
+  if (isGiven(fields[field])) return true;
+  return [...(and ?? []), ...(or ?? []), not].some((inner) => mentions(inner, field));
+}
+
+const isGiven = (comparators: unknown) =>
+  Object.values((comparators as object | null | undefined) ?? {}).some((value) => value !== undefined);
+
 /** Every word of a search, each in one of the columns. */
 export function searchWhere(
   search: string | null | undefined,
@@ -96,14 +110,13 @@ function compare(
   provider: Provider,
 ): Where {
   const { column, nullable = false } = field;
-  if (Array.isArray(operand) && operand.length > MAX_VALUES) {
-    throw badInput({ filter: [`${name}.${comparator} must have at most ${MAX_VALUES} values`] });
-  }
   const nullAllowed = comparator === 'eq' || comparator === 'neq';
   if (operand === null && !(nullAllowed && nullable)) {
     throw badInput({ filter: [`${name}.${comparator} must not be null`] });
   }
-  if (field.names) return compareNames(column, comparator, operand, negated);
+  if (field.tags) return compareTags(column, comparator, operand, negated);
+  if (field.having) return compareSet(field.having, comparator, operand, negated);
+  if (field.folded) return compare({ column, nullable }, name, comparator, lowerCased(operand), negated, provider);
   const missing = { [column]: null };
   if (comparator === 'contains') {
     const test = { [column]: containsText(provider, String(operand)) };
@@ -131,10 +144,26 @@ function compare(
   }
 }
 
-function compareNames(relation: string, comparator: string, operand: unknown, negated: boolean): Where {
-  const anyOf = comparator === 'contains' ? [operand] : operand;
+function compareTags(relation: string, comparator: string, operand: unknown, negated: boolean): Where {
+  const anyOf = [operand].flat().map((name) => tagKey(String(name)));
   const wanted = (comparator !== 'nin') !== negated;
-  return { [relation]: { [wanted ? 'some' : 'none']: { name: { in: anyOf } } } };
+  return { [relation]: { [wanted ? 'some' : 'none']: { key: { in: anyOf } } } };
+}
+
+function compareSet(
+  having: (values: readonly string[]) => Where,
+  comparator: string,
+  operand: unknown,
+  negated: boolean,
+): Where {
+  const where = having([operand].flat().map(String));
+  const wanted = (comparator !== 'neq' && comparator !== 'nin') !== negated;
+  return wanted ? where : { NOT: where };
+}
+
+function lowerCased(operand: unknown): unknown {
+  if (Array.isArray(operand)) return operand.map(lowerCased);
+  return typeof operand === 'string' ? operand.toLowerCase() : operand;
 }
 
 export const IdFilter = builder.inputType('IDFilter', {

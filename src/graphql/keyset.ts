@@ -2,6 +2,7 @@
  * Pages by keyset: the cursor carries the values that the order compares, so that a page is one range of an index,
  * however deep, and stays right when its last row is gone. Rows without a value come last in both directions.
  */
+import { isStorable, isStorableDate } from '../db/text.js';
 import { badInput } from '../errors.js';
 
 export interface Column {
@@ -166,11 +167,11 @@ function decodeCursor(cursor: string, order: readonly OrderBy[], argument: strin
   return order.map(({ column }, index) => {
     const value: unknown = parts[index + 1];
     if (value === null && column.nullable) return null;
-    if (column.kind === 'date' && typeof value === 'number' && Math.abs(value) <= 8.64e15) return new Date(value);
-    if (column.kind === 'number' && typeof value === 'number') return value;
+    if (column.kind === 'date' && typeof value === 'number' && isStorableDate(new Date(value))) return new Date(value);
+    if (column.kind === 'number' && Number.isFinite(value)) return value as number;
     if (column.kind === 'int' && typeof value === 'number' && Number.isInteger(value) && Math.abs(value) < 2 ** 31)
       return value;
-    if (column.kind === 'string' && typeof value === 'string' && !value.includes('\0')) return value;
+    if (column.kind === 'string' && typeof value === 'string' && isStorable(value)) return value;
     throw malformed;
   });
 }

@@ -3,44 +3,62 @@ import {
   type DocumentNode,
   type ExecutionResult,
   GraphQLError,
+  getVariableValues,
   Kind,
   type OperationDefinitionNode,
   OperationTypeNode,
 } from 'graphql';
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Context } from '../auth/context.js';
+import type { Principal } from '../auth/principal.js';
 import { databaseError } from '../db/failure.js';
 import { readingFromReplica } from '../db/replica.js';
-import { type ApiError, HTTP_STATUS, rateLimited, serviceBusy } from '../errors.js';
+import { ApiError, HTTP_STATUS, serviceBusy } from '../errors.js';
+import { limitReached } from '../limits/meter.js';
 import { OPERATION_LIMITS, requestsOf } from '../limits/operationLimits.js';
-import type { Decision } from '../limits/slidingWindow.js';
-import { closest } from '../scopes/scope.js';
+import type { RateLimitResult } from '../limits/slidingWindow.js';
+import { closest, satisfies } from '../scopes/scope.js';
 import {
   type Analysis,
   analyse,
   type FieldUse,
   forbiddenErrors,
+  isOwn,
   maskFields,
   reportable,
   unmask,
   unsatisfied,
 } from './analysis.js';
-import { costOf, tooMuch } from './cost.js';
+import { checkInputs, costOf, tooMuch } from './cost.js';
 import { located } from './errors.js';
+import { asksForLimitsAlone } from './rateLimit.js';
+import type { Subscriptions } from './subscriptions.js';
 
 /**
  * Compares what the operation needs with what the key holds, before anything runs. A mutation or subscription that
  * lacks a scope is refused whole; a query runs without the fields that it may not see. scope-auth asks again at the
  * fields, so this one is about telling all at once and about reaching no database.
  */
-export const operationCheck: Plugin<Context> = {
+export const operationCheck = (subscriptions: Subscriptions): Plugin<Context> => ({
   async onExecute({ args, executeFn, setExecuteFn, setResultAndStopExecution }) {
     const analysis = analyse(args.schema, args.document, args.operationName);
     // Without one, execution says that the operation is not there.
     if (!analysis) return undefined;
-    const { principal, services, use } = args.contextValue;
+    if (!args.contextValue.use.accepts.results) {
+      setResultAndStopExecution({ errors: [notAcceptable()] });
+      return undefined;
+    }
+    // Before they are coerced, which takes longest for those that are too many.
+    const excess = checkInputs(args.document, args.variableValues);
+    if (excess) {
+      setResultAndStopExecution({ errors: [excess] });
+      return undefined;
+    }
+    const { principal, services, use, meter } = args.contextValue;
     const { scopes } = principal;
-    const refused = unsatisfied(analysis, scopes);
+    const asking = { keyId: principal.keyId, variables: args.variableValues ?? {} };
+    const refused = unsatisfied(analysis, scopes, asking);
+    use.ownKey ||= analysis.fields.some((field) => isOwn(analysis, field, scopes, asking));
     const errors =
       refused.length === 0 ? [] : forbiddenErrors(reportable(refused, scopes, analysis.operation.operation), scopes);
     const nothingLeft = analysis.fields.every((use) => use.parent !== undefined || refused.includes(use));
@@ -60,76 +78,89 @@ export const operationCheck: Plugin<Context> = {
       setResultAndStopExecution({ errors: [tooMuch('cost', cost)] });
       return undefined;
     }
-    // A refusal costs no quota.
-    const charged = use.counts === 'request' ? 1 : requestsOf(cost);
-    const requests = refused.length > 0 && nothingLeft ? 0 : charged;
-    const decision = await charge(args.contextValue, requests);
-    if (!decision.allowed) {
-      setResultAndStopExecution({ errors: [limited(decision)] });
+    // One request was charged before the operation was parsed.
+    const further = use.counts === 'request' || nothingLeft ? 0 : requestsOf(cost) - 1;
+    const result = await meter.charge(further);
+    if (!result.allowed) {
+      setResultAndStopExecution({ errors: [limited(result)] });
       return undefined;
     }
     const entered = await services.executionGate.enter();
     if (entered && use.ended) services.executionGate.leave();
     if (!entered || use.ended) {
-      // Nothing ran, so nothing is charged.
-      await charge(args.contextValue, -requests);
+      // That there is no room is not the caller's fault.
+      await meter.charge(-(further + 1));
       setResultAndStopExecution({ errors: [refusal(serviceBusy())] });
       return undefined;
     }
-    use.running += 1;
     noteUse(args.contextValue, analysis, new Set(refused));
     args.document = masked;
-    if (!whole && services.database.hasReplica) {
-      setExecuteFn((...parameters) => readingFromReplica(() => executeFn(...parameters)));
-    }
+    const readsReplica = !whole && services.database.hasReplica;
+    setExecuteFn(async (...parameters) => {
+      try {
+        return await (readsReplica ? readingFromReplica(() => executeFn(...parameters)) : executeFn(...parameters));
+      } finally {
+        services.executionGate.leave();
+      }
+    });
     return {
-      onExecuteDone({ result, setResult }) {
-        if (isAsyncIterable(result)) return;
-        const { data, errors: others = [], extensions, ...rest } = result as ExecutionResult;
+      onExecuteDone({ result: executed, setResult }) {
+        if (isAsyncIterable(executed)) return;
+        const { data, errors: others = [], extensions, ...rest } = executed as ExecutionResult;
         const all = [...errors, ...asAWhole(data, others)];
         setResult({
           ...(data !== undefined && { data: (refused.length > 0 ? unmask(data) : data) as Record<string, unknown> }),
           ...rest,
           ...(all.length > 0 && { errors: all }),
-          extensions: { ...extensions, cost: costReport(cost, decision) },
+          extensions: { ...extensions, cost: costReport(cost, result) },
         });
       },
     };
   },
-  async onSubscribe({ args, setResultAndStopExecution }) {
-    const analysis = analyse(args.schema, args.document, args.operationName);
+  async onSubscribe({ args, setSubscribeFn, setResultAndStopExecution }) {
+    const { schema, document, contextValue: context } = args;
+    const analysis = analyse(schema, document, args.operationName);
     if (!analysis) return;
-    const { principal } = args.contextValue;
-    const refused = unsatisfied(analysis, principal.scopes);
+    const stop = (error: GraphQLError) => setResultAndStopExecution({ errors: [error] });
+    if (!context.use.accepts.streams) return stop(notAcceptable());
+    const variables = args.variableValues ?? {};
+    const excess = checkInputs(document, variables);
+    if (excess) return stop(excess);
+    const refusalFor = ({ scopes }: Principal) => forbiddenErrors(unsatisfied(analysis, scopes), scopes)[0];
+    const refused = unsatisfied(analysis, context.principal.scopes);
     if (refused.length > 0) {
-      setResultAndStopExecution({ errors: forbiddenErrors(refused, principal.scopes) });
+      setResultAndStopExecution({ errors: forbiddenErrors(refused, context.principal.scopes) });
       return;
     }
-    const decision = await charge(args.contextValue, 1);
-    if (!decision.allowed) {
-      setResultAndStopExecution({ errors: [limited(decision)] });
-      return;
-    }
-    noteUse(args.contextValue, analysis, new Set());
+    const { operation } = analysis;
+    const cost = costOf(schema, document, operation, variables);
+    if (cost > OPERATION_LIMITS.cost) return stop(tooMuch('cost', cost));
+    const result = await context.meter.charge(requestsOf(cost) - 1);
+    if (!result.allowed) return stop(limited(result));
+    noteUse(context, analysis, new Set());
+    setSubscribeFn(async () => {
+      const coerced = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
+      if (coerced.errors) return { errors: coerced.errors };
+      try {
+        context.use.isStream = true;
+        return subscriptions.open(
+          { schema, document, operation, variables: coerced.coerced, cost, refusalFor },
+          context,
+        );
+      } catch (error) {
+        return { errors: [error instanceof ApiError ? refusal(error) : located(error, String(error), {})] };
+      }
+    });
   },
-};
+});
 
 /** Counts the operation and the scopes that it used: of alternatives, the one that the key holds. */
 function noteUse({ use, principal }: Context, { operation, fields }: Analysis, refused: ReadonlySet<FieldUse>): void {
   use.operations.push(operation.name?.value ?? 'anonymous');
   for (const field of fields) {
-    if (refused.has(field)) continue;
+    if (refused.has(field) || !satisfies(principal.scopes, field.requirement)) continue;
     for (const scope of closest(principal.scopes, field.requirement).required) use.scopes.add(scope);
   }
-}
-
-async function charge({ principal, services, use }: Context, requests: number): Promise<Decision> {
-  const { keyLimits, keyWatch } = services;
-  const decision = await keyLimits.consume(principal, requests);
-  use.limits = decision;
-  const widest = decision.windows.at(-1);
-  if (widest && requests > 0) keyWatch.limits(principal, widest, decision.allowed);
-  return decision;
 }
 
 const AWAY = 'SERVICE_UNAVAILABLE';
@@ -154,14 +185,33 @@ function refusal({ code, message, details }: ApiError): GraphQLError {
   });
 }
 
-function limited({ retryAfter }: Decision): GraphQLError {
-  return refusal(rateLimited(`Rate limit exceeded. Try again in ${retryAfter} seconds.`, retryAfter));
+/** Nothing has run yet; Yoga finds no form for the answer and says 406. */
+function notAcceptable(): GraphQLError {
+  return new GraphQLError('The client takes no form of this answer.', {
+    extensions: { code: 'NOT_ACCEPTABLE', http: { status: 406 } },
+  });
 }
 
-/** `requested` in points; what remains is of the widest window, in requests. */
-function costReport(cost: number, { windows }: Decision) {
-  const widest = windows.at(-1);
-  return { requested: cost, remaining: widest?.remaining ?? null, resetAt: widest?.resetAt ?? null };
+function limited({ retryAfter }: RateLimitResult): GraphQLError {
+  return refusal(limitReached(retryAfter));
+}
+
+/** Before an operation is parsed it is charged one request. */
+export const metering: Plugin<Context> = {
+  async onParams({ params, context }) {
+    const { meter } = context as unknown as Context;
+    try {
+      await meter.begin(asksForLimitsAlone((params as { query?: unknown } | null)?.query));
+    } catch (error) {
+      throw error instanceof ApiError ? refusal(error) : error;
+    }
+  },
+};
+
+/** In requests, of the widest window; `points` are what the requests were reckoned from. */
+function costReport(points: number, { decisive: { remaining, resetAfter } }: RateLimitResult) {
+  const resetAt = new Date(Date.now() + resetAfter);
+  return { unit: 'requests', requested: requestsOf(points), remaining, resetAt, points };
 }
 
 /** The same operation in the masked document. */

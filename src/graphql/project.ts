@@ -1,22 +1,20 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
-import { z } from 'zod';
-import type { Context } from '../auth/context.js';
 import { notFound } from '../errors.js';
-import { changesBetween, recordAudit } from '../events/audit.js';
-import { builder } from './builder.js';
+import { builder, expectedUpdatedAt } from './builder.js';
 import { resolveConnection } from './connection.js';
-import { compileFilter, DateTimeFilter, type Filter, IdFilter, StringFilter, searchWhere } from './filter.js';
-import { check, given, required, text } from './input.js';
+import { compileFilter, DateTimeFilter, type Filter, IdFilter, mentions, StringFilter, searchWhere } from './filter.js';
 import { OFFSET_DESCRIPTION, type OrderBy } from './keyset.js';
 import { OrderDirection, orderOf } from './order.js';
 import { resolveTasks, Task, TaskConnection, TaskEdge, taskConnectionArgs } from './task.js';
 import { Project } from './types.js';
 import { User } from './user.js';
 
+const SLUG = 'A short name for addresses; each project has its own.';
+
 builder.prismaObjectFields(Project, (t) => ({
   name: t.exposeString('name'),
   description: t.exposeString('description', { nullable: true }),
-  slug: t.exposeString('slug', { nullable: true, description: 'A short name for addresses.' }),
+  slug: t.exposeString('slug', { nullable: true, description: SLUG }),
   icon: t.exposeString('icon', { nullable: true }),
   archivedAt: t.expose('archivedAt', { type: 'DateTime', nullable: true }),
   createdAt: t.expose('createdAt', { type: 'DateTime' }),
@@ -108,6 +106,10 @@ builder.queryFields((t) => ({
         filter: t.arg({ type: ProjectFilter }),
         search: t.arg.string({ description: 'Words that the name or the description contains.' }),
         orderBy: t.arg({ type: [ProjectOrder] }),
+        includeArchived: t.arg.boolean({
+          defaultValue: false,
+          description: 'Archived projects are left out, unless this is true or the filter asks for `archivedAt`.',
+        }),
         offset: t.arg.int({ description: OFFSET_DESCRIPTION }),
       },
       resolve: (_root, args, context, info) => {
@@ -120,6 +122,7 @@ builder.queryFields((t) => ({
           where: {
             AND: [
               compileFilter(filterFields, args.filter, provider),
+              args.includeArchived || mentions(args.filter, 'archivedAt') ? {} : { archivedAt: null },
               ...searchWhere(args.search, ['name', 'description'], provider),
             ],
           },
@@ -133,59 +136,27 @@ builder.queryFields((t) => ({
   ),
 }));
 
-const rules = z.object({
-  name: required(text(1, 255)),
-  description: text(0, 10_000).nullish(),
-  slug: text(1, 100).nullish(),
-  icon: text(1, 100).nullish(),
-});
-const changeable = rules.partial();
-
 builder.relayMutationField(
   'createProject',
   {
     inputFields: (t) => ({
       name: t.string({ required: true, description: '1 to 255 characters.' }),
       description: t.string({ description: 'Up to 10,000 characters.' }),
-      slug: t.string(),
+      slug: t.string({ description: SLUG }),
       icon: t.string(),
     }),
   },
   {
+    nullable: true,
     authScopes: { scope: 'projects:write' },
     grantScopes: ['self'],
-    resolve: async (_root, { input }, context) => {
-      const data = check(rules, input);
-      const { workspaceId, environment, userId, keyId } = context.principal;
-      return context.db.$transaction(async (tx) => {
-        const row = await tx.project.create({
-          data: {
-            workspaceId,
-            environment,
-            name: data.name,
-            description: data.description || null,
-            slug: data.slug ?? null,
-            icon: data.icon ?? null,
-            createdById: userId,
-            createdByKeyId: keyId,
-          },
-          select: { id: true },
-        });
-        const changes = changesBetween({}, data);
-        await recordAudit(tx, context.actor, {
-          action: 'project.create',
-          targetType: 'Project',
-          targetId: row.id,
-          changes,
-        });
-        return row;
-      });
-    },
+    resolve: (_root, { input }, { services, actor }) => services.projects.create(actor, input),
   },
   {
     outputFields: (t) => ({
       project: t.prismaField({
         type: Project,
+        nullable: true,
         resolve: (query, { id }, _args, { db }) => db.project.findUniqueOrThrow({ ...query, where: { id } }),
       }),
     }),
@@ -199,21 +170,23 @@ builder.relayMutationField(
       id: t.id({ required: true }),
       name: t.string(),
       description: t.string(),
-      slug: t.string(),
+      slug: t.string({ description: SLUG }),
       icon: t.string(),
+      expectedUpdatedAt: expectedUpdatedAt(t),
     }),
   },
   {
+    nullable: true,
     description: 'Changes what is given; null clears a field that may be empty.',
     authScopes: { scope: 'projects:write' },
     grantScopes: ['self'],
-    resolve: async (_root, { input: { id, ...input } }, context) =>
-      updateProject(context, id, 'project.update', given(check(changeable, input))),
+    resolve: (_root, { input }, { services, actor }) => services.projects.update(actor, input),
   },
   {
     outputFields: (t) => ({
       project: t.prismaField({
         type: Project,
+        nullable: true,
         resolve: (query, { id }, _args, { db }) => db.project.findUniqueOrThrow({ ...query, where: { id } }),
       }),
     }),
@@ -226,24 +199,23 @@ builder.relayMutationField(
     inputFields: (t) => ({
       id: t.id({ required: true }),
       archived: t.boolean({ defaultValue: true, description: 'false brings it back.' }),
+      expectedUpdatedAt: expectedUpdatedAt(t),
     }),
   },
   {
-    description: 'Archives a project, or brings it back. Its tasks stay as they are.',
+    nullable: true,
+    description:
+      'Archives a project, or brings it back. Its tasks stay as they are; lists leave it out, and it takes no new tasks.',
     authScopes: { scope: 'projects:write' },
     grantScopes: ['self'],
-    resolve: async (_root, { input: { id, archived } }, context) => {
-      const archive = archived !== false;
-      const known = await context.db.project.findUnique({ where: { id }, select: { archivedAt: true } });
-      // Once more changes nothing, the date included.
-      if (known && (known.archivedAt !== null) === archive) return { id };
-      return updateProject(context, id, 'project.archive', { archivedAt: archive ? new Date() : null });
-    },
+    resolve: (_root, { input: { id, archived, expectedUpdatedAt } }, { services, actor }) =>
+      services.projects.archive(actor, id, archived !== false, expectedUpdatedAt),
   },
   {
     outputFields: (t) => ({
       project: t.prismaField({
         type: Project,
+        nullable: true,
         resolve: (query, { id }, _args, { db }) => db.project.findUniqueOrThrow({ ...query, where: { id } }),
       }),
     }),
@@ -252,45 +224,27 @@ builder.relayMutationField(
 
 builder.relayMutationField(
   'deleteProject',
-  { inputFields: (t) => ({ id: t.id({ required: true }) }) },
+  { inputFields: (t) => ({ id: t.id({ required: true }), expectedUpdatedAt: expectedUpdatedAt(t) }) },
   {
+    nullable: true,
     description: 'Deletes a project. Its tasks stay, without a project.',
     authScopes: { scope: 'projects:delete' },
     grantScopes: ['self'],
-    resolve: async (_root, { input: { id } }, context, info) => {
-      const shown = queryFromInfo({ context, info, path: ['project'] });
-      const project = await context.db.$transaction(async (tx) => {
-        const before = await tx.project.findUnique({ where: { id } });
-        if (!before) throw notFound('project', id);
-        // Nobody can load it afterwards.
-        const last = await tx.project.findUniqueOrThrow({ ...(shown as object), where: { id } });
-        await tx.project.delete({ where: { id } });
-        await recordAudit(tx, context.actor, {
-          action: 'project.delete',
-          targetType: 'Project',
-          targetId: id,
-          changes: { name: { from: before.name } },
-        });
-        return last;
-      });
+    resolve: async (_root, { input: { id, expectedUpdatedAt } }, context, info) => {
+      const shown = queryFromInfo({ context, info, path: ['project'] }) as object;
+      const project = await context.services.projects.delete(
+        context.actor,
+        id,
+        (tx) => tx.project.findUniqueOrThrow({ ...shown, where: { id } }),
+        expectedUpdatedAt,
+      );
       return { deletedProjectId: id, project };
     },
   },
   {
     outputFields: (t) => ({
       deletedProjectId: t.exposeID('deletedProjectId'),
-      project: t.field({ type: Project, description: 'As it was.', resolve: ({ project }) => project }),
+      project: t.field({ type: Project, nullable: true, description: 'As it was.', resolve: ({ project }) => project }),
     }),
   },
 );
-
-async function updateProject(context: Context, id: string, action: string, data: object): Promise<{ id: string }> {
-  await context.db.$transaction(async (tx) => {
-    const before = await tx.project.findUnique({ where: { id } });
-    if (!before) throw notFound('project', id);
-    await tx.project.update({ where: { id }, data, select: { id: true } });
-    const changes = changesBetween(before, data);
-    await recordAudit(tx, context.actor, { action, targetType: 'Project', targetId: id, changes });
-  });
-  return { id };
-}

@@ -48,8 +48,13 @@ class RateLimitPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
     if (!rateLimit) return resolver;
     return async (parent, args, context, info) => {
       const { principal, services } = context as unknown as Context;
-      await services.fieldLimits.consume(principal.keyId, rateLimit, info);
-      return resolver(parent, args, context, info);
+      const giveBack = await services.fieldLimits.consume(principal.lineageId, rateLimit, info);
+      try {
+        return await resolver(parent, args, context, info);
+      } catch (error) {
+        if (rateLimit.countsSuccesses) await giveBack();
+        throw error;
+      }
     };
   }
 }

@@ -1,6 +1,6 @@
-import { ApiError, badInput, notFound } from '../errors.js';
-import { recordAudit } from '../events/audit.js';
-import { builder } from './builder.js';
+import { badInput } from '../errors.js';
+import { builder, expectedUpdatedAt } from './builder.js';
+import { MAX_OFFSET, OFFSET_DESCRIPTION } from './keyset.js';
 import { Node } from './node.js';
 import { Task } from './task.js';
 import { User } from './user.js';
@@ -32,24 +32,48 @@ const TaskRelationship = builder.prismaObject('TaskRelationship', {
   }),
 });
 
-builder.prismaObjectField(Task, 'relationships', (t) =>
-  t.relation('outgoing', {
-    description: 'Ties from this task to others, oldest first; at most 100.',
-    type: TaskRelationship,
-    nullable: true,
-    authScopes: { scope: 'tasks:read' },
-    query: { orderBy: [{ createdAt: 'asc' }, { id: 'asc' }], take: 100 },
-  }),
-);
-builder.prismaObjectField(Task, 'incomingRelationships', (t) =>
-  t.relation('incoming', {
-    description: 'Ties from other tasks to this one, oldest first; at most 100.',
-    type: TaskRelationship,
-    nullable: true,
-    authScopes: { scope: 'tasks:read' },
-    query: { orderBy: [{ createdAt: 'asc' }, { id: 'asc' }], take: 100 },
-  }),
-);
+/** Relationships of one task that are shown at once. */
+const USUALLY_SHOWN = 100;
+const MOST_SHOWN = 1000;
+
+for (const [name, relation, description] of [
+  ['relationship', 'outgoing', 'Ties from this task to others, oldest first.'],
+  ['incomingRelationship', 'incoming', 'Ties from other tasks to this one, oldest first.'],
+] as const) {
+  builder.prismaObjectField(Task, `${name}Count`, (t) =>
+    t.int({
+      nullable: true,
+      authScopes: { scope: 'tasks:read' },
+      select: { _count: { select: { [relation]: true } } } as {
+        _count: { select: { outgoing: true; incoming: true } };
+      },
+      resolve: ({ _count }) => _count[relation],
+    }),
+  );
+  builder.prismaObjectField(Task, `${name}s`, (t) =>
+    t.relation(relation, {
+      description,
+      type: TaskRelationship,
+      nullable: true,
+      authScopes: { scope: 'tasks:read' },
+      args: {
+        first: t.arg.int({ defaultValue: USUALLY_SHOWN, description: `At most ${MOST_SHOWN}.` }),
+        after: t.arg.id({ description: 'Those after the one with this id.' }),
+        offset: t.arg.int({ description: OFFSET_DESCRIPTION }),
+      },
+      query: ({ first, after, offset }) => {
+        const take = first ?? USUALLY_SHOWN;
+        const skip = offset ?? 0;
+        if (take < 0 || take > MOST_SHOWN)
+          throw badInput({ first: [`must be from 0 to ${MOST_SHOWN}; it is ${take}`] });
+        if (skip < 0 || skip > MAX_OFFSET)
+          throw badInput({ offset: [`must be from 0 to ${MAX_OFFSET}; it is ${skip}`] });
+        // Ids count up with time.
+        return { ...(after != null && { where: { id: { gt: after } } }), orderBy: { id: 'asc' }, take, skip };
+      },
+    }),
+  );
+}
 
 builder.relayMutationField(
   'createTaskRelationship',
@@ -61,35 +85,46 @@ builder.relayMutationField(
     }),
   },
   {
+    nullable: true,
+    description: 'Ties a task to another. Tasks that block each other in a circle are refused.',
     authScopes: { scope: 'tasks:write' },
     grantScopes: ['self'],
-    resolve: async (_root, { input: { type, taskId, targetTaskId } }, context) => {
-      if (taskId === targetTaskId) throw badInput({ targetTaskId: ['must be another task'] });
-      const { workspaceId, environment, userId, keyId } = context.principal;
-      return context.db.$transaction(async (tx) => {
-        const known = await tx.taskRelationship.findFirst({
-          where: { taskId, targetTaskId, type },
-          select: { id: true },
-        });
-        if (known) throw new ApiError('CONFLICT', `The tasks have this relationship already (${known.id}).`);
-        const row = await tx.taskRelationship.create({
-          data: { workspaceId, environment, type, taskId, targetTaskId, createdById: userId, createdByKeyId: keyId },
-          select: { id: true },
-        });
-        await recordAudit(tx, context.actor, {
-          action: 'task_relationship.create',
-          targetType: 'TaskRelationship',
-          targetId: row.id,
-          changes: { type: { to: type }, taskId: { to: taskId }, targetTaskId: { to: targetTaskId } },
-        });
-        return row;
-      });
-    },
+    resolve: (_root, { input }, { services, actor }) => services.relationships.create(actor, input),
   },
   {
     outputFields: (t) => ({
       taskRelationship: t.prismaField({
         type: TaskRelationship,
+        nullable: true,
+        resolve: (query, { id }, _args, { db }) => db.taskRelationship.findUniqueOrThrow({ ...query, where: { id } }),
+      }),
+    }),
+  },
+);
+
+builder.relayMutationField(
+  'updateTaskRelationship',
+  {
+    inputFields: (t) => ({
+      id: t.id({ required: true }),
+      taskId: t.id({ description: 'Only if it is from this task.' }),
+      type: t.field({ type: RelationshipType }),
+      targetTaskId: t.id(),
+      expectedUpdatedAt: expectedUpdatedAt(t),
+    }),
+  },
+  {
+    nullable: true,
+    description: 'Changes what is given of a tie.',
+    authScopes: { scope: 'tasks:write' },
+    grantScopes: ['self'],
+    resolve: (_root, { input }, { services, actor }) => services.relationships.update(actor, input),
+  },
+  {
+    outputFields: (t) => ({
+      taskRelationship: t.prismaField({
+        type: TaskRelationship,
+        nullable: true,
         resolve: (query, { id }, _args, { db }) => db.taskRelationship.findUniqueOrThrow({ ...query, where: { id } }),
       }),
     }),
@@ -102,27 +137,15 @@ builder.relayMutationField(
     inputFields: (t) => ({
       id: t.id({ required: true }),
       taskId: t.id({ description: 'Only if it is from this task.' }),
+      expectedUpdatedAt: expectedUpdatedAt(t),
     }),
   },
   {
+    nullable: true,
     authScopes: { scope: 'tasks:write' },
-    resolve: async (_root, { input: { id, taskId } }, context) => {
-      await context.db.$transaction(async (tx) => {
-        const before = await tx.taskRelationship.findUnique({ where: { id } });
-        if (!before || (taskId != null && before.taskId !== taskId)) throw notFound('task relationship', id);
-        await tx.taskRelationship.delete({ where: { id }, select: { id: true } });
-        await recordAudit(tx, context.actor, {
-          action: 'task_relationship.delete',
-          targetType: 'TaskRelationship',
-          targetId: id,
-          changes: {
-            type: { from: before.type },
-            taskId: { from: before.taskId },
-            targetTaskId: { from: before.targetTaskId },
-          },
-        });
-      });
-      return { deletedTaskRelationshipId: id };
+    resolve: async (_root, { input }, { services, actor }) => {
+      await services.relationships.delete(actor, input);
+      return { deletedTaskRelationshipId: input.id };
     },
   },
   { outputFields: (t) => ({ deletedTaskRelationshipId: t.exposeID('deletedTaskRelationshipId') }) },

@@ -9,19 +9,36 @@ interface PothosOptions {
 }
 
 const NOTHING_GRANTED: ReadonlySet<string> = new Set();
+/** What is granted where a field names the calling key itself. */
+const OWN_KEY = 'ownKey';
+const OWN_KEY_GRANTED: ReadonlySet<string> = new Set([OWN_KEY]);
 
 /**
  * @param granted what was granted to the object that the field stands on (`$granted` in the type's scopes)
+ * @param isOwnKey whether the field, or the one that its object comes from, names the calling key itself
  */
 export function requirementOf(
   type: GraphQLNamedType,
   field: GraphQLField<unknown, unknown> | undefined,
   granted: ReadonlySet<string> = NOTHING_GRANTED,
+  isOwnKey = false,
 ): Requirement {
-  const ofField = field
-    ? fromMap(options(field).authScopes, NOTHING_GRANTED, `${type.name}.${field.name}`)
-    : NOTHING_REQUIRED;
-  return both(ofField, fromMap(options(type).authScopes, granted, type.name));
+  const ofOwn = isOwnKey ? OWN_KEY_GRANTED : NOTHING_GRANTED;
+  const ofField = field ? fromMap(options(field).authScopes, ofOwn, `${type.name}.${field.name}`) : NOTHING_REQUIRED;
+  const ofType = isOwnKey ? new Set([...granted, OWN_KEY]) : granted;
+  return both(ofField, fromMap(options(type).authScopes, ofType, type.name));
+}
+
+/** The argument, as a path, by which a field may name the calling key itself; undefined: it has none. */
+export function ownKeyArgument(field: GraphQLField<unknown, unknown>): string | undefined {
+  const any = options(field).authScopes?.['$any'] as ScopeMap | undefined;
+  return any?.[OWN_KEY] as string | undefined;
+}
+
+/** Whether the fields of a type may be seen of the calling key itself, whatever it holds. */
+export function showsOwnKey(type: GraphQLNamedType): boolean {
+  const any = options(type).authScopes?.['$any'] as ScopeMap | undefined;
+  return any?.[OWN_KEY] !== undefined;
 }
 
 export function requirementOfField(type: GraphQLObjectType, fieldName: string): Requirement {
@@ -76,6 +93,8 @@ function fromEntry(name: string, value: unknown, granted: ReadonlySet<string>, w
       return [typeof value === 'string' ? [value as Scope] : (value as readonly Scope[])];
     case '$granted':
       return granted.has(value as string) ? NOTHING_REQUIRED : [];
+    case OWN_KEY:
+      return granted.has(OWN_KEY) ? NOTHING_REQUIRED : [];
     case '$all':
       return fromMap(value as ScopeMap, granted, where);
     case '$any': {

@@ -5,6 +5,7 @@ import { OPERATION_LIMITS } from '../limits/operationLimits.js';
 import { closest, type Requirement, type Scope, satisfies } from '../scopes/scope.js';
 import { analyse, type FieldUse } from './analysis.js';
 import { builder } from './builder.js';
+import { checkInputs, checkShape } from './cost.js';
 
 interface FieldNeed {
   readonly path: readonly string[];
@@ -30,6 +31,11 @@ interface Report {
   readonly held: ReadonlySet<Scope>;
 }
 
+/** A document may have several operations. */
+const MAX_TOKENS = 5000;
+/** Points: it is parsed and validated like one that runs. */
+export const EXPLAIN_COST = 20;
+
 const ScopeReport = builder.objectRef<Report>('ScopeReport').implement({
   fields: (t) => ({
     scopes: t.stringList({
@@ -42,7 +48,7 @@ const ScopeReport = builder.objectRef<Report>('ScopeReport').implement({
         return [...new Set(needed.flatMap(({ anyOf }) => closest(held, anyOf).missing))].sort();
       },
     }),
-    fields: t.field({ type: [FieldScopes], resolve: ({ needed }) => [...needed] }),
+    fields: t.field({ type: [FieldScopes], extensions: { size: 100 }, resolve: ({ needed }) => [...needed] }),
   }),
 });
 
@@ -69,6 +75,7 @@ builder.queryField('requiredScopes', (t) =>
   t.field({
     type: ScopeReport,
     rateLimit: { max: 60, window: 60 },
+    extensions: { cost: EXPLAIN_COST },
     description: 'The scopes that an operation needs, field by field. The operation is not run.',
     args: {
       document: t.arg.string({ required: true }),
@@ -86,8 +93,8 @@ function neededFields(schema: GraphQLSchema, source: string, operationName: stri
   const most = OPERATION_LIMITS.characters;
   if (source.length > most) throw badInput({ document: [`must have at most ${most} characters`] });
   try {
-    const document = parse(source, { maxTokens: 5000 });
-    const [error] = validate(schema, document);
+    const document = parse(source, { maxTokens: MAX_TOKENS });
+    const error = checkShape(document) ?? checkInputs(document, {}) ?? validate(schema, document)[0];
     if (error) throw error;
     return needsOf(schema, document, operationName);
   } catch (error) {

@@ -83,7 +83,7 @@ const filterFields = {
   description: { column: 'description', nullable: true },
   status: { column: 'status' },
   priority: { column: 'priority' },
-  tags: { column: 'tags', names: true },
+  tags: { column: 'tags', tags: true },
   startDate: { column: 'startDate', nullable: true },
   dueDate: { column: 'dueDate', nullable: true },
   projectId: { column: 'projectId', nullable: true },

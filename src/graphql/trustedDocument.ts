@@ -1,17 +1,19 @@
 /** Documents that an administrator vouches for: they run by their hash, and alone where PERSISTED_ONLY says so. */
 import { createHash } from 'node:crypto';
 import { GraphQLError, type GraphQLSchema, Kind, parse, validate } from 'graphql';
-import type { TenantDatabase } from '../db/tenant.js';
+import type { Actor } from '../db/audit.js';
 import { isStorable } from '../db/text.js';
+import type { UnitOfWork } from '../db/unitOfWork.js';
 import { badInput, notFound } from '../errors.js';
-import { type Actor, recordAudit } from '../events/audit.js';
 import { OPERATION_LIMITS } from '../limits/operationLimits.js';
 import { builder } from './builder.js';
 import { checkShape } from './cost.js';
-import { explainDocument } from './scopeReport.js';
+import { MAX_OFFSET, OFFSET_DESCRIPTION } from './keyset.js';
+import { EXPLAIN_COST, explainDocument } from './scopeReport.js';
 
 /** Of one workspace and environment. */
 export const MAX_DOCUMENTS = 1000;
+const SHOWN = 100;
 
 interface DocumentRow {
   readonly hash: string;
@@ -31,6 +33,7 @@ const TrustedDocument = builder.objectRef<DocumentRow>('TrustedDocument').implem
     }),
     scopes: t.stringList({
       description: 'The fewest scopes that all of its operations run with.',
+      extensions: { cost: EXPLAIN_COST },
       resolve: ({ text }, _args, _context, { schema }) => scopesOf(schema, text),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime' }),
@@ -55,8 +58,16 @@ builder.queryField('trustedDocuments', (t) =>
     nullable: true,
     description: 'The documents of the environment, newest first.',
     authScopes: { scope: 'admin:*' },
-    resolve: (_root, _args, { db }) =>
-      db.trustedDocument.findMany({ orderBy: [{ createdAt: 'desc' }, { hash: 'asc' }], take: MAX_DOCUMENTS }),
+    args: {
+      first: t.arg.int({ defaultValue: SHOWN, description: `At most ${MAX_DOCUMENTS}.` }),
+      offset: t.arg.int({ description: OFFSET_DESCRIPTION }),
+    },
+    resolve: (_root, { first, offset }, { db }) => {
+      const [take, skip] = [first ?? SHOWN, offset ?? 0];
+      if (take < 0 || take > MAX_DOCUMENTS) throw badInput({ first: [`must be from 0 to ${MAX_DOCUMENTS}`] });
+      if (skip < 0 || skip > MAX_OFFSET) throw badInput({ offset: [`must be from 0 to ${MAX_OFFSET}`] });
+      return db.trustedDocument.findMany({ orderBy: [{ createdAt: 'desc' }, { hash: 'asc' }], take, skip });
+    },
   }),
 );
 
@@ -64,11 +75,12 @@ builder.relayMutationField(
   'addTrustedDocument',
   { inputFields: (t) => ({ text: t.string({ required: true, description: 'Up to 100,000 characters.' }) }) },
   {
+    nullable: true,
     description: 'Vouches for a document. Once more changes nothing.',
     authScopes: { scope: 'admin:*' },
     grantScopes: ['self'],
-    resolve: async (_root, { input: { text } }, { db, actor }, { schema }) => ({
-      document: await addDocument(db, actor, schema, text),
+    resolve: async (_root, { input: { text } }, { services, actor }, { schema }) => ({
+      document: await addDocument(services.units, actor, schema, text),
     }),
   },
   {
@@ -85,10 +97,11 @@ builder.relayMutationField(
   'removeTrustedDocument',
   { inputFields: (t) => ({ hash: t.string({ required: true }) }) },
   {
+    nullable: true,
     description: 'Vouches for a document no longer; other processes follow within seconds.',
     authScopes: { scope: 'admin:*' },
-    resolve: async (_root, { input: { hash } }, { db, actor, services, principal }) => {
-      await removeDocument(db, actor, hash);
+    resolve: async (_root, { input: { hash } }, { actor, services, principal }) => {
+      await removeDocument(services.units, actor, hash);
       services.trustedDocuments.forget(principal, hash);
       return { removedHash: hash };
     },
@@ -98,7 +111,7 @@ builder.relayMutationField(
 
 /** @throws BAD_USER_INPUT for a document that could not run */
 export async function addDocument(
-  db: TenantDatabase,
+  units: UnitOfWork,
   actor: Actor,
   schema: GraphQLSchema,
   text: string,
@@ -106,14 +119,15 @@ export async function addDocument(
   checkDocument(schema, text);
   const { workspaceId, environment } = actor;
   const hash = hashOf(text);
-  return db.$transaction(async (tx) => {
+  return units.run(actor, async ({ tx, audit, lockWorkspace }) => {
+    await lockWorkspace();
     const known = await tx.trustedDocument.findFirst({ where: { hash } });
     if (known) return known;
     if ((await tx.trustedDocument.count()) >= MAX_DOCUMENTS) {
       throw badInput({ text: [`must not be one more than the ${MAX_DOCUMENTS} documents that there are`] });
     }
     const document = await tx.trustedDocument.create({ data: { workspaceId, environment, hash, text } });
-    await recordAudit(tx, actor, {
+    audit({
       action: 'trusted_document.add',
       targetType: 'TrustedDocument',
       targetId: hash,
@@ -124,11 +138,11 @@ export async function addDocument(
 }
 
 /** @throws NOT_FOUND */
-export async function removeDocument(db: TenantDatabase, actor: Actor, hash: string): Promise<void> {
-  await db.$transaction(async (tx) => {
+export async function removeDocument(units: UnitOfWork, actor: Actor, hash: string): Promise<void> {
+  await units.run(actor, async ({ tx, audit }) => {
     const { count } = await tx.trustedDocument.deleteMany({ where: { hash } });
     if (count === 0) throw notFound('trusted document', hash);
-    await recordAudit(tx, actor, { action: 'trusted_document.remove', targetType: 'TrustedDocument', targetId: hash });
+    audit({ action: 'trusted_document.remove', targetType: 'TrustedDocument', targetId: hash });
   });
 }
 

@@ -1,14 +1,8 @@
-import { z } from 'zod';
-import type { Role } from '#prisma/client.js';
-import type { Context } from '../auth/context.js';
-import type { TenantTransaction } from '../db/tenant.js';
-import { ApiError, notFound } from '../errors.js';
-import { changesBetween, recordAudit } from '../events/audit.js';
-import type { Scope } from '../scopes/scope.js';
-import { builder } from './builder.js';
+import { callerOf } from '../auth/principal.js';
+import { notFound } from '../errors.js';
+import { builder, expectedUpdatedAt } from './builder.js';
 import { resolveConnection } from './connection.js';
 import { compileFilter, DateTimeFilter, type Filter, IdFilter, StringFilter, searchWhere } from './filter.js';
-import { check, given, required, text } from './input.js';
 import { OFFSET_DESCRIPTION, type OrderBy } from './keyset.js';
 import { Node } from './node.js';
 import { OrderDirection, orderOf } from './order.js';
@@ -37,7 +31,7 @@ const UserConnection = builder.connectionObject({ name: 'UserConnection', type: 
 
 const filterFields = {
   id: { column: 'id' },
-  email: { column: 'email' },
+  email: { column: 'email', folded: true },
   name: { column: 'name' },
   role: { column: 'role' },
   createdAt: { column: 'createdAt' },
@@ -126,15 +120,6 @@ builder.queryFields((t) => ({
   ),
 }));
 
-const email = z
-  .string()
-  .trim()
-  .toLowerCase()
-  .max(254, 'must have at most 254 characters')
-  .pipe(z.email('must be an email address'));
-const rules = z.object({ email: required(email), name: required(text(1, 100)), role: required(z.string()) });
-const changeable = rules.partial();
-
 builder.relayMutationField(
   'createUser',
   {
@@ -145,34 +130,18 @@ builder.relayMutationField(
     }),
   },
   {
+    nullable: true,
     description: 'Adds a user. OWNER and ADMIN take admin:*.',
     authScopes: { scope: 'users:write' },
     grantScopes: ['self'],
-    resolve: async (_root, { input }, context) => {
-      const role = input.role ?? 'MEMBER';
-      const data = check(rules, { ...input, role });
-      mayAssign(context, role);
-      const { workspaceId, environment } = context.principal;
-      const user = await context.db.$transaction(async (tx) => {
-        await checkEmail(tx, data.email);
-        const row = await tx.user.create({
-          data: { workspaceId, environment, email: data.email, name: data.name, role },
-        });
-        await recordAudit(tx, context.actor, {
-          action: 'user.create',
-          targetType: 'User',
-          targetId: row.id,
-          changes: changesBetween({}, { email: row.email, name: row.name, role }),
-        });
-        return row;
-      });
-      return { id: user.id };
-    },
+    resolve: (_root, { input }, { services, actor, principal }) =>
+      services.users.create(actor, principal.scopes, input),
   },
   {
     outputFields: (t) => ({
       user: t.prismaField({
         type: User,
+        nullable: true,
         resolve: (query, { id }, _args, { db }) => db.user.findUniqueOrThrow({ ...query, where: { id } }),
       }),
     }),
@@ -191,35 +160,22 @@ builder.relayMutationField(
         type: [RoleEnum],
         description: 'Where the user has one of these roles, it stays: for clients that know fewer.',
       }),
+      expectedUpdatedAt: expectedUpdatedAt(t),
     }),
   },
   {
+    nullable: true,
     description: 'Changes what is given of a user. A user who is OWNER or ADMIN, or becomes one, takes admin:*.',
     authScopes: { scope: 'users:write' },
     grantScopes: ['self'],
-    resolve: async (_root, { input: { id, keepRole, ...input } }, context) => {
-      const data = given(check(changeable, input)) as { email?: string; name?: string; role?: Role };
-      await context.db.$transaction(async (tx) => {
-        const before = await tx.user.findUnique({ where: { id } });
-        if (!before) throw notFound('user', id);
-        mayAssign(context, before.role);
-        if (keepRole?.some((role) => role === before.role)) delete data.role;
-        if (data.role) {
-          mayAssign(context, data.role);
-          if (data.role !== 'OWNER') await keepAnOwner(tx, before);
-        }
-        if (data.email !== undefined && data.email !== before.email) await checkEmail(tx, data.email);
-        await tx.user.update({ where: { id }, data });
-        const changes = changesBetween(before, data);
-        await recordAudit(tx, context.actor, { action: 'user.update', targetType: 'User', targetId: id, changes });
-      });
-      return { id };
-    },
+    resolve: (_root, { input }, { services, actor, principal }) =>
+      services.users.update(actor, principal.scopes, input),
   },
   {
     outputFields: (t) => ({
       user: t.prismaField({
         type: User,
+        nullable: true,
         resolve: (query, { id }, _args, { db }) => db.user.findUniqueOrThrow({ ...query, where: { id } }),
       }),
     }),
@@ -235,32 +191,17 @@ builder.relayMutationField(
         defaultValue: false,
         description: 'Also revokes the keys that they made; takes keys:delete.',
       }),
+      expectedUpdatedAt: expectedUpdatedAt(t),
     }),
   },
   {
+    nullable: true,
     description:
       'Removes a user. Their tasks stay, unassigned; keys that they made stay too, for a key belongs to the workspace.',
     authScopes: { scope: 'users:delete' },
-    resolve: async (_root, { input: { id, revokeKeys } }, context) => {
-      if (revokeKeys && !REVOKERS.some((scope) => context.principal.scopes.has(scope))) throw needs('keys:delete');
-      // Before the user goes, for with the user goes what says whose keys they are.
-      const known = await context.db.user.findUnique({ where: { id }, select: { role: true } });
-      if (!known) throw notFound('user', id);
-      mayAssign(context, known.role);
-      const revokedKeys = revokeKeys ? await context.services.keys.revokeOfUser(context.actor, id) : 0;
-      await context.db.$transaction(async (tx) => {
-        const before = await tx.user.findUnique({ where: { id } });
-        if (!before) throw notFound('user', id);
-        mayAssign(context, before.role);
-        await keepAnOwner(tx, before);
-        await tx.user.delete({ where: { id } });
-        await recordAudit(tx, context.actor, {
-          action: 'user.delete',
-          targetType: 'User',
-          targetId: id,
-          changes: { email: { from: before.email }, name: { from: before.name }, role: { from: before.role } },
-        });
-      });
+    resolve: async (_root, { input: { id, revokeKeys, expectedUpdatedAt } }, { services, actor, principal }) => {
+      const options = { id, revokeKeys: revokeKeys === true, expectedUpdatedAt };
+      const revokedKeys = await services.users.delete(actor, principal.scopes, callerOf(principal), options);
       return { deletedUserId: id, revokedKeys };
     },
   },
@@ -271,30 +212,3 @@ builder.relayMutationField(
     }),
   },
 );
-
-/** Who holds users:write alone must not make owners, or touch one. */
-function mayAssign({ principal }: Context, role: Role): void {
-  if ((role === 'OWNER' || role === 'ADMIN') && !principal.scopes.has('admin:*')) throw needs('admin:*');
-}
-
-const REVOKERS = ['keys:delete', 'keys:write'] as const;
-
-function needs(scope: Scope): ApiError {
-  return new ApiError('FORBIDDEN', `This takes the scope ${scope}.`, {
-    requiredScopes: [scope],
-    missingScopes: [scope],
-  });
-}
-
-async function keepAnOwner(tx: Pick<Context['db'], 'user'>, user: { id: string; role: Role }): Promise<void> {
-  if (user.role !== 'OWNER') return;
-  const others = await tx.user.count({ where: { role: 'OWNER', id: { not: user.id } } });
-  if (others === 0) throw new ApiError('CONFLICT', 'The last owner of a workspace must stay one.');
-}
-
-/** @throws CONFLICT that says what is taken; the unique index says the same of two at once, in fewer words */
-async function checkEmail(tx: TenantTransaction, email: string): Promise<void> {
-  const taken = await tx.user.findFirst({ where: { email }, select: { id: true } });
-  if (!taken) return;
-  throw new ApiError('CONFLICT', 'There is a user with this email already.', { fields: { email: ['is taken'] } });
-}

@@ -6,15 +6,19 @@ import type { Logger } from '../http/logger.js';
 import { OPERATION_LIMITS } from '../limits/operationLimits.js';
 import { errorCodes, smallEnough, wellFormed } from './documentPlugins.js';
 import { toGraphQLError } from './errors.js';
-import { operationCheck } from './operationPlugin.js';
+import { multipartSubscriptions } from './multipartSubscriptions.js';
+import { metering, operationCheck } from './operationPlugin.js';
 import { persistedDocuments } from './persisted.js';
 import { schema } from './schema.js';
 import { scopesOfDocument } from './scopeReport.js';
+import { Subscriptions } from './subscriptions.js';
 
 /** An operation of the server's own: parsed and validated once. */
 export interface StoredOperation {
   readonly document: DocumentNode;
   readonly name: string;
+  /** The names of its variables. */
+  readonly variables: ReadonlySet<string>;
   /** The fewest that it runs with. */
   readonly scopes: readonly string[];
 }
@@ -25,7 +29,8 @@ export function storeOperation(text: string): StoredOperation {
   const errors = validate(schema, document);
   const [operation] = document.definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION);
   if (errors.length > 0 || !operation?.name) throw new Error(`${errors.join('\n') || 'no named operation'} in ${text}`);
-  return { document, name: operation.name.value, scopes: scopesOfDocument(schema, document) };
+  const variables = new Set(operation.variableDefinitions?.map(({ variable }) => variable.name.value));
+  return { document, name: operation.name.value, variables, scopes: scopesOfDocument(schema, document) };
 }
 
 export interface GraphQL {
@@ -75,6 +80,16 @@ function createHandler(logger: Logger, trustedOnly: boolean) {
     maskedErrors: {
       maskError: (error) => toGraphQLError(error, logger),
     },
-    plugins: [smallEnough, persistedDocuments(trustedOnly), wellFormed, errorCodes, operationCheck],
+    plugins: [
+      ...[
+        metering,
+        smallEnough,
+        persistedDocuments(trustedOnly),
+        wellFormed,
+        errorCodes,
+        operationCheck(new Subscriptions()),
+      ],
+      multipartSubscriptions,
+    ],
   });
 }

@@ -33,7 +33,17 @@ const MAX_BODY = 1024 * 1024;
 
 /** What a page of another origin may read of an answer. */
 const EXPOSED_HEADERS = [
-  ...['etag', 'link', 'x-total-count', 'x-request-id', 'retry-after', 'www-authenticate', 'deprecation', 'sunset'],
+  ...[
+    'etag',
+    'link',
+    'x-total-count',
+    'x-next-cursor',
+    'x-request-id',
+    'retry-after',
+    'www-authenticate',
+    'deprecation',
+    'sunset',
+  ],
   ...['x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset', 'ratelimit', 'ratelimit-policy'],
   'idempotent-replayed',
 ];
@@ -110,6 +120,7 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
           'x-api-key',
           'content-type',
           'idempotency-key',
+          'if-match',
           'if-none-match',
           'x-request-id',
         ],

@@ -52,7 +52,7 @@ export function createGateway({ services, authenticator, usage, logger }: Gatewa
       const { reason, principal } = result;
       logger.info({ requestId: request.id, reason, keyId: principal?.keyId }, 'refused');
       if (principal) services.keyWatch.refused(principal, reason, { ...request, requestId: request.id });
-      const wait = await services.authFailures.count(ip);
+      const wait = await services.addressLimits.failed(ip);
       return refuse(
         c,
         wait > 0
@@ -74,10 +74,9 @@ export function createGateway({ services, authenticator, usage, logger }: Gatewa
       response = refuse(c, error);
     } finally {
       context.use.ended = true;
-      for (; context.use.running > 0; context.use.running -= 1) services.executionGate.leave();
     }
-    const { windows } = context.use.limits ?? (await services.keyLimits.peek(principal));
-    for (const [name, value] of limitHeaders(windows)) response.headers.set(name, value);
+    for (const [name, value] of limitHeaders(await context.meter.state(), Date.now()))
+      response.headers.set(name, value);
     tellRotation(response.headers, principal);
     usage.record({
       key: principal.apiKey,

@@ -1,22 +1,115 @@
 /** POST and GET /graphql: what the gateway lets in goes to Yoga; POST /graphql?doc vouches for a document. */
 import { z } from 'zod';
+import type { Accepts, Context } from '../auth/context.js';
 import { ApiError, badInput } from '../errors.js';
+import { asksForLimitsAlone } from '../graphql/rateLimit.js';
 import { type GraphQL, storeOperation } from '../graphql/yoga.js';
 import { failureOf } from '../rest/failure.js';
-import type { RunKeyed } from './gateway.js';
+import type { KeyedContext, RunKeyed } from './gateway.js';
+import { once } from './idempotency.js';
 import { refuse } from './refusal.js';
+import type { Outcome } from './send.js';
 
 export function runGraphQL(graphql: GraphQL): RunKeyed {
   const register = registerDocument(graphql);
   return async (c, context) => {
+    await prepay(c, context);
+    context.use.accepts = acceptsOf(c.req.header('accept'));
+    if (!context.use.accepts.results && !context.use.accepts.streams) throw NOT_ACCEPTABLE;
     if (c.req.method === 'POST' && c.req.query('doc') === '') return register(c, context);
-    const response = await graphql.fetch(c.req.raw, context);
-    if (response.status !== 415) return response;
-    return refuse(c, new ApiError('UNSUPPORTED_MEDIA_TYPE', 'Send the operation as application/json.'));
+    const isOnce = c.req.method === 'POST' && c.req.header('idempotency-key') !== undefined;
+    const response = isOnce ? await runOnce(graphql, c, context) : await graphql.fetch(c.req.raw, context);
+    const refusal = REFUSALS[response.status];
+    return refusal ? refuse(c, refusal) : response;
   };
 }
 
+/** Bytes of a body that is read to see whether it asks for the limits alone. */
+const MAX_LOOK = 2000;
+
+/**
+ * Before anything of the request is read; whoever has reached the limit may still ask for it.
+ * @throws RATE_LIMITED
+ */
+async function prepay(c: KeyedContext, { meter }: Context): Promise<void> {
+  try {
+    await meter.prepay();
+  } catch (error) {
+    if (Number(c.req.header('content-length') ?? 0) > MAX_LOOK || c.req.header('transfer-encoding')) throw error;
+    if (!asksForLimitsAlone(await queryOf(c)) || !(await meter.prepayLook())) throw error;
+  }
+}
+
+async function queryOf(c: KeyedContext): Promise<unknown> {
+  if (c.req.method === 'GET') return c.req.query('query');
+  try {
+    // Read from a copy: the request is read again by what runs it.
+    return ((await c.req.raw.clone().json()) as { query?: unknown } | null)?.query;
+  } catch {
+    return undefined;
+  }
+}
+
+/** In which forms the client takes answers; asked before anything runs, for what has run cannot be refused any more. */
+function acceptsOf(accept: string | undefined): Accepts {
+  if (accept === undefined || accept.trim() === '') return { results: true, streams: true };
+  const types = accept
+    .toLowerCase()
+    .split(',')
+    .map((type) => type.trim())
+    .filter((type) => !/;\s*q=0(\.0*)?\s*(;|$)/.test(type));
+  const takes = (pattern: RegExp) => types.some((type) => pattern.test(type));
+  const anything = takes(/^\*\/\*/);
+  const events = takes(/^text\/(event-stream|\*)/);
+  return {
+    results: anything || events || takes(/^application\/(json|graphql-response\+json|\*)/),
+    streams: anything || events || takes(/^multipart\/mixed\s*;.*subscriptionspec\s*=\s*"?1\.0/),
+  };
+}
+
+const NOT_ACCEPTABLE = new ApiError(
+  'NOT_ACCEPTABLE',
+  'Accept application/json or application/graphql-response+json; for a subscription text/event-stream, or multipart/mixed;subscriptionSpec=1.0.',
+);
+
+/** What Yoga says with a status alone. */
+const REFUSALS: Readonly<Record<number, ApiError>> = {
+  406: NOT_ACCEPTABLE,
+  415: new ApiError('UNSUPPORTED_MEDIA_TYPE', 'Send the operation as application/json.'),
+};
+
+/** Sent again, the operation answers what it answered first; what changed nothing and failed may be sent again. */
+async function runOnce(graphql: GraphQL, c: KeyedContext, context: Context): Promise<Response> {
+  const body = await c.req.text();
+  const { url, headers } = c.req.raw;
+  const run = async (): Promise<Outcome | Response> => {
+    const response = await graphql.fetch(new Request(url, { method: 'POST', headers, body }), context);
+    // A subscription goes on; any other answer is whole, in whichever form.
+    if (context.use.isStream) return response;
+    const type = response.headers.get('content-type') ?? 'application/json';
+    return { status: response.status, body: await response.text(), headers: { 'content-type': type } };
+  };
+  const isFinal = ({ status, body: answer, headers: { 'content-type': type = '' } }: Outcome) =>
+    status === 200 && /^application\/(graphql-response\+)?json\b/.test(type) && !hasErrors(answer);
+  const outcome = await once(c, context, { body, isFinal }, run);
+  if (outcome instanceof Response) return outcome;
+  return new Response(outcome.body, { status: outcome.status, headers: outcome.headers });
+}
+
+function hasErrors(answer: string): boolean {
+  const results = [JSON.parse(answer)].flat() as { errors?: unknown }[];
+  return results.some(({ errors }) => errors !== undefined);
+}
+
 const registration = z.object({ query: z.string() });
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
 
 /** { "query": "..." } -> 201 { data: { addTrustedDocument: { document: { hash, operations, scopes } } } } */
 function registerDocument(graphql: GraphQL): RunKeyed {
@@ -24,10 +117,15 @@ function registerDocument(graphql: GraphQL): RunKeyed {
     addTrustedDocument(input: { text: $text }) { document { hash operations scopes } }
   }`);
   return async (c, context) => {
-    const body = registration.safeParse(await c.req.json().catch(() => undefined));
+    const text = await c.req.text();
+    const body = registration.safeParse(jsonOf(text));
     if (!body.success) throw badInput({ query: ['is required: the text of a GraphQL document, in a JSON object'] });
-    const result = await graphql.run(operation, { text: body.data.query }, context);
-    if (result.errors) throw failureOf(result.errors, { method: 'post', fields: { text: 'query' } });
-    return c.json(result, 201);
+    const run = async (): Promise<Outcome> => {
+      const result = await graphql.run(operation, { text: body.data.query }, context);
+      if (result.errors) throw failureOf(result.errors, { method: 'post', fields: { text: 'query' } });
+      return { status: 201, body: JSON.stringify(result), headers: { 'content-type': 'application/json' } };
+    };
+    const { status, body: answer, headers } = await once(c, context, { body: text, isFinal: () => true }, run);
+    return new Response(answer, { status, headers });
   };
 }

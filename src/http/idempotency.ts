@@ -2,45 +2,43 @@
 import type { Context } from '../auth/context.js';
 import { type Claim, fingerprintOf } from '../db/idempotency.js';
 import { ApiError, badInput } from '../errors.js';
-import type { Scope } from '../scopes/scope.js';
 import type { KeyedContext } from './gateway.js';
 import type { Outcome } from './send.js';
 
 const MOST_CHARACTERS = 255;
-/** Refusals that the caller can mend or wait out, after which the same request should run. */
-const PASSING = new Set([401, 403, 429]);
+
+interface Once {
+  /** The body of the request. */
+  readonly body: string;
+  /** Whether the same request is to be answered the same again, although nothing was changed. */
+  readonly isFinal: (outcome: Outcome) => boolean;
+}
 
 /**
- * @param scopes what the request needs: one that is going to be refused claims nothing
+ * Runs the request, or answers what it answered before. What was changed is never run again; what changed nothing is kept
+ * where it is final.
+ * @param run what it answers; a response in place of an outcome is a stream, which is not kept
  * @throws ApiError BAD_USER_INPUT when the key came with another request, CONFLICT while the first one runs
  */
-export async function once(
+export async function once<T extends Outcome | Response>(
   c: KeyedContext,
-  context: Context,
-  body: string,
-  scopes: readonly string[],
-  run: () => Promise<Outcome>,
-): Promise<Outcome> {
+  { principal, services: { idempotency } }: Context,
+  { body, isFinal }: Once,
+  run: () => Promise<T>,
+): Promise<T | Outcome> {
   const idempotencyKey = c.req.header('idempotency-key');
   if (idempotencyKey === undefined) return run();
   if (idempotencyKey === '' || idempotencyKey.length > MOST_CHARACTERS) {
     throw badInput({ 'Idempotency-Key': [`must have 1 to ${MOST_CHARACTERS} characters`] });
   }
-  const { principal, services } = context;
-  const { idempotency, keyLimits } = services;
-  const { keyId, workspaceId, environment } = principal;
-  const { windows } = await keyLimits.peek(principal);
-  const refused =
-    scopes.some((scope) => !principal.scopes.has(scope as Scope)) || windows.some(({ remaining }) => remaining < 1);
-  if (refused) return run();
+  const { keyId, workspaceId, environment, scopes } = principal;
   const claim: Claim = {
     ...{ keyId, workspaceId, environment, idempotencyKey },
     credential: c.get('credential') ?? '',
+    scopes: [...scopes].sort().join(' '),
     fingerprint: fingerprintOf(c.req.method, c.req.path, body),
   };
   const claimed = await idempotency.claim(claim);
-  // Whoever runs the request is charged there; asking again is a request too.
-  if (claimed.kind !== 'first') context.use.limits = await keyLimits.consume(principal, 1);
   switch (claimed.kind) {
     case 'answered': {
       const { status, headers, body } = claimed.answer;
@@ -60,10 +58,10 @@ export async function once(
     case 'first':
   }
   try {
-    const outcome = await idempotency.marking(claim, run);
-    if (outcome.status < 500 && !PASSING.has(outcome.status)) await idempotency.keep(claim, outcome);
+    const { result, changed } = await idempotency.marking(claim, run);
+    if (!(result instanceof Response) && (changed || isFinal(result))) await idempotency.keep(claim, result);
     else await idempotency.release(claim);
-    return outcome;
+    return result;
   } catch (error) {
     await idempotency.release(claim).catch(() => {});
     throw error;

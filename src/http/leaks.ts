@@ -1,18 +1,15 @@
 /** Where leaked keys are reported: by whoever holds one, and by scanners that sign their reports. */
 import { readFileSync } from 'node:fs';
 import type { Context } from 'hono';
-import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { z } from 'zod';
 import type { Services } from '../auth/context.js';
 import { ConfigError } from '../config.js';
 import { ApiError, rateLimited } from '../errors.js';
 import { parseKey } from '../keys/format.js';
-import { handleLeak, isSigned, lookUp, type PublicKey } from '../keys/leaks.js';
+import { endTokens, handleLeak, isSigned, lookUp, type PublicKey } from '../keys/leaks.js';
 import { refuse } from './refusal.js';
 
 const MAX_KEYS = 1000;
-/** Reports an hour from one address. */
-const MAX_REPORTS = 60;
 
 const credentials = z.object({ credentials: z.array(z.string().max(1000)).min(1).max(MAX_KEYS) });
 const findings = z
@@ -30,24 +27,21 @@ const publicKeyFile = z.object({ public_keys: z.array(z.object({ key_identifier:
 type Variables = { requestId: string; ip: string | null };
 type HttpContext = Context<{ Variables: Variables }>;
 
-/** POST /credentials/revoke { "credentials": ["sk_live_..."] }: ends them, whoever asks; never says which were keys. */
-export function revokeCredentials({ database, keys }: Services) {
-  const reports = new RateLimiterMemory({ points: MAX_REPORTS, duration: 3600 });
+/** POST /credentials/revoke { "credentials": ["sk_live_..."] }: ends them, access tokens too, whoever asks; never says which were keys. */
+export function revokeCredentials({ addressLimits, database, keys, units }: Services) {
   return async (c: HttpContext) => {
-    try {
-      await reports.consume(c.get('ip') ?? 'unknown');
-    } catch (refusal) {
-      if (refusal instanceof Error) throw refusal;
-      const retryAfter = Math.ceil((refusal as { msBeforeNext: number }).msBeforeNext / 1000);
+    const retryAfter = await addressLimits.reported(c.get('ip'));
+    if (retryAfter > 0) {
       return refuse(c, rateLimited(`Rate limit exceeded. Try again in ${retryAfter} seconds.`, retryAfter));
     }
     const body = credentials.safeParse(await json(c));
     if (!body.success) {
-      return refuse(c, badRequest(`Send {"credentials": ["sk_..."]} with 1 to ${MAX_KEYS} keys.`));
+      return refuse(c, badRequest(`Send {"credentials": ["sk_..."]} with 1 to ${MAX_KEYS} keys or access tokens.`));
     }
     const rows = await lookUp(database.system, body.data.credentials);
     await handleLeak(database.system, keys, rows.values(), { ...origin(c), source: 'whoever held it', revoke: true });
-    return c.json({ message: 'Credentials that are keys of this server are revoked.' }, 202);
+    await endTokens(units, database.system, body.data.credentials, { ...origin(c), source: 'whoever held it' });
+    return c.json({ message: 'Credentials that are keys or access tokens of this server are revoked.' }, 202);
   };
 }
 

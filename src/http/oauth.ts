@@ -57,26 +57,27 @@ export function tokenEndpoint(services: Services, authenticator: Authenticator) 
     const ip = c.get('ip');
     const origin = { ip, userAgent: c.req.header('user-agent') ?? null, requestId: c.get('requestId') };
     // A token is no secret of a client: it would renew itself for ever.
-    const result = parseKey(client.secret)
+    const proof = parseKey(client.secret)
       ? await authenticator.authenticate(client.secret, ip)
       : ({ ok: false, reason: 'malformed' } as const);
-    if (!result.ok || result.principal.keyId !== client.id) {
-      if (!result.ok && result.principal) services.keyWatch.refused(result.principal, result.reason, origin);
-      const wait = await services.authFailures.count(ip);
+    if (!proof.ok || proof.principal.keyId !== client.id) {
+      if (!proof.ok && proof.principal) services.keyWatch.refused(proof.principal, proof.reason, origin);
+      const wait = await services.addressLimits.failed(ip);
       if (wait > 0) throw slowDown(`Too many failed authentications. Try again in ${wait} seconds.`, wait);
       throw invalidClient();
     }
-    const { principal } = result;
+    const { principal } = proof;
     c.set('principal', principal);
-    const { allowed, retryAfter, windows } = await services.keyLimits.consume(principal, 1);
-    const limits = Object.fromEntries(limitHeaders(windows));
+    const result = await services.keyLimits.consume(principal, 1);
+    const limits = Object.fromEntries(limitHeaders(result, Date.now()));
+    const { allowed, retryAfter } = result;
     if (!allowed) throw slowDown(`Rate limit exceeded. Try again in ${retryAfter} seconds.`, retryAfter, limits);
     const { workspaceId, environment, keyId, userId } = principal;
     const actor = { workspaceId, environment, keyId, userId, ...origin };
     const wanted = scope?.split(' ').filter(Boolean);
-    const db = services.database.forTenant(principal);
     try {
-      const { token, expiresIn, scopes } = await issueToken(db, actor, principal, wanted?.length ? wanted : undefined);
+      const asked = wanted?.length ? wanted : undefined;
+      const { token, expiresIn, scopes } = await issueToken(services.units, actor, principal, asked);
       const body = { access_token: token, token_type: 'Bearer', expires_in: expiresIn, scope: scopes.join(' ') };
       return c.json(body, 200, limits);
     } catch (error) {

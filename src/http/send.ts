@@ -10,6 +10,8 @@ export interface Outcome {
   /** JSON; empty where there is none. */
   readonly body: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** What stays the same while only figures change that come and go by themselves; by default the body. */
+  readonly version?: string;
 }
 
 /** Bytes below which compression does not pay. */
@@ -21,31 +23,50 @@ const compressors: Readonly<Record<string, (body: string) => Promise<Uint8Array>
   gzip: promisify<string, Uint8Array>(gzip),
 };
 
-export async function send(c: HttpContext, { status, body, headers }: Outcome): Promise<Response> {
+export async function send(c: HttpContext, outcome: Outcome): Promise<Response> {
+  const { status, body, headers } = outcome;
   const all: Record<string, string> = { 'cache-control': 'private, no-cache', vary: 'accept-encoding', ...headers };
   if (status === 204) return new Response(null, { status, headers: all });
+  const encoding = body.length < SMALL ? 'identity' : encodingOf(c);
   const isRead = c.req.method === 'GET' || c.req.method === 'HEAD';
   if (isRead && status === 200) {
-    all['etag'] = tagOf(body);
-    if (matches(c.req.header('if-none-match'), all['etag'])) return new Response(null, { status: 304, headers: all });
+    const tag = tagOf(outcome);
+    all['etag'] = encoding === 'identity' ? `"${tag}"` : `"${tag}~${encoding}"`;
+    if (tagsIn(c.req.header('if-none-match')).some((known) => known === '*' || known === tag)) {
+      return new Response(null, { status: 304, headers: all });
+    }
   }
-  all['content-type'] = 'application/json';
-  const encoding = body.length < SMALL ? 'identity' : encodingOf(c);
+  all['content-type'] ??= 'application/json';
   const compress = compressors[encoding];
   if (!compress) return new Response(body, { status, headers: all });
   all['content-encoding'] = encoding;
   return new Response((await compress(body)) as Uint8Array<ArrayBuffer>, { status, headers: all });
 }
 
-/** Weak (RFC 9110 8.8.1): the same for every encoding of the body. */
-function tagOf(body: string): string {
-  return `W/"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`;
+/**
+ * The tag of an answer, strong (RFC 9110 8.8.1), before its encoding is named in it: of the version, and of the body
+ * where that says more.
+ */
+function tagOf({ body, version }: Outcome): string {
+  return version === undefined ? digest(body) : `${digest(version)}.${digest(body)}`;
 }
 
-function matches(ifNoneMatch: string | undefined, tag: string): boolean {
-  if (ifNoneMatch === undefined) return false;
-  const known = ifNoneMatch.split(',').map((item) => item.trim().replace(/^W\//, ''));
-  return known.includes('*') || known.includes(tag.replace(/^W\//, ''));
+/** Whether a change may be made that is for this version of a row alone (If-Match). */
+export function isMatch(ifMatch: string, outcome: Outcome): boolean {
+  const version = digest(outcome.version ?? outcome.body);
+  return tagsIn(ifMatch).some((known) => known === '*' || known.split('.', 1)[0] === version);
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('base64url').slice(0, 27);
+}
+
+/** Tags as we gave them, without what proxies and encodings add: `W/"x"` of one that compresses is our `"x"`. */
+function tagsIn(header: string | undefined): string[] {
+  return (header ?? '')
+    .split(',')
+    .map((tag) => tag.trim().replace(/^W\//, '').replace(/^"|"$/g, '').replace(/~\w+$/, ''))
+    .filter(Boolean);
 }
 
 function encodingOf(c: HttpContext): string {

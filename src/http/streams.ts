@@ -1,4 +1,4 @@
-/** Answers that go on until their client leaves: subscriptions over server-sent events. */
+/** Answers that go on until their client leaves: subscriptions over server-sent events, or in parts. */
 import type { ServerResponse } from 'node:http';
 
 export class OpenStreams {
@@ -6,7 +6,8 @@ export class OpenStreams {
 
   /** @param outgoing the connection's side of an answer; one of another kind is left alone */
   watch(answer: Response, outgoing: ServerResponse | undefined): void {
-    if (!outgoing || answer.headers.get('content-type')?.startsWith('text/event-stream') !== true) return;
+    if (!outgoing || !/^(?:text\/event-stream|multipart\/mixed)\b/.test(answer.headers.get('content-type') ?? ''))
+      return;
     this.#open.add(outgoing);
     outgoing.once('close', () => this.#open.delete(outgoing));
   }

@@ -1,63 +1,82 @@
-/** The first run: a workspace, its owner in both environments, and the first admin key. */
+/** A workspace with its owner in both environments and its first admin key: on the first run, or at the operator's command. */
+import type { PrismaClient, Workspace } from '#prisma/client.js';
 import type { Config } from '../config.js';
+import { auditRow, serverActor } from '../db/audit.js';
 import type { Database } from '../db/database.js';
-import { recordAudit } from '../events/audit.js';
+import { newRow } from './apiKeyService.js';
 import { generateKey } from './format.js';
-import { newRow } from './keys.js';
 
 export const DEFAULT_WORKSPACE = 'default';
-const OWNER = { email: 'owner@taskgate.local', name: 'Owner', role: 'OWNER' } as const;
+const OWNER = { email: 'owner@taskgate.local', name: 'Owner' };
+
+export interface NewWorkspace {
+  readonly name: string;
+  readonly slug: string;
+  readonly plan: string;
+  readonly ratePerMinute?: number | null;
+  readonly ratePerHour?: number | null;
+  readonly owner?: { readonly email: string; readonly name: string };
+}
+
+export interface MadeWorkspace {
+  readonly workspace: Workspace;
+  readonly keyId: string;
+  /** The first admin key. Shown once, stored nowhere. */
+  readonly key: string;
+}
+
+/** @throws Prisma's P2002 when the slug is taken */
+export async function createWorkspace(
+  system: PrismaClient,
+  { owner = OWNER, ...data }: NewWorkspace,
+  key: string = generateKey('LIVE'),
+): Promise<MadeWorkspace> {
+  return system.$transaction(async (tx) => {
+    const workspace = await tx.workspace.create({ data });
+    const tenant = { workspaceId: workspace.id, environment: 'LIVE' as const };
+    const user = await tx.user.create({ data: { ...owner, ...tenant, role: 'OWNER' } });
+    await tx.user.create({ data: { ...owner, ...tenant, environment: 'TEST', role: 'OWNER' } });
+    const actor = { ...serverActor(tenant, 'taskgate command line'), userId: user.id };
+    const row = await tx.apiKey.create({
+      data: newRow(
+        key,
+        {
+          name: 'First admin key',
+          description: 'Made with the workspace',
+          scopes: 'admin:*',
+          environment: 'LIVE',
+          expiresAt: null,
+          autoRenew: false,
+          termSeconds: null,
+          allowedIps: null,
+          ratePerMinute: null,
+          ratePerHour: null,
+        },
+        actor,
+      ),
+    });
+    const entry = { action: 'api_key.create', targetType: 'ApiKey', targetId: row.id };
+    await tx.auditEvent.create({ data: auditRow(actor, entry, new Date()) });
+    return { workspace, keyId: row.id, key };
+  });
+}
 
 /**
  * Does nothing once there is a key. Safe to run in several processes at once: the workspace's unique slug lets one win.
  * @returns the generated key, to be shown once; undefined when there was one already or the operator gave it
  */
 export async function bootstrap(
-  database: Database,
+  { system }: Database,
   config: Pick<Config, 'bootstrapKey' | 'defaultPlan'>,
 ): Promise<string | undefined> {
-  const { system } = database;
   if ((await system.apiKey.findFirst({ select: { id: true } })) !== null) return undefined;
-  const key = config.bootstrapKey ?? generateKey('LIVE');
   try {
-    await system.$transaction(async (tx) => {
-      const workspace = await tx.workspace.create({
-        data: { name: 'Default workspace', slug: DEFAULT_WORKSPACE, plan: config.defaultPlan },
-      });
-      const owner = await tx.user.create({ data: { ...OWNER, workspaceId: workspace.id, environment: 'LIVE' } });
-      await tx.user.create({ data: { ...OWNER, workspaceId: workspace.id, environment: 'TEST' } });
-      const actor = {
-        workspaceId: workspace.id,
-        environment: 'LIVE' as const,
-        keyId: null,
-        userId: owner.id,
-        ip: null,
-        userAgent: null,
-        requestId: null,
-      };
-      const row = await tx.apiKey.create({
-        data: newRow(
-          key,
-          {
-            name: 'First admin key',
-            description: 'Made on the first run',
-            scopes: ['admin:*'],
-            environment: 'LIVE',
-            expiresAt: null,
-            autoRenew: false,
-            allowedIps: null,
-            ratePerMinute: null,
-            ratePerHour: null,
-          },
-          actor,
-        ),
-      });
-      await recordAudit(tx as never, actor, { action: 'api_key.create', targetType: 'ApiKey', targetId: row.id });
-    });
+    const first = { name: 'Default workspace', slug: DEFAULT_WORKSPACE, plan: config.defaultPlan };
+    const { key } = await createWorkspace(system, first, config.bootstrapKey);
+    return config.bootstrapKey === undefined ? key : undefined;
   } catch (error) {
     // Another process was first.
     if ((error as { code?: unknown }).code === 'P2002') return undefined;
     throw error;
   }
-  return config.bootstrapKey === undefined ? key : undefined;
 }

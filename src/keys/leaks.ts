@@ -3,9 +3,11 @@ import { createVerify } from 'node:crypto';
 import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ApiKey, PrismaClient } from '#prisma/client.js';
+import { serverActor } from '../db/audit.js';
+import type { UnitOfWork } from '../db/unitOfWork.js';
 import { raiseAlert } from './alerts.js';
-import { hashKey, KEY_PATTERN, parseKey } from './format.js';
-import type { Keys } from './keys.js';
+import type { ApiKeyService } from './apiKeyService.js';
+import { hashKey, isToken, KEY_PATTERN, parseKey } from './format.js';
 
 /** Larger files are skipped, in bytes. */
 const MAX_FILE = 64 * 1024 * 1024;
@@ -48,7 +50,7 @@ export interface Report {
 /** Tells the owner, and ends the keys when asked to. */
 export async function handleLeak(
   system: PrismaClient,
-  keys: Keys,
+  keys: ApiKeyService,
   rows: Iterable<ApiKey>,
   report: Report,
 ): Promise<void> {
@@ -56,9 +58,8 @@ export async function handleLeak(
     const live = row.revokedAt === null;
     if (report.revoke && live) {
       const { ip, userAgent, requestId } = report;
-      const { workspaceId, environment } = row;
-      const actor = { workspaceId, environment, keyId: null, userId: null, ip, userAgent, requestId };
-      await keys.revoke(actor, row.id, `leaked: ${report.source}`);
+      const actor = { ...serverActor(row, ''), ip, userAgent, requestId };
+      await keys.revokeLeaked(actor, row, `leaked: ${report.source}`);
     }
     await raiseAlert(system, {
       ...row,
@@ -67,6 +68,30 @@ export async function handleLeak(
       message: `The key ${row.name} was reported as leaked (${report.source})${report.revoke && live ? ' and is revoked' : ''}.`,
       occasion: report.source,
     });
+  }
+}
+
+/** Ends the access tokens among these texts; the keys that they are of go on. */
+export async function endTokens(
+  units: UnitOfWork,
+  system: PrismaClient,
+  texts: readonly string[],
+  { ip, userAgent, requestId, source }: Omit<Report, 'revoke'>,
+): Promise<void> {
+  const hashes = texts.filter(isToken).map(hashKey);
+  if (hashes.length === 0) return;
+  const tokens = await system.accessToken.findMany({ where: { hash: { in: hashes } }, include: { key: true } });
+  for (const { hash, key } of tokens) {
+    const actor = { ...serverActor(key, ''), ip, userAgent, requestId };
+    await units.run(actor, async ({ tx, audit, keysChanged }) => {
+      const { count } = await tx.accessToken.deleteMany({ where: { hash } });
+      if (count === 0) return;
+      keysChanged();
+      const changes = { reason: { to: `leaked: ${source}` } };
+      audit({ action: 'api_key.token_revoke', targetType: 'ApiKey', targetId: key.id, changes });
+    });
+    const message = `An access token of the key ${key.name} was reported as leaked (${source}) and is ended.`;
+    await raiseAlert(system, { ...key, kind: 'KEY_LEAKED', keyId: key.id, message, occasion: `token ${source}` });
   }
 }
 

@@ -1,5 +1,5 @@
 /** IP addresses and CIDR blocks, v4 and v6; an IPv4 address written as IPv6 (::ffff:1.2.3.4) is the IPv4 address. */
-import { isIP } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 type Block = readonly [ipaddr.IPv4 | ipaddr.IPv6, number];
@@ -14,6 +14,12 @@ export function normalizeBlock(text: string): string | undefined {
       ? ipaddr.IPv4.networkAddressFromCIDR(`${address.toString()}/${bits}`)
       : ipaddr.IPv6.networkAddressFromCIDR(`${address.toString()}/${bits}`);
   return `${network.toString()}/${bits}`;
+}
+
+/** The network that an address is in, of so many bits for IPv4 and for IPv6; undefined for what is no address. */
+export function networkOf(address: string, ipv4: number, ipv6: number): string | undefined {
+  const normal = normalizeAddress(address);
+  return normalizeBlock(`${normal}/${isIPv4(normal) ? ipv4 : ipv6}`);
 }
 
 /** Whether an address lies in one of the blocks. An address that cannot be read lies in none. */

@@ -1,12 +1,18 @@
-/** What a new or changed key must satisfy: the rules of its fields, and no reach beyond its giver. */
+/** What a new or changed key must satisfy: the rules of its fields, and no reach beyond the caller's. */
 import { z } from 'zod';
 import type { ApiKey, Environment } from '#prisma/client.js';
+import { isStorableDate } from '../db/text.js';
 import { ApiError, badInput } from '../errors.js';
-import { closest, parseGrants, scopeSet, within } from '../scopes/scope.js';
-import { type Bounds, list } from './apiKey.js';
-import { blockWithin, normalizeBlock } from './network.js';
+import { isSameSecond, rate } from '../input.js';
+import { ENTERPRISE, type Plan } from '../limits/plans.js';
+import { closest, parseGrants } from '../scopes/scope.js';
+import { type Authority, authorityOf, type Excess, excessOf, isSubset, listOf } from './authority.js';
+import { normalizeBlock } from './network.js';
 
-/** What the caller asks for. Left out: taken over from the giver where it is bounded; null: none, if that is allowed. */
+/** Whose authority bounds a change. The operator has the database anyway, and is bound by the plan alone. */
+export type Bound = Authority | 'operator';
+
+/** What the caller asks for. Left out: taken over from the caller where it is bounded; null: none, if that is allowed. */
 export interface KeyRequest {
   readonly name: string;
   readonly description?: string | null | undefined;
@@ -20,29 +26,31 @@ export interface KeyRequest {
 }
 
 /** What may be changed of a key; left out: as it is. */
-export type KeyChange = Partial<Omit<KeyRequest, 'environment'>>;
+export type KeyChange = Partial<Omit<KeyRequest, 'environment'>> & {
+  /** An expiry that is the key's but for the fraction of its second leaves it as it is. */
+  readonly keepFractions?: boolean;
+};
 
 /** What the rules depend on beside the request. */
-export interface Circumstances {
+export interface Policy {
   readonly now: Date;
-  /** The workspace's; autoRenew takes enterprise. */
-  readonly plan: string;
+  readonly plan: Plan;
 }
 
-/** A request that passed: ready to be written. */
+/** A request that passed, as the columns of the key's row. */
 export interface KeyGrant {
   readonly name: string;
   readonly description: string | null;
-  readonly scopes: readonly string[];
+  readonly scopes: string;
   readonly environment: Environment;
   readonly expiresAt: Date | null;
   readonly autoRenew: boolean;
-  readonly allowedIps: readonly string[] | null;
+  readonly termSeconds: number | null;
+  readonly allowedIps: string | null;
   readonly ratePerMinute: number | null;
   readonly ratePerHour: number | null;
 }
 
-const rate = z.number().int().min(1, 'must be at least 1').max(10_000_000, 'must be at most 10000000').nullish();
 const fields = z.object({
   name: z.string().trim().min(1, 'must not be empty').max(100, 'must have at most 100 characters'),
   description: z.string().trim().max(500, 'must have at most 500 characters').nullish(),
@@ -52,110 +60,190 @@ const fields = z.object({
     .min(1, 'must not be empty; null allows any address')
     .max(100, 'must have at most 100 entries')
     .nullish(),
-  ratePerMinute: rate,
-  ratePerHour: rate,
+  ratePerMinute: rate.nullish(),
+  ratePerHour: rate.nullish(),
 });
 
 /**
- * @throws BAD_USER_INPUT for a field that breaks its rule; FORBIDDEN for anything the giver does not hold itself
+ * @param kept what a change leaves as it is; a rule that is stricter than when that was written does not stand in its way
+ * @throws BAD_USER_INPUT for a field that breaks its rule; FORBIDDEN for anything that reaches beyond the caller
  */
-export function decideGrant(request: KeyRequest, giver: Bounds, { now, plan }: Circumstances): KeyGrant {
+export function decideGrant(request: KeyRequest, bound: Bound, policy: Policy, kept?: ApiKey): KeyGrant {
+  const { now, plan } = policy;
   const parsed = fields.safeParse(request);
   if (!parsed.success) throw badInput(byCallersField(z.flattenError(parsed.error).fieldErrors));
   const { name, description } = parsed.data;
+  const caller = bound === 'operator' ? undefined : bound;
   const scopes = parseGrants(request.scopes);
-  const allowedIps = request.allowedIps === undefined ? giver.allowedIps : parseBlocks(request.allowedIps);
-  const expiresAt = request.expiresAt === undefined ? giver.expiresAt : request.expiresAt;
+  const inherited = caller?.allowedIps ?? null;
+  const allowedIps = request.allowedIps === undefined ? inherited : parseBlocks(request.allowedIps);
+  const expiresAt = request.expiresAt === undefined ? (caller?.expiresAt ?? null) : request.expiresAt;
+  if (expiresAt !== null && !isStorableDate(expiresAt)) {
+    throw badInput({ expiresAt: ['must be a date in the years 1 to 9999, UTC'] });
+  }
   if (expiresAt !== null && expiresAt <= now) throw badInput({ expiresAt: ['must lie in the future'] });
   const autoRenew = request.autoRenew ?? false;
-  if (autoRenew && plan !== 'enterprise') throw badInput({ autoRenew: ['takes the enterprise plan'] });
+  if (autoRenew && plan.name !== ENTERPRISE && !kept?.autoRenew) {
+    throw badInput({ autoRenew: [`takes the ${ENTERPRISE} plan`] });
+  }
   if (autoRenew && expiresAt === null) throw badInput({ autoRenew: ['takes an expiresAt'] });
+  const isSameExpiry = kept !== undefined && kept.expiresAt?.getTime() === expiresAt?.getTime();
   const grant: KeyGrant = {
     name,
     description: description || null,
-    scopes,
-    environment: request.environment ?? giver.environment,
+    scopes: scopes.join(' '),
+    environment: request.environment ?? caller?.environment ?? 'LIVE',
     expiresAt,
     autoRenew,
-    allowedIps,
-    ratePerMinute: request.ratePerMinute === undefined ? giver.ratePerMinute : request.ratePerMinute,
-    ratePerHour: request.ratePerHour === undefined ? giver.ratePerHour : request.ratePerHour,
+    termSeconds: isSameExpiry ? kept.termSeconds : termOf(now, expiresAt),
+    allowedIps: allowedIps?.join(' ') ?? null,
+    ratePerMinute: rateOf(request.ratePerMinute, caller?.ownLimits.perMinute, plan.perMinute),
+    ratePerHour: rateOf(request.ratePerHour, caller?.ownLimits.perHour, plan.perHour),
   };
-  refuseEscalation(grant, giver);
+  const limits = {
+    perMinute: limitOf(grant.ratePerMinute, kept?.ratePerMinute, plan.perMinute),
+    perHour: limitOf(grant.ratePerHour, kept?.ratePerHour, plan.perHour),
+  };
+  if (caller) {
+    const made = { ...authorityOf({ ...grant, graceEndsAt: null, rotatedAt: null }, plan), limits };
+    const excess = excessOf(made, caller);
+    if (excess) throw beyond(excess, caller, grant);
+  }
+  const over = [
+    ...(limits.perMinute > plan.perMinute ? [`perMinute must be at most ${plan.perMinute}`] : []),
+    ...(limits.perHour !== null && plan.perHour !== null && limits.perHour > plan.perHour
+      ? [`perHour must be at most ${plan.perHour}`]
+      : []),
+  ];
+  if (over.length > 0) throw badInput({ rateLimit: over.map((text) => `${text}, as the plan ${plan.name} has it`) });
   return grant;
 }
 
 /**
- * The key as it would be after the change: it must satisfy the rules of a new one, and lie within its giver whole, so
- * that nobody prolongs or widens what is beyond them.
+ * The key as it would be after the change: it must satisfy the rules of a new one. As it was and as it becomes, it must
+ * lie within the caller whole, so that nobody prolongs, widens, weakens or ends what is beyond them.
  */
-export function decideChange(key: ApiKey, change: KeyChange, giver: Bounds, circumstances: Circumstances): KeyGrant {
+export function decideChange(key: ApiKey, change: KeyChange, bound: Bound, policy: Policy): KeyGrant {
+  if (!mayChange(key, bound, policy.plan)) throw outOfReach();
   const kept = <T>(wanted: T | undefined, current: T): T => (wanted === undefined ? current : wanted);
   return decideGrant(
     {
       name: change.name ?? key.name,
       description: kept(change.description, key.description),
-      scopes: change.scopes ?? list(key.scopes),
+      scopes: change.scopes ?? listOf(key.scopes),
       environment: key.environment,
-      expiresAt: kept(change.expiresAt, key.expiresAt),
+      expiresAt:
+        change.keepFractions && isSameSecond(change.expiresAt, key.expiresAt)
+          ? key.expiresAt
+          : kept(change.expiresAt, key.expiresAt),
       autoRenew: kept(change.autoRenew, key.autoRenew),
-      allowedIps: kept(change.allowedIps, key.allowedIps === null ? null : list(key.allowedIps)),
+      allowedIps: kept(change.allowedIps, key.allowedIps === null ? null : listOf(key.allowedIps)),
       ratePerMinute: kept(change.ratePerMinute, key.ratePerMinute),
       ratePerHour: kept(change.ratePerHour, key.ratePerHour),
     },
-    giver,
-    circumstances,
+    bound,
+    policy,
+    key,
   );
 }
 
-/** @throws FORBIDDEN when the grant reaches beyond its giver in any dimension */
-function refuseEscalation(grant: Omit<KeyGrant, 'name' | 'description' | 'autoRenew'>, giver: Bounds): void {
-  const admin = giver.scopes.has('admin:*');
-  if (grant.environment !== giver.environment && !(admin && giver.environment === 'LIVE')) {
-    throw beyond(`A ${giver.environment} key without admin:* cannot give a ${grant.environment} key.`);
-  }
-  const wanted = scopeSet(grant.scopes);
-  if (!within(wanted, giver.scopes)) {
-    const { missing } = closest(giver.scopes, [[...wanted]]);
-    throw new ApiError(
-      'FORBIDDEN',
-      `A key can give only scopes that it holds itself; missing: ${missing.join(', ')}.`,
-      {
+/** Whether the key as it is lies within the caller. */
+export function mayChange(key: ApiKey, bound: Bound, plan: Plan): boolean {
+  return bound === 'operator' || isSubset(authorityOf(key, plan), bound);
+}
+
+/** A key of the caller's environment is ended by whoever may delete keys, by whoever may change it, and by itself. */
+export function mayRevoke(key: ApiKey, bound: Bound, callingKeyId: string | null, plan: Plan): boolean {
+  if (bound === 'operator') return true;
+  if (bound.scopes.has('keys:delete') || key.id === callingKeyId) return true;
+  return bound.scopes.has('keys:write') && mayChange(key, bound, plan);
+}
+
+/** When a key that renews itself is prolonged to; undefined: it is not, or not yet. */
+export function decideRenewal(
+  { autoRenew, expiresAt, termSeconds, rotatedAt, revokedAt }: ApiKey,
+  { now, plan }: Policy,
+): Date | undefined {
+  if (!autoRenew || plan.name !== ENTERPRISE || rotatedAt !== null || revokedAt !== null) return undefined;
+  if (expiresAt === null || expiresAt <= now || !termSeconds) return undefined;
+  const term = termSeconds * 1000;
+  const isDue = expiresAt.getTime() - now.getTime() <= Math.min(RENEWAL_LEAD, term / 2);
+  return isDue ? new Date(expiresAt.getTime() + term) : undefined;
+}
+
+/** A key is renewed a day before it lapses, or half its term if that is shorter. Milliseconds. */
+const RENEWAL_LEAD = 86_400_000;
+/** The longest term that PostgreSQL's integer holds: 68 years. */
+const LONGEST_TERM = 2_147_483_647;
+
+/** Seconds that auto-renewal extends a key by: the time that it was given. */
+function termOf(from: Date, expiresAt: Date | null): number | null {
+  if (expiresAt === null) return null;
+  return Math.min(LONGEST_TERM, Math.max(1, Math.round((expiresAt.getTime() - from.getTime()) / 1000)));
+}
+
+/** The key's own number: what was asked for, or the caller's own, as far as the plan has it. */
+function rateOf(asked: number | null | undefined, callers: number | null | undefined, plans: number | null) {
+  if (asked !== undefined) return asked;
+  return callers == null ? null : Math.min(callers, plans ?? callers);
+}
+
+/** What the number comes to; one that is kept comes to no more than the plan has. */
+function limitOf(own: number | null, kept: number | null | undefined, plan: number): number;
+function limitOf(own: number | null, kept: number | null | undefined, plan: number | null): number | null;
+function limitOf(own: number | null, kept: number | null | undefined, plan: number | null): number | null {
+  if (own === null) return plan;
+  return own === kept && plan !== null ? Math.min(own, plan) : own;
+}
+
+function beyond(excess: Excess, caller: Authority, grant: KeyGrant): ApiError {
+  switch (excess.of) {
+    case 'environment':
+      return forbidden(
+        grant.environment === 'LIVE'
+          ? 'A TEST key cannot give a LIVE key.'
+          : 'A LIVE key without admin:* cannot give a TEST key.',
+      );
+    case 'scopes': {
+      const { missing } = closest(caller.scopes, [excess.missing]);
+      return forbidden(`A key can give only scopes that it holds itself; missing: ${missing.join(', ')}.`, {
         missingScopes: missing,
-      },
-    );
-  }
-  if (giver.expiresAt !== null && (grant.expiresAt === null || grant.expiresAt > giver.expiresAt)) {
-    throw beyond(`A key cannot give a later expiry than its own, ${giver.expiresAt.toISOString()}.`);
-  }
-  const outer = giver.allowedIps;
-  if (outer !== null && !grant.allowedIps?.every((inner) => outer.some((block) => blockWithin(inner, block)))) {
-    throw beyond('A key cannot give a wider IP allow-list than its own.');
-  }
-  for (const limit of ['ratePerMinute', 'ratePerHour'] as const) {
-    const most = giver[limit];
-    const wantedRate = grant[limit];
-    if (most !== null && !admin && (wantedRate === null || wantedRate > most)) {
-      throw beyond(`A key cannot give a higher rate limit than its own, ${most}.`);
+      });
+    }
+    case 'expiry':
+      return forbidden(`A key cannot give a later expiry than its own, ${caller.expiresAt?.toISOString()}.`);
+    case 'renewal':
+      return forbidden('A key that expires can give auto-renewal only if it renews itself, by no longer a term.');
+    case 'addresses':
+      return forbidden('A key cannot give a wider IP allow-list than its own.');
+    case 'perMinute':
+    case 'perHour': {
+      const window = excess.of === 'perMinute' ? 'minute' : 'hour';
+      return forbidden(`A key cannot give a higher rate limit than its own, ${excess.most} a ${window}.`);
     }
   }
+}
+
+/** Says nothing of what the other key may do. */
+export function outOfReach(): ApiError {
+  return forbidden('This key reaches further than the calling one, which may not change it.');
+}
+
+function forbidden(message: string, details: Readonly<Record<string, unknown>> = {}): ApiError {
+  return new ApiError('FORBIDDEN', message, details);
 }
 
 /** Callers know both numbers under one name. */
 function byCallersField(
   problems: Readonly<Record<string, readonly string[] | undefined>>,
 ): Record<string, readonly string[]> {
-  const fields: Record<string, readonly string[]> = {};
+  const fields: Record<string, string[]> = {};
   for (const [field, texts = []] of Object.entries(problems)) {
     const rateField = /^ratePer(Minute|Hour)$/.exec(field)?.[1];
-    if (rateField) fields['rateLimit'] = texts.map((text) => `per${rateField} ${text}`);
-    else fields[field] = texts;
+    const name = rateField ? 'rateLimit' : field;
+    fields[name] = [...(fields[name] ?? []), ...texts.map((text) => (rateField ? `per${rateField} ${text}` : text))];
   }
   return fields;
-}
-
-function beyond(message: string): ApiError {
-  return new ApiError('FORBIDDEN', message);
 }
 
 function parseBlocks(input: readonly string[] | null): string[] | null {

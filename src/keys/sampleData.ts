@@ -1,5 +1,6 @@
 /** A small project in the sandbox, so that a first query has something to show. */
 import type { Database } from '../db/database.js';
+import { tagKey } from '../db/text.js';
 import { DEFAULT_WORKSPACE } from './bootstrap.js';
 
 const TASKS = [
@@ -24,7 +25,9 @@ export async function addSampleData({ system }: Database): Promise<void> {
       const row = await tx.task.create({
         data: { ...tenant, ...task, number, position: number, projectId: project.id, createdById },
       });
-      await tx.taskTag.createMany({ data: tags.map((name) => ({ ...tenant, taskId: row.id, name })) });
+      await tx.taskTag.createMany({
+        data: tags.map((name) => ({ ...tenant, taskId: row.id, name, key: tagKey(name) })),
+      });
     }
     await tx.taskCounter.create({ data: { ...tenant, lastNumber: TASKS.length } });
   });

@@ -2,13 +2,14 @@
  * Usage of keys: counted in memory, written in batches beside the requests, at most FLUSH_EVERY late and exact in sum.
  * Writes only tables of its own, never a key's row, so that it cannot undo a change of the key.
  */
-import { isIPv4 } from 'node:net';
 import { LRUCache } from 'lru-cache';
 import type { Environment, PrismaClient } from '#prisma/client.js';
+import { shortUserAgent } from '../db/audit.js';
+import type { TenantDatabase } from '../db/tenant.js';
 import { scopeSet } from '../scopes/scope.js';
 import { raiseAlert } from './alerts.js';
-import { list } from './apiKey.js';
-import { normalizeBlock } from './network.js';
+import { listOf } from './authority.js';
+import { networkOf } from './network.js';
 
 /** Milliseconds. */
 const FLUSH_EVERY = 500;
@@ -16,7 +17,10 @@ const DAY = 86_400_000;
 /** Longer operation names are cut. */
 const NAME_LENGTH = 100;
 /** Different operation names kept per key and day; the rest is counted as `other`. */
-const MAX_NAMES = 200;
+const MAX_KEPT = 200;
+const OTHER = 'other';
+/** Networks kept per key; whoever has more of them is no less suspect. */
+const MAX_NETWORKS = 1000;
 
 /** One request of an authenticated key. */
 export interface Use {
@@ -42,24 +46,28 @@ export class UsageRecorder {
   #pending = new Map<string, Pending>();
   #writing: Promise<void> = Promise.resolve();
   readonly #known = new LRUCache<string, true>({ max: 50_000 });
+  /** The operation names that a key has on a day, as far as this process saw them written. */
+  readonly #names = new LRUCache<string, Set<string>>({ max: 500 });
   readonly #timer: NodeJS.Timeout;
 
   constructor(
     private readonly system: PrismaClient,
     private readonly onError: (error: unknown) => void,
+    private readonly clock: () => Date = () => new Date(),
   ) {
     this.#timer = setInterval(() => void this.flush(), FLUSH_EVERY).unref();
   }
 
-  record(use: Use, at = new Date()): void {
+  record(use: Use): void {
     const { key } = use;
+    const at = this.clock();
     let pending = this.#pending.get(key.id);
     if (!pending) {
       pending = { key, counts: new Map(), lastUse: { at, ip: null, userAgent: null }, networks: new Set() };
       this.#pending.set(key.id, pending);
     }
-    pending.lastUse = { at, ip: use.ip, userAgent: use.userAgent?.slice(0, 255) ?? null };
-    const network = use.ip === null ? undefined : networkOf(use.ip);
+    pending.lastUse = { at, ip: use.ip, userAgent: shortUserAgent(use.userAgent) };
+    const network = use.ip === null ? undefined : networkOf(use.ip, 24, 48);
     if (network !== undefined) pending.networks.add(network);
     const day = dayOf(at);
     count(pending, day, 'total', '');
@@ -84,6 +92,7 @@ export class UsageRecorder {
     if (batch.size === 0) return;
     this.#pending = new Map();
     try {
+      for (const pending of batch.values()) await this.#boundNames(pending);
       await this.system.$transaction([...batch.values()].flatMap((pending) => this.#statements(pending)));
     } catch (error) {
       this.#takeBack(batch);
@@ -96,6 +105,28 @@ export class UsageRecorder {
       } catch (error) {
         this.onError(error);
       }
+    }
+  }
+
+  /** Counts names beyond the most that a key may have on a day as one, whoever wrote the others. */
+  async #boundNames({ key, counts }: Pending): Promise<void> {
+    const days = new Set([...counts.values()].map(({ day }) => day));
+    for (const day of days) {
+      const entries = [...counts].filter(([, entry]) => entry.dimension === 'operation' && entry.day === day);
+      const cached = `${key.id} ${day}`;
+      let names = this.#names.get(cached) ?? new Set<string>();
+      if (entries.some(([, { value }]) => !names.has(value))) {
+        const where = { keyId: key.id, day, dimension: 'operation' };
+        const rows = await this.system.apiKeyUsage.findMany({ where, select: { value: true }, take: MAX_KEPT + 1 });
+        names = new Set(rows.map(({ value }) => value));
+      }
+      for (const [name, { value, count: counted }] of entries) {
+        if (!names.has(value) && names.size >= MAX_KEPT) {
+          counts.delete(name);
+          add(counts, day, 'operation', OTHER, counted);
+        } else names.add(value);
+      }
+      this.#names.set(cached, names);
     }
   }
 
@@ -142,6 +173,7 @@ export class UsageRecorder {
       const where = { keyId_network: { keyId: key.id, network } };
       if ((await this.system.apiKeyNetwork.findUnique({ where })) === null) {
         const others = await this.system.apiKeyNetwork.count({ where: { keyId: key.id } });
+        if (others >= MAX_NETWORKS) continue;
         const { workspaceId, environment } = key;
         await this.system.apiKeyNetwork.upsert({
           where,
@@ -164,63 +196,71 @@ export class UsageRecorder {
   }
 }
 
-function count(pending: Pending, day: string, dimension: Dimension, value: string): void {
-  const { counts } = pending;
-  let name = `${day} ${dimension} ${value}`;
-  let kept = value;
-  if (dimension === 'operation' && !counts.has(name) && counts.size > MAX_NAMES) {
-    kept = 'other';
-    name = `${day} ${dimension} ${kept}`;
-  }
-  const entry = counts.get(name);
-  if (entry) entry.count += 1;
-  else counts.set(name, { day, dimension, value: kept, count: 1 });
+function count({ counts }: Pending, day: string, dimension: Dimension, value: string): void {
+  const isNew = !counts.has(nameOf(day, dimension, value));
+  // Between two writes; #boundNames looks at the whole day.
+  const kept = dimension === 'operation' && isNew && counts.size > MAX_KEPT ? OTHER : value;
+  add(counts, day, dimension, kept, 1);
 }
 
-function networkOf(ip: string): string | undefined {
-  return normalizeBlock(`${ip}/${isIPv4(ip) ? 24 : 48}`);
+function add(counts: Pending['counts'], day: string, dimension: Dimension, value: string, by: number): void {
+  const name = nameOf(day, dimension, value);
+  const entry = counts.get(name);
+  if (entry) entry.count += by;
+  else counts.set(name, { day, dimension, value, count: by });
 }
+
+const nameOf = (day: string, dimension: Dimension, value: string) => `${day} ${dimension} ${value}`;
 
 /** UTC, YYYY-MM-DD */
 export function dayOf(date: Date): string {
   return date.toISOString().slice(0, 10);
 }
 
-export interface UsageReport {
-  readonly total: number;
-  readonly byDay: readonly { day: string; count: number }[];
-  readonly byOperation: readonly { name: string; count: number }[];
-  readonly byScope: readonly { name: string; count: number }[];
-  readonly byStatus: readonly { name: string; count: number }[];
-}
+/** Days, and names of one dimension, that are told at most. */
+const MAX_DAYS = 400;
+export const MAX_NAMES = 200;
 
-interface UsageRow {
-  readonly day: string;
-  readonly dimension: string;
-  readonly value: string;
-  readonly count: number;
-}
+/** What a key was used for between two days; asked of the database, which adds up, when it is asked for. */
+export class KeyUsage {
+  /** @param day the first and the last one, YYYY-MM-DD */
+  constructor(
+    private readonly db: Pick<TenantDatabase, 'apiKeyUsage'>,
+    private readonly keyId: string,
+    private readonly day: { readonly gte: string; readonly lte?: string },
+  ) {}
 
-export function usageReport(rows: readonly UsageRow[]): UsageReport {
-  const sums = (dimension: Dimension, by: 'day' | 'value') => {
-    const found = new Map<string, number>();
-    for (const row of rows) {
-      if (row.dimension === dimension) found.set(row[by], (found.get(row[by]) ?? 0) + row.count);
-    }
-    return found;
-  };
-  const named = (dimension: Dimension) =>
-    [...sums(dimension, 'value')]
-      .map(([name, counted]) => ({ name, count: counted }))
-      .sort((a, b) => b.count - a.count);
-  const days = [...sums('total', 'day')].map(([day, counted]) => ({ day, count: counted }));
-  return {
-    total: days.reduce((sum, { count: counted }) => sum + counted, 0),
-    byDay: days.sort((a, b) => a.day.localeCompare(b.day)),
-    byOperation: named('operation'),
-    byScope: named('scope'),
-    byStatus: named('status'),
-  };
+  async total(): Promise<number> {
+    const { _sum } = await this.db.apiKeyUsage.aggregate({ where: this.#where('total'), _sum: { count: true } });
+    return _sum.count ?? 0;
+  }
+
+  /** The last days on which it was used, oldest first. */
+  async byDay(): Promise<{ day: string; count: number }[]> {
+    const days = await this.db.apiKeyUsage.findMany({
+      where: this.#where('total'),
+      select: { day: true, count: true },
+      orderBy: { day: 'desc' },
+      take: MAX_DAYS,
+    });
+    return days.reverse();
+  }
+
+  /** The most frequent first. */
+  async by(dimension: 'operation' | 'scope' | 'status'): Promise<{ name: string; count: number }[]> {
+    const groups = await this.db.apiKeyUsage.groupBy({
+      by: ['value'],
+      where: this.#where(dimension),
+      _sum: { count: true },
+      orderBy: [{ _sum: { count: 'desc' } }, { value: 'asc' }],
+      take: MAX_NAMES,
+    });
+    return groups.map(({ value, _sum }) => ({ name: value, count: _sum.count ?? 0 }));
+  }
+
+  #where(dimension: Dimension) {
+    return { keyId: this.keyId, day: this.day, dimension };
+  }
 }
 
 /** The day `days` ago, from which on usage counts. */
@@ -230,5 +270,5 @@ export function since(days: number, now = new Date()): string {
 
 /** Grants of which nothing was used: what the key could do without. */
 export function unusedGrants(grants: string, used: ReadonlySet<string>): string[] {
-  return list(grants).filter((grant) => ![...scopeSet([grant])].some((scope) => used.has(scope)));
+  return listOf(grants).filter((grant) => ![...scopeSet([grant])].some((scope) => used.has(scope)));
 }

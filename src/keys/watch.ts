@@ -1,6 +1,7 @@
 /** Watches keys in use: refused ones for the audit log, limits reached and failures piling up for the alerts. */
 import { LRUCache } from 'lru-cache';
 import type { PrismaClient } from '#prisma/client.js';
+import { shortUserAgent } from '../db/audit.js';
 import type { Tenant } from '../db/tenant.js';
 import { type AlertKind, raiseAlert } from './alerts.js';
 import type { Refusal } from './apiKey.js';
@@ -23,6 +24,7 @@ interface Origin {
 export class KeyWatch {
   /** What was told already, so that a flood of the same costs the database nothing. */
   readonly #told = new LRUCache<string, true>({ max: 10_000, ttl: HOUR });
+  readonly #beingTold = new Set<string>();
   readonly #refusals = new LRUCache<string, number>({ max: 10_000, ttl: HOUR });
 
   constructor(
@@ -42,7 +44,7 @@ export class KeyWatch {
           targetType: 'ApiKey',
           targetId: keyId,
           ip,
-          userAgent: userAgent?.slice(0, 255) ?? null,
+          userAgent: shortUserAgent(userAgent),
           requestId,
           changes: { reason },
         },
@@ -50,11 +52,11 @@ export class KeyWatch {
     );
     const refusals = (this.#refusals.get(keyId) ?? 0) + 1;
     this.#refusals.set(keyId, refusals, { noUpdateTTL: true });
-    if (refusals === MANY_REFUSALS) {
+    if (refusals >= MANY_REFUSALS) {
       this.#alert(
         key,
         'AUTHENTICATION_FAILURES',
-        `The key was refused ${refusals} times within an hour (${reason}).`,
+        `The key was refused ${MANY_REFUSALS} times within an hour (${reason}).`,
         HOUR,
         now,
       );
@@ -82,8 +84,11 @@ export class KeyWatch {
   }
 
   #once(what: string, run: () => PromiseLike<unknown>): void {
-    if (this.#told.has(what)) return;
-    this.#told.set(what, true);
-    run().then(undefined, this.onError);
+    if (this.#told.has(what) || this.#beingTold.has(what)) return;
+    this.#beingTold.add(what);
+    // What could not be written is told the next time that it happens.
+    run()
+      .then(() => void this.#told.set(what, true), this.onError)
+      .then(() => this.#beingTold.delete(what));
   }
 }

@@ -1,70 +1,66 @@
 /**
- * Limits of single fields, beside those of the key, counted by graphql-rate-limit. What it leaves open is closed here:
- * calls of one key to one field take turns, and a shared store takes no write that another process came in between of
- * (the library reads, then writes), the bucket is `Type.field` and not the
- * field's name alone, refused calls do not count, and what it remembers is bounded.
+ * Limits of single fields, beside those of the key: declared at the field, asked through graphql-rate-limit, and counted
+ * where all limits are. The library reads a list of times and then writes it, which loses calls that come at once; so its
+ * store here counts while it is read, and answers as many times as make the library refuse what the counter refuses.
  */
 import type { GraphQLResolveInfo } from 'graphql';
-import { getGraphQLRateLimiter } from 'graphql-rate-limit';
+import { getGraphQLRateLimiter, type Identity, type Store } from 'graphql-rate-limit';
 import { rateLimited } from '../errors.js';
-import { ChangedMeanwhile, type FieldStore } from './fieldStore.js';
+import type { RateLimitResult, WindowCounter } from './slidingWindow.js';
 
-/** At most `max` calls in any `window` seconds, per key. */
 export interface FieldLimit {
+  /** Calls in any `window`, per key and its successors. */
   readonly max: number;
+  /** Seconds. */
   readonly window: number;
+  /** A call that fails is given back. */
+  readonly countsSuccesses?: true;
 }
 
-/** How often a call is tried again that another process came in between of. */
-const ATTEMPTS = 50;
+/** What the library hands from the caller to the store. */
+interface Call {
+  readonly identity: string;
+  readonly limit: FieldLimit;
+  result?: RateLimitResult;
+}
 
 export class FieldLimits {
-  readonly #turns = new Map<string, Promise<void>>();
   readonly #limiter: ReturnType<typeof getGraphQLRateLimiter>;
 
-  constructor(private readonly store: FieldStore) {
-    this.#limiter = getGraphQLRateLimiter({ store, identifyContext: (bucket: string) => bucket });
+  constructor(private readonly counter: WindowCounter) {
+    const store: Store = {
+      getForIdentity: async ({ contextIdentity }: Identity) => {
+        const call = contextIdentity as unknown as Call;
+        call.result = await this.#take(call, 1);
+        return call.result.allowed ? [] : Array<number>(call.limit.max).fill(Date.now());
+      },
+      setForIdentity: () => {},
+    };
+    this.#limiter = getGraphQLRateLimiter({ store, identifyContext: (call: Call) => call as unknown as string });
   }
 
-  /** @throws RATE_LIMITED with `retryAfter` in seconds */
-  async consume(keyId: string, limit: FieldLimit, info: GraphQLResolveInfo): Promise<void> {
-    const coordinate = `${info.parentType.name}.${info.fieldName}`;
-    const bucket = `${keyId} ${coordinate}`;
-    const refused = await this.#inTurn(bucket, () => this.#call(bucket, limit, info));
-    if (refused === undefined) return;
-    const since = this.store.oldest(bucket) ?? Date.now();
-    const retryAfter = Math.max(1, Math.ceil((since + limit.window * 1000 - Date.now()) / 1000));
+  /**
+   * @param lineageId of the key and its predecessors
+   * @returns how to give the call back
+   * @throws RATE_LIMITED with `retryAfter` in seconds
+   */
+  async consume(lineageId: string, limit: FieldLimit, info: GraphQLResolveInfo): Promise<() => Promise<unknown>> {
+    const field = `${info.parentType.name}.${info.fieldName}`;
+    const call: Call = { identity: `field:${lineageId} ${field}`, limit };
+    const { max, window } = limit;
+    const refusal = await this.#limiter(
+      { parent: undefined, args: {}, context: call, info },
+      { max, window: `${window}s` },
+    );
+    if (refusal === undefined) return () => this.#take(call, -1);
+    const { retryAfter = window } = call.result ?? {};
     throw rateLimited(
-      `${coordinate} may be called ${limit.max} times in ${limit.window} seconds. Try again in ${retryAfter} seconds.`,
+      `${field} may be called ${max} times in ${window} seconds. Try again in ${retryAfter} seconds.`,
       retryAfter,
     );
   }
 
-  async #call(bucket: string, { max, window }: FieldLimit, info: GraphQLResolveInfo): Promise<string | undefined> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await this.#limiter(
-          { parent: undefined, args: {}, context: bucket, info },
-          { max, window: `${window}s`, uncountRejected: true },
-        );
-      } catch (error) {
-        if (!(error instanceof ChangedMeanwhile) || attempt === ATTEMPTS) throw error;
-      }
-    }
-  }
-
-  async #inTurn<T>(bucket: string, run: () => Promise<T>): Promise<T> {
-    const before = this.#turns.get(bucket) ?? Promise.resolve();
-    const result = before.then(run);
-    const turn = result.then(
-      () => {},
-      () => {},
-    );
-    this.#turns.set(bucket, turn);
-    try {
-      return await result;
-    } finally {
-      if (this.#turns.get(bucket) === turn) this.#turns.delete(bucket);
-    }
+  #take({ identity, limit: { max, window } }: Call, points: number): Promise<RateLimitResult> {
+    return this.counter.take(identity, [{ name: 'field', length: window, limit: max }], points);
   }
 }

@@ -1,44 +1,49 @@
-/** Requests a minute and an hour, counted per key: the plan's numbers, or the key's own. A refused request does not count. */
+/**
+ * Requests a minute and an hour, counted per key and its successors: the plan's numbers, or the key's own. A refused
+ * request does not count.
+ */
 import type { Principal } from '../auth/principal.js';
-import type { Plans } from './plans.js';
-import type { Decision, Window, WindowCounter, WindowState } from './slidingWindow.js';
+import type { RateLimitResult, Window, WindowCounter, WindowState } from './slidingWindow.js';
+
+const FREE_LOOKS: Window = { name: 'look', length: 60, limit: 60 };
 
 export class KeyLimits {
-  constructor(
-    private readonly counter: WindowCounter,
-    private readonly plans: Plans,
-  ) {}
+  constructor(private readonly counter: WindowCounter) {}
 
   /** Takes this many requests from every window of the key, or from none. */
-  consume(principal: Principal, requests: number): Promise<Decision> {
-    return this.counter.take(`key:${principal.keyId}`, this.#windows(principal), requests);
+  consume(principal: Principal, requests: number): Promise<RateLimitResult> {
+    return this.counter.take(`key:${principal.lineageId}`, windowsOf(principal), requests);
+  }
+
+  /** Whether the key may ask once more for its limits without being charged. */
+  async look({ lineageId }: Principal): Promise<boolean> {
+    return (await this.counter.take(`look:${lineageId}`, [FREE_LOOKS], 1)).allowed;
   }
 
   /** How the key stands; takes nothing. */
-  peek(principal: Principal): Promise<Decision> {
+  peek(principal: Principal): Promise<RateLimitResult> {
     return this.consume(principal, 0);
-  }
-
-  /** The key's own numbers stand before the plan's. */
-  #windows({ plan, bounds }: Principal): Window[] {
-    const { perMinute, perHour } = this.plans.of(plan);
-    const hour = bounds.ratePerHour ?? perHour;
-    return [
-      { name: 'minute', length: 60, limit: bounds.ratePerMinute ?? perMinute },
-      ...(hour === undefined ? [] : [{ name: 'hour', length: 3600, limit: hour }]),
-    ];
   }
 }
 
-/** The headers of every answer to a known key: the de facto ones for the widest window, the IETF's for all. */
-export function limitHeaders(windows: readonly WindowState[]): [string, string][] {
-  const widest = windows.at(-1);
-  if (!widest) return [];
-  const seconds = (state: WindowState) => Math.max(0, Math.ceil((state.resetAt.getTime() - Date.now()) / 1000));
+function windowsOf({ authority }: Principal): Window[] {
+  const { perMinute, perHour } = authority.limits;
   return [
-    ['X-RateLimit-Limit', String(widest.limit)],
-    ['X-RateLimit-Remaining', String(widest.remaining)],
-    ['X-RateLimit-Reset', String(Math.ceil(widest.resetAt.getTime() / 1000))],
+    { name: 'minute', length: 60, limit: perMinute },
+    ...(perHour === null ? [] : [{ name: 'hour', length: 3600, limit: perHour }]),
+  ];
+}
+
+/**
+ * The headers of every answer to a known key: the de facto ones for the decisive window, the IETF's for all.
+ * @param now milliseconds since 1970
+ */
+export function limitHeaders({ windows, decisive }: RateLimitResult, now: number): [string, string][] {
+  const seconds = ({ resetAfter }: WindowState) => Math.ceil(resetAfter / 1000);
+  return [
+    ['X-RateLimit-Limit', String(decisive.limit)],
+    ['X-RateLimit-Remaining', String(decisive.remaining)],
+    ['X-RateLimit-Reset', String(Math.ceil((now + decisive.resetAfter) / 1000))],
     ['RateLimit-Policy', windows.map(({ name, limit, length }) => `"${name}";q=${limit};w=${length}`).join(', ')],
     ['RateLimit', windows.map((state) => `"${state.name}";r=${state.remaining};t=${seconds(state)}`).join(', ')],
   ];

@@ -11,8 +11,12 @@ export const OPERATION_LIMITS = {
   /** Of the document's text: comments are no tokens, and take time to read all the same. */
   characters: 100_000,
   directives: 50,
-  /** Objects and lists within each other in the variables. */
+  /** Objects and lists within each other in the arguments, literal or in variables. */
   variableDepth: 20,
+  /** Objects in all filters of an operation. */
+  filterNodes: 200,
+  /** Values in all lists of an operation's inputs. */
+  listValues: 1000,
   /** Operations in one HTTP request. */
   batch: 10,
 } as const;

@@ -1,21 +1,14 @@
-/**
- * The same counting for all processes over one Redis, in one atomic script. While Redis is out of reach each process
- * counts on its own with its share of the limit, says so once, and goes back by itself.
- */
+/** Windows in one Redis, in one atomic script; Redis tells the time. */
 import type { Redis } from 'ioredis';
-import {
-  type Decision,
-  decide,
-  MemoryWindows,
-  oldestSlot,
-  type Slots,
-  sharesOf,
-  slotLength,
-  type Window,
-  type WindowCounter,
-} from './slidingWindow.js';
+import { answeredWithin } from './patience.js';
+import type { RemoteCounts, RemoteWindows } from './sharedWindows.js';
+import { slotLength, type Window } from './slidingWindow.js';
 
-/** For each key: drops what no longer counts, reads the rest; adds to all if none would go over. Redis tells the time. */
+/**
+ * KEYS: a hash for each window, of slots and of when the last of each came. ARGV: points, then for each window slot
+ * length, limit, and what is carried. Drops what no longer counts and adds what is carried; then adds the points to all, if
+ * none would go over, or takes what is given back from the newest slots.
+ */
 const SCRIPT = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -23,86 +16,90 @@ local points = tonumber(ARGV[1])
 local allowed = 1
 local read = {}
 for i, key in ipairs(KEYS) do
-  local slot = tonumber(ARGV[i * 2])
-  local limit = tonumber(ARGV[i * 2 + 1])
-  local oldest = math.floor(now / slot) - 60
+  local slot = tonumber(ARGV[i * 3 - 1])
+  local limit = tonumber(ARGV[i * 3])
+  local carried = tonumber(ARGV[i * 3 + 1])
+  local current = math.floor(now / slot)
+  if carried > 0 then
+    redis.call('HINCRBY', key, string.format('%d', current), carried)
+    redis.call('HSET', key, string.format('%d', current) .. ' last', now)
+  end
   local entries = redis.call('HGETALL', key)
+  local values = {}
+  for j = 1, #entries, 2 do values[entries[j]] = entries[j + 1] end
   local kept = {}
   local total = 0
-  for j = 1, #entries, 2 do
-    if tonumber(entries[j]) < oldest then
-      redis.call('HDEL', key, entries[j])
-    else
-      total = total + tonumber(entries[j + 1])
-      kept[#kept + 1] = entries[j]
-      kept[#kept + 1] = entries[j + 1]
+  for name, count in pairs(values) do
+    local last = values[name .. ' last']
+    if last then
+      if tonumber(last) + slot * 60 <= now then
+        redis.call('HDEL', key, name, name .. ' last')
+      else
+        total = total + tonumber(count)
+        kept[#kept + 1] = name
+        kept[#kept + 1] = count
+        kept[#kept + 1] = last
+      end
     end
   end
-  if total + points > limit then allowed = 0 end
+  if points > 0 and total + points > limit then allowed = 0 end
   read[i] = kept
 end
-if allowed == 1 and points ~= 0 then
+if points < 0 then
   for i, key in ipairs(KEYS) do
-    local slot = tonumber(ARGV[i * 2])
-    redis.call('HINCRBY', key, string.format('%d', math.floor(now / slot)), points)
+    local current = math.floor(now / tonumber(ARGV[i * 3 - 1]))
+    local left = -points
+    for back = 0, 60 do
+      local name = string.format('%d', current - back)
+      local taken = math.min(left, tonumber(redis.call('HGET', key, name) or 0))
+      if taken > 0 then redis.call('HINCRBY', key, name, -taken) end
+      left = left - taken
+    end
+  end
+elseif allowed == 1 and points > 0 then
+  for i, key in ipairs(KEYS) do
+    local slot = tonumber(ARGV[i * 3 - 1])
+    local current = string.format('%d', math.floor(now / slot))
+    redis.call('HINCRBY', key, current, points)
+    redis.call('HSET', key, current .. ' last', now)
     redis.call('PEXPIRE', key, math.ceil(slot * 62))
   end
 end
 return { now, read }
 `;
 
+/** Milliseconds. */
+const PATIENCE = 500;
+
 interface WithScript {
   takeFromWindows(keys: number, ...rest: (string | number)[]): Promise<[number, string[][]]>;
 }
 
-export class RedisWindows implements WindowCounter {
-  readonly #alone = new MemoryWindows();
+export class RedisWindows implements RemoteWindows {
   readonly #redis: Redis & WithScript;
-  #away = false;
 
-  /**
-   * @param processes how many processes share the limits, as far as is known
-   * @param tell called when Redis goes away and when it is back
-   */
-  constructor(
-    redis: Redis,
-    private readonly processes: () => number,
-    private readonly tell: (away: boolean, error?: unknown) => void,
-  ) {
+  constructor(redis: Redis) {
     redis.defineCommand('takeFromWindows', { lua: SCRIPT });
     this.#redis = redis as Redis & WithScript;
   }
 
-  async take(identity: string, windows: readonly Window[], points: number): Promise<Decision> {
-    try {
-      const keys = windows.map(({ name }) => `taskgate:limit:{${identity}}:${name}`);
-      const numbers = windows.flatMap(({ length, limit }) => [slotLength(length), limit]);
-      const [now, read] = await this.#redis.takeFromWindows(keys.length, ...keys, points, ...numbers);
-      if (this.#away) {
-        this.#away = false;
-        this.tell(false);
-      }
-      return decide(
-        windows,
-        windows.map(({ length }, index) => slotsOf(read[index] ?? [], oldestSlot(length, now))),
-        points,
-        now,
-      );
-    } catch (error) {
-      if (!this.#away) {
-        this.#away = true;
-        this.tell(true, error);
-      }
-      return this.#alone.take(identity, sharesOf(windows, this.processes()), points);
-    }
+  async take(
+    identity: string,
+    windows: readonly Window[],
+    points: number,
+    carried: readonly number[],
+  ): Promise<RemoteCounts> {
+    const keys = windows.map(({ name }) => `taskgate:limit:{${identity}}:${name}`);
+    const numbers = windows.flatMap(({ length, limit }, index) => [slotLength(length), limit, carried[index] ?? 0]);
+    const asked = this.#redis.takeFromWindows(keys.length, ...keys, points, ...numbers);
+    const [now, read] = await answeredWithin(PATIENCE, 'Redis does not answer.', asked);
+    return { now, counted: read.map(inOrder) };
   }
 }
 
-function slotsOf(entries: readonly string[], oldest: number): Slots {
-  const slots = new Map<number, number>();
-  for (let i = 0; i < entries.length; i += 2) {
-    const slot = Number(entries[i]);
-    if (slot >= oldest) slots.set(slot, Number(entries[i + 1]));
-  }
-  return slots;
+/** A hash has no order. */
+function inOrder(entries: readonly string[]): number[] {
+  const slots: number[][] = [];
+  for (let i = 0; i < entries.length; i += 3) slots.push(entries.slice(i, i + 3).map(Number));
+  return slots.sort(([a = 0], [b = 0]) => a - b).flat();
 }

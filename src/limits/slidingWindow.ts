@@ -1,11 +1,12 @@
 /**
- * Counting in a sliding window: time is cut into slots, a 60th of the window each, and what lies in the last 61 slots
- * counts. Any stretch of the window's length is covered by 61 slots, so no such stretch ever holds more than the limit;
- * fixed windows, as rate-limiter-flexible has them, let twice the limit through around their edge.
+ * Counting in a sliding window: time is cut into slots, a 60th of the window each, and what came in a slot counts until the
+ * last of it has left the window. So no stretch of the window's length ever holds more than the limit; fixed windows let
+ * twice the limit through around their edge.
  */
 import { LRUCache } from 'lru-cache';
 
 const SLOTS = 60;
+const KEPT = SLOTS + 1;
 
 export interface Window {
   readonly name: string;
@@ -17,100 +18,201 @@ export interface Window {
 /** How a window stands. */
 export interface WindowState extends Window {
   readonly remaining: number;
-  /** When the oldest request that counts leaves the window. */
-  readonly resetAt: Date;
+  /** Milliseconds until the oldest request that counts leaves the window; at most its length. */
+  readonly resetAfter: number;
 }
 
-export interface Decision {
+export interface RateLimitResult {
   readonly allowed: boolean;
   readonly windows: readonly WindowState[];
   /** Seconds until the same may be tried again; 0 when it was allowed. */
   readonly retryAfter: number;
+  /** The window to tell of: the one that refused for longest, else the widest. */
+  readonly decisive: WindowState;
 }
-
-/** slot number -> points */
-export type Slots = ReadonlyMap<number, number>;
 
 /** Takes `points` from every window of an identity, or from none; 0 only look, negative ones are given back. */
 export interface WindowCounter {
-  take(identity: string, windows: readonly Window[], points: number): Promise<Decision>;
+  take(identity: string, windows: readonly Window[], points: number): Promise<RateLimitResult>;
 }
+
+/** Oldest first: slot number, what was counted in it, and when the last of that came (milliseconds); slot, count... */
+export type SlotEntries = readonly number[];
 
 /** Milliseconds. */
-export function slotLength(length: number): number {
-  return (length * 1000) / SLOTS;
-}
+export const slotLength = (length: number): number => (length * 1000) / SLOTS;
 
-/** The oldest slot that still counts. */
-export function oldestSlot(length: number, now: number): number {
-  return Math.floor(now / slotLength(length)) - SLOTS;
-}
+/** What counts in one window. What came in a slot counts until the last of it has left the window. */
+export class SlotCounts {
+  readonly #counts = new Uint32Array(KEPT);
+  readonly #last = new Float64Array(KEPT);
+  #newest = -1;
+  #sum = 0;
 
-/** @param slots what was counted before this request, without what no longer counts */
-export function decide(windows: readonly Window[], counted: readonly Slots[], points: number, now: number): Decision {
-  const used = windows.map((_, index) => sum(counted[index]));
-  const allowed = windows.every(({ limit }, index) => (used[index] ?? 0) + points <= limit);
-  const taken = allowed ? points : 0;
-  const states = windows.map((window, index) => {
-    const slots = counted[index] ?? new Map();
-    const oldest = Math.min(...slots.keys(), Math.floor(now / slotLength(window.length)));
-    return {
-      ...window,
-      remaining: Math.max(0, window.limit - (used[index] ?? 0) - taken),
-      resetAt: new Date(leaves(oldest, window.length)),
-    };
-  });
-  const waits = allowed
-    ? []
-    : windows.map((window, index) => freeAt(window, counted[index] ?? new Map(), points, now) - now);
-  return { allowed, windows: states, retryAfter: allowed ? 0 : Math.max(1, Math.ceil(Math.max(...waits) / 1000)) };
-}
+  /** @param length of the window, in seconds */
+  constructor(private readonly length: number) {}
 
-/** When enough old requests have left the window for `points` more. */
-function freeAt(window: Window, slots: Slots, points: number, now: number): number {
-  let over = sum(slots) + points - window.limit;
-  if (over <= 0) return now;
-  for (const [slot, count] of [...slots].sort(([a], [b]) => a - b)) {
-    over -= count;
-    if (over <= 0) return leaves(slot, window.length);
+  static from(length: number, entries: SlotEntries): SlotCounts {
+    const counts = new SlotCounts(length);
+    for (let i = 0; i < entries.length; i += 3) {
+      const [slot = 0, count = 0, last = 0] = [entries[i], entries[i + 1], entries[i + 2]];
+      counts.#advanceTo(slot);
+      if (count > 0) counts.add(count, last);
+    }
+    return counts;
   }
-  return now + window.length * 1000;
+
+  get sum(): number {
+    return this.#sum;
+  }
+
+  /** What left the window counts no longer. A clock that goes back changes nothing. */
+  advance(now: number): void {
+    this.#advanceTo(Math.floor(now / slotLength(this.length)));
+    const oldest = (this.#newest + 1) % KEPT;
+    if ((this.#counts[oldest] ?? 0) > 0 && this.#leaves(oldest) <= now) this.#clear(oldest);
+  }
+
+  /** Now; what is given back is taken from the newest slots that have any. */
+  add(points: number, now: number): void {
+    if (points >= 0) {
+      const index = this.#newest % KEPT;
+      this.#counts[index] = (this.#counts[index] ?? 0) + points;
+      this.#last[index] = Math.max(now, this.#last[index] ?? 0);
+      this.#sum += points;
+      return;
+    }
+    let left = -points;
+    for (let slot = this.#newest; left > 0 && slot > this.#newest - KEPT && slot >= 0; slot -= 1) {
+      const taken = Math.min(left, this.#counts[slot % KEPT] ?? 0);
+      this.#counts[slot % KEPT] = (this.#counts[slot % KEPT] ?? 0) - taken;
+      this.#sum -= taken;
+      left -= taken;
+    }
+  }
+
+  /** When all but so many points, added up from the newest, have left; undefined: there are not more than that. */
+  downTo(points: number): number | undefined {
+    let over = this.#sum - points;
+    if (over <= 0) return undefined;
+    for (let slot = Math.max(0, this.#newest - SLOTS); slot <= this.#newest; slot += 1) {
+      over -= this.#counts[slot % KEPT] ?? 0;
+      if (over <= 0) return this.#leaves(slot % KEPT);
+    }
+    return undefined;
+  }
+
+  entries(): SlotEntries {
+    const entries: number[] = [];
+    for (let slot = Math.max(0, this.#newest - SLOTS); slot <= this.#newest; slot += 1) {
+      const count = this.#counts[slot % KEPT] ?? 0;
+      if (count > 0) entries.push(slot, count, this.#last[slot % KEPT] ?? 0);
+    }
+    return entries;
+  }
+
+  #advanceTo(slot: number): void {
+    if (slot <= this.#newest) return;
+    const passed = Math.min(slot - this.#newest, KEPT);
+    for (let i = 0; i < passed; i += 1) this.#clear((slot - i) % KEPT);
+    this.#newest = slot;
+  }
+
+  #clear(index: number): void {
+    this.#sum -= this.#counts[index] ?? 0;
+    this.#counts[index] = 0;
+    this.#last[index] = 0;
+  }
+
+  #leaves(index: number): number {
+    return (this.#last[index] ?? 0) + this.length * 1000;
+  }
 }
 
-const leaves = (slot: number, length: number) => (slot + SLOTS + 1) * slotLength(length);
-const sum = (slots: Slots | undefined) => [...(slots?.values() ?? [])].reduce((total, count) => total + count, 0);
+/** @param counted what was counted before this request, up to now */
+export function decide(
+  windows: readonly Window[],
+  counted: readonly SlotCounts[],
+  points: number,
+  now: number,
+): RateLimitResult {
+  const waits = windows.map((window, index) => waitOf(window, counted[index], points, now));
+  const allowed = points <= 0 || waits.every((wait) => wait === 0);
+  const states = windows.map((window, index) => stateOf(window, counted[index], allowed ? points : 0, now));
+  const longest = Math.max(...waits);
+  const decisive = allowed ? states.at(-1) : states[waits.indexOf(longest)];
+  if (!decisive) throw new Error('a limit has at least one window');
+  return { allowed, windows: states, retryAfter: allowed ? 0 : Math.max(1, Math.ceil(longest / 1000)), decisive };
+}
 
-/** The windows of one process among several that cannot count together. */
-export function sharesOf(windows: readonly Window[], processes: number): Window[] {
-  return windows.map((window) => ({ ...window, limit: Math.ceil(window.limit / Math.max(1, processes)) }));
+function stateOf(window: Window, counts: SlotCounts | undefined, taken: number, now: number): WindowState {
+  const used = counts?.sum ?? 0;
+  const length = window.length * 1000;
+  return {
+    ...window,
+    remaining: Math.min(window.limit, Math.max(0, window.limit - used - taken)),
+    resetAfter: Math.max(0, Math.min(length, (counts?.downTo(used - 1) ?? now + length) - now)),
+  };
+}
+
+/** Milliseconds until enough old requests have left the window for `points` more; 0: there is room now. */
+function waitOf({ limit, length }: Window, counts: SlotCounts | undefined, points: number, now: number): number {
+  if ((counts?.sum ?? 0) + points <= limit) return 0;
+  const at = counts?.downTo(limit - points);
+  // More than the limit at once never fits.
+  return at === undefined || points > limit ? length * 1000 : Math.max(1, at - now);
 }
 
 /** In this process. Bounded: the identities that were not seen for longest are forgotten. */
 export class MemoryWindows implements WindowCounter {
-  readonly #slots: LRUCache<string, Map<number, number>>;
+  readonly #counts: LRUCache<string, SlotCounts>;
 
-  constructor(max = 200_000) {
-    this.#slots = new LRUCache({ max });
+  constructor(max = 100_000) {
+    this.#counts = new LRUCache({ max, updateAgeOnGet: true });
   }
 
-  async take(identity: string, windows: readonly Window[], points: number, now = Date.now()): Promise<Decision> {
-    const counted = windows.map(({ name, length }) => this.#counting(`${identity} ${name}`, length, now));
-    const decision = decide(windows, counted, points, now);
-    if (decision.allowed && points !== 0) {
-      for (const [index, { name, length }] of windows.entries()) {
-        const slots = counted[index] ?? new Map<number, number>();
-        const current = Math.floor(now / slotLength(length));
-        slots.set(current, (slots.get(current) ?? 0) + points);
-        this.#slots.set(`${identity} ${name}`, slots, { ttl: length * 2000 });
-      }
-    }
-    return decision;
+  async take(
+    identity: string,
+    windows: readonly Window[],
+    points: number,
+    now: number = Date.now(),
+  ): Promise<RateLimitResult> {
+    const counted = this.counted(identity, windows, now);
+    const result = decide(windows, counted, points, now);
+    if (result.allowed)
+      for (const [index, window] of windows.entries()) this.#add(identity, window, counted[index], points, now);
+    return result;
   }
 
-  #counting(key: string, length: number, now: number): Map<number, number> {
-    const slots = this.#slots.get(key) ?? new Map<number, number>();
-    const oldest = oldestSlot(length, now);
-    for (const slot of slots.keys()) if (slot < oldest) slots.delete(slot);
-    return slots;
+  /** What counts now, by window. */
+  counted(identity: string, windows: readonly Window[], now: number): SlotCounts[] {
+    return windows.map(({ name, length }) => {
+      const counts = this.#counts.get(nameOf(identity, name)) ?? new SlotCounts(length);
+      counts.advance(now);
+      return counts;
+    });
+  }
+
+  /** Adds to each window its number, whatever the limits are. */
+  add(identity: string, windows: readonly Window[], points: readonly number[], now: number): void {
+    const counted = this.counted(identity, windows, now);
+    for (const [index, window] of windows.entries())
+      this.#add(identity, window, counted[index], points[index] ?? 0, now);
+  }
+
+  /** Forgets what counts, and answers it by window. */
+  drain(identity: string, windows: readonly Window[], now: number): number[] {
+    const sums = this.counted(identity, windows, now).map(({ sum }) => sum);
+    for (const { name } of windows) this.#counts.delete(nameOf(identity, name));
+    return sums;
+  }
+
+  #add(identity: string, { name, length }: Window, counts: SlotCounts | undefined, points: number, now: number): void {
+    if (!counts || points === 0) return;
+    counts.add(points, now);
+    const key = nameOf(identity, name);
+    if (!this.#counts.has(key)) this.#counts.set(key, counts, { ttl: length * 2000 });
   }
 }
+
+const nameOf = (identity: string, window: string) => `${identity} ${window}`;

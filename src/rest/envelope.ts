@@ -48,10 +48,14 @@ export function envelopeOf(prefix: Prefix, error: ApiError, requestId: string) {
   const missingScopes = details['missingScopes'] as readonly string[] | undefined;
   const invalid = prefix === 'v1' && error.code === 'BAD_USER_INPUT' && fields !== undefined;
   const code = invalid ? 'validation_error' : codeOf(prefix, error.code);
-  const message = MESSAGES[prefix][error.code] ?? error.message;
+  const reason = details['reason'] as string | undefined;
+  const usual = MESSAGES[prefix][error.code];
+  // What the documents have for every refusal says nothing of one that has another reason than a scope.
+  const message = usual && reason ? `${usual} ${reason}` : (usual ?? error.message);
   const told = {
     ...Object.fromEntries(Object.entries(problems ?? {}).map(([field, reasons]) => [field, reasons.join('; ')])),
     ...(missingScopes && { missingScopes }),
+    ...(reason && { reason }),
   };
   const body: Envelope = {
     error: { code, message, ...(Object.keys(told).length > 0 && { details: told }) },
@@ -65,7 +69,7 @@ export function envelopeOf(prefix: Prefix, error: ApiError, requestId: string) {
   if (details['allow'] !== undefined) headers['allow'] = String(details['allow']);
   if (error.code === 'UNAUTHENTICATED') headers['www-authenticate'] = String(details['challenge'] ?? 'Bearer');
   // RFC 6750 3.1
-  if (error.code === 'FORBIDDEN' && missingScopes) {
+  if (error.code === 'FORBIDDEN' && missingScopes?.length) {
     headers['www-authenticate'] = `Bearer error="insufficient_scope", scope="${missingScopes.join(' ')}"`;
   }
   return { status: invalid ? (422 as const) : HTTP_STATUS[error.code], body, headers };

@@ -14,6 +14,10 @@ export function failureOf(errors: readonly GraphQLError[], { method, fields: nam
   const [first] = errors;
   const { code, fields, http: _http, ...details } = first?.extensions ?? {};
   if (!first || !isCode(code)) return new ApiError('INTERNAL_SERVER_ERROR', 'Something went wrong on our side.');
+  // Nobody but If-Match expects a version here.
+  if (code === 'CONFLICT' && details['expectedUpdatedAt'] !== undefined) {
+    return new ApiError('PRECONDITION_FAILED', first.message);
+  }
   if (fields) {
     const own = Object.entries(fields as Fields).map(([field, problems]) => [names[field] ?? field, problems] as const);
     const problems = Object.fromEntries(own);
@@ -22,6 +26,7 @@ export function failureOf(errors: readonly GraphQLError[], { method, fields: nam
   }
   if (code === 'FORBIDDEN') {
     const missing = errors.flatMap((error) => (error.extensions['missingScopes'] as string[] | undefined) ?? []);
+    if (missing.length === 0) return new ApiError(code, first.message, { ...details, reason: first.message });
     return new ApiError(code, first.message, { ...details, missingScopes: [...new Set(missing)] });
   }
   return new ApiError(code, first.message, details);

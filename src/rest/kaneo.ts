@@ -1,8 +1,8 @@
 /** Kaneo: camelCase under /api, with paths of its own. */
 import { z } from 'zod';
 import { notFound } from '../errors.js';
-import { text } from '../graphql/input.js';
-import { MAX_PAGE } from '../graphql/keyset.js';
+import { text } from '../input.js';
+import { type CorePage, PAGE, pageQuery } from './pages.js';
 import { type Route, type RouteRequest, route } from './route.js';
 import {
   atLeastOne,
@@ -11,7 +11,6 @@ import {
   date,
   dateOrNull,
   id,
-  integer,
   shownDate,
   shownId,
   title,
@@ -85,6 +84,7 @@ interface CoreTask {
   readonly startDate: Date | null;
   readonly dueDate: Date | null;
   readonly createdAt: Date;
+  readonly updatedAt: Date;
 }
 interface CoreProject {
   readonly id: string;
@@ -93,19 +93,27 @@ interface CoreProject {
   readonly name: string;
   readonly description: string | null;
   readonly createdAt: Date;
+  readonly updatedAt: Date;
   readonly archivedAt: Date | null;
 }
 
-const TASK = 'id projectId position number assigneeId title description status priority startDate dueDate createdAt';
-const PROJECT = 'id slug icon name description createdAt archivedAt';
+/** A list is whole up to so many rows; a client that knows no pages gets all that there usually are. */
+const ALL = 10_000;
 
-const showTask = ({ assigneeId, status, priority, ...task }: CoreTask) => ({
+const TASK =
+  'id projectId position number assigneeId title description status priority startDate dueDate createdAt updatedAt';
+const PROJECT = 'id slug icon name description createdAt updatedAt archivedAt';
+
+const showTask = ({ assigneeId, status, priority, updatedAt: _, ...task }: CoreTask) => ({
   ...task,
   userId: assigneeId,
   status: STATUS.show(status),
   priority: PRIORITY.show(priority),
 });
-const showProject = ({ slug, icon, ...project }: CoreProject, { workspaceId }: { workspaceId: string }) => ({
+const showProject = (
+  { slug, icon, updatedAt: _, ...project }: CoreProject,
+  { workspaceId }: { workspaceId: string },
+) => ({
   ...project,
   workspaceId,
   slug: slug ?? '',
@@ -158,6 +166,7 @@ function changeRoute<Body extends Change<typeof change>>(path: string, summary: 
   return route({
     method: 'put',
     path,
+    of: '/api/task/{id}',
     summary,
     tag: 'Kaneo tasks',
     body,
@@ -183,15 +192,19 @@ const tasks = [
     path: '/api/task',
     summary: 'List the tasks of the workspace, newest first',
     tag: 'Kaneo tasks',
-    query: z.object({ workspaceId: z.string().optional() }),
-    operation: `query ListKaneoTasks { tasks(first: ${MAX_PAGE}) { nodes { ${TASK} } } }`,
+    query: z.object({ workspaceId: z.string().optional(), ...pageQuery(ALL) }),
+    operation: `query ListKaneoTasks($first: Int, $after: String, $offset: Int) {
+      tasks(first: $first, after: $after, offset: $offset) { nodes { ${TASK} } ${PAGE} }
+    }`,
     variables: (request) => {
       ownWorkspace(request.query.workspaceId, request);
       return {};
     },
     status: 200,
-    answer: ({ tasks: { nodes } }: { tasks: { nodes: CoreTask[] } }) => nodes.map(showTask),
+    answer: ({ tasks: { nodes } }: { tasks: CorePage<CoreTask> }) => nodes.map(showTask),
     answers: z.array(KTask),
+    list: { page: ({ tasks }) => tasks },
+    fields: { after: 'cursor' },
   }),
   route({
     method: 'get',
@@ -202,25 +215,26 @@ const tasks = [
       status: status.optional(),
       priority: priority.optional(),
       assigneeId: z.string().optional(),
-      page: integer(1, 10_000, 1),
-      limit: integer(1, MAX_PAGE, MAX_PAGE),
+      ...pageQuery(ALL),
       sortBy: z.enum(Object.keys(ORDER_FIELDS) as [OrderField, ...OrderField[]]).default('position'),
       sortOrder: z.enum(['asc', 'desc']).default('asc'),
       dueBefore: date.optional(),
       dueAfter: date.optional(),
     }),
-    operation: `query GetBoard($projectId: ID!, $first: Int, $offset: Int, $filter: TaskFilter, $orderBy: [TaskOrder!]) {
+    operation: `query GetBoard(
+      $projectId: ID!, $first: Int, $after: String, $offset: Int, $filter: TaskFilter, $orderBy: [TaskOrder!]
+    ) {
       project(id: $projectId) {
         ${PROJECT}
-        tasks(first: $first, offset: $offset, filter: $filter, orderBy: $orderBy) { nodes { ${TASK} } }
+        tasks(first: $first, after: $after, offset: $offset, filter: $filter, orderBy: $orderBy) {
+          nodes { ${TASK} } ${PAGE}
+        }
       }
     }`,
     variables: ({ params, query }) => {
-      const { status, priority, assigneeId, page, limit, sortBy, sortOrder, dueBefore, dueAfter } = query;
+      const { status, priority, assigneeId, sortBy, sortOrder, dueBefore, dueAfter } = query;
       return {
         ...params,
-        first: limit,
-        offset: (page - 1) * limit,
         orderBy: [{ field: ORDER_FIELDS[sortBy], direction: sortOrder.toUpperCase() }],
         filter: {
           ...(status && { status: { in: STATUS.values(status) } }),
@@ -236,10 +250,7 @@ const tasks = [
       };
     },
     status: 200,
-    answer: (
-      { project: { tasks, ...project } }: { project: CoreProject & { tasks: { nodes: CoreTask[] } } },
-      request,
-    ) => {
+    answer: ({ project: { tasks, ...project } }: { project: CoreProject & { tasks: CorePage<CoreTask> } }, request) => {
       const shown = tasks.nodes.map(showTask);
       const columns = STATUS.words.map((word) => ({
         id: word,
@@ -249,6 +260,8 @@ const tasks = [
       return { ...showProject(project, request), columns };
     },
     answers: Board,
+    list: { page: ({ project }) => project.tasks },
+    fields: { after: 'cursor' },
   }),
   route({
     method: 'post',
@@ -276,6 +289,7 @@ const tasks = [
     status: 200,
     answer: ({ task }: { task: CoreTask }) => showTask(task),
     answers: KTask,
+    version: ({ task }) => task.updatedAt,
   }),
   changeRoute('/api/task/{id}', 'Change what is given of a task', atLeastOne(change)),
   changeRoute('/api/task/status/{id}', 'Move a task to another column', z.object({ status })),
@@ -301,7 +315,9 @@ const tasks = [
     path: '/api/task/{id}',
     summary: 'Delete a task; answers it as it was',
     tag: 'Kaneo tasks',
-    operation: `mutation DeleteKaneoTask($id: ID!) { deleteTask(input: { id: $id }) { task { ${TASK} } } }`,
+    operation: `mutation DeleteKaneoTask($id: ID!, $expectedUpdatedAt: DateTime) {
+      deleteTask(input: { id: $id, expectedUpdatedAt: $expectedUpdatedAt }) { task { ${TASK} } }
+    }`,
     status: 200,
     answer: ({ deleteTask: { task } }: { deleteTask: { task: CoreTask } }) => showTask(task),
     answers: KTask,
@@ -322,18 +338,26 @@ const projects = [
     path: '/api/project',
     summary: 'List the projects of the workspace, newest first',
     tag: 'Kaneo projects',
-    query: z.object({ workspaceId: z.string().optional(), includeArchived: boolean.optional() }),
-    operation: `query ListKaneoProjects($filter: ProjectFilter) {
-      projects(first: ${MAX_PAGE}, filter: $filter) { nodes { ${PROJECT} } }
+    query: z.object({
+      workspaceId: z.string().optional(),
+      includeArchived: boolean.optional(),
+      ...pageQuery(ALL),
+    }),
+    operation: `query ListKaneoProjects($first: Int, $after: String, $offset: Int, $includeArchived: Boolean) {
+      projects(first: $first, after: $after, offset: $offset, includeArchived: $includeArchived) {
+        nodes { ${PROJECT} } ${PAGE}
+      }
     }`,
     variables: (request) => {
       ownWorkspace(request.query.workspaceId, request);
-      return request.query.includeArchived ? {} : { filter: { archivedAt: { eq: null } } };
+      return { includeArchived: request.query.includeArchived === true };
     },
     status: 200,
-    answer: ({ projects: { nodes } }: { projects: { nodes: CoreProject[] } }, request) =>
+    answer: ({ projects: { nodes } }: { projects: CorePage<CoreProject> }, request) =>
       nodes.map((project) => showProject(project, request)),
     answers: z.array(KProject),
+    list: { page: ({ projects }) => projects },
+    fields: { after: 'cursor' },
   }),
   route({
     method: 'post',
@@ -362,6 +386,7 @@ const projects = [
     status: 200,
     answer: ({ project }: { project: CoreProject }, request) => showProject(project, request),
     answers: KProject,
+    version: ({ project }) => project.updatedAt,
   }),
   route({
     method: 'put',
@@ -382,10 +407,13 @@ const projects = [
     route({
       method: 'put',
       path: `/api/project/{id}/${verb}`,
+      of: '/api/project/{id}',
       summary: verb === 'archive' ? 'Archive a project; its tasks stay as they are' : 'Bring a project back',
       tag: 'Kaneo projects',
-      operation: `mutation ArchiveKaneoProject($id: ID!) {
-        archiveProject(input: { id: $id, archived: ${verb === 'archive'} }) { project { ${PROJECT} } }
+      operation: `mutation ArchiveKaneoProject($id: ID!, $expectedUpdatedAt: DateTime) {
+        archiveProject(
+          input: { id: $id, archived: ${verb === 'archive'}, expectedUpdatedAt: $expectedUpdatedAt }
+        ) { project { ${PROJECT} } }
       }`,
       status: 200,
       answer: ({ archiveProject: { project } }: { archiveProject: { project: CoreProject } }, request) =>
@@ -398,7 +426,9 @@ const projects = [
     path: '/api/project/{id}',
     summary: 'Delete a project; its tasks stay. Answers it as it was',
     tag: 'Kaneo projects',
-    operation: `mutation DeleteKaneoProject($id: ID!) { deleteProject(input: { id: $id }) { project { ${PROJECT} } } }`,
+    operation: `mutation DeleteKaneoProject($id: ID!, $expectedUpdatedAt: DateTime) {
+      deleteProject(input: { id: $id, expectedUpdatedAt: $expectedUpdatedAt }) { project { ${PROJECT} } }
+    }`,
     status: 200,
     answer: ({ deleteProject: { project } }: { deleteProject: { project: CoreProject } }, request) =>
       showProject(project, request),

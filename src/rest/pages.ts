@@ -1,4 +1,118 @@
-/** Links to other pages (RFC 8288), with the query as it was sent. */
+/**
+ * Pages of a list. Every list takes `limit` with `page`, `offset` or `cursor`, whichever its clients know; the answer leads
+ * on by `Link` (RFC 8288), with the query as it was sent, and by `X-Next-Cursor`.
+ */
+import { z } from 'zod';
+import { MAX_OFFSET, MAX_PAGE } from '../graphql/keyset.js';
+import { badQuery } from './failure.js';
+import { integer, optionalInteger } from './shapes.js';
+
+export interface PageQuery {
+  readonly limit: number;
+  readonly page?: number | undefined;
+  readonly offset?: number | undefined;
+  readonly cursor?: string | undefined;
+}
+
+/** What the core answers of a list. */
+export interface CorePage<Row = unknown> {
+  readonly nodes: readonly Row[];
+  readonly totalCount: number;
+  readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
+}
+
+/** What a stored operation asks of a list. */
+export const PAGE = 'totalCount pageInfo { hasNextPage endCursor }';
+
+/** @param most the rows of one answer; more than the core gives at once are gathered */
+export function pageQuery(most: number, usual = most) {
+  return {
+    limit: integer(1, most, usual),
+    page: optionalInteger(1, MAX_OFFSET),
+    offset: optionalInteger(0, MAX_OFFSET),
+    cursor: z.string().optional(),
+  };
+}
+
+/** Where a page begins: by number, or after a cursor, which carries the number along for clients that are told it. */
+export interface PageStart {
+  readonly offset: number;
+  readonly after: string | undefined;
+}
+
+/** @throws ApiError for two ways to say where the page begins */
+export function startOf({ limit, page, offset, cursor }: PageQuery): PageStart {
+  const ways = Object.entries({ page, offset, cursor }).filter(([, value]) => value !== undefined);
+  if (ways.length > 1) {
+    const names = ways.map(([name]) => name);
+    throw badQuery({ [names.at(-1) ?? '']: [`must not be given together with ${names.slice(0, -1).join(' and ')}`] });
+  }
+  if (cursor === undefined) {
+    const first = offset ?? ((page ?? 1) - 1) * limit;
+    if (first > MAX_OFFSET)
+      throw badQuery({ page: [`leads beyond row ${MAX_OFFSET}, further than pages by number go`] });
+    return { offset: first, after: undefined };
+  }
+  const [, number, after] = /^(\d{1,9})\.(.+)$/.exec(cursor) ?? [];
+  return after === undefined ? { offset: 0, after: cursor } : { offset: Number(number), after };
+}
+
+/** The arguments of the core's list for rows that begin there. */
+export function pageVariables({ offset, after }: PageStart, limit: number) {
+  const first = Math.min(limit, MAX_PAGE);
+  return after === undefined ? { first, ...(offset > 0 && { offset }) } : { first, after };
+}
+
+export function pagination({ totalCount, nodes, pageInfo }: CorePage, query: PageQuery) {
+  const { offset } = startOf(query);
+  // After a cursor the number is that of the rows as they were when it was given.
+  const hasMore = query.cursor === undefined ? offset + nodes.length < totalCount : pageInfo.hasNextPage;
+  return { total: totalCount, limit: query.limit, offset, hasMore };
+}
+
+/**
+ * @param usual how the documented client goes on where it did not say: `Link` leads by cursor, or by offset
+ */
+export function pageHeaders(
+  { totalCount, pageInfo, nodes }: CorePage,
+  query: PageQuery,
+  url: URL,
+  usual: 'cursor' | 'offset' = 'cursor',
+): Record<string, string> {
+  const { limit, page, cursor } = query;
+  const { offset } = startOf(query);
+  const next = `${offset + nodes.length}.${pageInfo.endCursor}`;
+  const more = pageInfo.hasNextPage && pageInfo.endCursor !== null;
+  const last = Math.max(0, Math.ceil(totalCount / limit) - 1);
+  const way =
+    cursor !== undefined ? 'cursor' : page !== undefined ? 'page' : query.offset !== undefined ? 'offset' : usual;
+  const to = (index: number) => (way === 'page' ? { limit, page: index + 1 } : { limit, offset: index * limit });
+  const here = offset / limit;
+  const links =
+    way === 'cursor'
+      ? { ...(more && { next: { cursor: next } }) }
+      : {
+          ...(offset + nodes.length < totalCount && {
+            next: way === 'page' ? to(here + 1) : { limit, offset: offset + limit },
+          }),
+          ...(offset > 0 && {
+            prev:
+              way === 'page'
+                ? to(Math.min(last, here - 1))
+                : { limit, offset: Math.min(last * limit, Math.max(0, offset - limit)) },
+          }),
+          first: to(0),
+          last: to(last),
+        };
+  return {
+    ...(usual === 'cursor' && { 'x-total-count': String(totalCount) }),
+    ...(more && { 'x-next-cursor': next }),
+    ...linkHeader(url, links),
+  };
+}
+
+/** Characters: clients take a limited amount of headers, and the links repeat the whole query. */
+const MAX_LINK = 4096;
 
 /** @param pages by relation: the parameters that the page differs in */
 function linkHeader(url: URL, pages: Readonly<Record<string, Readonly<Record<string, string | number>>>>) {
@@ -7,38 +121,6 @@ function linkHeader(url: URL, pages: Readonly<Record<string, Readonly<Record<str
     for (const [name, value] of Object.entries(parameters)) target.searchParams.set(name, String(value));
     return `<${target.href}>; rel="${relation}"`;
   });
-  return links.length > 0 ? { link: links.join(', ') } : {};
-}
-
-export interface CursorPage {
-  readonly totalCount: number;
-  readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
-}
-
-/** The next page by cursor, and how many rows there are on all. */
-export function cursorHeaders({ totalCount, pageInfo }: CursorPage, url: URL): Record<string, string> {
-  const next = pageInfo.hasNextPage && pageInfo.endCursor !== null;
-  return {
-    'x-total-count': String(totalCount),
-    ...(next && linkHeader(url, { next: { cursor: pageInfo.endCursor ?? '' } })),
-  };
-}
-
-interface OffsetPage {
-  readonly limit: number;
-  readonly offset: number;
-}
-
-export function pagination(total: number, { limit, offset }: OffsetPage, rows: number) {
-  return { total, limit, offset, hasMore: offset + rows < total };
-}
-
-export function offsetHeaders(total: number, { limit, offset }: OffsetPage, url: URL): Record<string, string> {
-  const last = Math.max(0, Math.floor((total - 1) / limit) * limit);
-  return linkHeader(url, {
-    ...(offset + limit < total && { next: { limit, offset: offset + limit } }),
-    ...(offset > 0 && { prev: { limit, offset: Math.min(last, Math.max(0, offset - limit)) } }),
-    first: { limit, offset: 0 },
-    last: { limit, offset: last },
-  });
+  const link = links.join(', ');
+  return links.length > 0 && link.length <= MAX_LINK ? { link } : {};
 }

@@ -35,7 +35,10 @@ function parse(schema: z.ZodType, value: object, refuse: (problems: Problems) =>
   };
   for (const issue of result.error?.issues ?? []) {
     const [field = 'body', ...deeper] = issue.path.map(String);
-    add(field, deeper.length > 0 ? `entry ${Number(deeper[0]) + 1} ${issue.message}` : issue.message);
+    add(
+      field,
+      [...deeper.map((part) => (/^\d+$/.test(part) ? `entry ${Number(part) + 1}` : part)), issue.message].join(' '),
+    );
   }
   // Fields that the route does not know are not looked at, whatever is in them.
   for (const [field, content] of Object.entries(result.data ?? {})) {

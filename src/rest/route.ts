@@ -4,6 +4,7 @@
  */
 import type { z } from 'zod';
 import { type StoredOperation, storeOperation } from '../graphql/yoga.js';
+import type { CorePage, PageQuery } from './pages.js';
 
 type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
@@ -16,6 +17,16 @@ export interface RouteRequest<Query = unknown, Body = unknown> {
   readonly workspaceId: string;
   /** Where the request was sent to, for links to other pages. */
   readonly url: URL;
+}
+
+/** A list, whose page the request says; `variables` need not. */
+interface List<Data> {
+  /** Where the page stands in the data. */
+  readonly page: (data: Data, query: PageQuery) => CorePage;
+  /** Rows to ask the core for beyond those of the page. */
+  readonly beyond?: number;
+  /** Which way its documented client goes on: by cursor where nothing is said. */
+  readonly usual?: 'offset';
 }
 
 export interface Route<Query = unknown, Body = unknown, Data = unknown> {
@@ -35,6 +46,15 @@ export interface Route<Query = unknown, Body = unknown, Data = unknown> {
   readonly answer?: (data: Data, request: RouteRequest<Query, Body>) => unknown;
   readonly answers?: z.ZodType;
   readonly headers?: (data: Data, request: RouteRequest<Query, Body>) => Record<string, string>;
+  /** It asks for the limits alone, which is free within bounds. */
+  readonly isLook?: true;
+  readonly list?: List<Data>;
+  /** When the one row that is answered was changed last, for changes that are for this version alone (If-Match). */
+  readonly version?: (data: Data) => Date;
+  /** What of the answer stays the same while its figures come and go; by default all of it. */
+  readonly stable?: (answer: never) => unknown;
+  /** The path of the row that is changed, where it is not the route's own. */
+  readonly of?: string;
   /** What the dialect calls the core's input fields, for errors. */
   readonly fields?: Readonly<Record<string, string>>;
   /** The answer holds a secret, which nobody on the way may keep. */

@@ -29,7 +29,9 @@ export function mountRoutes({ app, graphql, keyed, limitBody, isSecure }: Router
     return url;
   };
   for (const [pattern, rows] of byPattern()) {
-    const handlers = new Map(rows.map((row) => [row.method.toUpperCase(), keyed(runRoute(row, graphql, urlOf))]));
+    const handlers = new Map(
+      rows.map((row) => [row.method.toUpperCase(), keyed(runRoute(row, readerOf(row), graphql, urlOf))]),
+    );
     const allow = allowed([...handlers.keys()]);
     app.all(pattern, limitBody, (c) => {
       const { method } = c.req;
@@ -53,6 +55,12 @@ function byPattern(): [string, Route[]][] {
     patterns.set(pattern, [...(patterns.get(pattern) ?? []), row]);
   }
   return [...patterns].sort(([a], [b]) => a.split(':').length - b.split(':').length);
+}
+
+/** The route that shows the row which this one changes. */
+function readerOf({ method, path, of }: Route): Route | undefined {
+  if (method === 'get' || (method === 'post' && of === undefined)) return undefined;
+  return routes.find((row) => row.method === 'get' && row.path === (of ?? path));
 }
 
 function allowed(methods: readonly string[]): string {

@@ -1,21 +1,38 @@
 /** From a request to a route's answer: read, run the stored operation, reshape. */
+import type { Context } from '../auth/context.js';
 import { ApiError } from '../errors.js';
 import type { GraphQL } from '../graphql/yoga.js';
 import type { KeyedContext, RunKeyed } from '../http/gateway.js';
 import { once } from '../http/idempotency.js';
 import { refusalOutcome } from '../http/refusal.js';
-import { type Outcome, send } from '../http/send.js';
+import { isMatch, type Outcome, send } from '../http/send.js';
 import { failureOf } from './failure.js';
+import { type PageQuery, pageHeaders, pageVariables, startOf } from './pages.js';
 import { readRequest } from './request.js';
-import { parametersOf, type Route } from './route.js';
+import { parametersOf, type Route, type RouteRequest } from './route.js';
 
 /** The parts of a path have names of their own in each row; the router knows them by their places. */
 export const parameterName = (index: number): string => `p${index}`;
 
-/** @param urlOf where the client sent the request to, for links */
-export function runRoute(route: Route, graphql: GraphQL, urlOf: (c: KeyedContext) => URL): RunKeyed {
+/** Refusals that the caller can mend or wait out, after which the same request should run. */
+const PASSING = new Set([401, 403, 429]);
+
+type Variables = Record<string, unknown>;
+
+/**
+ * @param reader the route that shows what this one changes
+ * @param urlOf where the client sent the request to, for links
+ */
+export function runRoute(
+  route: Route,
+  reader: Route | undefined,
+  graphql: GraphQL,
+  urlOf: (c: KeyedContext) => URL,
+): RunKeyed {
   const names = parametersOf(route);
   return async (c, context) => {
+    context.use.counts = 'request';
+    await context.meter.begin(route.isLook);
     const body = route.body === undefined ? '' : await readBody(c);
     const request = readRequest(route, {
       params: Object.fromEntries(names.map((name, index) => [name, c.req.param(parameterName(index)) ?? ''])),
@@ -25,19 +42,105 @@ export function runRoute(route: Route, graphql: GraphQL, urlOf: (c: KeyedContext
       workspaceId: context.principal.workspaceId,
     });
     const variables = route.variables(request);
-    context.use.counts = 'request';
     const run = async (): Promise<Outcome> => {
-      const { data, errors } = await graphql.run(route.operation, variables, context);
-      if (errors && errors.length > 0) return refusalOutcome(c, failureOf(errors, route));
-      const headers = route.headers?.(data, request) ?? {};
-      return {
-        status: route.status,
-        body: route.answer ? JSON.stringify(route.answer(data, request)) : '',
-        headers: route.secret ? { ...headers, 'cache-control': 'no-store' } : headers,
-      };
+      try {
+        const ifMatch = c.req.header('if-match');
+        const expected =
+          ifMatch === undefined || !reader ? undefined : await expectMatch(ifMatch, reader, request, graphql, context);
+        const data = route.list
+          ? await loadPages(route, variables, request, graphql, context)
+          : await load(route, expecting(route, variables, expected), graphql, context);
+        return answerOf(route, data, request);
+      } catch (error) {
+        if (error instanceof ApiError) return refusalOutcome(c, error);
+        throw error;
+      }
     };
-    return send(c, route.method === 'post' ? await once(c, context, body, route.operation.scopes, run) : await run());
+    if (route.method !== 'post') return send(c, await run());
+    const isFinal = ({ status }: Outcome) => status < 500 && !PASSING.has(status);
+    return send(c, await once(c, context, { body, isFinal }, run));
   };
+}
+
+function answerOf(route: Route, data: unknown, request: RouteRequest): Outcome {
+  const answer = route.answer?.(data, request);
+  const page = route.list?.page(data, request.query as PageQuery);
+  return {
+    status: route.status,
+    body: route.answer ? JSON.stringify(answer) : '',
+    headers: {
+      ...(page && pageHeaders(page, request.query as PageQuery, request.url, route.list?.usual)),
+      ...route.headers?.(data, request),
+      ...(route.secret && { 'cache-control': 'no-store' }),
+    },
+    ...(route.stable && { version: JSON.stringify(route.stable(answer as never)) }),
+  };
+}
+
+/** @throws ApiError in the words of the dialect */
+async function load(route: Route, variables: Variables, graphql: GraphQL, context: Context): Promise<unknown> {
+  const { data, errors } = await graphql.run(route.operation, variables, context);
+  if (errors && errors.length > 0) throw failureOf(errors, route);
+  return data;
+}
+
+/** As many rows as were asked for, which may be more than the core gives at once; each further page is a request too. */
+async function loadPages(
+  route: Route,
+  variables: Variables,
+  request: RouteRequest,
+  graphql: GraphQL,
+  context: Context,
+): Promise<unknown> {
+  const query = request.query as PageQuery;
+  const pageOf = (data: unknown) => route.list?.page(data, query) ?? { nodes: [], totalCount: 0, pageInfo: END };
+  const first = pageVariables(startOf(query), query.limit + (route.list?.beyond ?? 0));
+  const data = await load(route, { ...variables, ...first }, graphql, context);
+  const rows = [...pageOf(data).nodes];
+  let { pageInfo } = pageOf(data);
+  while (rows.length < query.limit && pageInfo.hasNextPage && pageInfo.endCursor !== null) {
+    await context.meter.chargeOrRefuse(1);
+    const start = { offset: 0, after: pageInfo.endCursor };
+    const next = pageOf(
+      await load(route, { ...variables, ...pageVariables(start, query.limit - rows.length) }, graphql, context),
+    );
+    rows.push(...next.nodes);
+    pageInfo = next.pageInfo;
+  }
+  Object.assign(pageOf(data), { nodes: rows, pageInfo });
+  return data;
+}
+
+const END = { hasNextPage: false, endCursor: null };
+
+/**
+ * Whether the row is what the caller saw (RFC 9110 13.1.1).
+ * @returns when the row that was compared was changed last, so that the change can be for that one alone
+ * @throws ApiError PRECONDITION_FAILED, or what reading the row fails with
+ */
+async function expectMatch(
+  ifMatch: string,
+  reader: Route,
+  request: RouteRequest,
+  graphql: GraphQL,
+  context: Context,
+): Promise<Date | undefined> {
+  const data = await load(reader, reader.variables({ ...request, query: {}, body: {} }), graphql, context);
+  if (isMatch(ifMatch, answerOf(reader, data, request))) return reader.version?.(data);
+  throw changedSince();
+}
+
+/** The variables of a change that is for one version of its row alone. */
+function expecting({ operation }: Route, variables: Variables, expectedUpdatedAt: Date | undefined): Variables {
+  if (!expectedUpdatedAt) return variables;
+  if (!operation.variables.has('input')) {
+    return operation.variables.has('expectedUpdatedAt') ? { ...variables, expectedUpdatedAt } : variables;
+  }
+  return { ...variables, input: { ...(variables['input'] as object), expectedUpdatedAt } };
+}
+
+function changedSince(): ApiError {
+  return new ApiError('PRECONDITION_FAILED', 'It was changed since you read it. Read it again.');
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });

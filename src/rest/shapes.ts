@@ -1,8 +1,7 @@
 /** Schemas that several dialects share. */
 import { z } from 'zod';
 import { isStorableDate } from '../db/text.js';
-import { text } from '../graphql/input.js';
-import { MAX_PAGE } from '../graphql/keyset.js';
+import { text } from '../input.js';
 
 export const title = text(1, 255);
 
@@ -30,16 +29,20 @@ export function dateOrNull(value: string | null | undefined): string | null | un
 
 /** A number in a query string. */
 export function integer(least: number, most: number, usual: number) {
-  return z
-    .string()
-    .optional()
-    .transform((value) => (value === undefined ? usual : /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN))
-    .refine((value) => value >= least && value <= most, `must be a whole number from ${least} to ${most}`)
+  return optionalInteger(least, most)
+    .transform((value) => value ?? usual)
     .meta({ override: { type: 'integer', minimum: least, maximum: most, default: usual } });
 }
 
-/** A list that goes on by cursor: all that a page may hold where `limit` is left out. */
-export const cursorPage = { limit: integer(1, MAX_PAGE, MAX_PAGE), cursor: z.string().optional() };
+export function optionalInteger(least: number, most: number) {
+  const isOne = (value: string) => /^\d{1,9}$/.test(value) && Number(value) >= least && Number(value) <= most;
+  return z
+    .string()
+    .optional()
+    .refine((value) => value === undefined || isOne(value), `must be a whole number from ${least} to ${most}`)
+    .transform((value) => (value === undefined ? undefined : Number(value)))
+    .meta({ override: { type: 'integer', minimum: least, maximum: most } });
+}
 
 /** Words in a query string, with commas between them. */
 export function words<const W extends readonly [string, ...string[]]>(known: W) {
@@ -61,6 +64,13 @@ export const boolean = z
 /** What is shown of a row. */
 export const shownId = z.string();
 export const shownDate = z.iso.datetime().meta({ override: plainly });
+
+/** As most of the documented systems show a moment: whole seconds. */
+export function seconds(date: Date): string;
+export function seconds(date: Date | null): string | null;
+export function seconds(date: Date | null): string | null {
+  return date === null ? null : `${date.toISOString().slice(0, -5)}Z`;
+}
 
 /** At least one of its fields is given. */
 export function atLeastOne<T extends z.ZodRawShape>(shape: T) {

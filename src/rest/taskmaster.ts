@@ -1,9 +1,11 @@
 /** Taskmaster and TaskFlow: snake_case under /api, bare arrays. */
 import { z } from 'zod';
-import { text } from '../graphql/input.js';
-import { type CursorPage, cursorHeaders } from './pages.js';
+import { notFound } from '../errors.js';
+import { MAX_PAGE } from '../graphql/keyset.js';
+import { text } from '../input.js';
+import { type CorePage, PAGE, pageQuery } from './pages.js';
 import { type Route, route } from './route.js';
-import { atLeastOne, cursorPage, id, shownDate, shownId, title } from './shapes.js';
+import { atLeastOne, boolean, id, seconds, shownDate, shownId, title } from './shapes.js';
 import { changed, RELATIONSHIP_TYPE, TASKMASTER_STATUS as STATUS } from './words.js';
 
 const Task = z
@@ -62,14 +64,18 @@ interface CoreRelationship extends Stamps {
   readonly targetTaskId: string;
 }
 
+interface CoreRelationships {
+  readonly relationships: readonly CoreRelationship[];
+  readonly relationshipCount: number;
+}
+
 const TASK = 'id title description status projectId createdAt updatedAt createdById';
 const PROJECT = 'id name description createdAt updatedAt createdById';
 const RELATIONSHIP = 'id type taskId targetTaskId createdAt updatedAt createdById';
-const PAGE = 'totalCount pageInfo { hasNextPage endCursor }';
 
 const stamps = ({ createdAt, updatedAt, createdById }: Stamps) => ({
-  created_at: createdAt,
-  updated_at: updatedAt,
+  created_at: seconds(createdAt),
+  updated_at: seconds(updatedAt),
   created_by: createdById,
 });
 const showTask = (task: CoreTask) => ({
@@ -112,21 +118,25 @@ const tasks = [
     path: '/api/tasks',
     summary: 'List tasks, newest first',
     tag: 'Tasks',
-    query: z.object({ project_id: z.string().optional(), status: z.enum(STATUS.words).optional(), ...cursorPage }),
-    operation: `query ListTasks($first: Int, $after: String, $filter: TaskFilter) {
-      tasks(first: $first, after: $after, filter: $filter) { nodes { ${TASK} } ${PAGE} }
+    query: z.object({
+      project_id: z.string().optional(),
+      status: z.enum(STATUS.words).optional(),
+      ...pageQuery(MAX_PAGE),
+    }),
+    operation: `query ListTasks($first: Int, $after: String, $offset: Int, $filter: TaskFilter) {
+      tasks(first: $first, after: $after, offset: $offset, filter: $filter) { nodes { ${TASK} } ${PAGE} }
     }`,
-    variables: ({ query: { limit, cursor, project_id, status } }) => {
+    variables: ({ query: { project_id, status } }) => {
       const filter = {
         ...(project_id !== undefined && { projectId: { eq: project_id } }),
         ...(status !== undefined && { status: { in: STATUS.values(status) } }),
       };
-      return { first: limit, after: cursor, ...(Object.keys(filter).length > 0 && { filter }) };
+      return Object.keys(filter).length > 0 ? { filter } : {};
     },
     status: 200,
-    answer: ({ tasks: { nodes } }: { tasks: CursorPage & { nodes: CoreTask[] } }) => nodes.map(showTask),
+    answer: ({ tasks: { nodes } }: { tasks: CorePage<CoreTask> }) => nodes.map(showTask),
     answers: z.array(Task),
-    headers: ({ tasks }, { url }) => cursorHeaders(tasks, url),
+    list: { page: ({ tasks }) => tasks },
     fields: taskFields,
   }),
   route({
@@ -153,6 +163,7 @@ const tasks = [
     status: 200,
     answer: ({ task }: { task: CoreTask }) => showTask(task),
     answers: Task,
+    version: ({ task }) => task.updatedAt,
   }),
   ...(['put', 'patch'] as const).map((method) =>
     route({
@@ -182,28 +193,64 @@ const tasks = [
     path: '/api/tasks/{id}',
     summary: 'Delete a task',
     tag: 'Tasks',
-    operation: 'mutation DeleteTask($id: ID!) { deleteTask(input: { id: $id }) { deletedTaskId } }',
+    operation: `mutation DeleteTask($id: ID!, $expectedUpdatedAt: DateTime) {
+      deleteTask(input: { id: $id, expectedUpdatedAt: $expectedUpdatedAt }) { deletedTaskId }
+    }`,
     status: 204,
   }),
 ];
+
+/** Relationships of one answer. */
+const MOST_RELATIONSHIPS = 100;
+const relationshipType = z.enum(RELATIONSHIP_TYPE.words);
+const relationshipFields = { targetTaskId: 'target_task_id' };
+
+/** A relationship by its id, if it is one, and from this task. */
+function relationshipOf(node: Partial<CoreRelationship> | null, params: Readonly<Record<string, string>>) {
+  if (node?.taskId !== undefined && node.taskId === params['id']) return showRelationship(node as CoreRelationship);
+  throw notFound('task relationship', params['relationship_id'] ?? '');
+}
 
 const relationships = [
   route({
     method: 'get',
     path: '/api/tasks/{id}/relationships',
-    summary: 'List the relationships from a task to others',
+    summary: 'List the relationships from a task to others, oldest first',
     tag: 'Relationships',
-    operation: `query ListRelationships($id: ID!) { task(id: $id) { relationships { ${RELATIONSHIP} } } }`,
+    query: z.object({
+      ...pageQuery(MOST_RELATIONSHIPS),
+      cursor: z
+        .string()
+        .regex(/^\d{1,9}\../, 'must be a cursor from an answer of this list')
+        .optional(),
+    }),
+    operation: `query ListRelationships($id: ID!, $first: Int, $after: ID, $offset: Int) {
+      task(id: $id) {
+        relationshipCount
+        relationships(first: $first, after: $after, offset: $offset) { ${RELATIONSHIP} }
+      }
+    }`,
     status: 200,
-    answer: ({ task }: { task: { relationships: CoreRelationship[] } }) => task.relationships.map(showRelationship),
+    answer: ({ task }: { task: CoreRelationships }, { query }) =>
+      task.relationships.slice(0, query.limit).map(showRelationship),
     answers: z.array(Relationship),
+    list: {
+      // One more is asked for than is shown, to know whether there is more.
+      beyond: 1,
+      page: ({ task: { relationships, relationshipCount: totalCount } }, { limit }) => {
+        const nodes = relationships.slice(0, limit);
+        const pageInfo = { hasNextPage: relationships.length > limit, endCursor: nodes.at(-1)?.id ?? null };
+        return { nodes, totalCount, pageInfo };
+      },
+    },
+    fields: { after: 'cursor' },
   }),
   route({
     method: 'post',
     path: '/api/tasks/{id}/relationships',
     summary: 'Relate a task to another',
     tag: 'Relationships',
-    body: z.object({ type: z.enum(RELATIONSHIP_TYPE.words), target_task_id: id }),
+    body: z.object({ type: relationshipType, target_task_id: id }),
     operation: `mutation CreateRelationship($input: CreateTaskRelationshipInput!) {
       createTaskRelationship(input: $input) { taskRelationship { ${RELATIONSHIP} } }
     }`,
@@ -214,15 +261,56 @@ const relationships = [
     answer: (data: { createTaskRelationship: { taskRelationship: CoreRelationship } }) =>
       showRelationship(data.createTaskRelationship.taskRelationship),
     answers: Relationship,
-    fields: { targetTaskId: 'target_task_id' },
+    fields: relationshipFields,
   }),
+  route({
+    method: 'get',
+    path: '/api/tasks/{id}/relationships/{relationship_id}',
+    summary: 'Get a relationship',
+    tag: 'Relationships',
+    operation: `query GetRelationship($relationship_id: ID!) {
+      node(id: $relationship_id) { ... on TaskRelationship { ${RELATIONSHIP} } }
+    }`,
+    variables: ({ params }) => ({ relationship_id: params['relationship_id'] }),
+    status: 200,
+    answer: ({ node }: { node: CoreRelationship }, { params }) => relationshipOf(node, params),
+    answers: Relationship,
+    version: ({ node }) => node.updatedAt,
+  }),
+  ...(['put', 'patch'] as const).map((method) =>
+    route({
+      method,
+      path: '/api/tasks/{id}/relationships/{relationship_id}',
+      summary: 'Change what is given of a relationship',
+      tag: 'Relationships',
+      body: atLeastOne({ type: relationshipType, target_task_id: id }),
+      operation: `mutation UpdateRelationship($input: UpdateTaskRelationshipInput!) {
+        updateTaskRelationship(input: $input) { taskRelationship { ${RELATIONSHIP} } }
+      }`,
+      variables: ({ params, body: { type, target_task_id } }) => ({
+        input: {
+          id: params['relationship_id'],
+          taskId: params['id'],
+          targetTaskId: target_task_id,
+          ...(type && { type: RELATIONSHIP_TYPE.value(type) }),
+        },
+      }),
+      status: 200,
+      answer: (data: { updateTaskRelationship: { taskRelationship: CoreRelationship } }) =>
+        showRelationship(data.updateTaskRelationship.taskRelationship),
+      answers: Relationship,
+      fields: relationshipFields,
+    }),
+  ),
   route({
     method: 'delete',
     path: '/api/tasks/{id}/relationships/{relationship_id}',
     summary: 'Delete a relationship',
     tag: 'Relationships',
-    operation: `mutation DeleteRelationship($id: ID!, $relationship_id: ID!) {
-      deleteTaskRelationship(input: { id: $relationship_id, taskId: $id }) { deletedTaskRelationshipId }
+    operation: `mutation DeleteRelationship($id: ID!, $relationship_id: ID!, $expectedUpdatedAt: DateTime) {
+      deleteTaskRelationship(
+        input: { id: $relationship_id, taskId: $id, expectedUpdatedAt: $expectedUpdatedAt }
+      ) { deletedTaskRelationshipId }
     }`,
     status: 204,
   }),
@@ -234,15 +322,17 @@ const projects = [
     path: '/api/projects',
     summary: 'List projects, newest first',
     tag: 'Projects',
-    query: z.object(cursorPage),
-    operation: `query ListProjects($first: Int, $after: String) {
-      projects(first: $first, after: $after) { nodes { ${PROJECT} } ${PAGE} }
+    query: z.object({ include_archived: boolean.optional(), ...pageQuery(MAX_PAGE) }),
+    operation: `query ListProjects($first: Int, $after: String, $offset: Int, $includeArchived: Boolean) {
+      projects(first: $first, after: $after, offset: $offset, includeArchived: $includeArchived) {
+        nodes { ${PROJECT} } ${PAGE}
+      }
     }`,
-    variables: ({ query: { limit, cursor } }) => ({ first: limit, after: cursor }),
+    variables: ({ query: { include_archived } }) => ({ includeArchived: include_archived === true }),
     status: 200,
-    answer: ({ projects: { nodes } }: { projects: CursorPage & { nodes: CoreProject[] } }) => nodes.map(showProject),
+    answer: ({ projects: { nodes } }: { projects: CorePage<CoreProject> }) => nodes.map(showProject),
     answers: z.array(Project),
-    headers: ({ projects }, { url }) => cursorHeaders(projects, url),
+    list: { page: ({ projects }) => projects },
     fields: { after: 'cursor' },
   }),
   route({
@@ -268,6 +358,7 @@ const projects = [
     status: 200,
     answer: ({ project }: { project: CoreProject }) => showProject(project),
     answers: Project,
+    version: ({ project }) => project.updatedAt,
   }),
   ...(['put', 'patch'] as const).map((method) =>
     route({
@@ -290,7 +381,9 @@ const projects = [
     path: '/api/projects/{id}',
     summary: 'Delete a project; its tasks stay',
     tag: 'Projects',
-    operation: 'mutation DeleteProject($id: ID!) { deleteProject(input: { id: $id }) { deletedProjectId } }',
+    operation: `mutation DeleteProject($id: ID!, $expectedUpdatedAt: DateTime) {
+      deleteProject(input: { id: $id, expectedUpdatedAt: $expectedUpdatedAt }) { deletedProjectId }
+    }`,
     status: 204,
   }),
 ];

@@ -1,8 +1,7 @@
 /** The Task Management API: camelCase under /v1, lists in `data` with `pagination`. */
 import { z } from 'zod';
-import { text } from '../graphql/input.js';
-import { MAX_OFFSET } from '../graphql/keyset.js';
-import { offsetHeaders, pagination } from './pages.js';
+import { text } from '../input.js';
+import { type CorePage, PAGE, type PageQuery, pageQuery, pagination } from './pages.js';
 import { type Route, type RouteRequest, route } from './route.js';
 import {
   atLeastOne,
@@ -11,7 +10,7 @@ import {
   date,
   dateOrNull,
   id,
-  integer,
+  seconds,
   shownDate,
   shownId,
   title,
@@ -91,26 +90,33 @@ interface CoreProject {
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }
-interface CoreList<Row> {
-  readonly totalCount: number;
-  readonly nodes: readonly Row[];
-}
-
 const TASK = 'id title description status priority createdById assigneeId projectId dueDate tags createdAt updatedAt';
 const USER = 'id name email role createdAt updatedAt';
 const PROJECT = 'id name description createdById createdAt updatedAt';
 
+/** Moments without their fractions of seconds, as the documents show them. */
+const stamps = ({ createdAt, updatedAt }: { createdAt: Date; updatedAt: Date }) => ({
+  createdAt: seconds(createdAt),
+  updatedAt: seconds(updatedAt),
+});
 const showTask = ({ createdById, status, priority, ...task }: CoreTask) => ({
   ...task,
+  ...stamps(task),
+  dueDate: seconds(task.dueDate),
   status: STATUS.show(status),
   priority: PRIORITY.show(priority),
   createdBy: createdById,
 });
-const showUser = ({ role, ...user }: CoreUser) => ({ ...user, role: ROLE.show(role) });
-const showProject = ({ createdById, ...project }: CoreProject) => ({ ...project, createdBy: createdById });
+const showUser = ({ role, ...user }: CoreUser) => ({ ...user, ...stamps(user), role: ROLE.show(role) });
+const showProject = ({ createdById, ...project }: CoreProject) => ({
+  ...project,
+  ...stamps(project),
+  createdBy: createdById,
+});
 
-const page = { limit: integer(1, 100, 10), offset: integer(0, MAX_OFFSET, 0) };
-type Page = RouteRequest<{ limit: number; offset: number }>;
+const page = pageQuery(100, 10);
+const ARGUMENTS = 'first: $first, after: $after, offset: $offset';
+const VARIABLES = '$first: Int, $after: String, $offset: Int';
 
 /** Fields with commas between them; `-` descending, `+` or nothing ascending. */
 function sort<const F extends Readonly<Record<string, string>>>(fields: F) {
@@ -137,14 +143,22 @@ function sort<const F extends Readonly<Record<string, string>>>(fields: F) {
 
 function list<Row, Name extends string>(name: Name, show: (row: Row) => unknown) {
   return {
-    answer: (data: Record<Name, CoreList<Row>>, { query }: Page) => {
-      const { nodes, totalCount } = data[name];
-      return { data: nodes.map(show), pagination: pagination(totalCount, query, nodes.length) };
-    },
-    headers: (data: Record<Name, CoreList<Row>>, { query, url }: Page) =>
-      offsetHeaders(data[name].totalCount, query, url),
+    answer: (data: Record<Name, CorePage<Row>>, { query }: RouteRequest<PageQuery>) => ({
+      data: data[name].nodes.map(show),
+      pagination: pagination(data[name], query),
+    }),
+    list: { page: (data: Record<Name, CorePage<Row>>) => data[name], usual: 'offset' as const },
+    fields: { after: 'cursor' },
   };
 }
+
+/** What documented clients read of a deletion: they parse JSON from every answer. */
+const Deleted = z.object({ id: shownId, deleted: z.literal(true) }).meta({ id: 'V1Deleted' });
+const deleted = {
+  status: 200 as const,
+  answer: (_data: unknown, { params }: RouteRequest) => ({ id: params['id'], deleted: true }),
+  answers: Deleted,
+};
 
 const taskBody = {
   title,
@@ -195,13 +209,11 @@ const tasks = [
       'dueDate[exists]': boolean.optional(),
       search: z.string().optional(),
     }),
-    operation: `query ListV1Tasks($first: Int, $offset: Int, $filter: TaskFilter, $search: String, $orderBy: [TaskOrder!]) {
-      tasks(first: $first, offset: $offset, filter: $filter, search: $search, orderBy: $orderBy) {
-        totalCount nodes { ${TASK} }
-      }
+    operation: `query ListV1Tasks(${VARIABLES}, $filter: TaskFilter, $search: String, $orderBy: [TaskOrder!]) {
+      tasks(${ARGUMENTS}, filter: $filter, search: $search, orderBy: $orderBy) { nodes { ${TASK} } ${PAGE} }
     }`,
     variables: ({ query }) => {
-      const { limit, offset, sort, status, priority, assigneeId, createdBy, projectId, tags, search } = query;
+      const { sort, status, priority, assigneeId, createdBy, projectId, tags, search } = query;
       const dueDate = Object.fromEntries(
         (['gt', 'gte', 'lt', 'lte'] as const).flatMap((comparator) => {
           const value = query[`dueDate[${comparator}]`];
@@ -219,13 +231,7 @@ const tasks = [
         ...(Object.keys(dueDate).length > 0 && { dueDate }),
         ...(exists !== undefined && { and: [{ dueDate: exists ? { neq: null } : { eq: null } }] }),
       };
-      return {
-        first: limit,
-        offset,
-        orderBy: sort,
-        search,
-        ...(Object.keys(filter).length > 0 && { filter }),
-      };
+      return { orderBy: sort, search, ...(Object.keys(filter).length > 0 && { filter }) };
     },
     status: 200,
     answers: listOf(VTask),
@@ -252,6 +258,7 @@ const tasks = [
     status: 200,
     answer: ({ task }: { task: CoreTask }) => showTask(task),
     answers: VTask,
+    version: ({ task }) => task.updatedAt,
   }),
   route({
     method: 'patch',
@@ -264,6 +271,7 @@ const tasks = [
       input: {
         ...taskInput(body),
         ...params,
+        keepFractions: true,
         ...changed('status', STATUS, body.status),
         ...changed('priority', PRIORITY, body.priority),
       },
@@ -277,8 +285,10 @@ const tasks = [
     path: '/v1/tasks/{id}',
     summary: 'Delete a task',
     tag: 'V1 tasks',
-    operation: 'mutation DeleteV1Task($id: ID!) { deleteTask(input: { id: $id }) { deletedTaskId } }',
-    status: 204,
+    operation: `mutation DeleteV1Task($id: ID!, $expectedUpdatedAt: DateTime) {
+      deleteTask(input: { id: $id, expectedUpdatedAt: $expectedUpdatedAt }) { deletedTaskId }
+    }`,
+    ...deleted,
   }),
 ];
 
@@ -299,10 +309,10 @@ const users = [
       sort: sort({ createdAt: 'CREATED_AT', name: 'NAME', email: 'EMAIL' }),
       search: z.string().optional(),
     }),
-    operation: `query ListV1Users($first: Int, $offset: Int, $search: String, $orderBy: [UserOrder!]) {
-      users(first: $first, offset: $offset, search: $search, orderBy: $orderBy) { totalCount nodes { ${USER} } }
+    operation: `query ListV1Users(${VARIABLES}, $search: String, $orderBy: [UserOrder!]) {
+      users(${ARGUMENTS}, search: $search, orderBy: $orderBy) { nodes { ${USER} } ${PAGE} }
     }`,
-    variables: ({ query: { limit, offset, sort, search } }) => ({ first: limit, offset, orderBy: sort, search }),
+    variables: ({ query: { sort, search } }) => ({ orderBy: sort, search }),
     status: 200,
     answers: listOf(VUser),
     ...list('users', showUser),
@@ -330,6 +340,7 @@ const users = [
     status: 200,
     answer: ({ user }: { user: CoreUser }) => showUser(user),
     answers: VUser,
+    version: ({ user }) => user.updatedAt,
   }),
   route({
     method: 'patch',
@@ -350,8 +361,10 @@ const users = [
     path: '/v1/users/{id}',
     summary: 'Remove a user; their tasks stay, unassigned',
     tag: 'V1 users',
-    operation: 'mutation DeleteV1User($id: ID!) { deleteUser(input: { id: $id }) { deletedUserId } }',
-    status: 204,
+    operation: `mutation DeleteV1User($id: ID!, $expectedUpdatedAt: DateTime) {
+      deleteUser(input: { id: $id, expectedUpdatedAt: $expectedUpdatedAt }) { deletedUserId }
+    }`,
+    ...deleted,
   }),
 ];
 
@@ -367,11 +380,20 @@ const projects = [
       ...page,
       sort: sort({ createdAt: 'CREATED_AT', updatedAt: 'UPDATED_AT', name: 'NAME' }),
       search: z.string().optional(),
+      includeArchived: boolean.optional(),
     }),
-    operation: `query ListV1Projects($first: Int, $offset: Int, $search: String, $orderBy: [ProjectOrder!]) {
-      projects(first: $first, offset: $offset, search: $search, orderBy: $orderBy) { totalCount nodes { ${PROJECT} } }
+    operation: `query ListV1Projects(
+      ${VARIABLES}, $search: String, $orderBy: [ProjectOrder!], $includeArchived: Boolean
+    ) {
+      projects(${ARGUMENTS}, search: $search, orderBy: $orderBy, includeArchived: $includeArchived) {
+        nodes { ${PROJECT} } ${PAGE}
+      }
     }`,
-    variables: ({ query: { limit, offset, sort, search } }) => ({ first: limit, offset, orderBy: sort, search }),
+    variables: ({ query: { sort, search, includeArchived } }) => ({
+      orderBy: sort,
+      search,
+      includeArchived: includeArchived === true,
+    }),
     status: 200,
     answers: listOf(VProject),
     ...list('projects', showProject),
@@ -399,6 +421,7 @@ const projects = [
     status: 200,
     answer: ({ project }: { project: CoreProject }) => showProject(project),
     answers: VProject,
+    version: ({ project }) => project.updatedAt,
   }),
   route({
     method: 'patch',
@@ -419,8 +442,10 @@ const projects = [
     path: '/v1/projects/{id}',
     summary: 'Delete a project; its tasks stay',
     tag: 'V1 projects',
-    operation: 'mutation DeleteV1Project($id: ID!) { deleteProject(input: { id: $id }) { deletedProjectId } }',
-    status: 204,
+    operation: `mutation DeleteV1Project($id: ID!, $expectedUpdatedAt: DateTime) {
+      deleteProject(input: { id: $id, expectedUpdatedAt: $expectedUpdatedAt }) { deletedProjectId }
+    }`,
+    ...deleted,
   }),
 ];
 

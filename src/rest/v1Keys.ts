@@ -1,27 +1,46 @@
 /** The product API for API keys: /v1/api-keys in snake_case, and the limits of the calling key. */
 import { z } from 'zod';
-import { text } from '../graphql/input.js';
-import { GRANTABLE } from '../scopes/scope.js';
-import { type CursorPage, cursorHeaders } from './pages.js';
+import { MAX_PAGE } from '../graphql/keyset.js';
+import { rate, text } from '../input.js';
+import { type CorePage, PAGE, pageQuery } from './pages.js';
 import { type Route, route } from './route.js';
-import { atLeastOne, type Change, cursorPage, date, dateOrNull, shownDate, shownId } from './shapes.js';
+import { atLeastOne, boolean, type Change, date, dateOrNull, seconds, shownDate, shownId } from './shapes.js';
 
+const STATUSES = ['active', 'rotated', 'expired', 'revoked'] as const;
 const summaryShape = { id: shownId, name: z.string(), created_at: shownDate, expires_at: shownDate.nullable() };
 const permissionsShape = { permissions: z.array(z.string()) };
 const KeySummary = z
-  .object({ ...summaryShape, prefix: z.string(), last_used: shownDate.nullable() })
+  .object({
+    ...summaryShape,
+    prefix: z.string(),
+    last_used: shownDate.nullable(),
+    status: z.enum(STATUSES).optional(),
+    revoked_at: shownDate.nullable().optional(),
+  })
   .meta({ id: 'ApiKeySummary' });
 const KeyDetails = z
   .object({
     ...summaryShape,
     ...permissionsShape,
     last_used: shownDate.nullable(),
+    status: z.enum(STATUSES),
+    revoked_at: shownDate.nullable(),
+    environment: z.enum(['live', 'test']),
+    rate_limit: z
+      .object({ per_minute: z.int().nullable(), per_hour: z.int().nullable() })
+      .meta({ description: "The key's own numbers; null: as the plan has them." }),
     usage: z.object({ requests_today: z.int(), requests_this_month: z.int() }),
   })
   .meta({ id: 'ApiKeyDetails' });
 const NewKey = z
   .object({ ...summaryShape, ...permissionsShape, key: z.string().meta({ description: 'Shown this once.' }) })
   .meta({ id: 'CreatedApiKey' });
+
+interface CoreRateLimit {
+  readonly limit: number;
+  readonly remaining: number;
+  readonly resetAt: Date;
+}
 
 interface CoreKey {
   readonly id: string;
@@ -30,50 +49,65 @@ interface CoreKey {
   readonly scopes: readonly string[];
   readonly createdAt: Date;
   readonly lastUsedAt: Date | null;
+  readonly updatedAt: Date;
   readonly expiresAt: Date | null;
+  readonly status: Uppercase<(typeof STATUSES)[number]>;
+  readonly revokedAt: Date | null;
+  readonly environment: 'LIVE' | 'TEST';
+  readonly rateLimit: { readonly perMinute: number | null; readonly perHour: number | null };
   readonly requestsToday: number;
   readonly requestsThisMonth: number;
 }
 
 const CREATED = 'id name scopes createdAt expiresAt';
-const DETAILS = `${CREATED} lastUsedAt requestsToday requestsThisMonth`;
+const STATE = 'status revokedAt';
+const DETAILS = `${CREATED} ${STATE} updatedAt lastUsedAt requestsToday requestsThisMonth environment rateLimit { perMinute perHour }`;
 
 const showCreated = ({ apiKey, key }: { apiKey: CoreKey; key: string }) => ({
   id: apiKey.id,
   key,
   name: apiKey.name,
   permissions: apiKey.scopes,
-  created_at: apiKey.createdAt,
-  expires_at: apiKey.expiresAt,
+  created_at: seconds(apiKey.createdAt),
+  expires_at: seconds(apiKey.expiresAt),
+});
+const showState = ({ status, revokedAt }: CoreKey) => ({
+  status: status.toLowerCase(),
+  revoked_at: seconds(revokedAt),
 });
 const showDetails = (key: CoreKey) => ({
   id: key.id,
   name: key.name,
   permissions: key.scopes,
-  created_at: key.createdAt,
-  last_used: key.lastUsedAt,
-  expires_at: key.expiresAt,
+  created_at: seconds(key.createdAt),
+  last_used: seconds(key.lastUsedAt),
+  expires_at: seconds(key.expiresAt),
+  ...showState(key),
+  environment: key.environment.toLowerCase(),
+  rate_limit: { per_minute: key.rateLimit.perMinute, per_hour: key.rateLimit.perHour },
   usage: { requests_today: key.requestsToday, requests_this_month: key.requestsThisMonth },
 });
 
 /** Words that the documents use beside scopes. */
-const WORDS: Readonly<Record<string, readonly string[]>> = {
-  read: ['read'],
-  write: ['write'],
-  'read/write': ['read', 'write'],
-};
+const WORDS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['read', ['read']],
+  ['write', ['write']],
+  ['read/write', ['read', 'write']],
+]);
+/** What the words are about: the resources of the documents, and none that came later. */
+const RESOURCES = ['tasks', 'projects', 'users'];
 
-/** Scopes as they are; a word stands for its actions of every resource. */
+/** Scopes as they are; a word stands for its actions of the documented resources. */
 function scopesOf(permissions: readonly string[]): string[] {
   return permissions.flatMap((permission) => {
-    const actions = WORDS[permission.toLowerCase()];
-    return actions ? GRANTABLE.filter((scope) => actions.includes(scope.slice(scope.indexOf(':') + 1))) : [permission];
+    const actions = WORDS.get(permission.toLowerCase());
+    return actions?.flatMap((action) => RESOURCES.map((resource) => `${resource}:${action}`)) ?? [permission];
   });
 }
 
 const list = z.array(z.string()).max(100, 'must have at most 100 entries');
 const permissions = z.union([list, z.string().transform((word) => [word])], 'must be a list of scopes').meta({
-  description: 'Scopes such as tasks:read, or the words Read, Write and Read/Write for all resources.',
+  description: 'Scopes such as tasks:read, or the words Read, Write and Read/Write for tasks, projects and users.',
 });
 const body = {
   name: text(1, 100),
@@ -81,22 +115,31 @@ const body = {
   description: text(0, 500).nullish(),
   expires_at: date.nullish(),
   allowed_ips: z.array(z.string()).nullish(),
+  rate_limit: z
+    .object({ per_minute: rate.nullish(), per_hour: rate.nullish() })
+    .refine((limits) => Object.keys(limits).length > 0, 'must have per_minute or per_hour')
+    .nullish()
+    .meta({ description: "The key's own numbers, no more than the plan's; null: as the plan has them." }),
 };
 const fields = {
   scopes: 'permissions',
   expiresAt: 'expires_at',
   allowedIps: 'allowed_ips',
+  rateLimit: 'rate_limit',
   gracePeriod: 'grace_period',
   after: 'cursor',
 };
 
-function keyInput({ permissions, expires_at, allowed_ips, ...rest }: Change<typeof body>) {
+function keyInput({ permissions, expires_at, allowed_ips, rate_limit, ...rest }: Change<typeof body>) {
   return {
     name: rest.name,
     description: rest.description,
     ...(permissions && { scopes: scopesOf(permissions) }),
     expiresAt: dateOrNull(expires_at),
     allowedIps: allowed_ips,
+    ...(rate_limit !== undefined && {
+      rateLimit: rate_limit && { perMinute: rate_limit.per_minute, perHour: rate_limit.per_hour },
+    }),
   };
 }
 
@@ -106,26 +149,27 @@ export const v1Keys: readonly Route[] = [
     path: '/v1/api-keys',
     summary: 'List API keys, newest first',
     tag: 'V1 API keys',
-    query: z.object(cursorPage),
-    operation: `query ListKeys($first: Int, $after: String) {
-      apiKeys(first: $first, after: $after) {
-        nodes { id name prefix lastUsedAt createdAt expiresAt } totalCount pageInfo { hasNextPage endCursor }
+    query: z.object({ include_revoked: boolean.optional(), ...pageQuery(MAX_PAGE) }),
+    operation: `query ListKeys($first: Int, $after: String, $offset: Int, $filter: ApiKeyFilter) {
+      apiKeys(first: $first, after: $after, offset: $offset, filter: $filter) {
+        nodes { id name prefix lastUsedAt createdAt expiresAt ${STATE} } ${PAGE}
       }
     }`,
-    variables: ({ query: { limit, cursor } }) => ({ first: limit, after: cursor }),
+    variables: ({ query: { include_revoked } }) => (include_revoked ? {} : { filter: { status: { neq: 'REVOKED' } } }),
     status: 200,
-    answer: ({ apiKeys }: { apiKeys: CursorPage & { nodes: CoreKey[] } }) => ({
+    answer: ({ apiKeys }: { apiKeys: CorePage<CoreKey> }, { query: { include_revoked } }) => ({
       data: apiKeys.nodes.map((key) => ({
         id: key.id,
         name: key.name,
         prefix: key.prefix,
-        last_used: key.lastUsedAt,
-        created_at: key.createdAt,
-        expires_at: key.expiresAt,
+        last_used: seconds(key.lastUsedAt),
+        created_at: seconds(key.createdAt),
+        expires_at: seconds(key.expiresAt),
+        ...(include_revoked && showState(key)),
       })),
     }),
     answers: z.object({ data: z.array(KeySummary) }),
-    headers: ({ apiKeys }, { url }) => cursorHeaders(apiKeys, url),
+    list: { page: ({ apiKeys }) => apiKeys },
     fields,
   }),
   route({
@@ -155,6 +199,8 @@ export const v1Keys: readonly Route[] = [
     status: 200,
     answer: ({ apiKey }: { apiKey: CoreKey }) => showDetails(apiKey),
     answers: KeyDetails,
+    version: ({ apiKey }) => apiKey.updatedAt,
+    stable: ({ last_used: _, usage: __, ...rest }: ReturnType<typeof showDetails>) => rest,
   }),
   route({
     method: 'patch',
@@ -163,7 +209,7 @@ export const v1Keys: readonly Route[] = [
     tag: 'V1 API keys',
     body: atLeastOne(body),
     operation: `mutation UpdateKey($input: UpdateApiKeyInput!) { updateApiKey(input: $input) { apiKey { ${DETAILS} } } }`,
-    variables: ({ params, body }) => ({ input: { ...keyInput(body), ...params } }),
+    variables: ({ params, body }) => ({ input: { ...keyInput(body), ...params, keepFractions: true } }),
     status: 200,
     answer: ({ updateApiKey: { apiKey } }: { updateApiKey: { apiKey: CoreKey } }) => showDetails(apiKey),
     answers: KeyDetails,
@@ -174,12 +220,17 @@ export const v1Keys: readonly Route[] = [
     path: '/v1/api-keys/{id}',
     summary: 'Revoke an API key, for good and at once',
     tag: 'V1 API keys',
-    operation: 'mutation RevokeKey($id: ID!) { revokeApiKey(input: { id: $id }) { apiKey { id } } }',
-    status: 204,
+    operation: `mutation RevokeKey($id: ID!, $expectedUpdatedAt: DateTime) {
+      revokeApiKey(input: { id: $id, expectedUpdatedAt: $expectedUpdatedAt }) { apiKey { id } }
+    }`,
+    status: 200,
+    answer: (_data: unknown, { params }) => ({ id: params['id'], deleted: true }),
+    answers: z.object({ id: shownId, deleted: z.literal(true) }).meta({ id: 'RevokedApiKey' }),
   }),
   route({
     method: 'post',
     path: '/v1/api-keys/{id}/rotate',
+    of: '/v1/api-keys/{id}',
     summary: 'Make a successor; the old key works on for the grace period',
     tag: 'V1 API keys',
     body: z.object({
@@ -209,13 +260,12 @@ export const v1Keys: readonly Route[] = [
     summary: 'How the calling key stands, in its widest window',
     tag: 'V1 limits',
     operation: 'query GetRateLimit { rateLimit { limit remaining resetAt } }',
+    isLook: true,
     status: 200,
-    answer: ({ rateLimit }: { rateLimit: { limit: number; remaining: number; resetAt: Date } }) => ({
-      limit: rateLimit.limit,
-      remaining: rateLimit.remaining,
-      reset: Math.ceil(rateLimit.resetAt.getTime() / 1000),
-      reset_at: rateLimit.resetAt,
-    }),
+    answer: ({ rateLimit: { limit, remaining, resetAt } }: { rateLimit: CoreRateLimit }) => {
+      const reset = Math.ceil(resetAt.getTime() / 1000);
+      return { limit, remaining, reset, reset_at: seconds(new Date(reset * 1000)) };
+    },
     answers: z
       .object({
         limit: z.int(),

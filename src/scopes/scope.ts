@@ -46,6 +46,11 @@ export function scopeSet(grants: Iterable<string>): ScopeSet {
   return held;
 }
 
+/** The grants that allow a scope: itself, all of its resource, and everything. */
+export function grantsFor(scope: Scope): string[] {
+  return GRANTABLE.filter((grant) => scopeSet([grant]).has(scope));
+}
+
 /** Alternatives, each a list of scopes that are needed together: an OR of ANDs. `[[]]` needs nothing. */
 export type Requirement = readonly (readonly Scope[])[];
 
@@ -82,6 +87,9 @@ export function narrowed(grants: readonly string[], ceiling: readonly string[]):
   return within(held, most) ? [...grants] : [...held].filter((scope) => most.has(scope));
 }
 
+/** Longer texts are no slip of a scope's name. */
+const LONGEST_GUESS = 60;
+
 /**
  * Checks grants as a caller wrote them and removes repetition.
  * @throws BAD_USER_INPUT that names each unknown scope and those near it
@@ -91,7 +99,8 @@ export function parseGrants(input: readonly string[], field = 'scopes'): string[
   if (unknown.length > 0) {
     throw badInput({
       [field]: unknown.map((grant) => {
-        const near = suggestionList(grant, GRANTABLE).slice(0, 3);
+        // Comparing takes time by the length of the text.
+        const near = grant.length > LONGEST_GUESS ? [] : suggestionList(grant, GRANTABLE).slice(0, 3);
         const hint = near.length > 0 ? `did you mean ${near.join(' or ')}?` : `known are ${GRANTABLE.join(', ')}`;
         return `has an unknown scope ${JSON.stringify(grant.slice(0, 60))}; ${hint}`;
       }),

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type { Environment, PrismaClient } from '#prisma/client.js';
-import { unbounded } from '../../src/keys/apiKey.js';
 import type { TestServer } from './server.js';
 
 /** A second workspace with one of everything in each environment, and an admin key for each. */
@@ -19,7 +18,7 @@ export async function createWorkspace(server: TestServer) {
       userAgent: null,
       requestId: null,
     };
-    return server.services.keys.create(actor, unbounded(environment), { name: 'admin', scopes: ['admin:*'] });
+    return server.services.keys.create(actor, 'operator', { name: 'admin', scopes: ['admin:*'] });
   };
   return {
     workspace,
@@ -59,7 +58,9 @@ export async function fillTenant(system: PrismaClient, workspaceId: string, envi
     );
   }
   const [task, other] = tasks as [(typeof tasks)[0], (typeof tasks)[0]];
-  await system.taskTag.create({ data: { ...tenant, taskId: task.id, name: `tag-${mark}` } });
+  await system.taskTag.create({
+    data: { ...tenant, taskId: task.id, name: `tag-${mark}`, key: `tag-${mark}`.toLowerCase() },
+  });
   const relationship = await system.taskRelationship.create({
     data: { ...tenant, type: 'BLOCKS', taskId: task.id, targetTaskId: other.id },
   });

@@ -6,7 +6,6 @@ import type { Environment } from '#prisma/client.js';
 import { readConfig } from '../../src/config.js';
 import { migrateDatabase, openDatabase } from '../../src/db/database.js';
 import { createLogger } from '../../src/http/logger.js';
-import { unbounded } from '../../src/keys/apiKey.js';
 import { bootstrap } from '../../src/keys/bootstrap.js';
 import { generateKey } from '../../src/keys/format.js';
 import type { KeyRequest } from '../../src/keys/rules.js';
@@ -30,6 +29,17 @@ async function newDatabase(folder: string): Promise<{ url: string; drop: () => P
   return createDatabase(serverUrl(), template);
 }
 
+/** A clock that tests move; it goes on by itself as the machine's does. */
+function movableClock() {
+  let ahead = 0;
+  return Object.assign(() => new Date(Date.now() + ahead), {
+    /** @param milliseconds that pass at once */
+    advance: (milliseconds: number) => {
+      ahead += milliseconds;
+    },
+  });
+}
+
 export async function startTestServer(environment: Record<string, string> = {}) {
   const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-test-'));
   const adminKey = generateKey('LIVE');
@@ -50,7 +60,8 @@ export async function startTestServer(environment: Record<string, string> = {}) 
   const logLines: string[] = [];
   const queries: string[] = [];
   const logger = createLogger({ logLevel: 'debug' }, { write: (line) => void logLines.push(line) });
-  const server = await startServer(config, { logger, onQuery: (sql) => void queries.push(sql) });
+  const clock = movableClock();
+  const server = await startServer(config, { logger, clock, onQuery: (sql) => void queries.push(sql) });
   const { system } = server.app.database;
   const workspace = await system.workspace.findFirstOrThrow();
   const url = `${server.url}/graphql`;
@@ -82,7 +93,7 @@ export async function startTestServer(environment: Record<string, string> = {}) 
       userAgent: null,
       requestId: null,
     };
-    return server.app.services.keys.create(actor, unbounded(keyEnvironment), { name: 'test', scopes, ...request });
+    return server.app.services.keys.create(actor, 'operator', { name: 'test', scopes, ...request });
   };
 
   let halted: Promise<void> | undefined;
@@ -100,6 +111,9 @@ export async function startTestServer(environment: Record<string, string> = {}) 
     workspace,
     system,
     services: server.app.services,
+    clock,
+    /** Writes what was counted of the keys' use. */
+    flushUsage: () => server.app.usage.flush(),
     logLines,
     queries,
     post,

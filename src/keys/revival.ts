@@ -1,0 +1,118 @@
+/**
+ * Keys that a backup would bring back: those that were revoked, rotated or narrowed after it was taken, as the database that
+ * it replaces and the journal beside it know. They are ended and narrowed again in the copy, before it is served.
+ */
+import { existsSync } from 'node:fs';
+import Sqlite from 'better-sqlite3';
+import type { ApiKey, PrismaClient } from '#prisma/client.js';
+import { auditRow, changesBetween, serverActor } from '../db/audit.js';
+import type { Plans } from '../limits/plans.js';
+import { keyStatus } from './apiKey.js';
+import { authorityOf, boundsOf, isSubset, type KeyBounds } from './authority.js';
+import { readLosses } from './lossJournal.js';
+
+export interface Revival {
+  readonly key: ApiKey;
+  /** revoked: when it was ended; narrowed: what it holds since. */
+  readonly since: { readonly revokedAt: Date } | { readonly bounds: KeyBounds };
+}
+
+/**
+ * @param system the copy of the backup
+ * @param file the database that it takes the place of, damaged perhaps, or not there any more
+ */
+export async function findRevivals(system: PrismaClient, file: string, plans: Plans, now: Date): Promise<Revival[]> {
+  const losses = readLosses(file);
+  const present = readKeys(file);
+  const found: Revival[] = [];
+  for (let after = ''; ; ) {
+    const keys = await system.apiKey.findMany({ where: { id: { gt: after } }, orderBy: { id: 'asc' }, take: 500 });
+    for (const key of keys) {
+      if (key.revokedAt !== null || keyStatus(key, now) === 'EXPIRED') continue;
+      const current = present.get(key.hash);
+      // A rotation that the backup knows was carried out before it.
+      const rotatedAt = key.rotatedAt === null ? current?.rotatedAt : null;
+      const noted = losses.get(key.hash);
+      const isEnd = noted !== undefined && !noted.bounds && (key.rotatedAt === null || noted.at > key.rotatedAt);
+      const revokedAt = current?.revokedAt ?? rotatedAt ?? (isEnd ? noted.at : undefined);
+      // A note that is older than the backup says what that knows.
+      const narrowedTo = current ?? (noted && noted.at > key.updatedAt ? noted.bounds : undefined);
+      if (revokedAt) found.push({ key, since: { revokedAt } });
+      else if (narrowedTo) {
+        const plan = plans.of(await system.workspace.findUniqueOrThrow({ where: { id: key.workspaceId } }));
+        if (isSubset(authorityOf(key, plan), authorityOf({ ...key, ...narrowedTo }, plan))) continue;
+        found.push({ key, since: { bounds: boundsOf(narrowedTo) } });
+      }
+    }
+    after = keys.at(-1)?.id ?? '';
+    if (after === '') return found;
+  }
+}
+
+/** Ends and narrows them again, and writes the restore into the audit log of each workspace, in one transaction. */
+export async function recordRestore(
+  system: PrismaClient,
+  revivals: readonly Revival[],
+  again: boolean,
+  backup: string,
+  now: Date,
+): Promise<void> {
+  await system.$transaction(async (tx) => {
+    const entries = [];
+    for (const { key, since } of again ? revivals : []) {
+      const { id, workspaceId, environment } = key;
+      const actor = serverActor({ workspaceId, environment }, 'taskgate restore');
+      const about = { targetType: 'ApiKey', targetId: id };
+      if ('revokedAt' in since) {
+        const reason = 'ended before the restore';
+        await tx.apiKey.update({ where: { id }, data: { revokedAt: since.revokedAt, revokedReason: reason } });
+        entries.push(auditRow(actor, { ...about, action: 'api_key.revoke', changes: { reason: { to: reason } } }, now));
+      } else {
+        await tx.apiKey.update({ where: { id }, data: since.bounds });
+        const changes = changesBetween(key, since.bounds);
+        entries.push(auditRow(actor, { ...about, action: 'api_key.update', changes }, now));
+      }
+    }
+    for (const { id } of await tx.workspace.findMany({ select: { id: true } })) {
+      const of = revivals.filter(({ key }) => key.workspaceId === id).map(({ key }) => key.id);
+      const changes = { backup: { to: backup }, [again ? 'endedAgain' : 'revived']: { to: of } };
+      const actor = serverActor({ workspaceId: id, environment: 'LIVE' }, 'taskgate restore');
+      const entry = { action: 'database.restore', targetType: 'Workspace', targetId: id, changes };
+      entries.push(auditRow(actor, entry, now));
+    }
+    await tx.auditEvent.createMany({ data: entries });
+  });
+}
+
+type Present = KeyBounds & Pick<ApiKey, 'revokedAt' | 'rotatedAt' | 'graceEndsAt'>;
+
+/** hash -> the key as the database has it that is replaced; none where that cannot be read. */
+function readKeys(file: string): Map<string, Present> {
+  const found = new Map<string, Present>();
+  if (!existsSync(file)) return found;
+  let database: Sqlite.Database | undefined;
+  try {
+    database = new Sqlite(file, { readonly: true });
+    for (const row of database.prepare('SELECT * FROM "ApiKey"').iterate() as Iterable<Record<string, unknown>>) {
+      const date = (name: string) => (row[name] == null ? null : new Date(Number(row[name])));
+      const number = (name: string) => (row[name] == null ? null : Number(row[name]));
+      found.set(String(row['hash']), {
+        scopes: String(row['scopes']),
+        allowedIps: row['allowedIps'] == null ? null : String(row['allowedIps']),
+        ratePerMinute: number('ratePerMinute'),
+        ratePerHour: number('ratePerHour'),
+        expiresAt: date('expiresAt'),
+        autoRenew: Number(row['autoRenew']) === 1,
+        termSeconds: number('termSeconds'),
+        revokedAt: date('revokedAt'),
+        rotatedAt: date('rotatedAt'),
+        graceEndsAt: date('graceEndsAt'),
+      });
+    }
+  } catch {
+    // Damaged: what of it was read counts, and the journal.
+  } finally {
+    database?.close();
+  }
+  return found;
+}

@@ -1,0 +1,76 @@
+/**
+ * What a request is charged: each operation one request before it is parsed, whatever becomes of it, and what it costs
+ * beyond that before it runs. One meter for each HTTP request.
+ */
+import type { Principal } from '../auth/principal.js';
+import { type ApiError, rateLimited } from '../errors.js';
+import type { KeyWatch } from '../keys/watch.js';
+import type { KeyLimits } from './keyLimits.js';
+import type { RateLimitResult } from './slidingWindow.js';
+
+export class Meter {
+  #last: RateLimitResult | undefined;
+  /** Whether the first operation is paid for that was not begun yet. */
+  #prepaid: 'charged' | 'free' | undefined;
+
+  constructor(
+    private readonly principal: Principal,
+    private readonly keyLimits: KeyLimits,
+    private readonly keyWatch: KeyWatch,
+  ) {}
+
+  /** Takes requests from every window of the key, or from none; negative ones are given back. */
+  async charge(requests: number): Promise<RateLimitResult> {
+    const result = await this.keyLimits.consume(this.principal, requests);
+    this.#last = result;
+    const widest = result.windows.at(-1);
+    if (widest && requests > 0) this.keyWatch.limits(this.principal, widest, result.allowed);
+    return result;
+  }
+
+  /** @throws RATE_LIMITED with `retryAfter` in seconds */
+  async chargeOrRefuse(requests: number): Promise<void> {
+    const { allowed, retryAfter } = await this.charge(requests);
+    if (!allowed) throw limitReached(retryAfter);
+  }
+
+  /**
+   * Charges the first operation of a request that has not been read.
+   * @throws RATE_LIMITED
+   */
+  async prepay(): Promise<void> {
+    await this.chargeOrRefuse(1);
+    this.#prepaid = 'charged';
+  }
+
+  /** For a request that asks for the limits alone, of a key that has reached them. @returns whether one more is free */
+  async prepayLook(): Promise<boolean> {
+    if (!(await this.keyLimits.look(this.principal))) return false;
+    this.#prepaid = 'free';
+    return true;
+  }
+
+  /**
+   * Charges an operation before it is parsed.
+   * @param isLook it asks for the limits alone, which is free 60 times a minute
+   * @throws RATE_LIMITED
+   */
+  async begin(isLook = false): Promise<void> {
+    const prepaid = this.#prepaid;
+    this.#prepaid = undefined;
+    if (prepaid === 'free') return;
+    if (isLook && (await this.keyLimits.look(this.principal))) {
+      if (prepaid) await this.charge(-1);
+    } else if (!prepaid) await this.chargeOrRefuse(1);
+  }
+
+  /** How the key stood when it was charged last, or stands now. */
+  async state(): Promise<RateLimitResult> {
+    return this.#last ?? this.keyLimits.peek(this.principal);
+  }
+}
+
+/** @param retryAfter in seconds */
+export function limitReached(retryAfter: number): ApiError {
+  return rateLimited(`Rate limit exceeded. Try again in ${retryAfter} seconds.`, retryAfter);
+}

@@ -1,0 +1,118 @@
+/**
+ * Counting that several processes share through something which may be out of reach. Meanwhile each process counts on its
+ * own, in its share of what was left when it heard last, and adds what it counted once it is heard again. After a failure
+ * one request at a time tries, and the others do not wait for it.
+ */
+import { LRUCache } from 'lru-cache';
+import {
+  decide,
+  MemoryWindows,
+  type RateLimitResult,
+  SlotCounts,
+  type SlotEntries,
+  type Window,
+  type WindowCounter,
+} from './slidingWindow.js';
+
+/** What was counted before this request, by window, at a moment of the clock that all share. */
+export interface RemoteCounts {
+  /** Milliseconds since 1970, of the shared clock. */
+  readonly now: number;
+  readonly counted: readonly SlotEntries[];
+}
+
+export interface RemoteWindows {
+  /**
+   * Takes `points` from every window, or from none.
+   * @param carried by window, what this process counted alone: added before that, whatever the limits are
+   * @throws when it is out of reach
+   */
+  take(identity: string, windows: readonly Window[], points: number, carried: readonly number[]): Promise<RemoteCounts>;
+}
+
+/** Milliseconds in which what did not answer is not asked again. */
+const PAUSE = 1000;
+/** Identities that are remembered. */
+const MAX_KNOWN = 50_000;
+
+export class SharedWindows implements WindowCounter {
+  /** What was counted for all, as far as was heard last. */
+  readonly #known = new LRUCache<string, readonly SlotCounts[]>({ max: MAX_KNOWN });
+  readonly #alone = new MemoryWindows(MAX_KNOWN);
+  /** Milliseconds that the shared clock is ahead of this process' own. */
+  #ahead = 0;
+  #answeredAt = Number.NEGATIVE_INFINITY;
+  #away = false;
+  #notBefore = 0;
+  #trying = false;
+
+  /**
+   * @param processes how many processes share the limits, as far as is known
+   * @param tell called when the shared counts go out of reach and when they are back
+   */
+  constructor(
+    private readonly remote: RemoteWindows,
+    private readonly processes: () => number,
+    private readonly tell: (away: boolean, error?: unknown) => void = () => {},
+    private readonly clock: () => number = Date.now,
+  ) {}
+
+  async take(identity: string, windows: readonly Window[], points: number): Promise<RateLimitResult> {
+    if (this.#away && (this.#trying || this.clock() < this.#notBefore)) {
+      return this.#takeAlone(identity, windows, points);
+    }
+    const isTrial = this.#away;
+    this.#trying ||= isTrial;
+    const carried = this.#alone.drain(identity, windows, this.#now());
+    try {
+      const { now, counted } = await this.remote.take(identity, windows, points, carried);
+      this.#heard(now);
+      const counts = windows.map(({ length }, index) => SlotCounts.from(length, counted[index] ?? []));
+      for (const one of counts) one.advance(now);
+      const result = decide(windows, counts, points, now);
+      if (result.allowed) for (const one of counts) one.add(points, now);
+      this.#known.set(identity, counts);
+      return result;
+    } catch (error) {
+      this.#alone.add(identity, windows, carried, this.#now());
+      this.#lost(error);
+      return this.#takeAlone(identity, windows, points);
+    } finally {
+      if (isTrial) this.#trying = false;
+    }
+  }
+
+  #now(): number {
+    return this.clock() + this.#ahead;
+  }
+
+  #heard(now: number): void {
+    this.#ahead = now - this.clock();
+    this.#answeredAt = this.clock();
+    if (!this.#away) return;
+    this.#away = false;
+    this.tell(false);
+  }
+
+  #lost(error: unknown): void {
+    this.#notBefore = this.clock() + PAUSE;
+    if (this.#away) return;
+    this.#away = true;
+    this.tell(true, error);
+  }
+
+  #takeAlone(identity: string, windows: readonly Window[], points: number): Promise<RateLimitResult> {
+    const now = this.#now();
+    const known = this.#known.get(identity);
+    const processes = Math.max(1, this.processes());
+    const shares = windows.map((window, index) => {
+      const counts = known?.[index];
+      counts?.advance(now);
+      const share = (window.limit - (counts?.sum ?? 0)) / processes;
+      // Others may have counted what this process never saw, unless that is over by now.
+      const isUnseen = !known && processes > 1 && this.clock() - this.#answeredAt < window.length * 1000;
+      return { ...window, limit: Math.max(0, Math.ceil(isUnseen ? share / (processes - 1) : share)) };
+    });
+    return this.#alone.take(identity, shares, points, now);
+  }
+}

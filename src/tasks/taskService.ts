@@ -1,0 +1,220 @@
+/** Making, changing and deleting tasks; each change is one unit of work. */
+import { z } from 'zod';
+import { type Actor, changesBetween } from '../db/audit.js';
+import { tagKey } from '../db/text.js';
+import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
+import { ApiError, badInput, notFound } from '../errors.js';
+import type { TaskEvent, TaskEvents } from '../events/taskEvents.js';
+import { check, expectVersion, given, isSameSecond, required, text, withoutNulls } from '../input.js';
+
+/** Numbers beyond have no place between each other, and are no JSON in the end. */
+const MOST_POSITION = 1e15;
+/** Tasks that the deletion of a project or a user changes at most. */
+const MOST_AFFECTED = 50_000;
+const BATCH = 500;
+
+const rules = z.object({
+  title: required(text(1, 255)),
+  description: text(0, 10_000).nullish(),
+  tags: required(z.array(text(1, 50)).max(50, 'must have at most 50 entries')).optional(),
+  status: required(z.number()).optional(),
+  priority: required(z.number()).optional(),
+  position: required(
+    z
+      .number('must be a number')
+      .min(-MOST_POSITION, `must be from -${MOST_POSITION} to ${MOST_POSITION}`)
+      .max(MOST_POSITION, `must be from -${MOST_POSITION} to ${MOST_POSITION}`),
+  ).optional(),
+  startDate: z.date().nullish(),
+  dueDate: z.date().nullish(),
+  projectId: z.string().nullish(),
+  assigneeId: z.string().nullish(),
+});
+const changeable = rules.partial();
+
+interface TaskFields {
+  readonly description?: string | null | undefined;
+  readonly tags?: readonly string[] | null | undefined;
+  readonly status?: number | null | undefined;
+  readonly priority?: number | null | undefined;
+  readonly position?: number | null | undefined;
+  readonly startDate?: Date | null | undefined;
+  readonly dueDate?: Date | null | undefined;
+  readonly projectId?: string | null | undefined;
+  readonly assigneeId?: string | null | undefined;
+}
+
+export interface NewTask extends TaskFields {
+  readonly title: string;
+}
+
+export interface TaskChange extends TaskFields {
+  readonly id: string;
+  readonly title?: string | null | undefined;
+  /** Where the task has one of these, it keeps it, whatever else is given. */
+  readonly keepStatus?: readonly number[] | null | undefined;
+  readonly keepPriority?: readonly number[] | null | undefined;
+  /** A date that is the task's but for the fraction of its second leaves it as it is. */
+  readonly keepFractions?: boolean | null | undefined;
+  readonly expectedUpdatedAt?: Date | null | undefined;
+}
+
+export class TaskService {
+  constructor(
+    private readonly units: UnitOfWork,
+    private readonly events: TaskEvents,
+  ) {}
+
+  /** @throws BAD_USER_INPUT by field; NOT_FOUND for a project or user that is not there; CONFLICT for an archived project */
+  async create(actor: Actor, input: NewTask): Promise<{ id: string }> {
+    const { tags, ...data } = check(rules, withoutNulls(input, ['status', 'priority', 'tags', 'position']));
+    inOrder(data);
+    const reserved = await this.units.reserveTaskNumber(actor);
+    return this.units.run(actor, async (unit) => {
+      const { tx, now } = unit;
+      const { workspaceId, environment, userId, keyId } = actor;
+      if (data.projectId != null) mustBeOpen(await unit.lockProjectForReading(data.projectId), data.projectId);
+      const number = reserved ?? (await unit.nextTaskNumber());
+      const task = await tx.task.create({
+        data: {
+          ...given(data),
+          ...{ workspaceId, environment, number, createdById: userId, createdByKeyId: keyId },
+          ...{ createdAt: now, updatedAt: now },
+          title: data.title,
+          description: data.description || null,
+          position: data.position ?? number,
+        },
+        select: { id: true, projectId: true },
+      });
+      if (tags) await addTags(unit, task.id, tags);
+      unit.audit({ ...about(task.id, 'create'), changes: changesBetween({}, { title: data.title }) });
+      this.#publish(unit, { action: 'CREATED', taskId: task.id, projectId: task.projectId });
+      return task;
+    });
+  }
+
+  /** Changes what is given; null clears a field that may be empty. */
+  async update(actor: Actor, input: TaskChange): Promise<{ id: string }> {
+    const { id, keepStatus, keepPriority, keepFractions, expectedUpdatedAt, ...fields } = input;
+    const { tags, ...data } = given(check(changeable, fields));
+    if (data.description === '') data.description = null;
+    return this.units.run(actor, async (unit) => {
+      const { tx, now } = unit;
+      // In the order in which all changes lock.
+      const project = data.projectId == null ? undefined : await unit.lockProjectForReading(data.projectId);
+      if (data.assigneeId != null) await unit.lockUserForReading(data.assigneeId);
+      await unit.lock('Task', id);
+      const before = await tx.task.findUnique({ where: { id }, include: { tags: { orderBy: { name: 'asc' } } } });
+      if (!before) throw notFound('task', id);
+      expectVersion(before, expectedUpdatedAt);
+      if (keepStatus?.includes(before.status)) delete data.status;
+      if (keepPriority?.includes(before.priority)) delete data.priority;
+      for (const name of ['startDate', 'dueDate'] as const) {
+        if (keepFractions && isSameSecond(data[name], before[name])) delete data[name];
+      }
+      inOrder({ ...before, ...data });
+      if (data.projectId != null && data.projectId !== before.projectId) mustBeOpen(project, data.projectId);
+      const after = await tx.task.update({
+        where: { id },
+        data: { ...data, updatedAt: nextVersion(before, now) },
+        select: { id: true, projectId: true },
+      });
+      if (tags) {
+        await tx.taskTag.deleteMany({ where: { taskId: id } });
+        await addTags(unit, id, tags);
+      }
+      const old = { ...before, tags: before.tags.map(({ name }) => name) };
+      unit.audit({ ...about(id, 'update'), changes: changesBetween(old, { ...data, ...(tags && { tags }) }) });
+      this.#publish(unit, {
+        ...{ action: 'UPDATED', taskId: id, projectId: after.projectId },
+        ...(after.projectId !== before.projectId && { previousProjectId: before.projectId }),
+      });
+      return after;
+    });
+  }
+
+  /**
+   * Deletes a task with its relationships and tags.
+   * @param load reads what is to be shown of it, for nobody can load it afterwards
+   */
+  async delete<T>(
+    actor: Actor,
+    id: string,
+    load: (tx: Unit['tx']) => Promise<T>,
+    expectedUpdatedAt?: Date | null,
+  ): Promise<T> {
+    return this.units.run(actor, async (unit) => {
+      const { tx } = unit;
+      await unit.lock('Task', id);
+      const before = await tx.task.findUnique({ where: { id } });
+      if (!before) throw notFound('task', id);
+      expectVersion(before, expectedUpdatedAt);
+      const shown = await load(tx);
+      await tx.task.delete({ where: { id }, select: { id: true } });
+      const changes = { title: { from: before.title }, number: { from: before.number } };
+      unit.audit({ ...about(id, 'delete'), changes });
+      this.#publish(unit, { action: 'DELETED', taskId: id, projectId: before.projectId });
+      return shown;
+    });
+  }
+
+  /**
+   * Takes a project or an assignee that is about to go away from its tasks: each is changed visibly.
+   * @returns how many
+   * @throws CONFLICT when there are more than one change may have
+   */
+  async detach(unit: Unit, column: 'projectId' | 'assigneeId', from: string): Promise<number> {
+    const { tx } = unit;
+    const count = await tx.task.count({ where: { [column]: from } });
+    if (count > MOST_AFFECTED) {
+      throw new ApiError('CONFLICT', `${count} tasks would be changed, at most ${MOST_AFFECTED} may. Move some first.`);
+    }
+    let changed = 0;
+    for (let ids = await unit.lockTasksOf(column, from, BATCH); ids.length > 0; ) {
+      const where = { id: { in: ids } };
+      const tasks = await tx.task.findMany({ where, select: { id: true, projectId: true, updatedAt: true } });
+      const latest = tasks.reduce((time, task) => nextVersion(task, time), unit.now);
+      await tx.task.updateMany({ where, data: { [column]: null, updatedAt: latest } });
+      changed += ids.length;
+      ids = await unit.lockTasksOf(column, from, BATCH);
+      for (const { id, projectId } of tasks) {
+        unit.audit({ ...about(id, 'update'), changes: { [column]: { from, to: null } } });
+        const left = column === 'projectId' ? { projectId: null, previousProjectId: projectId } : { projectId };
+        this.#publish(unit, { action: 'UPDATED', taskId: id, ...left });
+      }
+    }
+    return changed;
+  }
+
+  #publish({ actor, afterCommit }: Unit, event: TaskEvent): void {
+    afterCommit(() => this.events.publish(actor, event));
+  }
+}
+
+const about = (id: string, verb: string) => ({ action: `task.${verb}`, targetType: 'Task', targetId: id });
+
+function inOrder(dates: { startDate?: Date | null | undefined; dueDate?: Date | null | undefined }): void {
+  if (dates.startDate && dates.dueDate && dates.startDate > dates.dueDate) {
+    throw badInput({ dueDate: ['must not lie before startDate'] });
+  }
+}
+
+/** @throws NOT_FOUND; CONFLICT when it takes no tasks any more */
+function mustBeOpen(project: { readonly archivedAt: Date | null } | undefined, id: string): void {
+  if (!project) throw notFound('project', id);
+  if (project.archivedAt !== null) {
+    throw new ApiError('CONFLICT', 'The project is archived and takes no new tasks.', {
+      fields: { projectId: ['is archived'] },
+    });
+  }
+}
+
+/** Of tags that differ in case only, the first one is meant. */
+async function addTags({ tx, actor }: Unit, taskId: string, tags: readonly string[]): Promise<void> {
+  const { workspaceId, environment } = actor;
+  const names = new Map<string, string>();
+  for (const name of tags) if (!names.has(tagKey(name))) names.set(tagKey(name), name);
+  await tx.taskTag.createMany({
+    data: [...names].map(([key, name]) => ({ workspaceId, environment, taskId, key, name })),
+  });
+}

@@ -1,0 +1,164 @@
+/** Adding, changing and removing users; each change is one unit of work. */
+import { z } from 'zod';
+import type { Role } from '#prisma/client.js';
+import { type Actor, changesBetween } from '../db/audit.js';
+import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
+import { ApiError, notFound } from '../errors.js';
+import { check, expectVersion, given, required, text } from '../input.js';
+import type { ApiKeyService, Caller } from '../keys/apiKeyService.js';
+import type { Scope, ScopeSet } from '../scopes/scope.js';
+import type { TaskService } from '../tasks/taskService.js';
+
+const email = z
+  .string()
+  .trim()
+  .toLowerCase()
+  .max(254, 'must have at most 254 characters')
+  .pipe(z.email('must be an email address'));
+const rules = z.object({ email: required(email), name: required(text(1, 100)), role: required(z.string()) });
+const changeable = rules.partial();
+
+interface UserChange {
+  readonly id: string;
+  readonly email?: string | null | undefined;
+  readonly name?: string | null | undefined;
+  readonly role?: Role | null | undefined;
+  /** Where the user has one of these roles, it stays, whatever else is given. */
+  readonly keepRole?: readonly Role[] | null | undefined;
+  readonly expectedUpdatedAt?: Date | null | undefined;
+}
+
+export class UserService {
+  constructor(
+    private readonly units: UnitOfWork,
+    private readonly keys: Pick<ApiKeyService, 'revokeOfUser'>,
+    private readonly tasks: Pick<TaskService, 'detach'>,
+  ) {}
+
+  /** @param held the scopes of the caller: OWNER and ADMIN take admin:* */
+  async create(
+    actor: Actor,
+    held: ScopeSet,
+    input: { readonly email: string; readonly name: string; readonly role?: Role | null | undefined },
+  ): Promise<{ id: string }> {
+    const role = input.role ?? 'MEMBER';
+    const data = check(rules, { ...input, role });
+    mayAssign(held, role);
+    return this.units.run(actor, async (unit) => {
+      const { workspaceId, environment } = actor;
+      await freeEmail(unit, data.email);
+      const user = await unit.tx.user.create({
+        data: { workspaceId, environment, email: data.email, name: data.name, role },
+        select: { id: true },
+      });
+      unit.audit({ ...about(user.id, 'create'), changes: changesBetween({}, { ...data, role }) });
+      return user;
+    });
+  }
+
+  /** @param held the scopes of the caller: a user who is OWNER or ADMIN, or becomes one, takes admin:* */
+  async update(actor: Actor, held: ScopeSet, input: UserChange): Promise<{ id: string }> {
+    const { id, keepRole, expectedUpdatedAt, ...fields } = input;
+    const data = given(check(changeable, fields)) as { email?: string; name?: string; role?: Role };
+    return this.units.run(actor, async (unit) => {
+      if (data.role) await unit.lockWorkspace();
+      await unit.lock('User', id);
+      const before = await unit.tx.user.findUnique({ where: { id } });
+      if (!before) throw notFound('user', id);
+      mayAssign(held, before.role);
+      expectVersion(before, expectedUpdatedAt);
+      if (keepRole?.includes(before.role)) delete data.role;
+      if (data.role) {
+        mayAssign(held, data.role);
+        if (data.role !== 'OWNER') await keepAnOwner(unit, before);
+      }
+      if (data.email !== undefined && data.email !== before.email) await freeEmail(unit, data.email);
+      await unit.tx.user.update({ where: { id }, data: { ...data, updatedAt: nextVersion(before, unit.now) } });
+      unit.audit({ ...about(id, 'update'), changes: changesBetween(before, data) });
+      return { id };
+    });
+  }
+
+  /**
+   * Removes a user. Their tasks stay, unassigned; keys that they made stay too, unless they are to be revoked.
+   * @param caller whose authority the revocation of the keys takes
+   * @returns how many keys were revoked
+   */
+  async delete(
+    actor: Actor,
+    held: ScopeSet,
+    caller: Caller,
+    {
+      id,
+      revokeKeys,
+      expectedUpdatedAt,
+    }: { id: string; revokeKeys: boolean; expectedUpdatedAt?: Date | null | undefined },
+  ): Promise<number> {
+    if (revokeKeys && !held.has('keys:delete') && !held.has('keys:write')) throw needs('keys:delete');
+    return this.units.run(
+      actor,
+      async (unit) => {
+        const { tx } = unit;
+        await unit.lockWorkspace();
+        await unit.lock('User', id);
+        const before = await tx.user.findUnique({ where: { id } });
+        if (!before) throw notFound('user', id);
+        mayAssign(held, before.role);
+        expectVersion(before, expectedUpdatedAt);
+        await keepAnOwner(unit, before);
+        // Before the user goes, for with the user goes what says whose keys they are.
+        const revoked = revokeKeys ? await this.keys.revokeOfUser(unit, caller, id) : 0;
+        const assignedTasks = await this.tasks.detach(unit, 'assigneeId', id);
+        const made = {
+          createdTasks: await unit.forgetCreator('Task', id),
+          createdProjects: await unit.forgetCreator('Project', id),
+          createdRelationships: await unit.forgetCreator('TaskRelationship', id),
+        };
+        await tx.user.delete({ where: { id } });
+        // Caches know whom the keys act for.
+        unit.keysChanged();
+        const { email: from, name, role } = before;
+        unit.audit({
+          ...about(id, 'delete'),
+          changes: {
+            email: { from },
+            name: { from: name },
+            role: { from: role },
+            assignedTasks: { from: assignedTasks, to: 0 },
+            ...Object.fromEntries(Object.entries(made).map(([what, count]) => [what, { from: count, to: 0 }])),
+          },
+        });
+        return revoked;
+      },
+      { long: true },
+    );
+  }
+}
+
+const about = (id: string, verb: string) => ({ action: `user.${verb}`, targetType: 'User', targetId: id });
+
+/** Who holds users:write alone must not make owners, or touch one. */
+function mayAssign(held: ScopeSet, role: Role): void {
+  if ((role === 'OWNER' || role === 'ADMIN') && !held.has('admin:*')) throw needs('admin:*');
+}
+
+function needs(scope: Scope): ApiError {
+  return new ApiError('FORBIDDEN', `This takes the scope ${scope}.`, {
+    requiredScopes: [scope],
+    missingScopes: [scope],
+  });
+}
+
+/** Within a change that holds the workspace: of several owners that go at once, one stays. */
+async function keepAnOwner({ tx }: Unit, user: { id: string; role: Role }): Promise<void> {
+  if (user.role !== 'OWNER') return;
+  const others = await tx.user.count({ where: { role: 'OWNER', id: { not: user.id } } });
+  if (others === 0) throw new ApiError('CONFLICT', 'The last owner of a workspace must stay one.');
+}
+
+/** @throws CONFLICT that says what is taken; the unique index says the same of two at once, in fewer words */
+async function freeEmail({ tx }: Unit, address: string): Promise<void> {
+  const taken = await tx.user.findFirst({ where: { email: address }, select: { id: true } });
+  if (!taken) return;
+  throw new ApiError('CONFLICT', 'There is a user with this email already.', { fields: { email: ['is taken'] } });
+}
