@@ -8,16 +8,16 @@ import { environmentOption, print, withWorkspace } from './session.js';
 
 /** Commands that ask nothing of GraphQL do not wait for it. */
 async function loadGraphQL() {
-  const [{ schema }, documents] = await Promise.all([
-    import('../graphql/schema.js'),
-    import('../graphql/trustedDocument.js'),
-  ]);
+  const { schema } = await import('../graphql/schema.js');
+  const { addDocument, MAX_DOCUMENTS, operationsOf, removeDocument, scopesOf } = await import(
+    '../graphql/trustedDocument.js'
+  );
   const present = ({ hash, text }: { hash: string; text: string }) => ({
     hash,
-    operations: documents.operationsOf(text).filter((name) => name !== undefined),
-    scopes: documents.scopesOf(schema, text),
+    operations: operationsOf(text).filter((name) => name !== undefined),
+    scopes: scopesOf(schema, text),
   });
-  return { ...documents, schema, present };
+  return { addDocument, MAX_DOCUMENTS, removeDocument, schema, present };
 }
 
 type Presented = ReturnType<Awaited<ReturnType<typeof loadGraphQL>>['present']>;

@@ -11,6 +11,7 @@ import {
   openSync,
   renameSync,
   rmSync,
+  statSync,
 } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -137,14 +138,16 @@ interface TakenOut {
  * nobody's.
  */
 function takeOutOfUse(file: string): TakenOut | undefined {
-  if (!existsSync(file)) return undefined;
+  if (!existsSync(file) || statSync(file).size === 0) return undefined;
   let database: Sqlite.Database | undefined;
   try {
     database = new Sqlite(file, { timeout: 1000 });
-    database.pragma('journal_mode = DELETE');
     // The lock stays after a commit.
     database.pragma('locking_mode = EXCLUSIVE');
     database.exec('BEGIN EXCLUSIVE; COMMIT');
+    // What is damaged is kept as it is.
+    if (database.pragma('quick_check(1)', { simple: true }) !== 'ok') throw new Error('damaged');
+    database.pragma('journal_mode = DELETE');
   } catch (error) {
     database?.close();
     if (/^SQLITE_(BUSY|LOCKED)/.test(String((error as { code?: unknown }).code))) {
@@ -158,8 +161,10 @@ function takeOutOfUse(file: string): TakenOut | undefined {
       try {
         locked.prepare('INSERT OR REPLACE INTO "Epoch" ("name", "value") VALUES (?, 1)').run(MARKS.replaced);
       } catch {
-        // Older than the table, or damaged: it is not served anyway.
+        // Older than the table: it is not served anyway.
       }
+      // With an exclusive lock SQLite leaves it, empty, and would take that of the next database here for its own.
+      rmSync(`${file}-journal`, { force: true });
     },
     close() {
       locked.close();
