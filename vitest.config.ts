@@ -18,6 +18,7 @@ const WITHOUT_DATABASE = [
     'migrations',
     'operator',
     'playground',
+    'reads',
   ].map(toFile),
   ...['postgresql', 'processes', 'redis', 'sqlite', 'topology'].map(toFile),
 ];

@@ -54,7 +54,11 @@ export interface AppOptions {
 export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
   const logger = options.logger ?? createLogger(config);
   const clock = options.clock ?? (() => new Date());
-  const database = await openDatabase({ ...config, ...(options.onQuery && { onQuery: options.onQuery }) });
+  const database = await openDatabase({
+    ...config,
+    readThreads: true,
+    ...(options.onQuery && { onQuery: options.onQuery }),
+  });
   const id = randomUUID();
   const redis = config.redisUrl === undefined ? undefined : connectRedis(config.redisUrl, id);
   await redis?.settled;

@@ -26,6 +26,8 @@ export interface DatabaseOptions extends PoolOptions {
   readonly provider: Provider;
   readonly databaseUrl: string;
   readonly replicaUrl?: string | undefined;
+  /** Whether reads of SQLite that may take long go to threads of their own; for servers. */
+  readonly readThreads?: boolean;
   /** Called with each SQL statement that runs. */
   readonly onQuery?: (sql: string) => void;
 }
@@ -51,6 +53,7 @@ export async function openDatabase({
   provider,
   databaseUrl,
   replicaUrl,
+  readThreads = false,
   onQuery,
   ...pool
 }: DatabaseOptions): Promise<Database> {
@@ -70,7 +73,10 @@ export async function openDatabase({
     await client.$connect();
     return client;
   };
-  const primary = () => (provider === 'sqlite' ? sqliteAdapter(databaseUrl) : postgresqlAdapter(databaseUrl, pool));
+  const primary = () =>
+    provider === 'sqlite'
+      ? sqliteAdapter(databaseUrl, { ...pool, threads: readThreads })
+      : postgresqlAdapter(databaseUrl, pool);
   const system = await connect(primary());
   // What decides about keys must not be late, so it has a client of its own that knows no replica.
   const tenants =

@@ -1,34 +1,24 @@
 /**
  * Prisma's SQLite adapter has one connection: while a transaction is open, every other query of the process runs inside
  * it, is rolled back with it, and is acknowledged before it is durable; and when BEGIN fails, it never gives its lock
- * back. This factory puts two connections behind the same interface: reads go to one (WAL lets them proceed beside a
- * writer), writes and transactions to the other, one after another.
+ * back. This factory puts several connections behind the same interface: reads go to one (WAL lets them proceed beside a
+ * writer), those that may take long to threads, and writes and transactions to another, one after another.
  */
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import type {
   SqlDriverAdapter,
   SqlDriverAdapterFactory,
   SqlMigrationAwareDriverAdapterFactory,
+  SqlQuery,
 } from '@prisma/driver-adapter-utils';
-import type Database from 'better-sqlite3';
-import { keepStatements } from './sqliteStatements.js';
+import { BoundedReads } from './boundedReads.js';
+import { ReadThreads } from './readThreads.js';
+import { connectReader, driverOf, libraryAdapter, PRAGMAS, prepareDriver } from './sqliteReader.js';
 import { SqliteWriter } from './sqliteWriter.js';
-import { likeContains } from './text.js';
-
-/** How long to wait for another process while connecting, in milliseconds: SQLite does that with the whole thread. */
-const BUSY_BLOCKING = 20;
 
 /** As SQLite is built with by the driver; where nothing is said, the client takes 999 for the most. */
 const MAX_BIND_VALUES = 32_766;
-
-const PRAGMAS = `
-  PRAGMA journal_mode = WAL;
-  PRAGMA synchronous = FULL;
-  PRAGMA foreign_keys = ON;
-  PRAGMA cache_size = -65536;
-  PRAGMA temp_store = MEMORY;`;
 
 /** The file behind a `file:` URL. */
 export function sqliteFile(databaseUrl: string): string {
@@ -55,11 +45,17 @@ export function sqliteMigrationAdapter(databaseUrl: string): SqlMigrationAwareDr
   };
 }
 
-function libraryAdapter(file: string): SqlMigrationAwareDriverAdapterFactory {
-  return new PrismaBetterSqlite3({ url: file, timeout: BUSY_BLOCKING }, { timestampFormat: 'unixepoch-ms' });
+interface SqliteOptions {
+  /** Whether reads that may take long go to threads of their own; otherwise everything is read here. */
+  readonly threads?: boolean;
+  /** How long such a read may take, in milliseconds. */
+  readonly statementTimeout?: number;
 }
 
-export function sqliteAdapter(databaseUrl: string): SqlDriverAdapterFactory {
+export function sqliteAdapter(
+  databaseUrl: string,
+  { threads: hasThreads = false, statementTimeout = 30_000 }: SqliteOptions = {},
+): SqlDriverAdapterFactory {
   const file = sqliteFile(databaseUrl);
   mkdirSync(path.dirname(file), { recursive: true });
   const library = libraryAdapter(file);
@@ -69,35 +65,35 @@ export function sqliteAdapter(databaseUrl: string): SqlDriverAdapterFactory {
     async connect() {
       const writer = await library.connect();
       await writer.executeScript(`${PRAGMAS} PRAGMA busy_timeout = 0;`);
-      const reader = await library.connect();
-      await reader.executeScript(PRAGMAS);
-      for (const driver of [reader, writer].map(driverOf)) {
-        driver.function('like', { deterministic: true }, likeContains());
-        keepStatements(driver);
-      }
-      return splitReadsFromWrites(reader, writer);
+      prepareDriver(driverOf(writer));
+      const reader = await connectReader(file);
+      const threads = hasThreads ? new ReadThreads(file, statementTimeout) : undefined;
+      return splitReadsFromWrites(reader, writer, threads);
     },
   };
 }
 
-/** The driver's connection, which the adapter keeps to itself. */
-function driverOf(connection: SqlDriverAdapter): Database.Database {
-  return (connection as unknown as { client: Database.Database }).client;
-}
-
-function splitReadsFromWrites(reader: SqlDriverAdapter, writer: SqlDriverAdapter): SqlDriverAdapter {
+function splitReadsFromWrites(
+  reader: SqlDriverAdapter,
+  writer: SqlDriverAdapter,
+  threads: ReadThreads | undefined,
+): SqlDriverAdapter {
   const driver = driverOf(writer);
   const writes = new SqliteWriter(writer, () => driver.inTransaction);
+  const bounded = new BoundedReads(driverOf(reader));
+  const read = (query: SqlQuery) =>
+    threads && !bounded.has(query.sql, query.args) ? threads.query(query) : reader.queryRaw(query);
   return {
     provider: writer.provider,
     adapterName: writer.adapterName,
     getConnectionInfo: () => ({ maxBindValues: MAX_BIND_VALUES, supportsRelationJoins: false }),
-    queryRaw: (query) => (isRead(query.sql) ? reader.queryRaw(query) : writes.execute(() => writer.queryRaw(query))),
+    queryRaw: (query) => (isRead(query.sql) ? read(query) : writes.execute(() => writer.queryRaw(query))),
     executeRaw: (query) => writes.execute(() => writer.executeRaw(query)),
     executeScript: (script) => writes.execute(() => writer.executeScript(script)),
     startTransaction: () => writes.startTransaction(),
     async dispose() {
       await writes.idle();
+      await threads?.close();
       await reader.dispose();
       await writer.dispose();
     },

@@ -12,11 +12,13 @@ export function containsText(provider: Provider, text: string): { contains: stri
 /**
  * LIKE for SQLite, as far as it is used here, where every pattern is `%` text `%`: with the backslash as the escape
  * character, and with the case of all letters ignored, not of the ASCII ones alone.
+ * @param onCall called with each comparison
  */
-export function likeContains(): (pattern: unknown, value: unknown) => number | null {
+export function likeContains(onCall: () => void = () => {}): (pattern: unknown, value: unknown) => number | null {
   let known: unknown;
   let needle = '';
   return (pattern, value) => {
+    onCall();
     if (typeof pattern !== 'string' || value === null) return null;
     if (pattern !== known) {
       known = pattern;

@@ -12,6 +12,7 @@ import { isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Context } from '../auth/context.js';
 import type { Principal } from '../auth/principal.js';
 import { databaseError } from '../db/failure.js';
+import { readingFor } from '../db/readThreads.js';
 import { readingFromReplica } from '../db/replica.js';
 import { ApiError, HTTP_STATUS, serviceBusy } from '../errors.js';
 import { limitReached } from '../limits/meter.js';
@@ -96,9 +97,11 @@ export const operationCheck = (subscriptions: Subscriptions): Plugin<Context> =>
     noteUse(args.contextValue, analysis, new Set(refused));
     args.document = masked;
     const readsReplica = !whole && services.database.hasReplica;
+    const reader = { id: principal.keyId, isGone: () => use.ended };
     setExecuteFn(async (...parameters) => {
       try {
-        return await (readsReplica ? readingFromReplica(() => executeFn(...parameters)) : executeFn(...parameters));
+        const run = () => readingFor(reader, () => executeFn(...parameters));
+        return await (readsReplica ? readingFromReplica(run) : run());
       } finally {
         services.executionGate.leave();
       }

@@ -1,0 +1,137 @@
+/**
+ * Reads of a SQLite file that may take long, in threads of their own, so that the thread that answers everybody goes on.
+ * Each read has a time limit; a thread that does not keep to it is given up for a new one.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { createRequire } from 'node:module';
+import { Worker } from 'node:worker_threads';
+import { DriverAdapterError, type SqlQuery, type SqlResultSet } from '@prisma/driver-adapter-utils';
+
+/** Built: a thread starts from a file that Node itself can read. */
+const FILE = createRequire(import.meta.url).resolve('#read-thread');
+/** How long a thread may go on after the limit, in milliseconds: it looks at the clock where it calls our code. */
+const GRACE = 250;
+/** Threads of a process. */
+const THREADS = 2;
+
+/** On whose behalf is read: one reader alone does not take all threads. */
+export interface Reader {
+  readonly id: string;
+  /** Whether nobody waits for the answer any more. */
+  isGone(): boolean;
+}
+
+const readers = new AsyncLocalStorage<Reader>();
+
+export function readingFor<T>(reader: Reader, run: () => T): T {
+  return readers.run(reader, run);
+}
+
+export interface ReadRequest {
+  readonly query: SqlQuery;
+  /** Milliseconds. */
+  readonly timeout: number;
+}
+
+export type ReadAnswer =
+  | { readonly result: SqlResultSet }
+  /** What the database or the adapter said. */
+  | { readonly cause: DriverAdapterError['cause'] }
+  | { readonly error: unknown };
+
+interface Read {
+  readonly query: SqlQuery;
+  readonly reader: Reader | undefined;
+  resolve(result: SqlResultSet): void;
+  reject(error: unknown): void;
+}
+
+interface Thread {
+  readonly worker: Worker;
+  read?: Read | undefined;
+  timer?: NodeJS.Timeout | undefined;
+}
+
+export class ReadThreads {
+  readonly #threads = new Set<Thread>();
+  readonly #waiting: Read[] = [];
+  #closed = false;
+
+  /** @param timeout how long a read may take, in milliseconds */
+  constructor(
+    private readonly file: string,
+    private readonly timeout: number,
+  ) {
+    for (let index = 0; index < THREADS; index += 1) this.#start();
+  }
+
+  /** @throws DriverAdapterError as the adapter does; SocketTimeout when it takes too long */
+  query(query: SqlQuery): Promise<SqlResultSet> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ query, reader: readers.getStore(), resolve, reject });
+      this.#next();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const read of this.#waiting.splice(0)) read.reject(new DriverAdapterError({ kind: 'ConnectionClosed' }));
+    await Promise.all([...this.#threads].map(({ worker }) => worker.terminate()));
+  }
+
+  #start(): void {
+    const thread: Thread = { worker: new Worker(FILE, { workerData: { file: this.file } }) };
+    this.#threads.add(thread);
+    thread.worker.unref();
+    thread.worker.on('message', (answer: ReadAnswer) => this.#answered(thread, answer));
+    thread.worker.on('error', (error) => this.#answered(thread, { error }));
+    thread.worker.on('exit', () => this.#giveUp(thread));
+  }
+
+  #next(): void {
+    for (const thread of this.#threads) {
+      if (thread.read) continue;
+      const index = this.#waiting.findIndex(({ reader }) => this.#mayRun(reader));
+      const [read] = index < 0 ? [] : this.#waiting.splice(index, 1);
+      if (!read) return;
+      if (read.reader?.isGone()) {
+        read.reject(new DriverAdapterError({ kind: 'SocketTimeout' }));
+        this.#next();
+        return;
+      }
+      thread.read = read;
+      // Keeps the process alive until it is answered.
+      thread.worker.ref();
+      thread.timer = setTimeout(() => this.#giveUp(thread), this.timeout + GRACE);
+      const request: ReadRequest = { query: read.query, timeout: this.timeout };
+      thread.worker.postMessage(request);
+    }
+  }
+
+  /** While others wait, or may come, one reader leaves a thread to them. */
+  #mayRun(reader: Reader | undefined): boolean {
+    if (reader === undefined) return true;
+    const running = [...this.#threads].filter(({ read }) => read?.reader?.id === reader.id).length;
+    return running < THREADS - 1;
+  }
+
+  #answered(thread: Thread, answer: ReadAnswer): void {
+    const { read } = thread;
+    clearTimeout(thread.timer);
+    thread.read = undefined;
+    thread.worker.unref();
+    if ('result' in answer) read?.resolve(answer.result);
+    else read?.reject('cause' in answer ? new DriverAdapterError(answer.cause) : answer.error);
+    this.#next();
+  }
+
+  /** SQLite itself does not stop in the middle; the thread ends when it is done. */
+  #giveUp(thread: Thread): void {
+    if (!this.#threads.delete(thread)) return;
+    void thread.worker.terminate();
+    this.#answered(thread, { cause: { kind: this.#closed ? 'ConnectionClosed' : 'SocketTimeout' } });
+    if (this.#closed) return;
+    this.#start();
+    this.#next();
+  }
+}
