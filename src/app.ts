@@ -91,6 +91,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     taskEvents,
     idempotency: new Idempotency(database.system),
     trustedDocuments: new TrustedDocuments(database.system),
+    maxResponse: config.maxResponse,
   };
   const streams = new OpenStreams();
   const ready = async () => {

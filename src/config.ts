@@ -72,6 +72,7 @@ const schema = z.object({
   MAX_RUNNING: integer(1, 100_000).default(64),
   MAX_WAITING: integer(1, 100_000).default(50),
   MAX_CONNECTIONS: integer(1, 1_000_000).default(10_000),
+  MAX_RESPONSE: integer(1024, 512 * 1024 * 1024).default(16 * 1024 * 1024),
   PERSISTED_ONLY: boolean.default(false),
   CORS_ORIGINS: z
     .string()
@@ -97,7 +98,7 @@ export interface Config {
   readonly replicaUrl: string | undefined;
   /** Connections of a process to PostgreSQL. */
   readonly poolSize: number;
-  /** Milliseconds; PostgreSQL cancels what takes longer. */
+  /** Milliseconds; what takes longer is cancelled. */
   readonly statementTimeout: number;
   readonly redisUrl: string | undefined;
   readonly workers: number;
@@ -119,6 +120,8 @@ export interface Config {
   readonly maxWaiting: number;
   /** Open connections; one more is closed with 503. */
   readonly maxConnections: number;
+  /** Bytes of one answer. */
+  readonly maxResponse: number;
   /** Whether trusted documents alone run over HTTP. */
   readonly trustedOnly: boolean;
   /** Origins whose pages may call; `*`: all. None: CORS is off. */
@@ -182,6 +185,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     maxRunning: env.MAX_RUNNING,
     maxWaiting: env.MAX_WAITING,
     maxConnections: env.MAX_CONNECTIONS,
+    maxResponse: env.MAX_RESPONSE,
     trustedOnly: env.PERSISTED_ONLY,
     corsOrigins: env.CORS_ORIGINS,
     leakReportKeysFile: env.LEAK_REPORT_KEYS_FILE,

@@ -10,6 +10,7 @@ import type { ApiKeyService } from '../keys/apiKeyService.js';
 import { reachesEnvironment } from '../keys/authority.js';
 import type { KeyWatch } from '../keys/watch.js';
 import type { AddressLimits } from '../limits/addressLimits.js';
+import { AnswerBudget } from '../limits/answerBudget.js';
 import type { ExecutionGate } from '../limits/executionGate.js';
 import type { FieldLimits } from '../limits/fieldLimits.js';
 import type { KeyLimits } from '../limits/keyLimits.js';
@@ -44,6 +45,8 @@ export interface Services {
   readonly taskEvents: TaskEvents;
   readonly idempotency: Idempotency;
   readonly trustedDocuments: TrustedDocuments;
+  /** Bytes of one answer, at most. */
+  readonly maxResponse: number;
 }
 
 /** The key's authentication, for what outlives the request's first moment. */
@@ -68,6 +71,8 @@ interface RequestUse {
   readonly scopes: Set<string>;
   /** By the cost of each operation, or one for the whole of it, charged when it came, as REST clients expect. */
   counts: 'cost' | 'request';
+  /** What the whole of the answer may take. */
+  readonly budget: AnswerBudget;
   /** In which forms the client takes the answer. */
   accepts: Accepts;
   /** Whether the answer goes on: it is a subscription's. */
@@ -117,6 +122,7 @@ export function createContext(
       operations: [],
       scopes: new Set(),
       counts: 'cost',
+      budget: new AnswerBudget(services.maxResponse),
       accepts: { results: true, streams: true },
       isStream: false,
       ownKey: false,

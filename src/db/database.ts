@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import type { PrismaClient } from '#prisma/client.js';
+import { measured, type OnStatement } from './measured.js';
 import { applyMigrations, stateOf } from './migrate.js';
 import { type PoolOptions, postgresqlAdapter, postgresqlMigrationAdapter, withAdvisoryLock } from './postgresql.js';
 import type { Provider } from './provider.js';
@@ -28,6 +29,8 @@ export interface DatabaseOptions extends PoolOptions {
   readonly replicaUrl?: string | undefined;
   /** Whether reads of SQLite that may take long go to threads of their own; for servers. */
   readonly readThreads?: boolean;
+  /** Called with the time of each statement. */
+  readonly onStatement?: OnStatement | undefined;
   /** Called with each SQL statement that runs. */
   readonly onQuery?: (sql: string) => void;
 }
@@ -55,6 +58,7 @@ export async function openDatabase({
   replicaUrl,
   readThreads = false,
   onQuery,
+  onStatement = () => {},
   ...pool
 }: DatabaseOptions): Promise<Database> {
   const log = onQuery ? [{ emit: 'event' as const, level: 'query' as const }] : [];
@@ -65,7 +69,7 @@ export async function openDatabase({
         : ((await import(
             './generated/postgresql/client.js'
           )) as unknown as typeof import('./generated/sqlite/client.js'));
-    const client = new Client({ adapter, log }) as unknown as PrismaClient;
+    const client = new Client({ adapter: measured(adapter, onStatement), log }) as unknown as PrismaClient;
     if (onQuery) {
       const listen = client.$on.bind(client) as (event: 'query', listener: (event: { query: string }) => void) => void;
       listen('query', (event) => onQuery(event.query));

@@ -2,10 +2,10 @@
  * Reads of a SQLite file that may take long, in threads of their own, so that the thread that answers everybody goes on.
  * Each read has a time limit; a thread that does not keep to it is given up for a new one.
  */
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { DriverAdapterError, type SqlQuery, type SqlResultSet } from '@prisma/driver-adapter-utils';
+import { currentReader, type Reader } from './reader.js';
 
 /** Built: a thread starts from a file that Node itself can read. */
 const FILE = createRequire(import.meta.url).resolve('#read-thread');
@@ -13,19 +13,6 @@ const FILE = createRequire(import.meta.url).resolve('#read-thread');
 const GRACE = 250;
 /** Threads of a process. */
 const THREADS = 2;
-
-/** On whose behalf is read: one reader alone does not take all threads. */
-export interface Reader {
-  readonly id: string;
-  /** Whether nobody waits for the answer any more. */
-  isGone(): boolean;
-}
-
-const readers = new AsyncLocalStorage<Reader>();
-
-export function readingFor<T>(reader: Reader, run: () => T): T {
-  return readers.run(reader, run);
-}
 
 export interface ReadRequest {
   readonly query: SqlQuery;
@@ -68,7 +55,7 @@ export class ReadThreads {
   /** @throws DriverAdapterError as the adapter does; SocketTimeout when it takes too long */
   query(query: SqlQuery): Promise<SqlResultSet> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ query, reader: readers.getStore(), resolve, reject });
+      this.#waiting.push({ query, reader: currentReader(), resolve, reject });
       this.#next();
     });
   }

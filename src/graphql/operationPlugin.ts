@@ -12,7 +12,7 @@ import { isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Context } from '../auth/context.js';
 import type { Principal } from '../auth/principal.js';
 import { databaseError } from '../db/failure.js';
-import { readingFor } from '../db/readThreads.js';
+import { readingFor } from '../db/reader.js';
 import { readingFromReplica } from '../db/replica.js';
 import { ApiError, HTTP_STATUS, serviceBusy } from '../errors.js';
 import { limitReached } from '../limits/meter.js';
@@ -97,7 +97,7 @@ export const operationCheck = (subscriptions: Subscriptions): Plugin<Context> =>
     noteUse(args.contextValue, analysis, new Set(refused));
     args.document = masked;
     const readsReplica = !whole && services.database.hasReplica;
-    const reader = { id: principal.keyId, isGone: () => use.ended };
+    const reader = { id: principal.keyId, isGone: () => use.ended, take: use.budget.read };
     setExecuteFn(async (...parameters) => {
       try {
         const run = () => readingFor(reader, () => executeFn(...parameters));
@@ -110,6 +110,8 @@ export const operationCheck = (subscriptions: Subscriptions): Plugin<Context> =>
       onExecuteDone({ result: executed, setResult }) {
         if (isAsyncIterable(executed)) return;
         const { data, errors: others = [], extensions, ...rest } = executed as ExecutionResult;
+        const tooLarge = use.budget.tell(data);
+        if (tooLarge) return setResult({ errors: [refusal(tooLarge)] });
         const all = [...errors, ...asAWhole(data, others)];
         setResult({
           ...(data !== undefined && { data: (refused.length > 0 ? unmask(data) : data) as Record<string, unknown> }),
@@ -182,10 +184,8 @@ function asAWhole(data: ExecutionResult['data'], errors: readonly GraphQLError[]
 /** The request fails as a whole. */
 function refusal({ code, message, details }: ApiError): GraphQLError {
   const { retryAfter } = details;
-  const http = { status: HTTP_STATUS[code], headers: { 'Retry-After': String(retryAfter) } };
-  return new GraphQLError(message, {
-    extensions: { code, ...(retryAfter !== undefined && { retryAfter }), http },
-  });
+  const headers = retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) };
+  return new GraphQLError(message, { extensions: { code, ...details, http: { status: HTTP_STATUS[code], headers } } });
 }
 
 /** Nothing has run yet; Yoga finds no form for the answer and says 406. */

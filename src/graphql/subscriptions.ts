@@ -19,6 +19,7 @@ import {
 } from 'graphql';
 import { type Context, createContext } from '../auth/context.js';
 import type { Principal } from '../auth/principal.js';
+import { readingFor } from '../db/reader.js';
 import { ApiError, rateLimited, serviceBusy } from '../errors.js';
 import type { TaskEvent } from '../events/taskEvents.js';
 import { limitReached } from '../limits/meter.js';
@@ -176,7 +177,13 @@ class Group {
     try {
       const args: ExecutionArgs = { schema, document, rootValue: event, variableValues: variables };
       const contextValue = createContext(principal, request, session, services);
-      return await execute({ ...args, contextValue, operationName: operation.name?.value });
+      const { budget } = contextValue.use;
+      const reader = { id: principal.keyId, isGone: () => this.#members.size === 0, take: budget.read };
+      const result = await readingFor(reader, () =>
+        execute({ ...args, contextValue, operationName: operation.name?.value }),
+      );
+      const tooLarge = budget.tell(result.data);
+      return tooLarge ? { errors: [asGraphQLError(tooLarge)] } : result;
     } finally {
       services.executionGate.leave();
     }

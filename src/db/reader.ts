@@ -1,0 +1,24 @@
+/** On whose behalf the database is read: known wherever a statement runs, without being handed through the client. */
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+export interface Reader {
+  /** Of the key. */
+  readonly id: string;
+  /** Whether nobody waits for the answer any more. */
+  isGone(): boolean;
+  /**
+   * Counts what was read.
+   * @throws when that is more than one answer may hold
+   */
+  take(bytes: number): void;
+}
+
+const readers = new AsyncLocalStorage<Reader>();
+
+export function readingFor<T>(reader: Reader, run: () => T): T {
+  return readers.run(reader, run);
+}
+
+export function currentReader(): Reader | undefined {
+  return readers.getStore();
+}
