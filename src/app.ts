@@ -10,6 +10,7 @@ import { Idempotency } from './db/idempotency.js';
 import { connectRedis, type SharedRedis } from './db/redis.js';
 import { TrustedDocuments } from './db/trustedDocuments.js';
 import { UnitOfWork } from './db/unitOfWork.js';
+import { Writability } from './db/writability.js';
 import { type Bus, ClusterBus, PostgresBus, RedisBus } from './events/bus.js';
 import { TaskEvents } from './events/taskEvents.js';
 import { createHttpApp } from './http/app.js';
@@ -21,6 +22,7 @@ import { rememberLosses } from './keys/lossJournal.js';
 import { UsageRecorder } from './keys/usage.js';
 import { KeyWatch } from './keys/watch.js';
 import { AddressLimits } from './limits/addressLimits.js';
+import { AnswerMemory } from './limits/answerMemory.js';
 import { ExecutionGate } from './limits/executionGate.js';
 import { FieldLimits } from './limits/fieldLimits.js';
 import { KeyLimits } from './limits/keyLimits.js';
@@ -28,6 +30,7 @@ import { PrimaryProcessWindows } from './limits/primaryProcess.js';
 import { RedisWindows } from './limits/redisWindows.js';
 import { SharedWindows } from './limits/sharedWindows.js';
 import { MemoryWindows, type WindowCounter } from './limits/slidingWindow.js';
+import { Metrics } from './metrics.js';
 import { ProjectService } from './projects/projectService.js';
 import { RelationshipService } from './tasks/relationshipService.js';
 import { TaskService } from './tasks/taskService.js';
@@ -40,6 +43,8 @@ export interface App {
   readonly services: Services;
   readonly usage: UsageRecorder;
   readonly logger: Logger;
+  /** What is done now and then; for a server that listens. */
+  startBackgroundWork(): void;
   close(): Promise<void>;
 }
 
@@ -54,9 +59,15 @@ export interface AppOptions {
 export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
   const logger = options.logger ?? createLogger(config);
   const clock = options.clock ?? (() => new Date());
-  const database = await openDatabase({
+  const metrics = new Metrics();
+  const writability: Writability = new Writability(() => database.system);
+  const database: Database = await openDatabase({
     ...config,
     readThreads: true,
+    onStatement: (kind, seconds, error) => {
+      metrics.statement(kind, seconds);
+      if (error !== undefined) writability.failed(error);
+    },
     ...(options.onQuery && { onQuery: options.onQuery }),
   });
   const id = randomUUID();
@@ -71,11 +82,13 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const tasks = new TaskService(units, taskEvents);
   const usage = new UsageRecorder(database.system, onError, clock);
   const lifecycle = new Lifecycle(database.system, keys, onError, clock);
-  lifecycle.start();
-  const stopCleanup = startCleanup(database.system, onError);
+  let stopCleanup = () => {};
   const counters = countersOf(config, redis, logger);
+  const executionGate = new ExecutionGate({ running: config.maxRunning, line: config.maxWaiting });
+  metrics.watchAdmission(executionGate);
   const services: Services = {
     database,
+    metrics,
     clock,
     units,
     keys,
@@ -83,15 +96,15 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     relationships: new RelationshipService(units),
     projects: new ProjectService(units, tasks),
     users: new UserService(units, keys, tasks),
-    keyLimits: new KeyLimits(counters.keys),
-    executionGate: new ExecutionGate({ running: config.maxRunning, line: config.maxWaiting }),
-    fieldLimits: new FieldLimits(counters.fields),
-    addressLimits: new AddressLimits(counters.addresses, config.authFailureLimit),
+    keyLimits: new KeyLimits(metrics.watchLimits(counters.keys)),
+    executionGate,
+    fieldLimits: new FieldLimits(metrics.watchLimits(counters.fields)),
+    addressLimits: new AddressLimits(metrics.watchLimits(counters.addresses), config.authFailureLimit),
     keyWatch: new KeyWatch(database.system, onError),
     taskEvents,
     idempotency: new Idempotency(database.system),
     trustedDocuments: new TrustedDocuments(database.system),
-    maxResponse: config.maxResponse,
+    answerMemory: new AnswerMemory(config.maxResponse),
   };
   const streams = new OpenStreams();
   const ready = async () => {
@@ -99,7 +112,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       () => true,
       () => false,
     );
-    return (await answers) && (redis === undefined || (await redis.isReachable()));
+    const parts = [answers, writability.canWrite(), redis?.isReachable() ?? true];
+    return (await Promise.all(parts)).every(Boolean);
   };
   return {
     http: createHttpApp({ config, services, authenticator, usage, logger, streams, ready }),
@@ -108,9 +122,13 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     services,
     usage,
     logger,
+    startBackgroundWork() {
+      lifecycle.start();
+      stopCleanup = startCleanup(database.system, onError);
+    },
     async close() {
       authenticator.close();
-      lifecycle.stop();
+      await lifecycle.stop();
       stopCleanup();
       await usage.close();
       await bus.close();

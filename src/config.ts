@@ -33,6 +33,7 @@ const schema = z.object({
     .refine((host) => isIP(host) !== 0 || /^[a-zA-Z0-9.-]+$/.test(host))
     .catch((ctx) => fail('must be a host name or an IP address', ctx.value))
     .default('127.0.0.1'),
+  METRICS_PORT: integer(1, 65535).optional(),
   DATABASE_URL: z
     .string()
     .refine((url) => providerOf(url) !== undefined && url !== 'file:')
@@ -92,6 +93,8 @@ const schema = z.object({
 export interface Config {
   readonly port: number;
   readonly host: string;
+  /** Where the figures are shown without a key. */
+  readonly metricsPort: number | undefined;
   readonly databaseUrl: string;
   readonly provider: Provider;
   /** A copy that follows, for what only reads; PostgreSQL only. */
@@ -163,6 +166,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   return {
     port: env.PORT,
     host: env.HOST,
+    metricsPort: env.METRICS_PORT,
     databaseUrl: env.DATABASE_URL,
     provider,
     replicaUrl: env.DATABASE_REPLICA_URL,

@@ -16,7 +16,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  await createProgram(process.env).parseAsync(process.argv);
+  const program = await createProgram(process.env).parseAsync(process.argv);
+  if (program.args[0] !== 'serve') end();
 } catch (error) {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : 2;
@@ -24,4 +25,10 @@ try {
     process.stderr.write(`${printable(explain(error), '\n')}\n`);
     process.exitCode = 1;
   }
+  end();
+}
+
+/** Once all is written: the engine of migrations leaves a timer behind, which would keep the process for 10 seconds. */
+function end(): void {
+  process.stdout.write('', () => process.stderr.write('', () => process.exit()));
 }

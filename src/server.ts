@@ -2,13 +2,15 @@
 import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
+import { type AddressInfo, Server as NetServer } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { type App, type AppOptions, createApp } from './app.js';
 import type { Config } from './config.js';
-import { answerBusy, BUSY_CONNECTION } from './http/busy.js';
+import { watchConnections } from './http/connections.js';
+import { answerBadRequest, answerBusy, endConnection } from './http/earlyAnswers.js';
 import { isProbe } from './http/probes.js';
 import type { OpenStreams } from './http/streams.js';
+import { listenForMetrics, type MetricsServer } from './metricsServer.js';
 
 /** Milliseconds. */
 const HEADERS_TIMEOUT = 10_000;
@@ -16,6 +18,10 @@ const REQUEST_TIMEOUT = 30_000;
 /** How often slow requests are looked for. */
 const CHECKING_INTERVAL = 1000;
 const SHUTDOWN_LIMIT = 30_000;
+/** How long a client may leave what it asked for unread. */
+const STALLED_LIMIT = 30_000;
+/** For those that name no host, which HTTP/1.0 allows. */
+const DEFAULT_HOST = 'localhost';
 
 export interface RunningServer {
   readonly app: App;
@@ -33,29 +39,51 @@ export async function startServer(config: Config, options: AppOptions = {}): Pro
   // Puts the server's light Request and Response in place, which everything made from here on uses.
   getRequestListener(() => new Response());
   const app = await createApp(config, options);
-  const answer = getRequestListener(app.http.fetch);
+  const answer = getRequestListener(app.http.fetch, { hostname: DEFAULT_HOST });
   const { executionGate } = app.services;
   // Before anything is spent on the request: probes still get their answer.
   let isLeaving = false;
   const listener: RequestListener = (request, response) => {
     executionGate.hear();
     if (isLeaving) response.setHeader('connection', 'close');
+    const { host } = request.headers;
+    if (host === undefined ? request.httpVersion !== '1.0' : !URL.canParse(`http://${host}`)) {
+      return answerBadRequest(response, 400);
+    }
     return executionGate.isFull() && !isProbe(request.url) ? answerBusy(request, response) : answer(request, response);
   };
   const timeouts = {
     headersTimeout: HEADERS_TIMEOUT,
     requestTimeout: REQUEST_TIMEOUT,
     connectionsCheckingInterval: CHECKING_INTERVAL,
+    // Refused by the listener, in words.
+    requireHostHeader: false,
   };
   const server = config.tls
     ? createHttpsServer(
-        { ...timeouts, cert: readFileSync(config.tls.certFile), key: readFileSync(config.tls.keyFile) },
+        {
+          ...timeouts,
+          handshakeTimeout: HEADERS_TIMEOUT,
+          cert: readFileSync(config.tls.certFile),
+          key: readFileSync(config.tls.keyFile),
+        },
         listener,
       )
     : createHttpServer(timeouts, listener);
   server.on('connection', () => executionGate.hear());
-  limitConnections(server, config.maxConnections);
+  const stopWatching = watchConnections(server, {
+    isTls: config.tls !== undefined,
+    most: config.maxConnections,
+    stalled: STALLED_LIMIT,
+  });
+  server.on('checkExpectation', (_request, response) => answerBadRequest(response, 417));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    const told = endConnection(socket, error);
+    app.logger.info({ ...told, reason: error.code }, 'no request');
+  });
+  let metricsServer: MetricsServer | undefined;
   try {
+    metricsServer = await listenForMetrics(config, () => app.services.metrics.text());
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(config.port, config.host, () => {
@@ -64,9 +92,12 @@ export async function startServer(config: Config, options: AppOptions = {}): Pro
       });
     });
   } catch (error) {
+    stopWatching();
+    await metricsServer?.close();
     await app.close();
     throw error;
   }
+  app.startBackgroundWork();
   const { port } = server.address() as AddressInfo;
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;
   return {
@@ -75,20 +106,11 @@ export async function startServer(config: Config, options: AppOptions = {}): Pro
     async stop(lastRequests = 0) {
       isLeaving = true;
       await drain(server, app.streams, lastRequests);
+      stopWatching();
+      await metricsServer?.close();
       await app.close();
     },
   };
-}
-
-/** A connection beyond the ceiling is told so and closed; those that are open go on. */
-function limitConnections(server: Server, most: number): void {
-  let open = 0;
-  const event = 'encrypted' in server ? 'secureConnection' : 'connection';
-  server.on(event, (socket: Socket) => {
-    open += 1;
-    socket.once('close', () => (open -= 1));
-    if (open > most) socket.end(BUSY_CONNECTION);
-  });
 }
 
 function drain(server: Server, streams: OpenStreams, lastRequests: number): Promise<void> {

@@ -21,6 +21,7 @@ it('a key made, used, misused, quoted in a query and revoked is found in no log 
   const answers = [
     await server.gql('mutation { createTask(input: { title: "x" }) { task { id } } }', {}, key),
     await server.gql(`{ task(id: "${key}") { id } }`, {}, key),
+    await server.gql(`query ${key} { viewer { environment } }`, {}, key),
     await server.gql(`{ tasks(search: "${key}") { totalCount } shoe }`, {}, key),
     await server.gql('{ viewer { environment } }', {}, unknown),
     await server.gql('mutation ($id: ID!) { revokeApiKey(input: { id: $id }) { apiKey { status } } }', {
@@ -33,6 +34,7 @@ it('a key made, used, misused, quoted in a query and revoked is found in no log 
   expect(answers.at(-1)?.errors?.[0]?.extensions['code']).toBe('UNAUTHENTICATED');
   expect(apiKey.prefix).toBe(`${key.slice(0, 11)}...`);
 
+  await server.flushUsage();
   const files = readdirSync(server.folder).map((name) => readFileSync(path.join(server.folder, name), 'latin1'));
   const audit = JSON.stringify(await server.system.auditEvent.findMany());
   for (const secret of [key, unknown, server.adminKey]) {

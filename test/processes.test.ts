@@ -280,7 +280,9 @@ describe.skipIf(!hasPostgresPrograms || !hasRedis)('three processes over one Pos
         expect(broken).toEqual([]);
         expect(refused.length).toBeGreaterThan(0);
         for (const { status, retryAfter, errors } of refused) {
-          expect([status, retryAfter], JSON.stringify(errors)).toEqual([503, '1']);
+          // It was made, and could not be read again: nobody should be told to make it once more.
+          const isMade = errors?.[0]?.path?.join('.') === 'createTask.task';
+          expect([status, retryAfter], JSON.stringify(errors)).toEqual(isMade ? [200, null] : [503, '1']);
         }
         expect(longest()).toBeLessThan(6000);
       }

@@ -118,7 +118,7 @@ describe.skipIf(!hasNginx || !hasPostgresPrograms || !hasRedis)('the scaled depl
     expect(await call('/api/tasks', undefined)).toMatchObject({ status: 200 });
     expect(await call('/health/ready', undefined)).toMatchObject({ status: 200 });
     expect((await call('/metrics', undefined)).status).toBe(404);
-    expect((await fetch(`${url}/metrics`)).status).toBe(200);
+    expect((await fetch(`${url}/metrics`)).status).toBe(403);
   });
 
   it('takes the address of a client from the proxy, whatever the client says', async () => {

@@ -10,11 +10,12 @@ import type { ApiKeyService } from '../keys/apiKeyService.js';
 import { reachesEnvironment } from '../keys/authority.js';
 import type { KeyWatch } from '../keys/watch.js';
 import type { AddressLimits } from '../limits/addressLimits.js';
-import { AnswerBudget } from '../limits/answerBudget.js';
+import type { AnswerBudget, AnswerMemory } from '../limits/answerMemory.js';
 import type { ExecutionGate } from '../limits/executionGate.js';
 import type { FieldLimits } from '../limits/fieldLimits.js';
 import type { KeyLimits } from '../limits/keyLimits.js';
 import { Meter } from '../limits/meter.js';
+import type { Metrics } from '../metrics.js';
 import type { ProjectService } from '../projects/projectService.js';
 import type { RelationshipService } from '../tasks/relationshipService.js';
 import type { TaskService } from '../tasks/taskService.js';
@@ -45,8 +46,8 @@ export interface Services {
   readonly taskEvents: TaskEvents;
   readonly idempotency: Idempotency;
   readonly trustedDocuments: TrustedDocuments;
-  /** Bytes of one answer, at most. */
-  readonly maxResponse: number;
+  readonly metrics: Metrics;
+  readonly answerMemory: AnswerMemory;
 }
 
 /** The key's authentication, for what outlives the request's first moment. */
@@ -69,6 +70,8 @@ export interface Accepts {
 interface RequestUse {
   readonly operations: string[];
   readonly scopes: Set<string>;
+  /** Codes of the errors in the answer. */
+  readonly errors: Set<string>;
   /** By the cost of each operation, or one for the whole of it, charged when it came, as REST clients expect. */
   counts: 'cost' | 'request';
   /** What the whole of the answer may take. */
@@ -121,8 +124,9 @@ export function createContext(
     use: {
       operations: [],
       scopes: new Set(),
+      errors: new Set(),
       counts: 'cost',
-      budget: new AnswerBudget(services.maxResponse),
+      budget: services.answerMemory.budgetFor(principal.lineageId),
       accepts: { results: true, streams: true },
       isStream: false,
       ownKey: false,

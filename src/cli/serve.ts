@@ -10,8 +10,10 @@ import { bootstrap, DEFAULT_WORKSPACE } from '../keys/bootstrap.js';
 import { inBlocks } from '../keys/network.js';
 import { addSampleData } from '../keys/sampleData.js';
 import { answerWorkers } from '../limits/primaryProcess.js';
+import { listenForMetrics } from '../metricsServer.js';
 import type { RunningServer } from '../server.js';
 import { localAddress } from './address.js';
+import { answerWatch, watchPrimary } from './primaryWatch.js';
 import type { Environment } from './program.js';
 
 export function serveCommand(environment: Environment): Command {
@@ -31,7 +33,13 @@ async function serve(config: Config, alone: boolean): Promise<void> {
   const { startServer } = await import('../server.js');
   const server = await startServer(config);
   if (alone) announce(config, server.url, firstKey);
-  else process.send?.({ listening: server.url });
+  else {
+    process.send?.({ listening: server.url });
+    watchPrimary(() => {
+      process.stderr.write('The primary process does not answer; ending it.\n');
+      process.kill(process.ppid, 'SIGKILL');
+    });
+  }
   stopOnSignal(server);
 }
 
@@ -42,6 +50,8 @@ async function servePrimary(config: Config): Promise<void> {
   let announced = false;
   relayMessages();
   answerWorkers();
+  answerWatch();
+  await listenForMetrics(config);
   for (let index = 0; index < config.workers; index += 1) cluster.fork();
   cluster.on('message', (_worker, message: { listening?: string }) => {
     if (message.listening === undefined || announced) return;

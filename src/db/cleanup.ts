@@ -1,16 +1,38 @@
 /** Removes what has expired, now and then. Safe to run in every process. */
+import { setTimeout } from 'node:timers/promises';
 import type { PrismaClient } from '#prisma/client.js';
 
 /** Milliseconds. */
 const RUN_EVERY = 10 * 60_000;
+/** Rows that are removed by one statement, during which a process with SQLite does nothing else. */
+const BATCH = 200;
+/** Milliseconds for everybody else between two of them. */
+const PAUSE = 20;
 
 /** @returns how to stop it */
 export function startCleanup(system: PrismaClient, onError: (error: unknown) => void): () => void {
-  const run = async () => {
-    const expired = { where: { expiresAt: { lt: new Date() } } };
-    await system.idempotencyRecord.deleteMany(expired);
-    await system.accessToken.deleteMany(expired);
+  const stopping = new AbortController();
+  const timer = setInterval(() => void cleanUp(system, stopping.signal).catch(onError), RUN_EVERY).unref();
+  return () => {
+    clearInterval(timer);
+    stopping.abort();
   };
-  const timer = setInterval(() => void run().catch(onError), RUN_EVERY).unref();
-  return () => clearInterval(timer);
+}
+
+/** @returns how many rows were removed */
+export async function cleanUp(system: PrismaClient, stopping: AbortSignal, now = new Date()): Promise<number> {
+  const expired = { where: { expiresAt: { lt: now } }, limit: BATCH };
+  let removed = 0;
+  for (const remove of [
+    () => system.idempotencyRecord.deleteMany(expired),
+    () => system.accessToken.deleteMany(expired),
+  ]) {
+    let count = BATCH;
+    while (count === BATCH && !stopping.aborted) {
+      ({ count } = await remove());
+      removed += count;
+      await setTimeout(PAUSE);
+    }
+  }
+  return removed;
 }

@@ -209,11 +209,12 @@ async function summed(model: Model, delegate: Delegate): Promise<{ rows: number;
   return { rows: count, checksum: sum.toString(16).padStart(32, '0') };
 }
 
-/** JSON with the names in order: PostgreSQL keeps them in one of its own. */
+/** JSON with the names in order, as PostgreSQL keeps them in one of its own; it has no word for infinities. */
 function canonical(value: unknown): string {
-  return JSON.stringify(value, (_name, item: unknown) =>
-    item !== null && typeof item === 'object' && !Array.isArray(item)
+  return JSON.stringify(value, (_name, item: unknown) => {
+    if (typeof item === 'number' && !Number.isFinite(item)) return `number ${item}`;
+    return item !== null && typeof item === 'object' && !Array.isArray(item)
       ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : item,
-  );
+      : item;
+  });
 }

@@ -1,6 +1,6 @@
 /** Opens the database that DATABASE_URL names, after bringing it up to date. */
 import { existsSync } from 'node:fs';
-import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import { DriverAdapterError, type SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import type { PrismaClient } from '#prisma/client.js';
 import { measured, type OnStatement } from './measured.js';
 import { applyMigrations, stateOf } from './migrate.js';
@@ -61,6 +61,15 @@ export async function openDatabase({
   onStatement = () => {},
   ...pool
 }: DatabaseOptions): Promise<Database> {
+  let isClosed = false;
+  /** The client would connect again for whatever comes after the end. */
+  const endable = (factory: SqlDriverAdapterFactory): SqlDriverAdapterFactory => ({
+    ...factory,
+    async connect() {
+      if (isClosed) throw new DriverAdapterError({ kind: 'ConnectionClosed' });
+      return factory.connect();
+    },
+  });
   const log = onQuery ? [{ emit: 'event' as const, level: 'query' as const }] : [];
   const connect = async (adapter: SqlDriverAdapterFactory): Promise<PrismaClient> => {
     const { PrismaClient: Client } =
@@ -69,7 +78,7 @@ export async function openDatabase({
         : ((await import(
             './generated/postgresql/client.js'
           )) as unknown as typeof import('./generated/sqlite/client.js'));
-    const client = new Client({ adapter: measured(adapter, onStatement), log }) as unknown as PrismaClient;
+    const client = new Client({ adapter: measured(endable(adapter), onStatement), log }) as unknown as PrismaClient;
     if (onQuery) {
       const listen = client.$on.bind(client) as (event: 'query', listener: (event: { query: string }) => void) => void;
       listen('query', (event) => onQuery(event.query));
@@ -92,6 +101,7 @@ export async function openDatabase({
     takeTaskNumber: takesNumberBefore(provider, system),
     hasReplica: replicaUrl !== undefined,
     async close() {
+      isClosed = true;
       await system.$disconnect();
       await tenants.$disconnect();
     },

@@ -19,6 +19,11 @@ const BUSY = new Set<unknown>([
   ...['57014', '40001', '40P01'],
   ...['SocketTimeout', 'TransactionWriteConflict'],
 ]);
+/**
+ * What says that it cannot be written: of SQLite (with what they are extended by), of PostgreSQL (out of disk, of memory,
+ * an I/O error, read-only). Whoever runs the server has to do something.
+ */
+const UNWRITABLE = /^(?:SQLITE_(?:FULL|IOERR|READONLY|CANTOPEN)|53100|53200|53400|58030|25006$)/;
 /** The driver's words, where it has no code. */
 const LOST_IN_WORDS =
   /Connection terminated|connection timeout|timeout exceeded when trying to connect|Query read timeout|not queryable|connection is closed/i;
@@ -39,10 +44,20 @@ export function databaseError(error: unknown): ApiError | undefined {
   if (fault.code === 'P2003' || fault.code === 'P2025') {
     return new ApiError('NOT_FOUND', 'A row that this refers to is not there any more.');
   }
-  if (!isLost(fault) && !says(fault, BUSY)) return undefined;
+  if (isUnwritable(error)) {
+    return new ApiError('SERVICE_UNAVAILABLE', 'The database cannot be written at the moment. Try again later.', {
+      retryAfter: 10,
+    });
+  }
+  if (!isLost(fault) && !says(fault, (code) => BUSY.has(code))) return undefined;
   return new ApiError('SERVICE_UNAVAILABLE', 'The database is busy or out of reach. Try again in a moment.', {
     retryAfter: 1,
   });
+}
+
+/** Whether the disk is full, fails, or may not be written. */
+export function isUnwritable(error: unknown): boolean {
+  return says((error ?? {}) as Fault, (code) => typeof code === 'string' && UNWRITABLE.test(code));
 }
 
 /** Whether a statement failed because its connection did, and not for what it is. */
@@ -50,16 +65,16 @@ export function isConnectionLost(error: unknown): boolean {
   return isLost((error ?? {}) as Fault);
 }
 
-const isLost = (fault: Fault) => says(fault, LOST, LOST_IN_WORDS);
+const isLost = (fault: Fault) => says(fault, (code) => LOST.has(code), LOST_IN_WORDS);
 
 /** Prisma hands on some faults as its own, some wrapped by the adapter, and some as the driver threw them. */
-function says(fault: Fault | undefined, codes: ReadonlySet<unknown>, words?: RegExp): boolean {
+function says(fault: Fault | undefined, isOne: (code: unknown) => boolean, words?: RegExp): boolean {
   if (fault === undefined || fault === null || typeof fault !== 'object') return false;
   const { code, kind, originalCode, message, cause, meta } = fault;
   return (
-    [code, kind, originalCode].some((name) => codes.has(name)) ||
+    [code, kind, originalCode].some(isOne) ||
     (typeof message === 'string' && words?.test(message) === true) ||
-    says(cause, codes, words) ||
-    says(meta?.driverAdapterError, codes, words)
+    says(cause, isOne, words) ||
+    says(meta?.driverAdapterError, isOne, words)
   );
 }

@@ -1,11 +1,22 @@
-/** Measures what runs on a database: the time of each statement, and the bytes that are read for one answer. */
-import type { SqlDriverAdapterFactory, SqlQueryable, SqlResultSet } from '@prisma/driver-adapter-utils';
+/**
+ * Measures what runs on a database: the time of each statement, and the bytes that are read for one answer. What nobody
+ * waits for any more is not read; a transaction that has begun goes on.
+ */
+import {
+  DriverAdapterError,
+  type SqlDriverAdapterFactory,
+  type SqlQueryable,
+  type SqlResultSet,
+} from '@prisma/driver-adapter-utils';
 import { currentReader } from './reader.js';
 
 export type StatementKind = 'read' | 'write' | 'transaction';
 
-/** @param seconds from when it was asked to its answer, waiting included */
-export type OnStatement = (kind: StatementKind, seconds: number) => void;
+/**
+ * @param seconds from when it was asked to its answer, waiting included
+ * @param error why there was no answer
+ */
+export type OnStatement = (kind: StatementKind, seconds: number, error?: unknown) => void;
 
 export function measured(factory: SqlDriverAdapterFactory, onStatement: OnStatement): SqlDriverAdapterFactory {
   return {
@@ -14,6 +25,11 @@ export function measured(factory: SqlDriverAdapterFactory, onStatement: OnStatem
     async connect() {
       const connection = await factory.connect();
       measure(connection, (sql) => (/^\s*select\b/i.test(sql) ? 'read' : 'write'), onStatement);
+      const query = connection.queryRaw.bind(connection);
+      connection.queryRaw = async (sql) => {
+        if (currentReader()?.isGone()) throw new DriverAdapterError({ kind: 'SocketTimeout' });
+        return query(sql);
+      };
       const startTransaction = connection.startTransaction.bind(connection);
       connection.startTransaction = async (isolation) => {
         const transaction = await startTransaction(isolation);
@@ -30,13 +46,14 @@ function measure(target: SqlQueryable, kindOf: (sql: string) => StatementKind, o
     const run = target[name].bind(target) as (query: { sql: string }) => Promise<SqlResultSet | number>;
     const timed = async (query: { sql: string }) => {
       const started = performance.now();
-      try {
-        const result = await run(query);
-        if (typeof result === 'object') currentReader()?.take(bytesOf(result.rows));
-        return result;
-      } finally {
-        onStatement(kindOf(query.sql), (performance.now() - started) / 1000);
-      }
+      const ended = (error?: unknown) => onStatement(kindOf(query.sql), (performance.now() - started) / 1000, error);
+      const result = await run(query).catch((error: unknown) => {
+        ended(error);
+        throw error;
+      });
+      ended();
+      if (typeof result === 'object') currentReader()?.take(bytesOf(result.rows));
+      return result;
     };
     Object.assign(target, { [name]: timed });
   }

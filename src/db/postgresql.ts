@@ -74,9 +74,7 @@ export async function withAdvisoryLock<T>(databaseUrl: string, run: () => Promis
 
 /** The adapter for the migration engine. A statement of a migration may take as long as it takes. */
 export function postgresqlMigrationAdapter(databaseUrl: string): SqlMigrationAwareDriverAdapterFactory {
-  return migrationAdapter(
-    () => new pg.Pool({ connectionString: databaseUrl, connectionTimeoutMillis: CONNECTION_TIMEOUT }),
-  );
+  return migrationAdapter(() => new pg.Pool({ ...forAWhile, connectionString: databaseUrl }));
 }
 
 /**
@@ -84,11 +82,11 @@ export function postgresqlMigrationAdapter(databaseUrl: string): SqlMigrationAwa
  * @param scratchUrl a database to throw away; the history is replayed in it
  */
 export function postgresqlCatalogueAdapter(scratchUrl: string): SqlMigrationAwareDriverAdapterFactory {
-  return migrationAdapter(
-    () => new CataloguePool({ connectionString: scratchUrl, connectionTimeoutMillis: CONNECTION_TIMEOUT }),
-    tellCharacters,
-  );
+  return migrationAdapter(() => new CataloguePool({ ...forAWhile, connectionString: scratchUrl }), tellCharacters);
 }
+
+/** The engine leaves connections open, which keep no process alive. */
+const forAWhile = { connectionTimeoutMillis: CONNECTION_TIMEOUT, allowExitOnIdle: true };
 
 function migrationAdapter(
   newPool: () => pg.Pool,

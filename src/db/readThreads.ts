@@ -3,6 +3,8 @@
  * Each read has a time limit; a thread that does not keep to it is given up for a new one.
  */
 import { createRequire } from 'node:module';
+import { setTimeout as startTimer } from 'node:timers';
+import { setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { DriverAdapterError, type SqlQuery, type SqlResultSet } from '@prisma/driver-adapter-utils';
 import { currentReader, type Reader } from './reader.js';
@@ -11,6 +13,8 @@ import { currentReader, type Reader } from './reader.js';
 const FILE = createRequire(import.meta.url).resolve('#read-thread');
 /** How long a thread may go on after the limit, in milliseconds: it looks at the clock where it calls our code. */
 const GRACE = 250;
+/** How long to wait for reads that are under way, when it is closed, in milliseconds. */
+const CLOSING = 1000;
 /** Threads of a process. */
 const THREADS = 2;
 
@@ -42,6 +46,7 @@ interface Thread {
 export class ReadThreads {
   readonly #threads = new Set<Thread>();
   readonly #waiting: Read[] = [];
+  readonly #underWay = new Set<Promise<void>>();
   #closed = false;
 
   /** @param timeout how long a read may take, in milliseconds */
@@ -53,15 +58,28 @@ export class ReadThreads {
   }
 
   /** @throws DriverAdapterError as the adapter does; SocketTimeout when it takes too long */
-  query(query: SqlQuery): Promise<SqlResultSet> {
-    return new Promise((resolve, reject) => {
+  async query(query: SqlQuery): Promise<SqlResultSet> {
+    if (this.#closed) throw new DriverAdapterError({ kind: 'ConnectionClosed' });
+    const answer = new Promise<SqlResultSet>((resolve, reject) => {
       this.#waiting.push({ query, reader: currentReader(), resolve, reject });
       this.#next();
     });
+    const settled = answer.then(
+      () => {},
+      () => {},
+    );
+    this.#underWay.add(settled);
+    try {
+      return await answer;
+    } finally {
+      this.#underWay.delete(settled);
+    }
   }
 
+  /** What is under way has a moment to end. */
   async close(): Promise<void> {
     this.#closed = true;
+    await Promise.race([Promise.all(this.#underWay), setTimeout(CLOSING, undefined, { ref: false })]);
     for (const read of this.#waiting.splice(0)) read.reject(new DriverAdapterError({ kind: 'ConnectionClosed' }));
     await Promise.all([...this.#threads].map(({ worker }) => worker.terminate()));
   }
@@ -89,7 +107,7 @@ export class ReadThreads {
       thread.read = read;
       // Keeps the process alive until it is answered.
       thread.worker.ref();
-      thread.timer = setTimeout(() => this.#giveUp(thread), this.timeout + GRACE);
+      thread.timer = startTimer(() => this.#giveUp(thread), this.timeout + GRACE);
       const request: ReadRequest = { query: read.query, timeout: this.timeout };
       thread.worker.postMessage(request);
     }

@@ -15,6 +15,7 @@ import { databaseError } from '../db/failure.js';
 import { readingFor } from '../db/reader.js';
 import { readingFromReplica } from '../db/replica.js';
 import { ApiError, HTTP_STATUS, serviceBusy } from '../errors.js';
+import { SECRET_PATTERN } from '../keys/format.js';
 import { limitReached } from '../limits/meter.js';
 import { OPERATION_LIMITS, requestsOf } from '../limits/operationLimits.js';
 import type { RateLimitResult } from '../limits/slidingWindow.js';
@@ -45,17 +46,17 @@ export const operationCheck = (subscriptions: Subscriptions): Plugin<Context> =>
     const analysis = analyse(args.schema, args.document, args.operationName);
     // Without one, execution says that the operation is not there.
     if (!analysis) return undefined;
-    if (!args.contextValue.use.accepts.results) {
-      setResultAndStopExecution({ errors: [notAcceptable()] });
+    const { principal, services, use, meter } = args.contextValue;
+    const { operation: type } = analysis.operation;
+    const stop = (errors: readonly GraphQLError[]) => {
+      services.metrics.operation(type, codeOf(errors));
+      setResultAndStopExecution({ errors });
       return undefined;
-    }
+    };
+    if (!use.accepts.results) return stop([notAcceptable()]);
     // Before they are coerced, which takes longest for those that are too many.
     const excess = checkInputs(args.document, args.variableValues);
-    if (excess) {
-      setResultAndStopExecution({ errors: [excess] });
-      return undefined;
-    }
-    const { principal, services, use, meter } = args.contextValue;
+    if (excess) return stop([excess]);
     const { scopes } = principal;
     const asking = { keyId: principal.keyId, variables: args.variableValues ?? {} };
     const refused = unsatisfied(analysis, scopes, asking);
@@ -64,10 +65,7 @@ export const operationCheck = (subscriptions: Subscriptions): Plugin<Context> =>
       refused.length === 0 ? [] : forbiddenErrors(reportable(refused, scopes, analysis.operation.operation), scopes);
     const nothingLeft = analysis.fields.every((use) => use.parent !== undefined || refused.includes(use));
     const whole = analysis.operation.operation !== OperationTypeNode.QUERY;
-    if (refused.length > 0 && whole) {
-      setResultAndStopExecution({ errors });
-      return undefined;
-    }
+    if (refused.length > 0 && whole) return stop(errors);
     const masked = refused.length > 0 ? maskFields(args.document, refused) : args.document;
     const cost = costOf(
       args.schema,
@@ -75,24 +73,17 @@ export const operationCheck = (subscriptions: Subscriptions): Plugin<Context> =>
       masked === args.document ? analysis.operation : operationOf(masked, analysis),
       args.variableValues ?? {},
     );
-    if (cost > OPERATION_LIMITS.cost) {
-      setResultAndStopExecution({ errors: [tooMuch('cost', cost)] });
-      return undefined;
-    }
+    if (cost > OPERATION_LIMITS.cost) return stop([tooMuch('cost', cost)]);
     // One request was charged before the operation was parsed.
     const further = use.counts === 'request' || nothingLeft ? 0 : requestsOf(cost) - 1;
     const result = await meter.charge(further);
-    if (!result.allowed) {
-      setResultAndStopExecution({ errors: [limited(result)] });
-      return undefined;
-    }
+    if (!result.allowed) return stop([limited(result)]);
     const entered = await services.executionGate.enter();
     if (entered && use.ended) services.executionGate.leave();
     if (!entered || use.ended) {
       // That there is no room is not the caller's fault.
       await meter.charge(-(further + 1));
-      setResultAndStopExecution({ errors: [refusal(serviceBusy())] });
-      return undefined;
+      return stop([refusal(serviceBusy())]);
     }
     noteUse(args.contextValue, analysis, new Set(refused));
     args.document = masked;
@@ -111,8 +102,9 @@ export const operationCheck = (subscriptions: Subscriptions): Plugin<Context> =>
         if (isAsyncIterable(executed)) return;
         const { data, errors: others = [], extensions, ...rest } = executed as ExecutionResult;
         const tooLarge = use.budget.tell(data);
-        if (tooLarge) return setResult({ errors: [refusal(tooLarge)] });
-        const all = [...errors, ...asAWhole(data, others)];
+        const all = tooLarge ? [refusal(tooLarge)] : [...errors, ...asAWhole(data, others)];
+        services.metrics.operation(type, codeOf(all));
+        if (tooLarge) return setResult({ errors: all });
         setResult({
           ...(data !== undefined && { data: (refused.length > 0 ? unmask(data) : data) as Record<string, unknown> }),
           ...rest,
@@ -126,23 +118,24 @@ export const operationCheck = (subscriptions: Subscriptions): Plugin<Context> =>
     const { schema, document, contextValue: context } = args;
     const analysis = analyse(schema, document, args.operationName);
     if (!analysis) return;
-    const stop = (error: GraphQLError) => setResultAndStopExecution({ errors: [error] });
+    const stop = (...errors: GraphQLError[]) => {
+      context.services.metrics.operation('subscription', codeOf(errors));
+      setResultAndStopExecution({ errors });
+    };
     if (!context.use.accepts.streams) return stop(notAcceptable());
     const variables = args.variableValues ?? {};
     const excess = checkInputs(document, variables);
     if (excess) return stop(excess);
     const refusalFor = ({ scopes }: Principal) => forbiddenErrors(unsatisfied(analysis, scopes), scopes)[0];
     const refused = unsatisfied(analysis, context.principal.scopes);
-    if (refused.length > 0) {
-      setResultAndStopExecution({ errors: forbiddenErrors(refused, context.principal.scopes) });
-      return;
-    }
+    if (refused.length > 0) return stop(...forbiddenErrors(refused, context.principal.scopes));
     const { operation } = analysis;
     const cost = costOf(schema, document, operation, variables);
     if (cost > OPERATION_LIMITS.cost) return stop(tooMuch('cost', cost));
     const result = await context.meter.charge(requestsOf(cost) - 1);
     if (!result.allowed) return stop(limited(result));
     noteUse(context, analysis, new Set());
+    context.services.metrics.operation('subscription', 'ok');
     setSubscribeFn(async () => {
       const coerced = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
       if (coerced.errors) return { errors: coerced.errors };
@@ -161,7 +154,8 @@ export const operationCheck = (subscriptions: Subscriptions): Plugin<Context> =>
 
 /** Counts the operation and the scopes that it used: of alternatives, the one that the key holds. */
 function noteUse({ use, principal }: Context, { operation, fields }: Analysis, refused: ReadonlySet<FieldUse>): void {
-  use.operations.push(operation.name?.value ?? 'anonymous');
+  // It goes to the log and the counts of use; somebody will put a key there.
+  use.operations.push((operation.name?.value ?? 'anonymous').replace(SECRET_PATTERN, '[redacted]'));
   for (const field of fields) {
     if (refused.has(field) || !satisfies(principal.scopes, field.requirement)) continue;
     for (const scope of closest(principal.scopes, field.requirement).required) use.scopes.add(scope);
@@ -180,6 +174,25 @@ function asAWhole(data: ExecutionResult['data'], errors: readonly GraphQLError[]
   if (answered || !away) return errors;
   return errors.map((error) => located(error, away.message, refusal(away).extensions));
 }
+
+/** `ok`, or the code of the first error. */
+function codeOf([first]: readonly GraphQLError[]): string {
+  if (!first) return 'ok';
+  const { originalError, extensions } = first;
+  const known = originalError instanceof ApiError ? originalError : databaseError(originalError);
+  return String(known?.code ?? extensions['code'] ?? 'INTERNAL_SERVER_ERROR');
+}
+
+/** Notes the codes of all errors in the answer, for the log. */
+export const outcomes: Plugin<Context> = {
+  onResultProcess({ result, serverContext }) {
+    const { use } = serverContext as unknown as Context;
+    for (const one of [result].flat()) {
+      if (isAsyncIterable(one)) continue;
+      for (const { extensions } of one.errors ?? []) use.errors.add(String(extensions?.['code']));
+    }
+  },
+};
 
 /** The request fails as a whole. */
 function refusal({ code, message, details }: ApiError): GraphQLError {

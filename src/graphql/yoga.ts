@@ -1,13 +1,14 @@
 /** Yoga: from an authenticated HTTP request to an executed operation. Authentication has happened before (src/http). */
 import { type DocumentNode, type ExecutionResult, Kind, parse, validate } from 'graphql';
 import { createYoga } from 'graphql-yoga';
+import { LRUCache } from 'lru-cache';
 import type { Context } from '../auth/context.js';
 import type { Logger } from '../http/logger.js';
 import { OPERATION_LIMITS } from '../limits/operationLimits.js';
 import { errorCodes, smallEnough, wellFormed } from './documentPlugins.js';
 import { toGraphQLError } from './errors.js';
 import { multipartSubscriptions } from './multipartSubscriptions.js';
-import { metering, operationCheck } from './operationPlugin.js';
+import { metering, operationCheck, outcomes } from './operationPlugin.js';
 import { persistedDocuments } from './persisted.js';
 import { schema } from './schema.js';
 import { scopesOfDocument } from './scopeReport.js';
@@ -62,6 +63,16 @@ export function createGraphQL(logger: Logger, trustedOnly: boolean): GraphQL {
   };
 }
 
+/**
+ * Documents that are kept parsed, in bytes: with all that is known of one (its validity, scopes, cost, shape) it takes
+ * about this many times its text, as measured.
+ */
+const BYTES_OF_CHARACTER = 100;
+const REMEMBERED = {
+  maxSize: 64 * 1024 * 1024,
+  sizeCalculation: (_value: unknown, text: string) => 1 + text.length * BYTES_OF_CHARACTER,
+};
+
 function createHandler(logger: Logger, trustedOnly: boolean) {
   return createYoga<Context>({
     schema,
@@ -71,6 +82,10 @@ function createHandler(logger: Logger, trustedOnly: boolean) {
     cors: false,
     logging: false,
     multipart: false,
+    parserAndValidationCache: {
+      documentCache: new LRUCache<string, DocumentNode>(REMEMBERED),
+      errorCache: new LRUCache<string, Error>(REMEMBERED),
+    },
     extraParamNames: ['documentId'],
     batching: { limit: OPERATION_LIMITS.batch },
     // src/http has limited it already.
@@ -90,6 +105,7 @@ function createHandler(logger: Logger, trustedOnly: boolean) {
         operationCheck(new Subscriptions()),
       ],
       multipartSubscriptions,
+      outcomes,
     ],
   });
 }

@@ -1,9 +1,11 @@
 /** The HTTP surface: what every request meets on its way to GraphQL. */
+import type { ServerResponse } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { cors } from 'hono/cors';
 import { requestId } from 'hono/request-id';
+import { matchedRoutes } from 'hono/route';
 import { secureHeaders } from 'hono/secure-headers';
 import type { Authenticator } from '../auth/authenticator.js';
 import type { Services } from '../auth/context.js';
@@ -13,6 +15,7 @@ import { ApiError } from '../errors.js';
 import { createGraphQL } from '../graphql/yoga.js';
 import { SECRET_PATTERN } from '../keys/format.js';
 import type { UsageRecorder } from '../keys/usage.js';
+import type { AnswerBudget } from '../limits/answerMemory.js';
 import { mountRoutes } from '../rest/router.js';
 import { VERSION } from '../version.js';
 import { clientAddress } from './clientAddress.js';
@@ -21,7 +24,7 @@ import { runGraphQL } from './graphql.js';
 import { isSecure, requireHttps } from './https.js';
 import { leakedKeys, readPublicKeys, revokeCredentials } from './leaks.js';
 import type { Logger } from './logger.js';
-import { createMetrics } from './metrics.js';
+import { metricsEndpoint } from './metrics.js';
 import { tokenEndpoint } from './oauth.js';
 import { playground } from './playground.js';
 import { mountReference } from './reference.js';
@@ -67,7 +70,7 @@ interface Environment {
 export function createHttpApp({ config, services, authenticator, usage, logger, streams, ready }: HttpOptions) {
   const app = new Hono<Environment>();
 
-  const metrics = createMetrics();
+  const { metrics } = services;
   const keyed = createGateway({ services, authenticator, usage, logger });
 
   app.use(requestId({ limitLength: 100 }));
@@ -79,15 +82,21 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
     // A response that GraphQL made has only its own headers.
     c.res.headers.set('x-request-id', c.get('requestId'));
     streams.watch(c.res, c.env.outgoing);
+    releaseWhenSent(c.env.outgoing, c.var.context?.use.budget);
     const ms = performance.now() - started;
-    metrics.observe(c.req.method, c.res.status, ms / 1000);
+    const { route = routeOf(c), refusal, context } = c.var;
+    metrics.request(c.req.method, route, c.res.status, ms / 1000);
+    const errors = new Set([...(context?.use.errors ?? []), ...(refusal === undefined ? [] : [refusal])]);
     logger.info(
       {
         requestId: c.get('requestId'),
         method: c.req.method,
         // Somebody will put a key there.
         path: c.req.path.replace(SECRET_PATTERN, '[redacted]'),
+        operations: context?.use.operations,
         status: c.res.status,
+        errors: errors.size > 0 ? [...errors] : undefined,
+        cost: context?.meter.spent,
         ms: Math.round(ms * 10) / 10,
         ip: c.get('ip'),
         keyId: c.get('principal')?.keyId,
@@ -134,7 +143,7 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
     app.use(requireHttps({ authenticator, keyWatch, trustProxy: config.trustProxy }));
   }
 
-  app.get('/metrics', async (c) => c.body(await metrics.text(), 200, { 'content-type': metrics.contentType }));
+  app.get('/metrics', keyed(metricsEndpoint(services)));
   app.get('/health/live', (c) => c.json({ status: 'ok' }));
   app.get('/health/ready', async (c) =>
     (await ready()) ? c.json({ status: 'ok' }) : c.json({ status: 'unavailable' }, 503),
@@ -186,3 +195,13 @@ const limitBody: MiddlewareHandler = (c, next) => {
   if (length === undefined || c.req.header('transfer-encoding') !== undefined) return countBytes(c, next);
   return Number(length) > MAX_BODY ? Promise.resolve(tooLarge(c)) : next();
 };
+
+function releaseWhenSent(outgoing: ServerResponse | undefined, budget: AnswerBudget | undefined): void {
+  if (!outgoing || outgoing.closed) budget?.release();
+  else if (budget) outgoing.once('close', () => budget.release());
+}
+
+/** The route that answered, where it has no template of its own: its path. */
+function routeOf(c: Context): string {
+  return matchedRoutes(c).findLast(({ path }) => !path.includes('*'))?.path ?? 'none';
+}

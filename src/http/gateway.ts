@@ -7,12 +7,15 @@ import type { Principal } from '../auth/principal.js';
 import { ApiError, rateLimited, UNAUTHENTICATED_MESSAGE } from '../errors.js';
 import { keyStatus } from '../keys/apiKey.js';
 import type { UsageRecorder } from '../keys/usage.js';
+import { addressOf } from '../limits/addressLimits.js';
 import { limitHeaders } from '../limits/keyLimits.js';
 import type { Logger } from './logger.js';
 import { refuse } from './refusal.js';
 
 /** Milliseconds. */
 const REQUEST_LIMIT = 30_000;
+/** What the log has for a request whose client did not wait for the answer. */
+const LEFT = 499;
 
 export interface Variables {
   requestId: string;
@@ -20,6 +23,12 @@ export interface Variables {
   principal?: Principal;
   /** The key or token, once it is known to be good. */
   credential?: string;
+  /** What the request turned out to be. */
+  context?: Context;
+  /** Of the route that answers, as a template. */
+  route?: string;
+  /** Why the request was refused as a whole. */
+  refusal?: string;
 }
 
 export type KeyedContext = HttpContext<{ Variables: Variables }>;
@@ -36,6 +45,10 @@ export type RunKeyed = (c: KeyedContext, context: Context) => Promise<Response>;
 export type Gateway = (run: RunKeyed) => (c: KeyedContext) => Promise<Response>;
 
 export function createGateway({ services, authenticator, usage, logger }: GatewayOptions): Gateway {
+  const tellGuessing = (ip: string | null) => {
+    services.keyWatch.guessed(addressOf(ip));
+    logger.warn({ address: addressOf(ip) }, 'keys that nobody has are tried');
+  };
   return (run) => async (c) => {
     const credential = readCredential(c.req.header('authorization'), c.req.header('x-api-key'));
     if (credential.kind === 'conflict') {
@@ -50,9 +63,11 @@ export function createGateway({ services, authenticator, usage, logger }: Gatewa
     const result = key === '' ? ({ ok: false, reason: 'missing' } as const) : await authenticator.authenticate(key, ip);
     if (!result.ok) {
       const { reason, principal } = result;
+      services.metrics.authenticationFailed(reason);
       logger.info({ requestId: request.id, reason, keyId: principal?.keyId }, 'refused');
       if (principal) services.keyWatch.refused(principal, reason, { ...request, requestId: request.id });
       const wait = await services.addressLimits.failed(ip);
+      if (wait > 0 && reason === 'unknown') tellGuessing(ip);
       return refuse(
         c,
         wait > 0
@@ -64,9 +79,10 @@ export function createGateway({ services, authenticator, usage, logger }: Gatewa
     c.set('principal', principal);
     c.set('credential', key);
     const context = createContext(principal, request, authenticator.session(key, ip), services);
+    c.set('context', context);
     let response: Response;
     try {
-      response = await inTime(run(c, context), () =>
+      response = await inTime(run(c, context), c.req.raw.signal, () =>
         refuse(c, new ApiError('SERVICE_UNAVAILABLE', 'The request took too long.', { retryAfter: 1 })),
       );
     } catch (error) {
@@ -95,18 +111,25 @@ function challengeFor(credential: string): { challenge: string } {
   return { challenge: /^at_(?:live|test)_/.test(credential) ? 'Bearer error="invalid_token"' : 'Bearer' };
 }
 
-/** The answer, or another one when it takes longer than a request may. PostgreSQL cancels its statement as late. */
-async function inTime(answer: Promise<Response>, late: () => Response): Promise<Response> {
+/**
+ * The answer, or another one when it takes longer than a request may, or when its client has left. PostgreSQL cancels its
+ * statement as late.
+ */
+async function inTime(answer: Promise<Response>, left: AbortSignal, late: () => Response): Promise<Response> {
   let timer: NodeJS.Timeout | undefined;
+  let leave = () => {};
   try {
     return await Promise.race([
       answer,
       new Promise<Response>((resolve) => {
         timer = setTimeout(() => resolve(late()), REQUEST_LIMIT);
+        leave = () => resolve(new Response(null, { status: LEFT }));
+        left.addEventListener('abort', leave);
       }),
     ]);
   } finally {
     clearTimeout(timer);
+    left.removeEventListener('abort', leave);
   }
 }
 

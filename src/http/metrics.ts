@@ -1,27 +1,25 @@
-/** Figures for Prometheus. */
-import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+/** GET /metrics, for administrators of the operator's workspace; without a key on METRICS_PORT alone. */
+import type { Services } from '../auth/context.js';
+import { ApiError } from '../errors.js';
+import { DEFAULT_WORKSPACE } from '../keys/bootstrap.js';
+import { METRICS_TYPE } from '../metrics.js';
+import { type Requirement, satisfies } from '../scopes/scope.js';
+import type { RunKeyed } from './gateway.js';
 
-export function createMetrics() {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  const requests = new Counter({
-    name: 'taskgate_http_requests_total',
-    help: 'Answered HTTP requests.',
-    labelNames: ['method', 'status'],
-    registers: [registry],
-  });
-  const duration = new Histogram({
-    name: 'taskgate_http_request_duration_seconds',
-    help: 'From the first byte of the request to the head of the answer.',
-    buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30],
-    registers: [registry],
-  });
-  return {
-    contentType: registry.contentType,
-    text: () => registry.metrics(),
-    observe(method: string, status: number, seconds: number): void {
-      requests.inc({ method, status });
-      duration.observe(seconds);
-    },
+const REQUIRED: Requirement = [['admin:*']];
+
+export function metricsEndpoint({ database, metrics }: Services): RunKeyed {
+  return async (c, { principal, meter }) => {
+    await meter.begin();
+    if (!satisfies(principal.scopes, REQUIRED)) {
+      const scopes = ['admin:*'];
+      throw new ApiError('FORBIDDEN', 'This needs admin:*.', { requiredScopes: scopes, missingScopes: scopes });
+    }
+    const workspace = await database.system.workspace.findUnique({ where: { slug: DEFAULT_WORKSPACE } });
+    if (principal.workspaceId !== workspace?.id || principal.environment !== 'LIVE') {
+      const reason = "Figures of the whole server are for the operator's workspace, live.";
+      throw new ApiError('FORBIDDEN', reason, { reason });
+    }
+    return c.body(await metrics.text(), 200, { 'content-type': METRICS_TYPE, 'cache-control': 'no-store' });
   };
 }

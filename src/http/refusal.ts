@@ -17,11 +17,14 @@ export function refusalOf(path: string, error: ApiError, requestId: string) {
 
 /** The same as an outcome, for what keeps or sends it later. */
 export function refusalOutcome(c: HttpContext, error: ApiError): Outcome {
+  c.set('refusal', error.code);
   const { status, body, headers } = refusalOf(c.req.path, error, c.get('requestId'));
   return { status, body: JSON.stringify(body), headers };
 }
 
 export function refuse(c: HttpContext, error: ApiError): Response {
+  // For the log.
+  c.set('refusal', error.code);
   const { status, body, headers } = refusalOf(c.req.path, error, c.get('requestId'));
   return c.json(body, status, headers);
 }

@@ -12,12 +12,14 @@ export const ALERT_KINDS = [
   'KEY_RENEWED',
   'KEY_UNUSED',
   'KEY_LEAKED',
+  'KEYS_GUESSED',
 ] as const;
 export type AlertKind = (typeof ALERT_KINDS)[number];
 
 export interface NewAlert extends Tenant {
   readonly kind: AlertKind;
-  readonly keyId: string;
+  /** Null where it is about no key that there is. */
+  readonly keyId: string | null;
   readonly message: string;
   /** What makes it the same alert: a second one with the same kind, key and occasion is not told again. */
   readonly occasion: string;
@@ -27,7 +29,7 @@ export interface NewAlert extends Tenant {
 export async function raiseAlert(system: PrismaClient, alert: NewAlert): Promise<boolean> {
   const { workspaceId, environment, kind, keyId, message } = alert;
   const tenant = { workspaceId, environment };
-  const cause = `${kind} ${keyId} ${alert.occasion}`;
+  const cause = `${kind} ${keyId ?? ''} ${alert.occasion}`;
   if ((await system.alert.findUnique({ where: { cause }, select: { id: true } })) !== null) return false;
   try {
     await system.$transaction([
@@ -36,8 +38,7 @@ export async function raiseAlert(system: PrismaClient, alert: NewAlert): Promise
         data: {
           ...tenant,
           action: `alert.${kind.toLowerCase()}`,
-          targetType: 'ApiKey',
-          targetId: keyId,
+          ...(keyId !== null && { targetType: 'ApiKey', targetId: keyId }),
           changes: { message },
         },
       }),

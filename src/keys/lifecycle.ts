@@ -18,6 +18,8 @@ const MAX_REMEMBERED = 50_000;
 
 export class Lifecycle {
   #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+  #isStopping = false;
   /** Alerts that this process knows to be told, so that it does not ask for each of them each minute. */
   readonly #told = new LRUCache<string, true>({ max: MAX_REMEMBERED });
 
@@ -29,21 +31,36 @@ export class Lifecycle {
   ) {}
 
   start(): void {
-    const run = () => void this.run().catch(this.onError);
+    const run = () => {
+      this.#running ??= this.run()
+        .catch(this.onError)
+        .finally(() => {
+          this.#running = undefined;
+        });
+    };
     run();
     this.#timer = setInterval(run, RUN_EVERY).unref();
   }
 
-  stop(): void {
+  /** Until what is under way has ended: it needs the database. */
+  async stop(): Promise<void> {
     clearInterval(this.#timer);
+    this.#isStopping = true;
+    await this.#running;
   }
 
   async run(): Promise<void> {
     const now = this.clock();
     const workspaces = await this.system.workspace.findMany({ where: { plan: ENTERPRISE }, select: { id: true } });
     const renewing = new Set(workspaces.map(({ id }) => id));
-    for await (const key of this.#expiring(now)) await this.#lookAfter(key, renewing.has(key.workspaceId));
-    for await (const key of this.#unused(now)) await this.#tellUnused(key, now);
+    for await (const key of this.#expiring(now)) {
+      if (this.#isStopping) return;
+      await this.#lookAfter(key, renewing.has(key.workspaceId));
+    }
+    for await (const key of this.#unused(now)) {
+      if (this.#isStopping) return;
+      await this.#tellUnused(key, now);
+    }
   }
 
   /** By the moment that they expire at. */

@@ -5,6 +5,7 @@ import { shortUserAgent } from '../db/audit.js';
 import type { Tenant } from '../db/tenant.js';
 import { type AlertKind, raiseAlert } from './alerts.js';
 import type { Refusal } from './apiKey.js';
+import { DEFAULT_WORKSPACE } from './bootstrap.js';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -76,6 +77,18 @@ export class KeyWatch {
     if (remaining === 0) this.#alert(key, 'QUOTA_100', `The key used all of its ${limit} requests.`, span, now);
     else if (remaining <= limit * 0.2)
       this.#alert(key, 'QUOTA_80', `The key used 80 % of its ${limit} requests.`, span, now);
+  }
+
+  /** Keys that nobody has are tried from a network. The operator's workspace is told, for no other is concerned. */
+  guessed(network: string, now = Date.now()): void {
+    const occasion = `${network} ${new Date(Math.floor(now / HOUR) * HOUR).toISOString()}`;
+    this.#once(`KEYS_GUESSED ${occasion}`, async () => {
+      const operators = await this.system.workspace.findUnique({ where: { slug: DEFAULT_WORKSPACE } });
+      if (!operators) return;
+      const tenant = { workspaceId: operators.id, environment: 'LIVE' as const };
+      const message = `Keys that nobody has are tried from ${network}.`;
+      await raiseAlert(this.system, { ...tenant, kind: 'KEYS_GUESSED', keyId: null, message, occasion });
+    });
   }
 
   #alert(key: WatchedKey, kind: AlertKind, message: string, span: number, now: number): void {

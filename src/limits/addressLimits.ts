@@ -27,9 +27,12 @@ export class AddressLimits {
     return this.#count(ip, this.#reports);
   }
 
-  /** Whoever has one IPv6 address has 2^64 of them. */
   async #count(ip: string | null, window: Window): Promise<number> {
-    const network = (ip !== null && networkOf(ip, 32, 64)) || 'unknown';
-    return (await this.counter.take(`address:${network}`, [window], 1)).retryAfter;
+    return (await this.counter.take(`address:${addressOf(ip)}`, [window], 1)).retryAfter;
   }
+}
+
+/** As addresses are counted: whoever has one of IPv6 has 2^64 of them. */
+export function addressOf(ip: string | null): string {
+  return (ip !== null && networkOf(ip, 32, 64)) || 'unknown';
 }

@@ -38,9 +38,23 @@ export class ExecutionGate {
   #tooLongSince: number | undefined;
   #late = 0;
   #refusedAt = Number.NEGATIVE_INFINITY;
+  #refused = 0;
 
   constructor(limits: GateLimits) {
     this.#limits = limits;
+  }
+
+  get running(): number {
+    return this.#running;
+  }
+
+  get waiting(): number {
+    return this.#line.length;
+  }
+
+  /** Since the start. */
+  get refused(): number {
+    return this.#refused;
   }
 
   /** Somebody new is there: a connection or a request. */
@@ -54,6 +68,7 @@ export class ExecutionGate {
     if (length < this.#limits.line / 2) return false;
     if (length < MAX_LINE && now - this.#refusedAt >= CALM) return false;
     this.#refusedAt = now;
+    this.#refused += 1;
     return true;
   }
 
@@ -78,7 +93,9 @@ export class ExecutionGate {
     if (this.#late <= LATE) return false;
     this.#refusedAt = now;
     // Those that waited longest would be the latest of all.
-    for (const refuse of this.#line.splice(0, Math.ceil(length - this.#limits.line / 2))) refuse(false);
+    const oldest = this.#line.splice(0, Math.ceil(length - this.#limits.line / 2));
+    this.#refused += oldest.length + 1;
+    for (const refuse of oldest) refuse(false);
     return true;
   }
 

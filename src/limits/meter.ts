@@ -10,6 +10,7 @@ import type { RateLimitResult } from './slidingWindow.js';
 
 export class Meter {
   #last: RateLimitResult | undefined;
+  #spent = 0;
   /** Whether the first operation is paid for that was not begun yet. */
   #prepaid: 'charged' | 'free' | undefined;
 
@@ -23,6 +24,7 @@ export class Meter {
   async charge(requests: number): Promise<RateLimitResult> {
     const result = await this.keyLimits.consume(this.principal, requests);
     this.#last = result;
+    if (result.allowed) this.#spent += requests;
     const widest = result.windows.at(-1);
     if (widest && requests > 0) this.keyWatch.limits(this.principal, widest, result.allowed);
     return result;
@@ -62,6 +64,11 @@ export class Meter {
     if (isLook && (await this.keyLimits.look(this.principal))) {
       if (prepaid) await this.charge(-1);
     } else if (!prepaid) await this.chargeOrRefuse(1);
+  }
+
+  /** Requests that were charged, without those that were given back. */
+  get spent(): number {
+    return this.#spent;
   }
 
   /** How the key stood when it was charged last, or stands now. */

@@ -36,6 +36,7 @@ export function mountRoutes({ app, graphql, keyed, limitBody, isSecure }: Router
     app.all(pattern, limitBody, (c) => {
       const { method } = c.req;
       if (method === 'OPTIONS') return c.body(null, 204, { allow });
+      c.set('route', rows[0]?.path ?? pattern);
       const handler = handlers.get(method === 'HEAD' ? 'GET' : method);
       if (handler) return handler(c as never);
       return refuse(c, new ApiError('METHOD_NOT_ALLOWED', `${method} is not allowed here; ${allow} are.`, { allow }));

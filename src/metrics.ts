@@ -1,0 +1,106 @@
+/** Figures for Prometheus: of this process, or of all workers of one command together. */
+import cluster from 'node:cluster';
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { StatementKind } from './db/measured.js';
+import type { WindowCounter } from './limits/slidingWindow.js';
+
+export const METRICS_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
+
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #registers = { registers: [this.#registry] };
+  readonly #requests = new Counter({
+    name: 'taskgate_http_requests_total',
+    help: 'Answered HTTP requests.',
+    labelNames: ['method', 'route', 'status'],
+    ...this.#registers,
+  });
+  readonly #duration = new Histogram({
+    name: 'taskgate_http_request_duration_seconds',
+    help: 'From the first byte of the request to the head of the answer.',
+    buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30],
+    ...this.#registers,
+  });
+  readonly #operations = new Counter({
+    name: 'taskgate_operations_total',
+    help: 'GraphQL operations, those of REST routes included. code: ok, or that of the first error.',
+    labelNames: ['type', 'code'],
+    ...this.#registers,
+  });
+  readonly #statements = new Histogram({
+    name: 'taskgate_database_statement_seconds',
+    help: 'From asking the database to its answer, waiting included.',
+    labelNames: ['kind'],
+    buckets: [0.0001, 0.001, 0.01, 0.1, 1, 10],
+    ...this.#registers,
+  });
+  readonly #limitRefusals = new Counter({
+    name: 'taskgate_limit_refusals_total',
+    help: 'What a limit refused: minute, hour (of a key), field, failures, reports (of an address).',
+    labelNames: ['limit'],
+    ...this.#registers,
+  });
+  readonly #failures = new Counter({
+    name: 'taskgate_authentication_failures_total',
+    help: 'Requests without a key that works. unknown: well-formed keys that nobody has, so somebody guesses.',
+    labelNames: ['reason'],
+    ...this.#registers,
+  });
+
+  constructor() {
+    collectDefaultMetrics({ register: this.#registry });
+    if (!cluster.isWorker) return;
+    // Answers the primary process, which asks all workers.
+    AggregatorRegistry.setRegistries([this.#registry]);
+    new AggregatorRegistry();
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  /** @param route as a template: `/v1/tasks/{id}` */
+  request(method: string, route: string, status: number, seconds: number): void {
+    this.#requests.inc({ method, route, status });
+    this.#duration.observe(seconds);
+  }
+
+  operation(type: string, code: string): void {
+    this.#operations.inc({ type, code });
+  }
+
+  statement(kind: StatementKind, seconds: number): void {
+    this.#statements.observe({ kind }, seconds);
+  }
+
+  authenticationFailed(reason: string): void {
+    this.#failures.inc({ reason });
+  }
+
+  /** @param admission what is under way and what waits, asked when the figures are */
+  watchAdmission(admission: { readonly running: number; readonly waiting: number; readonly refused: number }): void {
+    const gauge = (name: string, help: string, value: () => number) =>
+      new Gauge({
+        name,
+        help,
+        ...this.#registers,
+        collect() {
+          this.set(value());
+        },
+      });
+    gauge('taskgate_operations_running', 'Operations under way.', () => admission.running);
+    gauge('taskgate_operations_waiting', 'Operations that wait to begin.', () => admission.waiting);
+    gauge('taskgate_operations_shed', 'Requests refused for overload since the start.', () => admission.refused);
+  }
+
+  /** The counter, with what it refuses counted. */
+  watchLimits(counter: WindowCounter): WindowCounter {
+    return {
+      take: async (...args) => {
+        const result = await counter.take(...args);
+        if (!result.allowed) this.#limitRefusals.inc({ limit: result.decisive.name });
+        return result;
+      },
+    };
+  }
+}
