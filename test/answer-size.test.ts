@@ -1,5 +1,10 @@
 /** An answer ends at MAX_RESPONSE, before it is made, by whatever it grows. */
+
+import { connect } from 'node:net';
+import Sqlite from 'better-sqlite3';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { sqliteFile } from '../src/db/sqlite.js';
+import { AnswerMemory } from '../src/limits/answerMemory.js';
 import { startTestServer, type TestServer } from './support/server.js';
 import { subscribe, until } from './support/stream.js';
 
@@ -56,4 +61,55 @@ it('by what a subscription tells of one event', async () => {
   expect(small?.data.taskChanged.task.a0).toBe('small');
   expect(large?.errors?.[0]?.extensions).toMatchObject(refused);
   stream.stop();
+});
+
+it('a key has no more in the making, or unread, than four of the largest; what is sent makes room', () => {
+  const memory = new AnswerMemory(1000);
+  const budgets = Array.from({ length: 4 }, () => memory.budgetFor('key'));
+  for (const budget of budgets) expect(budget.tell(['x'.repeat(950)])).toBeUndefined();
+  const [first] = budgets;
+  expect(memory.budgetFor('key').tell(['x'.repeat(950)])?.code).toBe('RATE_LIMITED');
+  expect(memory.budgetFor('other').tell(['x'.repeat(950)])).toBeUndefined();
+  first?.release();
+  first?.release();
+  const next = memory.budgetFor('key');
+  next.read(900);
+  expect(next.tell(['x'.repeat(950)])).toBeUndefined();
+  expect(memory.budgetFor('key').tell(['x'.repeat(950)])?.code).toBe('RATE_LIMITED');
+});
+
+it('answers that nobody reads are bounded for a key, in memory too', async () => {
+  const large = await startTestServer({ DEFAULT_PLAN: 'enterprise' });
+  const { config, workspace } = large;
+  if (config.provider !== 'sqlite') {
+    await large.stop();
+    return;
+  }
+  const database = new Sqlite(sqliteFile(config.databaseUrl));
+  database
+    .prepare(
+      `INSERT INTO "Task" ("id", "workspaceId", "environment", "number", "title", "description", "createdAt", "updatedAt")
+       WITH RECURSIVE "n" ("i") AS (SELECT 1 UNION ALL SELECT "i" + 1 FROM "n" WHERE "i" < 1000)
+       SELECT printf('%08d-0000-7000-8000-000000000000', "i"), ?, 'LIVE', 1000 + "i", 't', ?, "i", "i" FROM "n"`,
+    )
+    .run(workspace.id, 'x'.repeat(10_000));
+  database.close();
+  const { key } = await large.createKey(['tasks:read']);
+  const body = JSON.stringify({ query: '{ tasks(first: 1000) { nodes { description } } }' });
+  const { port, hostname } = new URL(large.origin);
+  const sockets = Array.from({ length: 20 }, () => {
+    const socket = connect(Number(port), hostname);
+    socket.on('error', () => {});
+    socket.write(
+      `POST /graphql HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
+    socket.pause();
+    return socket;
+  });
+  const status = async () => (await large.post(body, key)).status;
+  await until(async () => (await status()) === 429, 30_000);
+  expect((await large.post(body, large.adminKey)).status).toBe(200);
+  for (const socket of sockets) socket.destroy();
+  await until(async () => (await status()) === 200, 10_000);
+  await large.stop();
 });

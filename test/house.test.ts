@@ -121,6 +121,24 @@ describe.skipIf(!postgres)('taskgate copy', () => {
     expect(await run(['copy', '--from', 'mysql://x', '--to', back])).toMatchObject({ code: 2 });
   }, 60_000);
 
+  it('tells infinities and what is no number apart, where it compares', async () => {
+    const special = `file:${folder}/special.db`;
+    const from = await open(special);
+    const workspace = await from.system.workspace.create({ data: { name: 'w', slug: 'w', plan: 'free' } });
+    const tenant = { workspaceId: workspace.id, environment: 'LIVE' as const };
+    await from.system.task.create({ data: { ...tenant, number: 1, title: 't' } });
+    await from.system.$executeRawUnsafe('UPDATE "Task" SET "position" = 9e999');
+    const other = await createDatabase(postgres ?? '');
+    const to = await open(other.url);
+    await copyDatabase(from, to, () => {});
+    await to.system.$executeRawUnsafe(`UPDATE "Task" SET "position" = '-Infinity'`);
+    await to.system.epoch.create({ data: { name: 'copy', value: 1 } });
+    await expect(copyDatabase(from, to, () => {})).rejects.toThrow('Task differs');
+    await from.close();
+    await to.close();
+    await other.drop();
+  });
+
   it('a copy that did not end is neither served nor asked', async () => {
     const half = `file:${folder}/half.db`;
     const [from, to] = [await open(source), await open(half)];

@@ -122,6 +122,26 @@ describe('a hostile operation is refused with its numbers, before anything runs'
     expect(after - before).toBeLessThan(60);
   });
 
+  it('large documents are kept as long as there is room, by what they take', async () => {
+    // About as many tokens as there may be, in few fields.
+    const filter = (i: number) => `or: [${`{ title: { eq: "x${i}" } }, `.repeat(8)}]`;
+    const fields = 'id title description number status priority position tags startDate dueDate createdAt updatedAt';
+    const document = (i: number) =>
+      `{ ${Array.from({ length: 10 }, (_, j) => `a${j}: tasks(first: 1, filter: { ${filter(i)} }) { nodes { ${fields} } }`).join(' ')} }`;
+    const round = async (from: number, count: number) => {
+      for (let i = from; i < from + count; i += 1) {
+        const { errors } = await server.gql(document(i), {}, reader);
+        expect(errors).toBeUndefined();
+      }
+      return usedMemory();
+    };
+    const reader = await server.key(['tasks:read']);
+    const before = await round(0, 5);
+    const after = await round(1000, 300);
+    process.stderr.write(`300 documents of ${document(1).length} characters: ${(after - before).toFixed(0)} MB\n`);
+    expect(after - before).toBeLessThan(100);
+  });
+
   it('the introspection that tools send is not too deep', async () => {
     expect((await server.gql(getIntrospectionQuery())).errors).toBeUndefined();
   });
@@ -239,6 +259,27 @@ describe('more than can be done in time', () => {
     const body = JSON.stringify({ query: 'mutation { createTask(input: { title: "late" }) { task { id } } }' });
     const headers = { authorization: `Bearer ${small.adminKey}`, 'content-type': 'application/json' };
     const request = fetch(small.url, { method: 'POST', body, headers, signal: gone.signal }).catch(() => 'gone');
+    await setTimeout(200);
+    gone.abort();
+    expect(await request).toBe('gone');
+    await setTimeout(200);
+    gate.leave();
+    expect((await small.gql('{ tasks { totalCount } }')).data.tasks.totalCount).toBe(0);
+    await small.stop();
+  });
+});
+
+describe('a client that leaves', () => {
+  it('stops its work by the REST routes too', async () => {
+    const small = await startTestServer({ MAX_RUNNING: '1' });
+    const gate = small.services.executionGate;
+    expect(await gate.enter()).toBe(true);
+    const gone = new AbortController();
+    const headers = { authorization: `Bearer ${small.adminKey}`, 'content-type': 'application/json' };
+    const body = JSON.stringify({ title: 'late' });
+    const request = fetch(`${small.origin}/v1/tasks`, { method: 'POST', body, headers, signal: gone.signal }).catch(
+      () => 'gone',
+    );
     await setTimeout(200);
     gone.abort();
     expect(await request).toBe('gone');

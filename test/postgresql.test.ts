@@ -7,6 +7,7 @@ import { statementNames } from '../src/db/postgresql.js';
 import { createDatabase, postgresql } from './support/postgresql.js';
 import { run } from './support/process.js';
 import { startTestServer } from './support/server.js';
+import { until } from './support/stream.js';
 
 const server = await postgresql();
 
@@ -45,6 +46,46 @@ describe.skipIf(!server)('a statement that takes too long', () => {
     expect(databaseError(error)?.code).toBe('SERVICE_UNAVAILABLE');
     await short.close();
     await own.drop();
+  });
+});
+
+describe.skipIf(!server)('a database that may not be written', () => {
+  it('is told with 503 and by the probe, and read all the same, until it may', async () => {
+    const own = await createDatabase(server ?? '');
+    const api = await startTestServer({ DATABASE_URL: own.url });
+    const operator = new pg.Client({ connectionString: server ?? '' });
+    await operator.connect();
+    const name = new URL(own.url).pathname.slice(1);
+    const mayWrite = async (isOn: boolean) => {
+      await operator.query(`ALTER DATABASE "${name}" SET default_transaction_read_only = ${isOn ? 'off' : 'on'}`);
+      await operator.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [name]);
+    };
+    const write = async () =>
+      (
+        await api.post(
+          JSON.stringify({ query: 'mutation { createTask(input: { title: "t" }) { task { id } } }' }),
+          api.adminKey,
+        )
+      ).status;
+    const ready = async () => (await fetch(`${api.origin}/health/ready`)).status;
+    expect([await write(), await ready()]).toEqual([200, 200]);
+    await mayWrite(false);
+    await until(async () => (await write()) === 503 && (await ready()) === 503);
+    expect((await api.gql('{ tasks { totalCount } }')).errors).toBeUndefined();
+    await mayWrite(true);
+    await until(async () => (await ready()) === 200);
+    expect(await write()).toBe(200);
+    await operator.end();
+    await api.stop();
+    await own.drop();
+  });
+
+  it('the disk that is full, memory that is out, and the device that fails say the same', () => {
+    for (const originalCode of ['53100', '53200', '58030', '25006', 'SQLITE_FULL', 'SQLITE_IOERR_WRITE']) {
+      const error = { meta: { driverAdapterError: { cause: { originalCode } } } };
+      expect(databaseError(error)?.details['retryAfter'], originalCode).toBe(10);
+    }
+    expect(databaseError({ code: '42601' })).toBeUndefined();
   });
 });
 

@@ -334,6 +334,21 @@ describe('two workers of one command, on SQLite', () => {
     expect(await server.exited).toBe(0);
   }, 60_000);
 
+  it('a primary process that was stopped is ended, and its workers with it, so that nobody waits for ever', async () => {
+    const server = await start();
+    expect((await ask(server, '{ viewer { environment } }')).status).toBe(200);
+    server.child.kill('SIGSTOP');
+    await server.exited;
+    await until(
+      () =>
+        fetch(`${server.url}/health/live`).then(
+          () => false,
+          () => true,
+        ),
+      5000,
+    );
+  });
+
   it("agree on revocations and hear of each other's tasks; one that dies is replaced", async () => {
     const server = await start();
     // Each connection may go to either worker: enough of them go to both.

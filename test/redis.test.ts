@@ -103,4 +103,24 @@ describe.skipIf(!hasRedis)('over Redis', () => {
       'Redis is back; limits are shared again',
     ]);
   });
+
+  it('frozen: a command waits for it once and no more, and around it a key gets no more than its limit and a share', async () => {
+    const key = await limited(200);
+    const send = (count: number) =>
+      Promise.all(Array.from({ length: count }, (_, i) => ask((i % 2) as 0 | 1, key))).then(passed);
+    const before = await send(100);
+    redis.freeze();
+    const started = performance.now();
+    // One after another: each would wait by itself.
+    for (let i = 0; i < 20; i += 1) await ask((i % 2) as 0 | 1, await limited(10));
+    const waited = performance.now() - started;
+    const during = await send(400);
+    redis.thaw();
+    await setTimeout(4000);
+    const after = await send(400);
+    expect(before).toBe(100);
+    expect(before + during + after).toBeLessThanOrEqual(300);
+    // 20 requests of 500 ms each, or two timeouts of each process.
+    expect(waited).toBeLessThan(6000);
+  });
 });

@@ -1,17 +1,26 @@
 /** What only SQLite has: one writer, to which all writes of a process come. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils';
 import Sqlite from 'better-sqlite3';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { cleanUp } from '../src/db/cleanup.js';
 import { type Database, migrateDatabase, openDatabase } from '../src/db/database.js';
 import { databaseError } from '../src/db/failure.js';
 import { SqliteWriter } from '../src/db/sqliteWriter.js';
+import { generateKey } from '../src/keys/format.js';
+import { killServers, serve } from './support/process.js';
+import { startTestServer } from './support/server.js';
+import { until } from './support/stream.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-sqlite-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => {
+  killServers();
+  rmSync(folder, { recursive: true });
+});
 let files = 0;
 const newFile = () => path.join(folder, `${files++}.db`);
 
@@ -157,5 +166,74 @@ describe('statements that are kept compiled', () => {
     other.close();
     await create('b');
     expect((await database.system.workspace.findMany()).map(({ slug }) => slug).sort()).toEqual(['a', 'b']);
+  });
+});
+
+describe('a disk that is full', () => {
+  it('is told with 503 and by the probe; what was there is answered, and when there is room again all is well', async () => {
+    const file = newFile();
+    const adminKey = generateKey('LIVE');
+    const values = { DATABASE_URL: `file:${file}`, TASKGATE_BOOTSTRAP_KEY: adminKey, LOG_LEVEL: 'silent' };
+    const fresh = await serve(values);
+    fresh.child.kill('SIGTERM');
+    await fresh.exited;
+    // The system refuses to let any file grow beyond this, as it would where the disk is full.
+    const most = statSync(file).size + 300_000;
+    const server = await serve(values, { largestFile: most });
+    const ask = async (query: string) => {
+      const response = await fetch(`${server.url}/graphql`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${adminKey}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ query }),
+      });
+      const { errors } = (await response.json()) as { errors?: { extensions: { code: string } }[] };
+      return [response.status, errors?.[0]?.extensions.code];
+    };
+    const write = (size: number) =>
+      ask(`mutation { createTask(input: { title: "t", description: "${'x'.repeat(size)}" }) { task { id } } }`);
+    const ready = async () => (await fetch(`${server.url}/health/ready`)).status;
+    expect(await ready()).toBe(200);
+    let made = 0;
+    // Until there is no room for the smallest either.
+    for (const size of [9000, 1]) {
+      let answer = await write(size);
+      for (; answer[0] === 200; answer = await write(size)) made += 1;
+      expect(answer).toEqual([503, 'SERVICE_UNAVAILABLE']);
+    }
+    expect(made).toBeGreaterThan(3);
+    await until(async () => (await ready()) === 503);
+    expect(await ask('{ tasks(first: 5) { nodes { id description } } }')).toEqual([200, undefined]);
+    expect((await fetch(`${server.url}/health/live`)).status).toBe(200);
+    execFileSync('prlimit', ['--pid', String(server.child.pid), '--fsize=unlimited']);
+    await until(async () => (await ready()) === 200);
+    expect((await write(1))[0]).toBe(200);
+    server.child.kill('SIGTERM');
+    await server.exited;
+    const database = new Sqlite(file, { readonly: true });
+    expect(database.prepare('SELECT count(*) FROM "Task"').pluck().get()).toBe(made + 1);
+    expect(database.pragma('integrity_check', { simple: true })).toBe('ok');
+    database.close();
+  });
+});
+
+describe('cleaning up', () => {
+  it('removes what has expired in small parts, and nothing else', async () => {
+    const server = await startTestServer();
+    const { apiKey } = await server.createKey([]);
+    const tenant = { workspaceId: server.workspace.id, environment: 'LIVE' as const, keyId: apiKey.id };
+    const past = new Date(Date.now() - 1000);
+    const records = (count: number, expiresAt: Date) =>
+      Array.from({ length: count }, (_, i) => ({
+        ...tenant,
+        ...{ idempotencyKey: `${expiresAt.getTime()} ${i}`, requestHash: 'h', expiresAt },
+      }));
+    await server.system.idempotencyRecord.createMany({ data: records(1001, past) as never });
+    await server.system.idempotencyRecord.createMany({ data: records(3, new Date(Date.now() + 60_000)) as never });
+    server.queries.length = 0;
+    expect(await cleanUp(server.system, new AbortController().signal)).toBe(1001);
+    expect(await server.system.idempotencyRecord.count()).toBe(3);
+    const statements = server.queries.filter((sql) => /^DELETE .*IdempotencyRecord/.test(sql));
+    expect(statements.length).toBeGreaterThan(5);
+    await server.stop();
   });
 });

@@ -1,4 +1,5 @@
 /** taskChanged, over server-sent events, for as long as its key may be used. */
+import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createWorkspace } from './support/factories.js';
 import { startTestServer, type TestServer } from './support/server.js';
@@ -116,4 +117,74 @@ it('of a project tells that a task came, and that it left: by a move, and with t
     { action: 'UPDATED', taskId, projectId: to, previousProjectId: null },
     { action: 'UPDATED', taskId, projectId: null, previousProjectId: to },
   ]);
+});
+
+it('is executed once for all that ask the same, and charged once to each key for each event', async () => {
+  const keys = await Promise.all([1, 2, 3].map(() => server.key(['tasks:read'])));
+  const query = 'subscription { taskChanged { task { title description position } } }';
+  const streams = await Promise.all([...keys, ...keys].map((key) => subscribe(server, key, query)));
+  const other = await subscribe(server, keys[0] as string, query.replace('position', 'number'));
+  await pass(300);
+  const remaining = async (key: string) =>
+    (await server.gql('{ rateLimit { remaining } }', {}, key)).data.rateLimit.remaining as number;
+  const before = await Promise.all(keys.map(remaining));
+  server.queries.length = 0;
+  await create();
+  await until(() => [...streams, other].every(({ events }) => events.length === 1));
+  const reads = server.queries.filter(
+    (sql) => /^SELECT .*description.* FROM .*Task\W/.test(sql) && !/tags|Tag/.test(sql),
+  );
+  const positions = reads.filter((sql) => /position/.test(sql) && !/number/.test(sql));
+  expect(positions).toHaveLength(1);
+  const after = await Promise.all(keys.map(remaining));
+  // The first key has a stream that asks something else.
+  expect(after.map((value, index) => (before[index] ?? 0) - value)).toEqual([2, 1, 1]);
+  for (const { stop } of [...streams, other]) stop();
+});
+
+it('is open 20 times for a key at most, whatever its credentials; one that ends makes room', async () => {
+  const { key } = await server.createKey(['tasks:read']);
+  const streams = await Promise.all(Array.from({ length: 20 }, () => subscribe(server, key)));
+  const codeOf = async (stream: (typeof streams)[0]) => {
+    await stream.ended;
+    return stream.events[0]?.errors?.[0]?.extensions['code'] ?? stream.response.status;
+  };
+  expect([await codeOf(await subscribe(server, key)), await codeOf(await subscribe(server, key))]).toEqual([
+    'RATE_LIMITED',
+    'RATE_LIMITED',
+  ]);
+  streams[0]?.stop();
+  await pass(200);
+  const next = await subscribe(server, key);
+  await create();
+  await until(() => next.events.length === 1);
+  expect(next.events[0]?.errors).toBeUndefined();
+  for (const { stop } of [next, ...streams]) stop();
+});
+
+it('ends when more waits for it than it may: its client does not read', async () => {
+  const { key } = await server.createKey(['tasks:read']);
+  const id = await create();
+  const change = (description: string) =>
+    server.gql('mutation ($id: ID!, $d: String) { updateTask(input: { id: $id, description: $d }) { task { id } } }', {
+      id,
+      d: description,
+    });
+  const aliases = Array.from({ length: 25 }, (_, i) => `a${i}: description`).join(' ');
+  const { port, hostname } = new URL(server.origin);
+  const socket = connect(Number(port), hostname);
+  const body = JSON.stringify({ query: `subscription { taskChanged { task { ${aliases} } } }` });
+  socket.write(
+    `POST /graphql HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key}\r\naccept: text/event-stream\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+  await pass(300);
+  socket.pause();
+  // What the system takes by itself, and the 16 MiB that may wait.
+  for (let i = 0; i < 150; i += 1) await change(`${i} ${'x'.repeat(9900)}`);
+  let text = '';
+  socket.on('data', (chunk) => (text = (text + chunk).slice(-2000)));
+  socket.resume();
+  await until(() => text.includes('Too many events wait'), 10_000);
+  socket.destroy();
+  expect((await server.gql('{ tasks(first: 1) { nodes { id } } }', {}, key)).errors).toBeUndefined();
 });

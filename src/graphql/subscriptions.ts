@@ -141,8 +141,8 @@ class Group {
     await this.#charge();
     const [member] = this.#members;
     if (!member) return;
-    const result = await this.#execute(event, member.context);
-    for (const each of result ? this.#members : []) each.push(result as ExecutionResult);
+    const answer = await this.#execute(event, member.context);
+    for (const each of answer ? this.#members : []) each.push(answer as Answer);
   }
 
   /** Whether the keys may still have it; each credential is asked for once. */
@@ -174,25 +174,33 @@ class Group {
       if (this.#members.size === 0) return undefined;
       await setTimeout(PAUSE);
     }
+    const contextValue = createContext(principal, request, session, services);
+    const { budget } = contextValue.use;
     try {
       const args: ExecutionArgs = { schema, document, rootValue: event, variableValues: variables };
-      const contextValue = createContext(principal, request, session, services);
-      const { budget } = contextValue.use;
       const reader = { id: principal.keyId, isGone: () => this.#members.size === 0, take: budget.read };
       const result = await readingFor(reader, () =>
         execute({ ...args, contextValue, operationName: operation.name?.value }),
       );
       const tooLarge = budget.tell(result.data);
-      return tooLarge ? { errors: [asGraphQLError(tooLarge)] } : result;
+      return { result: tooLarge ? { errors: [asGraphQLError(tooLarge)] } : result, bytes: budget.told };
     } finally {
+      budget.release();
       services.executionGate.leave();
     }
   }
 }
 
+/** What one event is answered with, and its size. */
+interface Answer {
+  readonly result: ExecutionResult;
+  readonly bytes: number;
+}
+
 /** One stream. */
 class Member {
-  readonly #results: ExecutionResult[] = [];
+  readonly #results: Answer[] = [];
+  #bytes = 0;
   readonly #stop: () => void;
   #wake: () => void = () => {};
   #hasEnded = false;
@@ -205,10 +213,15 @@ class Member {
     this.#stop = context.session.onChange((principal) => this.look(principal));
   }
 
-  push(result: ExecutionResult): void {
+  push(answer: Answer): void {
     if (this.#hasEnded) return;
-    if (this.#results.length >= MOST_WAITING) this.end(tooManyWaiting());
-    else this.#results.push(result);
+    const { length } = this.#results;
+    const { largest } = this.context.services.answerMemory;
+    if (length >= MOST_WAITING || (length > 0 && this.#bytes + answer.bytes > largest)) this.end(tooManyWaiting());
+    else {
+      this.#results.push(answer);
+      this.#bytes += answer.bytes;
+    }
     this.#wake();
   }
 
@@ -223,7 +236,7 @@ class Member {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#results.length = 0;
-    if (error !== undefined) this.#results.push({ errors: [asGraphQLError(error)] });
+    if (error !== undefined) this.#results.push({ result: { errors: [asGraphQLError(error)] }, bytes: 0 });
     this.#stop();
     this.onLeave();
     this.#wake();
@@ -233,8 +246,11 @@ class Member {
   results(): AsyncIterableIterator<ExecutionResult, undefined> {
     const next = async (): Promise<IteratorResult<ExecutionResult, undefined>> => {
       for (;;) {
-        const value = this.#results.shift();
-        if (value) return { done: false, value };
+        const answer = this.#results.shift();
+        if (answer) {
+          this.#bytes -= answer.bytes;
+          return { done: false, value: answer.result };
+        }
         if (this.#hasEnded) return { done: true, value: undefined };
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
@@ -281,7 +297,7 @@ function keyEnded(): ApiError {
 }
 
 function tooManyWaiting(): ApiError {
-  return new ApiError('SERVICE_UNAVAILABLE', `More than ${MOST_WAITING} events wait for this subscription.`, {
+  return new ApiError('SERVICE_UNAVAILABLE', 'Too many events wait for this subscription; read them faster.', {
     retryAfter: 1,
   });
 }

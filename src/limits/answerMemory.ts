@@ -64,6 +64,11 @@ export class AnswerBudget {
     return this.#refusal;
   }
 
+  /** Bytes of the answer as JSON, as far as they were counted. */
+  get told(): number {
+    return this.#told;
+  }
+
   /** Once the answer was sent, or its client has left. */
   release(): void {
     if (this.#isReleased) return;
@@ -81,6 +86,8 @@ export class AnswerBudget {
       this.#refusal = error as ApiError;
     }
     if (ofAnswer > this.memory.largest) this.#refusal = tooLarge(this.memory.largest);
+    // Nothing of it will be sent.
+    if (this.#refusal) this.release();
   }
 }
 

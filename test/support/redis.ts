@@ -31,5 +31,8 @@ export async function startRedis() {
     await gone;
   };
   await start();
-  return { url: `redis://127.0.0.1:${port}`, start, kill };
+  /** It keeps its connections and answers nothing, until it goes on. */
+  const freeze = () => void child.kill('SIGSTOP');
+  const thaw = () => void child.kill('SIGCONT');
+  return { freeze, thaw, url: `redis://127.0.0.1:${port}`, start, kill };
 }

@@ -1,0 +1,213 @@
+// npm run bench:hostile: hostile operations one after another against a server with 20 ordinary clients, and quiet
+// seconds between them. An operation holds when it is refused within 50 ms, or ends within the limits that it names;
+// the ordinary clients' 99th percentile is compared with that of the quiet seconds around; memory with what it was.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { Agent, request as send } from 'node:http';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { generateKey } from '../dist/keys/format.js';
+import { seed, start } from './fixture.mjs';
+
+const TASKS = Number(process.env.TASKS ?? 20_000);
+const SECONDS = Number(process.env.SECONDS ?? 2);
+const ONLY = process.env.ONLY;
+
+const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-bench-'));
+const file = path.join(folder, 'bench.db');
+const { key, taskId } = await seed(`file:${file}`, TASKS);
+const server = await start('taskgate.mjs', file);
+const origin = `http://127.0.0.1:${server.port}`;
+process.on('exit', () => {
+  server.process.kill('SIGKILL');
+  rmSync(folder, { recursive: true });
+});
+
+const agent = new Agent({ keepAlive: true, maxSockets: 200 });
+function call(route, { method = 'POST', headers = {}, body = '', as = key } = {}) {
+  const started = performance.now();
+  return new Promise((resolve) => {
+    const request = send(
+      origin + route,
+      { method, agent, headers: { authorization: `Bearer ${as}`, 'content-type': 'application/json', ...headers } },
+      (response) => {
+        let text = '';
+        let bytes = 0;
+        response.on('data', (chunk) => {
+          bytes += chunk.length;
+          if (text.length < 2000) text += chunk;
+        });
+        response.once('end', () =>
+          resolve({ status: response.statusCode, text, bytes, ms: performance.now() - started }),
+        );
+      },
+    );
+    request.once('error', (error) => resolve({ status: 0, text: error.code, bytes: 0, ms: performance.now() - started }));
+    request.end(body);
+  });
+}
+const graphql = (query, variables, as) => call('/graphql', { body: JSON.stringify({ query, variables }), as });
+const gql = async (query, variables) => JSON.parse((await graphql(query, variables)).text).data;
+
+/** A key as an attacker would have it: with scopes, and its plan's limits. */
+async function attacker(scopes = ['tasks:read', 'projects:read', 'users:read']) {
+  const { createApiKey } = await gql(
+    'mutation ($scopes: [Scope!]!) { createApiKey(input: { name: "hostile", scopes: $scopes, rateLimit: { perMinute: 10000, perHour: 200000 } }) { key } }',
+    { scopes },
+  );
+  return createApiKey.key;
+}
+const bad = await attacker();
+const none = await attacker([]);
+const many = (count, of) => Array.from({ length: count }, (_, i) => of(i));
+const contains = (count, of = 'description') => many(count, (i) => `{ ${of}: { contains: "needle${i}" } }`).join();
+const introspection = `{ __schema { types { name fields { name args { name type { name ofType { name ofType { name } } } } type { name ofType { name ofType { name } } } } } } }`;
+
+/** Each fires once, from a hostile key; several at a time, as fast as answers come. */
+const HOSTILE = {
+  'nested lists': () => graphql('{ tasks(first: 1000) { nodes { relationships { id } } } }', {}, bad),
+  'nested pages': () => graphql('{ projects(first: 100) { nodes { tasks(first: 100) { nodes { id title } } } } }', {}, bad),
+  '75 tasks with relationships': () => graphql('{ tasks(first: 75) { nodes { relationships { id task { id } targetTask { id } } } } }', {}, bad),
+  'four aliases of them': () => graphql(`{ ${many(4, (i) => `a${i}: tasks(first: 20) { nodes { relationships { id targetTask { relationships { id } } } } }`).join(' ')} }`, {}, bad),
+  'the largest page': () => graphql('{ tasks(first: 1000) { nodes { id title description } } }', {}, bad),
+  'the largest page of everything': () => graphql('{ tasks(first: 800) { nodes { id title description tags createdAt updatedAt project { id name } assignee { id name } } } }', {}, bad),
+  '50 contains': () => graphql(`{ tasks(filter: { or: [${contains(50)}] }) { nodes { id } } }`, {}, bad),
+  '5 aliases of 50 contains': () => graphql(`{ ${many(5, (i) => `a${i}: tasks(filter: { or: [${contains(50)}] }) { totalCount }`).join(' ')} }`, {}, bad),
+  '90 contains and a count': () => graphql(`{ tasks(filter: { or: [${contains(90)}] }) { totalCount nodes { id } } }`, {}, bad),
+  'search that finds nothing': () => graphql('{ tasks(search: "no such words at all") { totalCount nodes { id } } }', {}, bad),
+  '20 searches': () => graphql(`{ ${many(20, (i) => `a${i}: tasks(search: "no such ${i}") { nodes { id } }`).join(' ')} }`, {}, bad),
+  'filtered count': () => graphql('{ tasks(filter: { title: { neq: "x" } }) { totalCount } }', {}, bad),
+  '20 filtered counts': () => graphql(`{ ${many(20, (i) => `a${i}: tasks(filter: { title: { neq: "x${i}" } }) { totalCount }`).join(' ')} }`, {}, bad),
+  'order without an index': () => graphql('{ tasks(first: 1, orderBy: [{ field: TITLE, direction: DESC }]) { nodes { id } } }', {}, bad),
+  '20 orders without an index': () => graphql(`{ ${many(20, (i) => `a${i}: tasks(first: 1, orderBy: [{ field: TITLE, direction: ${i % 2 ? 'ASC' : 'DESC'} }]) { nodes { id } }`).join(' ')} }`, {}, bad),
+  'deep offset': () => graphql(`{ tasks(first: 1, offset: ${TASKS - 1}) { nodes { id } } }`, {}, bad),
+  '60,000 empty ands': () => graphql('query ($f: TaskFilter) { tasks(filter: $f) { nodes { id } } }', { f: { and: many(60_000, () => ({})) } }, bad),
+  '60,000 empty ands in text': () => graphql(`{ tasks(filter: { and: [${'{},'.repeat(30_000)}] }) { nodes { id } } }`, {}, bad),
+  '100,000 values': () => graphql('query ($v: [String!]) { tasks(filter: { title: { in: $v } }) { nodes { id } } }', { v: many(100_000, (i) => `${i}`) }, bad),
+  '1,000 values': () => graphql('query ($v: [String!]) { tasks(filter: { title: { in: $v } }) { nodes { id } } }', { v: many(1000, (i) => `${i}`) }, bad),
+  'deep not': () => graphql('query ($f: TaskFilter) { tasks(filter: $f) { nodes { id } } }', { f: JSON.parse(`${'{"not":'.repeat(5000)}{"title":{"eq":"x"}}${'}'.repeat(5000)}`) }, bad),
+  'nodes of 1,000 ids': () => graphql('query ($ids: [ID!]!) { nodes(ids: $ids) { id } }', { ids: many(1000, () => taskId) }, bad),
+  'introspection': () => graphql(introspection, {}, none),
+  '20 introspections': () => graphql(`{ ${many(20, (i) => `a${i}: ${introspection.slice(1, -1)}`).join(' ')} }`, {}, none),
+  'a batch of introspections': () => call('/graphql', { body: JSON.stringify(many(10, () => ({ query: introspection }))), as: none }),
+  'batch of pages': () => call('/graphql', { body: JSON.stringify(many(10, () => ({ query: '{ tasks(first: 500) { nodes { id title } } }' }))), as: bad }),
+  'batch of 1,000': () => call('/graphql', { body: JSON.stringify(many(1000, () => ({ query: '{ viewer { environment } }' }))), as: bad }),
+  '2,000 distinct errors': () => graphql(`{ ${many(600, (i) => `nothing${i}`).join(' ')} }`, {}, none),
+  'new documents': () => graphql(`{ ${many(15, (j) => `a${Math.floor(Math.random() * 1e9)}${j}: viewer { environment }`).join(' ')} }`, {}, bad),
+  'overlapping fields': () => graphql(`{ ${'tasks(first: 1) { nodes { id ...F } } '.repeat(15)} } fragment F on Task { ${'id title '.repeat(200)} }`, {}, bad),
+  'fragments that double': () => graphql(`${many(20, (i) => `fragment F${i} on Task { ...F${i + 1} ...F${i + 1} }`).join(' ')} fragment F20 on Task { id } { tasks { nodes { ...F0 } } }`, {}, bad),
+  'circular fragments': () => graphql('fragment A on Task { ...B } fragment B on Task { ...A } { tasks { nodes { ...A } } }', {}, bad),
+  'directives': () => graphql(`{ viewer ${'@include(if: true) '.repeat(400)} { environment } }`, {}, bad),
+  'comments': () => graphql(`${'#\n'.repeat(200_000)}{ viewer { environment } }`, {}, bad),
+  'a megabyte of nothing': () => call('/graphql', { body: ' '.repeat(1024 * 1024 - 10), as: bad }),
+  'two megabytes': () => call('/graphql', { body: ' '.repeat(2 * 1024 * 1024), as: bad }),
+  'nested JSON': () => call('/graphql', { body: `{"query":"{ viewer { environment } }","variables":{"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}}`, as: bad }),
+  'prototype names': () => call('/graphql', { body: '{"query":"{ viewer { environment } }","variables":{"__proto__":{"a":1},"constructor":{}}}', as: bad }),
+  'requiredScopes of the largest': () => graphql('query ($d: String!) { requiredScopes(document: $d) { scopes } }', { d: `{ ${many(15, (i) => `a${i}: tasks { nodes { id title project { id } } }`).join(' ')} }` }, none),
+  'guesses': () => call('/graphql', { body: '{"query":"{ viewer { environment } }"}', as: generateKey('LIVE') }),
+  'a long header': () => call('/graphql', { body: '{}', headers: { 'x-long': 'x'.repeat(15_000) }, as: bad }),
+  'REST: the largest list': () => call('/api/task', { method: 'GET', as: bad }),
+  'REST: deep page': () => call(`/v1/tasks?page=${Math.floor(TASKS / 100)}&limit=100`, { method: 'GET', as: bad }),
+  'REST: search': () => call('/v1/tasks?search=no-such-words', { method: 'GET', as: bad }),
+  'REST: 1 MB title': () => call('/v1/tasks', { body: JSON.stringify({ title: 'x'.repeat(1_000_000) }), as: bad }),
+  'REST: many parameters': () => call(`/v1/tasks?${many(800, (i) => `a${i}=1`).join('&')}`, { method: 'GET', as: bad }),
+  'REST: unknown routes': () => call(`/v1/${Math.random()}`, { method: 'GET', as: bad }),
+  'answers nobody reads': () => unread(JSON.stringify({ query: '{ tasks(first: 1000) { nodes { id title } } }' })),
+  'headers that dribble': () => dribble(),
+  'left before the answer': () => leave(JSON.stringify({ query: `{ tasks(filter: { or: [${contains(40)}] }) { nodes { id } } }` })),
+};
+
+const raw = (body) =>
+  `POST /graphql HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${bad}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+const open = [];
+function socket(text) {
+  const one = connect(server.port, '127.0.0.1');
+  one.on('error', () => {});
+  one.write(text);
+  open.push(one);
+  return one;
+}
+async function unread(body) {
+  socket(raw(body)).pause();
+  await pause(20);
+  return { status: 200, text: '', bytes: 0, ms: 0 };
+}
+async function dribble() {
+  socket('GET / HTTP/1.1\r\nhost: x\r\n');
+  await pause(5);
+  return { status: 200, text: '', bytes: 0, ms: 0 };
+}
+async function leave(body) {
+  const one = socket(raw(body));
+  await pause(10);
+  one.destroy();
+  return { status: 200, text: '', bytes: 0, ms: 0 };
+}
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// 20 ordinary clients: a page, a task, a change, now and then, as people's tools do.
+const ORDINARY = [
+  () => graphql('{ tasks(first: 20) { nodes { id title status project { id name } } } }'),
+  () => graphql('query ($id: ID!) { task(id: $id) { id title } }', { id: taskId }),
+  () => graphql('mutation { createTask(input: { title: "ordinary" }) { task { id } } }'),
+  () => call('/v1/tasks?limit=10', { method: 'GET' }),
+];
+let times = [];
+let isRunning = true;
+const clients = many(20, async (i) => {
+  for (let turn = i; isRunning; turn += 1) {
+    const { status, ms, text } = await ORDINARY[turn % ORDINARY.length]();
+    times.push(status === 200 || status === 201 ? ms : Number.POSITIVE_INFINITY);
+    if (status >= 400) console.log('  an ordinary client got', status, text.slice(0, 200));
+    await pause(150 + Math.random() * 100);
+  }
+});
+async function measure(run) {
+  times = [];
+  await run();
+  const sorted = times.sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length * 0.99)] ?? 0;
+}
+const memory = () => new Promise((resolve) => {
+  server.process.once('message', resolve);
+  server.process.send('memory');
+});
+
+await measure(() => pause(3000));
+const before = await memory();
+console.log(`${'operation'.padEnd(32)} answers/s  status  worst ms  ordinary p99: quiet  hostile`);
+let [failed, worst] = [0, 0];
+for (const [name, fire] of Object.entries(HOSTILE)) {
+  if (ONLY && !name.includes(ONLY)) continue;
+  const quiet = await measure(() => pause(SECONDS * 500));
+  const answers = [];
+  const hostile = await measure(async () => {
+    const until = performance.now() + SECONDS * 1000;
+    await Promise.all(
+      many(4, async () => {
+        while (performance.now() < until) {
+          const answer = await fire();
+          answers.push(answer);
+          // Whoever is refused at once asks at once again; a pause keeps this program out of the measure.
+          await pause(5);
+        }
+      }),
+    );
+  });
+  const slowest = Math.max(...answers.map(({ ms }) => ms));
+  const statuses = [...new Set(answers.map(({ status }) => status))].sort().join();
+  const isHeld = hostile <= 100;
+  if (!isHeld) failed += 1;
+  worst = Math.max(worst, hostile);
+  console.log(
+    `${name.padEnd(32)} ${(answers.length / SECONDS).toFixed(0).padStart(9)}  ${statuses.padStart(6)} ${slowest.toFixed(0).padStart(9)} ${quiet.toFixed(0).padStart(20)} ${hostile.toFixed(0).padStart(8)}${isHeld ? '' : '  LATE'}`,
+  );
+  for (const one of open.splice(0)) one.destroy();
+}
+await pause(3000);
+const after = await memory();
+isRunning = false;
+await Promise.all(clients);
+console.log(`memory ${(before / 1e6).toFixed(0)} MB before, ${(after / 1e6).toFixed(0)} MB after (used heap, collected)`);
+console.log(`${failed} of ${Object.keys(HOSTILE).length} made ordinary clients wait over 100 ms; the worst ${worst.toFixed(0)} ms`);
+process.exit(0);
