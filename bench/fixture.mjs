@@ -39,7 +39,7 @@ export async function seed(databaseUrl, tasks) {
 }
 
 export function start(script, file) {
-  const child = fork(path.join(import.meta.dirname, script), [file]);
+  const child = fork(path.join(import.meta.dirname, script), [file], { execArgv: ['--expose-gc'] });
   return new Promise((resolve, reject) => {
     child.once('message', (port) => resolve({ process: child, port }));
     child.once('exit', (code) => reject(new Error(`${script} ended with ${code}`)));

@@ -6,7 +6,12 @@ import { Agent, request as send } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { serverActor } from '../dist/db/audit.js';
+import { openDatabase } from '../dist/db/database.js';
+import { UnitOfWork } from '../dist/db/unitOfWork.js';
+import { ApiKeyService } from '../dist/keys/apiKeyService.js';
 import { generateKey } from '../dist/keys/format.js';
+import { Plans } from '../dist/limits/plans.js';
 import { seed, start } from './fixture.mjs';
 
 const TASKS = Number(process.env.TASKS ?? 20_000);
@@ -42,23 +47,28 @@ function call(route, { method = 'POST', headers = {}, body = '', as = key } = {}
         );
       },
     );
-    request.once('error', (error) => resolve({ status: 0, text: error.code, bytes: 0, ms: performance.now() - started }));
+    request.once('error', (error) =>
+      resolve({ status: 0, text: error.code, bytes: 0, ms: performance.now() - started }),
+    );
     request.end(body);
   });
 }
 const graphql = (query, variables, as) => call('/graphql', { body: JSON.stringify({ query, variables }), as });
-const gql = async (query, variables) => JSON.parse((await graphql(query, variables)).text).data;
 
-/** A key as an attacker would have it: with scopes, and its plan's limits. */
-async function attacker(scopes = ['tasks:read', 'projects:read', 'users:read']) {
-  const { createApiKey } = await gql(
-    'mutation ($scopes: [Scope!]!) { createApiKey(input: { name: "hostile", scopes: $scopes, rateLimit: { perMinute: 10000, perHour: 200000 } }) { key } }',
-    { scopes },
-  );
-  return createApiKey.key;
+/** A key as an attacker would have it: with scopes, and its plan's limits; a fresh one for each operation. */
+const database = await openDatabase({ provider: 'sqlite', databaseUrl: `file:${file}` });
+const { id: workspaceId } = await database.system.workspace.findFirstOrThrow();
+const keys = new ApiKeyService(new UnitOfWork(database, console.error), new Plans());
+async function attacker(scopes) {
+  const { key: minted } = await keys.create(serverActor({ workspaceId, environment: 'LIVE' }, 'bench'), 'operator', {
+    name: 'hostile',
+    scopes,
+    limits: { perMinute: 10_000, perHour: 200_000 },
+  });
+  return minted;
 }
-const bad = await attacker();
-const none = await attacker([]);
+let bad;
+let none;
 const many = (count, of) => Array.from({ length: count }, (_, i) => of(i));
 const contains = (count, of = 'description') => many(count, (i) => `{ ${of}: { contains: "needle${i}" } }`).join();
 const introspection = `{ __schema { types { name fields { name args { name type { name ofType { name ofType { name } } } } type { name ofType { name ofType { name } } } } } } }`;
@@ -66,45 +76,133 @@ const introspection = `{ __schema { types { name fields { name args { name type 
 /** Each fires once, from a hostile key; several at a time, as fast as answers come. */
 const HOSTILE = {
   'nested lists': () => graphql('{ tasks(first: 1000) { nodes { relationships { id } } } }', {}, bad),
-  'nested pages': () => graphql('{ projects(first: 100) { nodes { tasks(first: 100) { nodes { id title } } } } }', {}, bad),
-  '75 tasks with relationships': () => graphql('{ tasks(first: 75) { nodes { relationships { id task { id } targetTask { id } } } } }', {}, bad),
-  'four aliases of them': () => graphql(`{ ${many(4, (i) => `a${i}: tasks(first: 20) { nodes { relationships { id targetTask { relationships { id } } } } }`).join(' ')} }`, {}, bad),
+  'nested pages': () =>
+    graphql('{ projects(first: 100) { nodes { tasks(first: 100) { nodes { id title } } } } }', {}, bad),
+  '75 tasks with relationships': () =>
+    graphql('{ tasks(first: 75) { nodes { relationships { id task { id } targetTask { id } } } } }', {}, bad),
+  'four aliases of them': () =>
+    graphql(
+      `{ ${many(4, (i) => `a${i}: tasks(first: 20) { nodes { relationships { id targetTask { relationships { id } } } } }`).join(' ')} }`,
+      {},
+      bad,
+    ),
   'the largest page': () => graphql('{ tasks(first: 1000) { nodes { id title description } } }', {}, bad),
-  'the largest page of everything': () => graphql('{ tasks(first: 800) { nodes { id title description tags createdAt updatedAt project { id name } assignee { id name } } } }', {}, bad),
+  'the largest page of everything': () =>
+    graphql(
+      '{ tasks(first: 800) { nodes { id title description tags createdAt updatedAt project { id name } assignee { id name } } } }',
+      {},
+      bad,
+    ),
   '50 contains': () => graphql(`{ tasks(filter: { or: [${contains(50)}] }) { nodes { id } } }`, {}, bad),
-  '5 aliases of 50 contains': () => graphql(`{ ${many(5, (i) => `a${i}: tasks(filter: { or: [${contains(50)}] }) { totalCount }`).join(' ')} }`, {}, bad),
-  '90 contains and a count': () => graphql(`{ tasks(filter: { or: [${contains(90)}] }) { totalCount nodes { id } } }`, {}, bad),
-  'search that finds nothing': () => graphql('{ tasks(search: "no such words at all") { totalCount nodes { id } } }', {}, bad),
-  '20 searches': () => graphql(`{ ${many(20, (i) => `a${i}: tasks(search: "no such ${i}") { nodes { id } }`).join(' ')} }`, {}, bad),
+  '5 aliases of 50 contains': () =>
+    graphql(
+      `{ ${many(5, (i) => `a${i}: tasks(filter: { or: [${contains(50)}] }) { totalCount }`).join(' ')} }`,
+      {},
+      bad,
+    ),
+  '90 contains and a count': () =>
+    graphql(`{ tasks(filter: { or: [${contains(90)}] }) { totalCount nodes { id } } }`, {}, bad),
+  'search that finds nothing': () =>
+    graphql('{ tasks(search: "no such words at all") { totalCount nodes { id } } }', {}, bad),
+  '20 searches': () =>
+    graphql(`{ ${many(20, (i) => `a${i}: tasks(search: "no such ${i}") { nodes { id } }`).join(' ')} }`, {}, bad),
   'filtered count': () => graphql('{ tasks(filter: { title: { neq: "x" } }) { totalCount } }', {}, bad),
-  '20 filtered counts': () => graphql(`{ ${many(20, (i) => `a${i}: tasks(filter: { title: { neq: "x${i}" } }) { totalCount }`).join(' ')} }`, {}, bad),
-  'order without an index': () => graphql('{ tasks(first: 1, orderBy: [{ field: TITLE, direction: DESC }]) { nodes { id } } }', {}, bad),
-  '20 orders without an index': () => graphql(`{ ${many(20, (i) => `a${i}: tasks(first: 1, orderBy: [{ field: TITLE, direction: ${i % 2 ? 'ASC' : 'DESC'} }]) { nodes { id } }`).join(' ')} }`, {}, bad),
+  '20 filtered counts': () =>
+    graphql(
+      `{ ${many(20, (i) => `a${i}: tasks(filter: { title: { neq: "x${i}" } }) { totalCount }`).join(' ')} }`,
+      {},
+      bad,
+    ),
+  'order without an index': () =>
+    graphql('{ tasks(first: 1, orderBy: [{ field: TITLE, direction: DESC }]) { nodes { id } } }', {}, bad),
+  '20 orders without an index': () =>
+    graphql(
+      `{ ${many(20, (i) => `a${i}: tasks(first: 1, orderBy: [{ field: TITLE, direction: ${i % 2 ? 'ASC' : 'DESC'} }]) { nodes { id } }`).join(' ')} }`,
+      {},
+      bad,
+    ),
   'deep offset': () => graphql(`{ tasks(first: 1, offset: ${TASKS - 1}) { nodes { id } } }`, {}, bad),
-  '60,000 empty ands': () => graphql('query ($f: TaskFilter) { tasks(filter: $f) { nodes { id } } }', { f: { and: many(60_000, () => ({})) } }, bad),
-  '60,000 empty ands in text': () => graphql(`{ tasks(filter: { and: [${'{},'.repeat(30_000)}] }) { nodes { id } } }`, {}, bad),
-  '100,000 values': () => graphql('query ($v: [String!]) { tasks(filter: { title: { in: $v } }) { nodes { id } } }', { v: many(100_000, (i) => `${i}`) }, bad),
-  '1,000 values': () => graphql('query ($v: [String!]) { tasks(filter: { title: { in: $v } }) { nodes { id } } }', { v: many(1000, (i) => `${i}`) }, bad),
-  'deep not': () => graphql('query ($f: TaskFilter) { tasks(filter: $f) { nodes { id } } }', { f: JSON.parse(`${'{"not":'.repeat(5000)}{"title":{"eq":"x"}}${'}'.repeat(5000)}`) }, bad),
-  'nodes of 1,000 ids': () => graphql('query ($ids: [ID!]!) { nodes(ids: $ids) { id } }', { ids: many(1000, () => taskId) }, bad),
-  'introspection': () => graphql(introspection, {}, none),
-  '20 introspections': () => graphql(`{ ${many(20, (i) => `a${i}: ${introspection.slice(1, -1)}`).join(' ')} }`, {}, none),
-  'a batch of introspections': () => call('/graphql', { body: JSON.stringify(many(10, () => ({ query: introspection }))), as: none }),
-  'batch of pages': () => call('/graphql', { body: JSON.stringify(many(10, () => ({ query: '{ tasks(first: 500) { nodes { id title } } }' }))), as: bad }),
-  'batch of 1,000': () => call('/graphql', { body: JSON.stringify(many(1000, () => ({ query: '{ viewer { environment } }' }))), as: bad }),
+  '60,000 empty ands': () =>
+    graphql(
+      'query ($f: TaskFilter) { tasks(filter: $f) { nodes { id } } }',
+      { f: { and: many(60_000, () => ({})) } },
+      bad,
+    ),
+  '60,000 empty ands in text': () =>
+    graphql(`{ tasks(filter: { and: [${'{},'.repeat(30_000)}] }) { nodes { id } } }`, {}, bad),
+  '100,000 values': () =>
+    graphql(
+      'query ($v: [String!]) { tasks(filter: { title: { in: $v } }) { nodes { id } } }',
+      { v: many(100_000, (i) => `${i}`) },
+      bad,
+    ),
+  '1,000 values': () =>
+    graphql(
+      'query ($v: [String!]) { tasks(filter: { title: { in: $v } }) { nodes { id } } }',
+      { v: many(1000, (i) => `${i}`) },
+      bad,
+    ),
+  'deep not': () =>
+    call('/graphql', {
+      body: `{"query":"query ($f: TaskFilter) { tasks(filter: $f) { nodes { id } } }","variables":{"f":${'{"not":'.repeat(5000)}{"title":{"eq":"x"}}${'}'.repeat(5000)}}}`,
+      as: bad,
+    }),
+  'nodes of 1,000 ids': () =>
+    graphql('query ($ids: [ID!]!) { nodes(ids: $ids) { id } }', { ids: many(1000, () => taskId) }, bad),
+  introspection: () => graphql(introspection, {}, none),
+  '20 introspections': () =>
+    graphql(`{ ${many(20, (i) => `a${i}: ${introspection.slice(1, -1)}`).join(' ')} }`, {}, none),
+  'a batch of introspections': () =>
+    call('/graphql', { body: JSON.stringify(many(10, () => ({ query: introspection }))), as: none }),
+  'batch of pages': () =>
+    call('/graphql', {
+      body: JSON.stringify(many(10, () => ({ query: '{ tasks(first: 500) { nodes { id title } } }' }))),
+      as: bad,
+    }),
+  'batch of 1,000': () =>
+    call('/graphql', { body: JSON.stringify(many(1000, () => ({ query: '{ viewer { environment } }' }))), as: bad }),
   '2,000 distinct errors': () => graphql(`{ ${many(600, (i) => `nothing${i}`).join(' ')} }`, {}, none),
-  'new documents': () => graphql(`{ ${many(15, (j) => `a${Math.floor(Math.random() * 1e9)}${j}: viewer { environment }`).join(' ')} }`, {}, bad),
-  'overlapping fields': () => graphql(`{ ${'tasks(first: 1) { nodes { id ...F } } '.repeat(15)} } fragment F on Task { ${'id title '.repeat(200)} }`, {}, bad),
-  'fragments that double': () => graphql(`${many(20, (i) => `fragment F${i} on Task { ...F${i + 1} ...F${i + 1} }`).join(' ')} fragment F20 on Task { id } { tasks { nodes { ...F0 } } }`, {}, bad),
-  'circular fragments': () => graphql('fragment A on Task { ...B } fragment B on Task { ...A } { tasks { nodes { ...A } } }', {}, bad),
-  'directives': () => graphql(`{ viewer ${'@include(if: true) '.repeat(400)} { environment } }`, {}, bad),
-  'comments': () => graphql(`${'#\n'.repeat(200_000)}{ viewer { environment } }`, {}, bad),
+  'new documents': () =>
+    graphql(
+      `{ ${many(15, (j) => `a${Math.floor(Math.random() * 1e9)}${j}: viewer { environment }`).join(' ')} }`,
+      {},
+      bad,
+    ),
+  'overlapping fields': () =>
+    graphql(
+      `{ ${'tasks(first: 1) { nodes { id ...F } } '.repeat(15)} } fragment F on Task { ${'id title '.repeat(200)} }`,
+      {},
+      bad,
+    ),
+  'fragments that double': () =>
+    graphql(
+      `${many(20, (i) => `fragment F${i} on Task { ...F${i + 1} ...F${i + 1} }`).join(' ')} fragment F20 on Task { id } { tasks { nodes { ...F0 } } }`,
+      {},
+      bad,
+    ),
+  'circular fragments': () =>
+    graphql('fragment A on Task { ...B } fragment B on Task { ...A } { tasks { nodes { ...A } } }', {}, bad),
+  directives: () => graphql(`{ viewer ${'@include(if: true) '.repeat(400)} { environment } }`, {}, bad),
+  comments: () => graphql(`${'#\n'.repeat(200_000)}{ viewer { environment } }`, {}, bad),
   'a megabyte of nothing': () => call('/graphql', { body: ' '.repeat(1024 * 1024 - 10), as: bad }),
   'two megabytes': () => call('/graphql', { body: ' '.repeat(2 * 1024 * 1024), as: bad }),
-  'nested JSON': () => call('/graphql', { body: `{"query":"{ viewer { environment } }","variables":{"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}}`, as: bad }),
-  'prototype names': () => call('/graphql', { body: '{"query":"{ viewer { environment } }","variables":{"__proto__":{"a":1},"constructor":{}}}', as: bad }),
-  'requiredScopes of the largest': () => graphql('query ($d: String!) { requiredScopes(document: $d) { scopes } }', { d: `{ ${many(15, (i) => `a${i}: tasks { nodes { id title project { id } } }`).join(' ')} }` }, none),
-  'guesses': () => call('/graphql', { body: '{"query":"{ viewer { environment } }"}', as: generateKey('LIVE') }),
+  'nested JSON': () =>
+    call('/graphql', {
+      body: `{"query":"{ viewer { environment } }","variables":{"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}}`,
+      as: bad,
+    }),
+  'prototype names': () =>
+    call('/graphql', {
+      body: '{"query":"{ viewer { environment } }","variables":{"__proto__":{"a":1},"constructor":{}}}',
+      as: bad,
+    }),
+  'requiredScopes of the largest': () =>
+    graphql(
+      'query ($d: String!) { requiredScopes(document: $d) { scopes } }',
+      { d: `{ ${many(15, (i) => `a${i}: tasks { nodes { id title project { id } } }`).join(' ')} }` },
+      none,
+    ),
+  guesses: () => call('/graphql', { body: '{"query":"{ viewer { environment } }"}', as: generateKey('LIVE') }),
   'a long header': () => call('/graphql', { body: '{}', headers: { 'x-long': 'x'.repeat(15_000) }, as: bad }),
   'REST: the largest list': () => call('/api/task', { method: 'GET', as: bad }),
   'REST: deep page': () => call(`/v1/tasks?page=${Math.floor(TASKS / 100)}&limit=100`, { method: 'GET', as: bad }),
@@ -114,7 +212,8 @@ const HOSTILE = {
   'REST: unknown routes': () => call(`/v1/${Math.random()}`, { method: 'GET', as: bad }),
   'answers nobody reads': () => unread(JSON.stringify({ query: '{ tasks(first: 1000) { nodes { id title } } }' })),
   'headers that dribble': () => dribble(),
-  'left before the answer': () => leave(JSON.stringify({ query: `{ tasks(filter: { or: [${contains(40)}] }) { nodes { id } } }` })),
+  'left before the answer': () =>
+    leave(JSON.stringify({ query: `{ tasks(filter: { or: [${contains(40)}] }) { nodes { id } } }` })),
 };
 
 const raw = (body) =>
@@ -168,10 +267,11 @@ async function measure(run) {
   const sorted = times.sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length * 0.99)] ?? 0;
 }
-const memory = () => new Promise((resolve) => {
-  server.process.once('message', resolve);
-  server.process.send('memory');
-});
+const memory = () =>
+  new Promise((resolve) => {
+    server.process.once('message', resolve);
+    server.process.send('memory');
+  });
 
 await measure(() => pause(3000));
 const before = await memory();
@@ -179,6 +279,8 @@ console.log(`${'operation'.padEnd(32)} answers/s  status  worst ms  ordinary p99
 let [failed, worst] = [0, 0];
 for (const [name, fire] of Object.entries(HOSTILE)) {
   if (ONLY && !name.includes(ONLY)) continue;
+  bad = await attacker(['tasks:read', 'projects:read', 'users:read']);
+  none = await attacker([]);
   const quiet = await measure(() => pause(SECONDS * 500));
   const answers = [];
   const hostile = await measure(async () => {
@@ -208,6 +310,10 @@ await pause(3000);
 const after = await memory();
 isRunning = false;
 await Promise.all(clients);
-console.log(`memory ${(before / 1e6).toFixed(0)} MB before, ${(after / 1e6).toFixed(0)} MB after (used heap, collected)`);
-console.log(`${failed} of ${Object.keys(HOSTILE).length} made ordinary clients wait over 100 ms; the worst ${worst.toFixed(0)} ms`);
+console.log(
+  `memory ${(before / 1e6).toFixed(0)} MB before, ${(after / 1e6).toFixed(0)} MB after (used heap, collected)`,
+);
+console.log(
+  `${failed} of ${Object.keys(HOSTILE).length} made ordinary clients wait over 100 ms; the worst ${worst.toFixed(0)} ms`,
+);
 process.exit(0);

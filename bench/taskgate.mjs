@@ -11,3 +11,7 @@ const config = readConfig({
 });
 const server = await startServer(config);
 process.send(Number(new URL(server.url).port));
+process.on('message', () => {
+  globalThis.gc?.();
+  process.send(process.memoryUsage().heapUsed);
+});

@@ -22,8 +22,8 @@ import { rememberLosses } from './keys/lossJournal.js';
 import { UsageRecorder } from './keys/usage.js';
 import { KeyWatch } from './keys/watch.js';
 import { AddressLimits } from './limits/addressLimits.js';
+import { AdmissionController } from './limits/admissionController.js';
 import { AnswerMemory } from './limits/answerMemory.js';
-import { ExecutionGate } from './limits/executionGate.js';
 import { FieldLimits } from './limits/fieldLimits.js';
 import { KeyLimits } from './limits/keyLimits.js';
 import { PrimaryProcessWindows } from './limits/primaryProcess.js';
@@ -84,8 +84,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const lifecycle = new Lifecycle(database.system, keys, onError, clock);
   let stopCleanup = () => {};
   const counters = countersOf(config, redis, logger);
-  const executionGate = new ExecutionGate({ running: config.maxRunning, line: config.maxWaiting });
-  metrics.watchAdmission(executionGate);
+  const admission = new AdmissionController({ running: config.maxRunning, queue: config.maxWaiting });
+  metrics.watchAdmission(admission);
   const services: Services = {
     database,
     metrics,
@@ -97,7 +97,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     projects: new ProjectService(units, tasks),
     users: new UserService(units, keys, tasks),
     keyLimits: new KeyLimits(metrics.watchLimits(counters.keys)),
-    executionGate,
+    admission,
     fieldLimits: new FieldLimits(metrics.watchLimits(counters.fields)),
     addressLimits: new AddressLimits(metrics.watchLimits(counters.addresses), config.authFailureLimit),
     keyWatch: new KeyWatch(database.system, onError),

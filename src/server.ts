@@ -40,17 +40,17 @@ export async function startServer(config: Config, options: AppOptions = {}): Pro
   getRequestListener(() => new Response());
   const app = await createApp(config, options);
   const answer = getRequestListener(app.http.fetch, { hostname: DEFAULT_HOST });
-  const { executionGate } = app.services;
+  const { admission } = app.services;
   // Before anything is spent on the request: probes still get their answer.
   let isLeaving = false;
   const listener: RequestListener = (request, response) => {
-    executionGate.hear();
+    admission.noteArrival();
     if (isLeaving) response.setHeader('connection', 'close');
     const { host } = request.headers;
     if (host === undefined ? request.httpVersion !== '1.0' : !URL.canParse(`http://${host}`)) {
       return answerBadRequest(response, 400);
     }
-    return executionGate.isFull() && !isProbe(request.url) ? answerBusy(request, response) : answer(request, response);
+    return admission.shouldShed() && !isProbe(request.url) ? answerBusy(request, response) : answer(request, response);
   };
   const timeouts = {
     headersTimeout: HEADERS_TIMEOUT,
@@ -70,7 +70,7 @@ export async function startServer(config: Config, options: AppOptions = {}): Pro
         listener,
       )
     : createHttpServer(timeouts, listener);
-  server.on('connection', () => executionGate.hear());
+  server.on('connection', () => admission.noteArrival());
   const stopWatching = watchConnections(server, {
     isTls: config.tls !== undefined,
     most: config.maxConnections,

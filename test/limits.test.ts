@@ -221,9 +221,10 @@ describe('more than can be done in time', () => {
     const small = await startTestServer({ MAX_RUNNING: '1', MAX_WAITING: '4' });
     const { key } = await small.createKey(['tasks:read'], 'LIVE', { ratePerMinute: 1000, ratePerHour: 1000 });
     const body = JSON.stringify({ query: '{ tasks(first: 1) { totalCount } }' });
-    const gate = small.services.executionGate;
+    const gate = small.services.admission;
     // Nothing of the line is done while this one runs.
-    expect(await gate.enter()).toBe(true);
+    const release = await gate.acquire();
+    expect(release).toBeDefined();
     const statuses: Promise<number>[] = [];
     const send = () => statuses.push(small.post(body, key).then(({ status }) => status));
     for (let i = 0; i < 20; i += 1) send();
@@ -234,7 +235,7 @@ describe('more than can be done in time', () => {
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
     expect(await refused.json()).toMatchObject({ errors: [{ extensions: { code: 'SERVICE_UNAVAILABLE' } }] });
     expect((await fetch(`${small.origin}/health/live`)).status).toBe(200);
-    gate.leave();
+    release?.();
     const ended = await Promise.all(statuses);
     const passed = ended.filter((status) => status === 200).length;
     expect(passed).toBe(2);
@@ -253,8 +254,9 @@ describe('more than can be done in time', () => {
 
   it('does not run what nobody waits for any more', async () => {
     const small = await startTestServer({ MAX_RUNNING: '1' });
-    const gate = small.services.executionGate;
-    expect(await gate.enter()).toBe(true);
+    const gate = small.services.admission;
+    const release = await gate.acquire();
+    expect(release).toBeDefined();
     const gone = new AbortController();
     const body = JSON.stringify({ query: 'mutation { createTask(input: { title: "late" }) { task { id } } }' });
     const headers = { authorization: `Bearer ${small.adminKey}`, 'content-type': 'application/json' };
@@ -263,7 +265,7 @@ describe('more than can be done in time', () => {
     gone.abort();
     expect(await request).toBe('gone');
     await setTimeout(200);
-    gate.leave();
+    release?.();
     expect((await small.gql('{ tasks { totalCount } }')).data.tasks.totalCount).toBe(0);
     await small.stop();
   });
@@ -272,8 +274,9 @@ describe('more than can be done in time', () => {
 describe('a client that leaves', () => {
   it('stops its work by the REST routes too', async () => {
     const small = await startTestServer({ MAX_RUNNING: '1' });
-    const gate = small.services.executionGate;
-    expect(await gate.enter()).toBe(true);
+    const gate = small.services.admission;
+    const release = await gate.acquire();
+    expect(release).toBeDefined();
     const gone = new AbortController();
     const headers = { authorization: `Bearer ${small.adminKey}`, 'content-type': 'application/json' };
     const body = JSON.stringify({ title: 'late' });
@@ -284,7 +287,7 @@ describe('a client that leaves', () => {
     gone.abort();
     expect(await request).toBe('gone');
     await setTimeout(200);
-    gate.leave();
+    release?.();
     expect((await small.gql('{ tasks { totalCount } }')).data.tasks.totalCount).toBe(0);
     await small.stop();
   });

@@ -10,8 +10,8 @@ import type { ApiKeyService } from '../keys/apiKeyService.js';
 import { reachesEnvironment } from '../keys/authority.js';
 import type { KeyWatch } from '../keys/watch.js';
 import type { AddressLimits } from '../limits/addressLimits.js';
+import type { AdmissionController } from '../limits/admissionController.js';
 import type { AnswerBudget, AnswerMemory } from '../limits/answerMemory.js';
-import type { ExecutionGate } from '../limits/executionGate.js';
 import type { FieldLimits } from '../limits/fieldLimits.js';
 import type { KeyLimits } from '../limits/keyLimits.js';
 import { Meter } from '../limits/meter.js';
@@ -40,7 +40,7 @@ export interface Services {
   readonly users: UserService;
   readonly keyLimits: KeyLimits;
   readonly fieldLimits: FieldLimits;
-  readonly executionGate: ExecutionGate;
+  readonly admission: AdmissionController;
   readonly keyWatch: KeyWatch;
   readonly addressLimits: AddressLimits;
   readonly taskEvents: TaskEvents;

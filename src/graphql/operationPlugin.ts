@@ -78,9 +78,9 @@ export const operationCheck = (subscriptions: Subscriptions): Plugin<Context> =>
     const further = use.counts === 'request' || nothingLeft ? 0 : requestsOf(cost) - 1;
     const result = await meter.charge(further);
     if (!result.allowed) return stop([limited(result)]);
-    const entered = await services.executionGate.enter();
-    if (entered && use.ended) services.executionGate.leave();
-    if (!entered || use.ended) {
+    const release = await services.admission.acquire({ key: principal.lineageId, cost });
+    if (!release || use.ended) {
+      release?.();
       // That there is no room is not the caller's fault.
       await meter.charge(-(further + 1));
       return stop([refusal(serviceBusy())]);
@@ -94,7 +94,7 @@ export const operationCheck = (subscriptions: Subscriptions): Plugin<Context> =>
         const run = () => readingFor(reader, () => executeFn(...parameters));
         return await (readsReplica ? readingFromReplica(run) : run());
       } finally {
-        services.executionGate.leave();
+        release();
       }
     });
     return {

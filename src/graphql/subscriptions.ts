@@ -170,9 +170,12 @@ class Group {
 
   async #execute(event: TaskEvent, { principal, request, session, services }: Context) {
     const { schema, document, operation, variables } = this.subscription;
-    while (!(await services.executionGate.enter())) {
+    const work = { key: principal.lineageId, cost: this.subscription.cost };
+    let release = await services.admission.acquire(work);
+    while (!release) {
       if (this.#members.size === 0) return undefined;
       await setTimeout(PAUSE);
+      release = await services.admission.acquire(work);
     }
     const contextValue = createContext(principal, request, session, services);
     const { budget } = contextValue.use;
@@ -186,7 +189,7 @@ class Group {
       return { result: tooLarge ? { errors: [asGraphQLError(tooLarge)] } : result, bytes: budget.told };
     } finally {
       budget.release();
-      services.executionGate.leave();
+      release();
     }
   }
 }

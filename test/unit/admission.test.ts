@@ -1,14 +1,18 @@
-/** The gate that operations go through, on a clock of its own. */
+/** Admission of operations, on a clock of its own. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ExecutionGate } from '../../src/limits/executionGate.js';
+import { AdmissionController, type Work } from '../../src/limits/admissionController.js';
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** Waits in the line; `state` is what it was told. */
-function waiter(gate: ExecutionGate) {
-  const entry: { state: boolean | undefined } = { state: undefined };
-  void gate.enter().then((mayBegin) => {
-    entry.state = mayBegin;
+function waiter(gate: AdmissionController, work?: Work) {
+  const entry: { state: boolean | undefined; release: (() => void) | undefined } = {
+    state: undefined,
+    release: undefined,
+  };
+  void gate.acquire(work).then((release) => {
+    entry.state = release !== undefined;
+    entry.release = release;
   });
   return entry;
 }
@@ -20,9 +24,9 @@ beforeEach(() => {
 });
 afterEach(() => vi.restoreAllMocks());
 
-describe('the gate', () => {
+describe('admission', () => {
   it('begins one operation a turn of the event loop, in the order of their coming', async () => {
-    const gate = new ExecutionGate({ running: 10, line: 100 });
+    const gate = new AdmissionController({ running: 10, queue: 100 });
     const entries = Array.from({ length: 5 }, () => waiter(gate));
     for (let begun = 1; begun <= 5; begun += 1) {
       await turn();
@@ -36,18 +40,18 @@ describe('the gate', () => {
   });
 
   it('never runs more at once than it may', async () => {
-    const gate = new ExecutionGate({ running: 2, line: 100 });
+    const gate = new AdmissionController({ running: 2, queue: 100 });
     const entries = Array.from({ length: 4 }, () => waiter(gate));
     for (let i = 0; i < 20; i += 1) await turn();
     expect(entries.map(({ state }) => state)).toEqual([true, true, undefined, undefined]);
-    gate.leave();
+    entries[0]?.release?.();
     for (let i = 0; i < 5; i += 1) await turn();
     expect(entries.map(({ state }) => state)).toEqual([true, true, true, undefined]);
   });
 
   it('lets a burst wait, and refuses the oldest when it does not end', async () => {
-    const gate = new ExecutionGate({ running: 1, line: 10 });
-    expect(await gate.enter()).toBe(true);
+    const gate = new AdmissionController({ running: 1, queue: 10 });
+    expect(await gate.acquire()).toBeDefined();
     const burst = Array.from({ length: 200 }, () => waiter(gate));
     await turn();
     expect(burst.every(({ state }) => state === undefined)).toBe(true);
@@ -58,17 +62,40 @@ describe('the gate', () => {
     const waiting = [...burst, ...more].filter(({ state }) => state === undefined);
     expect(waiting.length).toBeLessThanOrEqual(10);
     expect(burst[0]?.state).toBe(false);
-    expect(gate.isFull()).toBe(true);
+    expect(gate.shouldShed()).toBe(true);
   });
 
   it('is open again a second after the last refusal', async () => {
-    const gate = new ExecutionGate({ running: 1, line: 4 });
-    expect(await gate.enter()).toBe(true);
+    const gate = new AdmissionController({ running: 1, queue: 4 });
+    expect(await gate.acquire()).toBeDefined();
     for (let i = 0; i < 10; i += 1) waiter(gate);
     now += 500;
     for (let i = 0; i < 60; i += 1) waiter(gate);
-    expect(gate.isFull()).toBe(true);
+    expect(gate.shouldShed()).toBe(true);
     now += 1001;
-    expect(gate.isFull()).toBe(false);
+    expect(gate.shouldShed()).toBe(false);
+  });
+
+  it('gives a key one large operation at a time, and all keys two; small ones come in between', async () => {
+    const gate = new AdmissionController({ running: 100, queue: 100 });
+    const large = (key: string) => waiter(gate, { key, cost: 5000 });
+    const [a1, a2, b1, c1, small] = [
+      large('a'),
+      large('a'),
+      large('b'),
+      large('c'),
+      waiter(gate, { key: 'a', cost: 10 }),
+    ];
+    const states = () => [a1, a2, b1, c1, small].map((entry) => entry?.state);
+    for (let i = 0; i < 20; i += 1) await turn();
+    expect(states()).toEqual([true, undefined, true, undefined, true]);
+    b1?.release?.();
+    b1?.release?.();
+    for (let i = 0; i < 20; i += 1) await turn();
+    // The key that has one waits on.
+    expect(states()).toEqual([true, undefined, true, true, true]);
+    a1?.release?.();
+    for (let i = 0; i < 20; i += 1) await turn();
+    expect(states()).toEqual([true, true, true, true, true]);
   });
 });

@@ -1,0 +1,168 @@
+/**
+ * Admission control: how much work is taken on at once. A process does one thing at a time, so more work in hand makes all
+ * of it late: operations begin one in each turn of the event loop, and those that wait stand in a queue whose length is
+ * known. Between two of them the server hears who else has come, and can shed at once what could not be done in time.
+ *
+ * Many requests at one moment are no overload: they wait, and are done. But when more keep coming while the queue is
+ * longer than it may be, then they come faster than they go: the oldest are let go, and until it calms down the queue is
+ * kept at half that length.
+ *
+ * Large operations hold the process longest. A key has one of them under way, and all keys together a few, so that the
+ * small ones of everybody else come in between.
+ */
+export interface AdmissionLimits {
+  /** Operations under way at once, on a database that answers later; the next ones stay in the queue. */
+  readonly running: number;
+  /** Operations that may wait, for longer than a moment. */
+  readonly queue: number;
+}
+
+/** What is to be done. */
+export interface Work {
+  /** On whose behalf: of a key and its successors. */
+  readonly key: string;
+  /** Points (src/graphql/cost.ts). */
+  readonly cost: number;
+}
+
+/** Tells that the work has ended. */
+export type Release = () => void;
+
+/** Points from which on an operation is large, and how many of them are under way for all keys. */
+const LARGE = 300;
+const MOST_LARGE = 2;
+/** How long the queue may be too long while more keep coming, in milliseconds. */
+const BURST = 400;
+/** How many may come after that, so that the last of a burst does not end the others. */
+const LATE = 50;
+/** Operations that wait, at one moment. */
+const MAX_QUEUE = 2000;
+/** Turns between two operations, while each brings somebody new: node takes up one connection a turn. */
+const HEARING = 6;
+/** How long after the last refusal the load is taken to last, in milliseconds. */
+const CALM = 1000;
+
+interface Waiting {
+  readonly work: Work | undefined;
+  /** Told whether it may begin. */
+  settle(release: Release | undefined): void;
+}
+
+export class AdmissionController {
+  readonly #limits: AdmissionLimits;
+  #queue: Waiting[] = [];
+  #running = 0;
+  /** Keys with a large operation under way. */
+  readonly #large = new Set<string>();
+  /** Whether an operation has begun in this turn, and the next one has to wait. */
+  #taken = false;
+  #heard = false;
+  #turns = 0;
+  /** Since when the queue has been too long, and how many came too late after that. */
+  #tooLongSince: number | undefined;
+  #late = 0;
+  #refusedAt = Number.NEGATIVE_INFINITY;
+  #refused = 0;
+
+  constructor(limits: AdmissionLimits) {
+    this.#limits = limits;
+  }
+
+  get running(): number {
+    return this.#running;
+  }
+
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  /** Since the start. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /** Somebody new is there: a connection or a request. */
+  noteArrival(): void {
+    this.#heard = true;
+  }
+
+  /** Answers whether whatever comes now would be refused; known before anything is spent on it. */
+  shouldShed(now = performance.now()): boolean {
+    const { length } = this.#queue;
+    if (length < this.#limits.queue / 2) return false;
+    if (length < MAX_QUEUE && now - this.#refusedAt >= CALM) return false;
+    this.#refusedAt = now;
+    this.#refused += 1;
+    return true;
+  }
+
+  /** Resolves when it is the caller's turn, or to nothing when there is no room. */
+  async acquire(work?: Work): Promise<Release | undefined> {
+    const now = performance.now();
+    if (this.shouldShed(now) || this.#lasts(now)) return undefined;
+    if (this.#taken || this.#running >= this.#limits.running || !this.#mayBegin(work)) {
+      return new Promise((settle) => this.#queue.push({ work, settle }));
+    }
+    return this.#begin(work);
+  }
+
+  /** Whether one more, now, shows that the queue is too long for more than a moment; shortens it then. */
+  #lasts(now: number): boolean {
+    const { length } = this.#queue;
+    if (length < this.#limits.queue) return false;
+    this.#tooLongSince ??= now;
+    if (now - this.#tooLongSince < BURST) return false;
+    this.#late += 1;
+    if (this.#late <= LATE) return false;
+    this.#refusedAt = now;
+    // Those that waited longest would be the latest of all.
+    const oldest = this.#queue.splice(0, Math.ceil(length - this.#limits.queue / 2));
+    this.#refused += oldest.length + 1;
+    for (const { settle } of oldest) settle(undefined);
+    return true;
+  }
+
+  #mayBegin(work: Work | undefined): boolean {
+    if (!work || work.cost < LARGE) return true;
+    return this.#large.size < MOST_LARGE && !this.#large.has(work.key);
+  }
+
+  #begin(work: Work | undefined): Release {
+    this.#running += 1;
+    this.#taken = true;
+    this.#turns = 0;
+    const isLarge = work !== undefined && work.cost >= LARGE;
+    if (isLarge) this.#large.add(work.key);
+    setImmediate(this.#endTurn);
+    let isReleased = false;
+    return () => {
+      if (isReleased) return;
+      isReleased = true;
+      this.#running -= 1;
+      if (isLarge) this.#large.delete(work.key);
+      if (!this.#taken) this.#next();
+    };
+  }
+
+  readonly #endTurn = (): void => {
+    if (this.#heard && this.#turns < HEARING) {
+      this.#heard = false;
+      this.#turns += 1;
+      setImmediate(this.#endTurn);
+      return;
+    }
+    this.#taken = false;
+    this.#next();
+  };
+
+  #next(): void {
+    if (this.#queue.length < this.#limits.queue) {
+      this.#tooLongSince = undefined;
+      this.#late = 0;
+    }
+    if (this.#running >= this.#limits.running) return;
+    const index = this.#queue.findIndex(({ work }) => this.#mayBegin(work));
+    const [first] = index < 0 ? [] : this.#queue.splice(index, 1);
+    if (first) first.settle(this.#begin(first.work));
+  }
+}
