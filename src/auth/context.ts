@@ -10,7 +10,7 @@ import type { ApiKeyService } from '../keys/apiKeyService.js';
 import { reachesEnvironment } from '../keys/authority.js';
 import type { KeyWatch } from '../keys/watch.js';
 import type { AddressLimits } from '../limits/addressLimits.js';
-import type { AdmissionController } from '../limits/admissionController.js';
+import type { AdmissionController, Release } from '../limits/admissionController.js';
 import type { AnswerBudget, AnswerMemory } from '../limits/answerMemory.js';
 import type { FieldLimits } from '../limits/fieldLimits.js';
 import type { KeyLimits } from '../limits/keyLimits.js';
@@ -78,6 +78,8 @@ interface RequestUse {
   readonly budget: AnswerBudget;
   /** In which forms the client takes the answer. */
   accepts: Accepts;
+  /** Tells that a large body was read, which others wait for. */
+  bodyRead?: Release | undefined;
   /** Whether the answer goes on: it is a subscription's. */
   isStream: boolean;
   /** Whether fields that the calling key may ask for itself were found to name that key, and no other. */

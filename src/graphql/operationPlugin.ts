@@ -78,6 +78,8 @@ export const operationCheck = (subscriptions: Subscriptions): Plugin<Context> =>
     const further = use.counts === 'request' || nothingLeft ? 0 : requestsOf(cost) - 1;
     const result = await meter.charge(further);
     if (!result.allowed) return stop([limited(result)]);
+    // What has been read waits as an operation now.
+    use.bodyRead?.();
     const release = await services.admission.acquire({ key: principal.lineageId, cost });
     if (!release || use.ended) {
       release?.();

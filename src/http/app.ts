@@ -19,7 +19,7 @@ import type { AnswerBudget } from '../limits/answerMemory.js';
 import { mountRoutes } from '../rest/router.js';
 import { VERSION } from '../version.js';
 import { clientAddress } from './clientAddress.js';
-import { createGateway, type Variables } from './gateway.js';
+import { createGateway, MAX_BODY, type Variables } from './gateway.js';
 import { runGraphQL } from './graphql.js';
 import { isSecure, requireHttps } from './https.js';
 import { leakedKeys, readPublicKeys, revokeCredentials } from './leaks.js';
@@ -30,9 +30,6 @@ import { playground } from './playground.js';
 import { mountReference } from './reference.js';
 import { refuse } from './refusal.js';
 import type { OpenStreams } from './streams.js';
-
-/** Bytes; a larger body is refused with 413. */
-const MAX_BODY = 1024 * 1024;
 
 /** What a page of another origin may read of an answer. */
 const EXPOSED_HEADERS = [

@@ -4,14 +4,18 @@ import type { Authenticator } from '../auth/authenticator.js';
 import { type Context, createContext, type Services } from '../auth/context.js';
 import { readCredential } from '../auth/credential.js';
 import type { Principal } from '../auth/principal.js';
-import { ApiError, rateLimited, UNAUTHENTICATED_MESSAGE } from '../errors.js';
+import { ApiError, rateLimited, serviceBusy, UNAUTHENTICATED_MESSAGE } from '../errors.js';
 import { keyStatus } from '../keys/apiKey.js';
 import type { UsageRecorder } from '../keys/usage.js';
 import { addressOf } from '../limits/addressLimits.js';
+import { LARGE, type Release } from '../limits/admissionController.js';
 import { limitHeaders } from '../limits/keyLimits.js';
+import { LARGE_BODY } from '../limits/meter.js';
 import type { Logger } from './logger.js';
 import { refuse } from './refusal.js';
 
+/** Bytes; a larger body is refused with 413. */
+export const MAX_BODY = 1024 * 1024;
 /** Milliseconds. */
 const REQUEST_LIMIT = 30_000;
 /** What the log has for a request whose client did not wait for the answer. */
@@ -104,6 +108,26 @@ export function createGateway({ services, authenticator, usage, logger }: Gatewa
     });
     return response;
   };
+}
+
+/** Bytes of the body, as announced; one of unknown length is taken for the largest. */
+export function bodyBytes(c: KeyedContext): number {
+  if (c.req.header('transfer-encoding') !== undefined) return MAX_BODY;
+  const announced = Number(c.req.header('content-length') ?? 0);
+  return announced >= 0 ? announced : MAX_BODY;
+}
+
+/**
+ * Until it is this body's turn to be read: a large one takes the process for itself, as large operations do.
+ * @returns how to tell that it was read; undefined for a small one, which waits for nothing
+ * @throws SERVICE_UNAVAILABLE
+ */
+export async function admitBody(c: KeyedContext, { principal, services, use }: Context): Promise<Release | undefined> {
+  if (bodyBytes(c) < LARGE_BODY) return undefined;
+  const release = await services.admission.acquire({ key: principal.lineageId, cost: LARGE });
+  if (release && !use.ended) return release;
+  release?.();
+  throw serviceBusy();
 }
 
 /** Whoever holds a token is told to get another (RFC 6750 3.1), by its form alone. */

@@ -4,8 +4,9 @@ import type { Accepts, Context } from '../auth/context.js';
 import { ApiError, badInput } from '../errors.js';
 import { asksForLimitsAlone } from '../graphql/rateLimit.js';
 import { type GraphQL, storeOperation } from '../graphql/yoga.js';
+import { LARGE_BODY } from '../limits/meter.js';
 import { failureOf } from '../rest/failure.js';
-import type { KeyedContext, RunKeyed } from './gateway.js';
+import { admitBody, bodyBytes, type KeyedContext, type RunKeyed } from './gateway.js';
 import { once } from './idempotency.js';
 import { refuse } from './refusal.js';
 import type { Outcome } from './send.js';
@@ -18,10 +19,26 @@ export function runGraphQL(graphql: GraphQL): RunKeyed {
     if (!context.use.accepts.results && !context.use.accepts.streams) throw NOT_ACCEPTABLE;
     if (c.req.method === 'POST' && c.req.query('doc') === '') return register(c, context);
     const isOnce = c.req.method === 'POST' && c.req.header('idempotency-key') !== undefined;
-    const response = isOnce ? await runOnce(graphql, c, context) : await graphql.fetch(c.req.raw, context);
+    const response = isOnce ? await runOnce(graphql, c, context) : await fetchFrom(graphql, c, context);
     const refusal = REFUSALS[response.status];
     return refusal ? refuse(c, refusal) : response;
   };
+}
+
+/** A large body is parsed when it is its turn, and not while it arrives. */
+async function fetchFrom(graphql: GraphQL, c: KeyedContext, context: Context): Promise<Response> {
+  if (c.req.method !== 'POST' || bodyBytes(c) < LARGE_BODY) return graphql.fetch(c.req.raw, context);
+  return fetchBody(graphql, c, context, await c.req.text());
+}
+
+async function fetchBody(graphql: GraphQL, c: KeyedContext, context: Context, body: string): Promise<Response> {
+  const { url, headers } = c.req.raw;
+  context.use.bodyRead = await admitBody(c, context);
+  try {
+    return await graphql.fetch(new Request(url, { method: 'POST', headers, body }), context);
+  } finally {
+    context.use.bodyRead?.();
+  }
 }
 
 /** Bytes of a body that is read to see whether it asks for the limits alone. */
@@ -33,7 +50,7 @@ const MAX_LOOK = 2000;
  */
 async function prepay(c: KeyedContext, { meter }: Context): Promise<void> {
   try {
-    await meter.prepay();
+    await meter.prepay(bodyBytes(c));
   } catch (error) {
     if (Number(c.req.header('content-length') ?? 0) > MAX_LOOK || c.req.header('transfer-encoding')) throw error;
     if (!asksForLimitsAlone(await queryOf(c)) || !(await meter.prepayLook())) throw error;
@@ -81,9 +98,8 @@ const REFUSALS: Readonly<Record<number, ApiError>> = {
 /** Sent again, the operation answers what it answered first; what changed nothing and failed may be sent again. */
 async function runOnce(graphql: GraphQL, c: KeyedContext, context: Context): Promise<Response> {
   const body = await c.req.text();
-  const { url, headers } = c.req.raw;
   const run = async (): Promise<Outcome | Response> => {
-    const response = await graphql.fetch(new Request(url, { method: 'POST', headers, body }), context);
+    const response = await fetchBody(graphql, c, context, body);
     // A subscription goes on; any other answer is whole, in whichever form.
     if (context.use.isStream) return response;
     const type = response.headers.get('content-type') ?? 'application/json';

@@ -7,9 +7,11 @@
  * longer than it may be, then they come faster than they go: the oldest are let go, and until it calms down the queue is
  * kept at half that length.
  *
- * Large operations hold the process longest. A key has one of them under way, and all keys together a few, so that the
- * small ones of everybody else come in between.
+ * Large operations hold the process longest. A key has one of them under way, and all keys together a few; while others are
+ * there, the process has as long a pause from them as it worked on them, so that the small ones come in between.
  */
+import { performance as utilization } from 'node:perf_hooks';
+
 export interface AdmissionLimits {
   /** Operations under way at once, on a database that answers later; the next ones stay in the queue. */
   readonly running: number;
@@ -29,7 +31,7 @@ export interface Work {
 export type Release = () => void;
 
 /** Points from which on an operation is large, and how many of them are under way for all keys. */
-const LARGE = 300;
+export const LARGE = 300;
 const MOST_LARGE = 2;
 /** How long the queue may be too long while more keep coming, in milliseconds. */
 const BURST = 400;
@@ -39,6 +41,10 @@ const LATE = 50;
 const MAX_QUEUE = 2000;
 /** Turns between two operations, while each brings somebody new: node takes up one connection a turn. */
 const HEARING = 6;
+/** Milliseconds after which the next operation begins whoever is new, and for which one begins where a turn takes long. */
+const LONG_TURN = 5;
+/** Operations that begin in one turn, however long the last one took. */
+const MOST_A_TURN = 16;
 /** How long after the last refusal the load is taken to last, in milliseconds. */
 const CALM = 1000;
 
@@ -54,10 +60,14 @@ export class AdmissionController {
   #running = 0;
   /** Keys with a large operation under way. */
   readonly #large = new Set<string>();
+  /** When the next large operation may begin, and when a small one began last. */
+  #largeNotBefore = Number.NEGATIVE_INFINITY;
+  #smallAt = Number.NEGATIVE_INFINITY;
   /** Whether an operation has begun in this turn, and the next one has to wait. */
   #taken = false;
   #heard = false;
   #turns = 0;
+  #turnBegan = 0;
   /** Since when the queue has been too long, and how many came too late after that. */
   #tooLongSince: number | undefined;
   #late = 0;
@@ -124,45 +134,66 @@ export class AdmissionController {
 
   #mayBegin(work: Work | undefined): boolean {
     if (!work || work.cost < LARGE) return true;
-    return this.#large.size < MOST_LARGE && !this.#large.has(work.key);
+    if (this.#large.size >= MOST_LARGE || this.#large.has(work.key)) return false;
+    return performance.now() >= this.#largeNotBefore;
   }
 
   #begin(work: Work | undefined): Release {
     this.#running += 1;
-    this.#taken = true;
-    this.#turns = 0;
+    if (!this.#taken) {
+      this.#taken = true;
+      this.#turns = 0;
+      this.#turnBegan = performance.now();
+      setImmediate(this.#endTurn);
+    }
     const isLarge = work !== undefined && work.cost >= LARGE;
     if (isLarge) this.#large.add(work.key);
-    setImmediate(this.#endTurn);
+    else this.#smallAt = performance.now();
+    const before = isLarge ? utilization.eventLoopUtilization() : undefined;
     let isReleased = false;
     return () => {
       if (isReleased) return;
       isReleased = true;
       this.#running -= 1;
       if (isLarge) this.#large.delete(work.key);
+      if (before) this.#pause(utilization.eventLoopUtilization(before).active);
       if (!this.#taken) this.#next();
     };
   }
 
+  /** @param worked milliseconds, what came in between included */
+  #pause(worked: number): void {
+    const now = performance.now();
+    if (now - this.#smallAt > CALM) return;
+    this.#largeNotBefore = now + worked;
+    // Timers go off a moment too early.
+    setTimeout(() => this.#taken || this.#next(), Math.ceil(worked) + 1);
+  }
+
   readonly #endTurn = (): void => {
-    if (this.#heard && this.#turns < HEARING) {
+    const took = performance.now() - this.#turnBegan;
+    if (this.#heard && this.#turns < HEARING && took < LONG_TURN) {
       this.#heard = false;
       this.#turns += 1;
       setImmediate(this.#endTurn);
       return;
     }
     this.#taken = false;
-    this.#next();
+    // Where turns are long for what others do, the small operations would wait for one turn each.
+    const room = Math.min(MOST_A_TURN, 1 + Math.floor(took / LONG_TURN));
+    for (let begun = 0; begun < room && this.#next(); begun += 1);
   };
 
-  #next(): void {
+  /** @returns whether one has begun */
+  #next(): boolean {
     if (this.#queue.length < this.#limits.queue) {
       this.#tooLongSince = undefined;
       this.#late = 0;
     }
-    if (this.#running >= this.#limits.running) return;
+    if (this.#running >= this.#limits.running) return false;
     const index = this.#queue.findIndex(({ work }) => this.#mayBegin(work));
     const [first] = index < 0 ? [] : this.#queue.splice(index, 1);
-    if (first) first.settle(this.#begin(first.work));
+    first?.settle(this.#begin(first.work));
+    return first !== undefined;
   }
 }

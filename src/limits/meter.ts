@@ -38,10 +38,11 @@ export class Meter {
 
   /**
    * Charges the first operation of a request that has not been read.
+   * @param bytes of its body
    * @throws RATE_LIMITED
    */
-  async prepay(): Promise<void> {
-    await this.chargeOrRefuse(1);
+  async prepay(bytes: number): Promise<void> {
+    await this.chargeOrRefuse(1 + furtherFor(bytes));
     this.#prepaid = 'charged';
   }
 
@@ -55,15 +56,16 @@ export class Meter {
   /**
    * Charges an operation before it is parsed.
    * @param isLook it asks for the limits alone, which is free 60 times a minute
+   * @param bytes of the body
    * @throws RATE_LIMITED
    */
-  async begin(isLook = false): Promise<void> {
+  async begin(isLook = false, bytes = 0): Promise<void> {
     const prepaid = this.#prepaid;
     this.#prepaid = undefined;
     if (prepaid === 'free') return;
     if (isLook && (await this.keyLimits.look(this.principal))) {
       if (prepaid) await this.charge(-1);
-    } else if (!prepaid) await this.chargeOrRefuse(1);
+    } else if (!prepaid) await this.chargeOrRefuse(1 + furtherFor(bytes));
   }
 
   /** Requests that were charged, without those that were given back. */
@@ -76,6 +78,11 @@ export class Meter {
     return this.#last ?? this.keyLimits.peek(this.principal);
   }
 }
+
+/** Bytes of a body from which on it takes its time to be read, and costs a request more for each as many. */
+export const LARGE_BODY = 100_000;
+
+const furtherFor = (bytes: number) => Math.floor(bytes / LARGE_BODY);
 
 /** @param retryAfter in seconds */
 export function limitReached(retryAfter: number): ApiError {

@@ -2,7 +2,7 @@
 import type { Context } from '../auth/context.js';
 import { ApiError } from '../errors.js';
 import type { GraphQL } from '../graphql/yoga.js';
-import type { KeyedContext, RunKeyed } from '../http/gateway.js';
+import { admitBody, bodyBytes, type KeyedContext, type RunKeyed } from '../http/gateway.js';
 import { once } from '../http/idempotency.js';
 import { refusalOutcome } from '../http/refusal.js';
 import { isMatch, type Outcome, send } from '../http/send.js';
@@ -32,15 +32,18 @@ export function runRoute(
   const names = parametersOf(route);
   return async (c, context) => {
     context.use.counts = 'request';
-    await context.meter.begin(route.isLook);
+    await context.meter.begin(route.isLook, bodyBytes(c));
     const body = route.body === undefined ? '' : await readBody(c);
-    const request = readRequest(route, {
-      params: Object.fromEntries(names.map((name, index) => [name, c.req.param(parameterName(index)) ?? ''])),
-      url: urlOf(c),
-      contentType: c.req.header('content-type'),
-      body,
-      workspaceId: context.principal.workspaceId,
-    });
+    const bodyRead = route.body === undefined ? undefined : await admitBody(c, context);
+    const request = readingWith(bodyRead, () =>
+      readRequest(route, {
+        params: Object.fromEntries(names.map((name, index) => [name, c.req.param(parameterName(index)) ?? ''])),
+        url: urlOf(c),
+        contentType: c.req.header('content-type'),
+        body,
+        workspaceId: context.principal.workspaceId,
+      }),
+    );
     const variables = route.variables(request);
     const run = async (): Promise<Outcome> => {
       try {
@@ -60,6 +63,14 @@ export function runRoute(
     const isFinal = ({ status }: Outcome) => status < 500 && !PASSING.has(status);
     return send(c, await once(c, context, { body, isFinal }, run));
   };
+}
+
+function readingWith<T>(done: (() => void) | undefined, read: () => T): T {
+  try {
+    return read();
+  } finally {
+    done?.();
+  }
 }
 
 function answerOf(route: Route, data: unknown, request: RouteRequest): Outcome {
