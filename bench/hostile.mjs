@@ -173,9 +173,15 @@ const HOSTILE = {
       {},
       bad,
     ),
+  'repeated fields': () =>
+    graphql(
+      `{ ${'tasks(first: 1) { nodes { id ...F } } '.repeat(15)} } fragment F on Task { ${'id title '.repeat(200)} } #${Math.random()}`,
+      {},
+      bad,
+    ),
   'overlapping fields': () =>
     graphql(
-      `{ ${'tasks(first: 1) { nodes { id ...F } } '.repeat(15)} } fragment F on Task { ${'id title '.repeat(200)} }`,
+      `{ ${'tasks(first: 1) { nodes { id ...F } } '.repeat(15)} } fragment F on Task { ${'id title status priority number position tags dueDate startDate '.repeat(80)} } #${Math.random()}`,
       {},
       bad,
     ),

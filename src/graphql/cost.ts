@@ -53,6 +53,7 @@ const WORDS: Record<OperationLimit, string> = {
   introspectionDepth: 'asks for introspection to depth',
   aliases: 'has this many aliases:',
   rootFields: 'has this many root fields:',
+  fieldPairs: 'has this many pairs of fields with the same name:',
   tokens: 'has this many tokens:',
   characters: 'has this many characters:',
   directives: 'has this many directives:',
@@ -93,6 +94,7 @@ function firstExcess(document: DocumentNode): GraphQLError | undefined {
   let directives = 0;
   let literal = 0;
   let deepest = 0;
+  const repeats = new Map<string, number>();
   const nested = {
     enter() {
       literal += 1;
@@ -106,11 +108,18 @@ function firstExcess(document: DocumentNode): GraphQLError | undefined {
     Directive() {
       directives += 1;
     },
+    Field({ name, alias }) {
+      const key = (alias ?? name).value;
+      repeats.set(key, (repeats.get(key) ?? 0) + 1);
+    },
     ObjectValue: nested,
     ListValue: nested,
   });
   if (deepest > OPERATION_LIMITS.variableDepth) return tooMuch('variableDepth', deepest);
   if (directives > OPERATION_LIMITS.directives) return tooMuch('directives', directives);
+  repeats.delete('__typename');
+  const pairs = [...repeats.values()].reduce((sum, count) => sum + (count * (count - 1)) / 2, 0);
+  if (pairs > OPERATION_LIMITS.fieldPairs) return tooMuch('fieldPairs', pairs);
   const fragments = fragmentsOf(document);
   const known = new Map<string, Shape>();
   for (const definition of document.definitions) {

@@ -8,7 +8,8 @@
  * kept at half that length.
  *
  * Large operations hold the process longest. A key has one of them under way, and all keys together a few; while others are
- * there, the process has as long a pause from them as it worked on them, so that the small ones come in between.
+ * there, the process has as long a pause from them as it worked on them, so that the small ones come in between. They wait
+ * in a queue of their own: one key that sends many sheds nobody else's.
  */
 import { performance as utilization } from 'node:perf_hooks';
 
@@ -48,8 +49,13 @@ const MOST_A_TURN = 16;
 /** How long after the last refusal the load is taken to last, in milliseconds. */
 const CALM = 1000;
 
+/** Large operations that wait, of all keys, as a multiple of what one key may have waiting. */
+const LARGE_KEYS = 4;
+
 interface Waiting {
   readonly work: Work | undefined;
+  /** When it came, by count. */
+  readonly order: number;
   /** Told whether it may begin. */
   settle(release: Release | undefined): void;
 }
@@ -57,6 +63,8 @@ interface Waiting {
 export class AdmissionController {
   readonly #limits: AdmissionLimits;
   #queue: Waiting[] = [];
+  #largeQueue: Waiting[] = [];
+  #arrivals = 0;
   #running = 0;
   /** Keys with a large operation under way. */
   readonly #large = new Set<string>();
@@ -83,7 +91,7 @@ export class AdmissionController {
   }
 
   get waiting(): number {
-    return this.#queue.length;
+    return this.#queue.length + this.#largeQueue.length;
   }
 
   /** Since the start. */
@@ -109,11 +117,22 @@ export class AdmissionController {
   /** Resolves when it is the caller's turn, or to nothing when there is no room. */
   async acquire(work?: Work): Promise<Release | undefined> {
     const now = performance.now();
-    if (this.shouldShed(now) || this.#lasts(now)) return undefined;
-    if (this.#taken || this.#running >= this.#limits.running || !this.#mayBegin(work)) {
-      return new Promise((settle) => this.#queue.push({ work, settle }));
-    }
-    return this.#begin(work);
+    if (this.shouldShed(now)) return undefined;
+    const isLarge = work !== undefined && work.cost >= LARGE;
+    if (isLarge ? !this.#hasRoomFor(work.key) : this.#lasts(now)) return undefined;
+    if (!this.#taken && this.#running < this.#limits.running && this.#mayBegin(work)) return this.#begin(work);
+    this.#arrivals += 1;
+    const order = this.#arrivals;
+    const queue = isLarge ? this.#largeQueue : this.#queue;
+    return new Promise((settle) => queue.push({ work, order, settle }));
+  }
+
+  /** Whether one more large operation of the key may wait. */
+  #hasRoomFor(key: string): boolean {
+    const ofKey = this.#largeQueue.filter(({ work }) => work?.key === key).length;
+    if (ofKey < this.#limits.queue && this.#largeQueue.length < LARGE_KEYS * this.#limits.queue) return true;
+    this.#refused += 1;
+    return false;
   }
 
   /** Whether one more, now, shows that the queue is too long for more than a moment; shortens it then. */
@@ -191,9 +210,13 @@ export class AdmissionController {
       this.#late = 0;
     }
     if (this.#running >= this.#limits.running) return false;
-    const index = this.#queue.findIndex(({ work }) => this.#mayBegin(work));
-    const [first] = index < 0 ? [] : this.#queue.splice(index, 1);
-    first?.settle(this.#begin(first.work));
-    return first !== undefined;
+    const index = this.#largeQueue.findIndex(({ work }) => this.#mayBegin(work));
+    const [small, large] = [this.#queue[0], this.#largeQueue[index]];
+    const first = small && large ? (small.order < large.order ? small : large) : (small ?? large);
+    if (!first) return false;
+    if (first === small) this.#queue.shift();
+    else this.#largeQueue.splice(index, 1);
+    first.settle(this.#begin(first.work));
+    return true;
   }
 }

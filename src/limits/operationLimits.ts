@@ -7,6 +7,8 @@ export const OPERATION_LIMITS = {
   introspectionDepth: 20,
   aliases: 30,
   rootFields: 20,
+  /** Pairs of fields with the same name in the document: the validation compares each with each. */
+  fieldPairs: 5000,
   tokens: 2000,
   /** Of the document's text: comments are no tokens, and take time to read all the same. */
   characters: 100_000,
