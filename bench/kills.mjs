@@ -134,7 +134,7 @@ await listening();
 const writers = Array.from({ length: 6 }, (_, index) => writer(index));
 const kinds = { worker: 0, primary: 0, all: 0 };
 for (let done = 0; done < KILLS; done += 1) {
-  await pause(150 + Math.random() * 350);
+  await pause(300 + Math.random() * 900);
   const kind = ['worker', 'worker', 'primary', 'all'][done % 4];
   kinds[kind] += 1;
   const children = workers();

@@ -91,6 +91,26 @@ describe('a hostile operation is refused with its numbers, before anything runs'
     process.stderr.write(`${elapsed.toFixed(0)} ms `);
   });
 
+  it('has one status, in whichever form the answer is taken, and wherever it is found', async () => {
+    for (const query of [
+      `{ ${Array.from({ length: 40 }, (_, i) => `a${i}: __typename`).join(' ')} }`,
+      `{ ${'viewer { environment } '.repeat(700)} }`,
+      `{ tasks(filter: { and: [${'{},'.repeat(300)}] }) { nodes { id } } }`,
+      `{ viewer { environment } } #${'x'.repeat(200_000)}`,
+      '{ tasks(first: 1000) { nodes { relationships { id } } } }',
+    ]) {
+      for (const accept of ['application/json', 'application/graphql-response+json']) {
+        const response = await server.post(JSON.stringify({ query }), server.adminKey, { accept });
+        const { errors } = await response.json();
+        expect([query.slice(0, 30), response.status, errors[0].extensions.code]).toEqual([
+          query.slice(0, 30),
+          ...[400, 'COST_LIMIT_EXCEEDED'],
+        ]);
+        expect(errors[0].extensions.http).toBeUndefined();
+      }
+    }
+  });
+
   it('fields that are repeated, whose comparison takes longest', async () => {
     const of = (times: number) => `{ tasks(first: 1) { nodes { ${'id title status '.repeat(times)} } } }`;
     expect((await server.gql(of(50))).errors).toBeUndefined();

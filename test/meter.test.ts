@@ -201,7 +201,7 @@ describe('cost', () => {
     expect(whole?.requested).toBeLessThan(30);
     expect(await points('{ __type(name: "Task") { name } }')).toBe(1);
     const many = Array.from(
-      { length: 20 },
+      { length: 10 },
       (_, i) =>
         `a${i}: __schema { types { fields { args { type { name ofType { name ofType { name } } } } type { name fields { name args { name } } } } } }`,
     );
