@@ -202,7 +202,8 @@ describe('cost', () => {
     expect(await points('{ __type(name: "Task") { name } }')).toBe(1);
     const many = Array.from(
       { length: 20 },
-      (_, i) => `a${i}: __schema { types { fields { args { type { ofType { kind } } } type { fields { args { name } } } } } }`,
+      (_, i) =>
+        `a${i}: __schema { types { fields { args { type { ofType { kind } } } type { fields { args { name } } } } } }`,
     );
     const { errors } = await server.gql(`{ ${many.join(' ')} }`);
     expect(errors?.[0]?.extensions).toMatchObject({ code: 'COST_LIMIT_EXCEEDED', what: 'cost' });

@@ -50,6 +50,36 @@ describe('/metrics', () => {
   });
 });
 
+describe('the log', () => {
+  const lineOf = (answer: Response) => {
+    const id = answer.headers.get('x-request-id');
+    const lines = server.logLines.map((line) => JSON.parse(line)).filter(({ requestId }) => requestId === id);
+    return lines.find(({ msg }) => msg === 'request');
+  };
+
+  it('names the operations of a request, what they cost, and the codes of their errors', async () => {
+    const send = (body: object) => server.post(JSON.stringify(body), server.adminKey);
+    const ok = await send({ query: 'query Board { tasks(first: 500) { nodes { id } } }' });
+    expect(lineOf(ok)).toMatchObject({ operations: ['Board'], cost: 6, status: 200 });
+    expect(lineOf(ok).errors).toBeUndefined();
+    const missing = await send({ query: 'query One { task(id: "x") { id } node(id: "y") { id } }' });
+    expect(lineOf(missing)).toMatchObject({ operations: ['One'], errors: ['NOT_FOUND'], cost: 1 });
+    expect(lineOf(await send({ query: '{ nothing }' }))).toMatchObject({
+      errors: ['GRAPHQL_VALIDATION_FAILED'],
+      cost: 1,
+    });
+    expect(lineOf(await send({ query: '{' }))).toMatchObject({ errors: ['GRAPHQL_PARSE_FAILED'], cost: 1 });
+    const batch = await send([{ query: 'query A { viewer { environment } }' }, { query: '{ nothing }' }] as never);
+    expect(lineOf(batch)).toMatchObject({ operations: ['A'], errors: ['GRAPHQL_VALIDATION_FAILED'], cost: 2 });
+    expect(lineOf(await get('/v1/tasks/none', server.adminKey))).toMatchObject({
+      operations: ['GetV1Task'],
+      errors: ['NOT_FOUND'],
+      cost: 1,
+    });
+    expect(lineOf(await get('/v1/tasks'))).toMatchObject({ errors: ['UNAUTHENTICATED'] });
+  });
+});
+
 describe('figures', () => {
   it('tell requests by route, operations by type and code, and the time of the database', async () => {
     const { data } = await server.gql('mutation { createTask(input: { title: "t" }) { task { id } } }');
@@ -111,35 +141,5 @@ describe('figures', () => {
     await until(async () => (await alerts()).length > 0);
     await setTimeout(100);
     expect(await alerts()).toEqual([{ message: expect.stringContaining('127.0.0.1'), keyId: null }]);
-  });
-});
-
-describe('the log', () => {
-  const lineOf = (answer: Response) => {
-    const id = answer.headers.get('x-request-id');
-    const lines = server.logLines.map((line) => JSON.parse(line)).filter(({ requestId }) => requestId === id);
-    return lines.find(({ msg }) => msg === 'request');
-  };
-
-  it('names the operations of a request, what they cost, and the codes of their errors', async () => {
-    const send = (body: object) => server.post(JSON.stringify(body), server.adminKey);
-    const ok = await send({ query: 'query Board { tasks(first: 500) { nodes { id } } }' });
-    expect(lineOf(ok)).toMatchObject({ operations: ['Board'], cost: 6, status: 200 });
-    expect(lineOf(ok).errors).toBeUndefined();
-    const missing = await send({ query: 'query One { task(id: "x") { id } node(id: "y") { id } }' });
-    expect(lineOf(missing)).toMatchObject({ operations: ['One'], errors: ['NOT_FOUND'], cost: 1 });
-    expect(lineOf(await send({ query: '{ nothing }' }))).toMatchObject({
-      errors: ['GRAPHQL_VALIDATION_FAILED'],
-      cost: 1,
-    });
-    expect(lineOf(await send({ query: '{' }))).toMatchObject({ errors: ['GRAPHQL_PARSE_FAILED'], cost: 1 });
-    const batch = await send([{ query: 'query A { viewer { environment } }' }, { query: '{ nothing }' }] as never);
-    expect(lineOf(batch)).toMatchObject({ operations: ['A'], errors: ['GRAPHQL_VALIDATION_FAILED'], cost: 2 });
-    expect(lineOf(await get('/v1/tasks/none', server.adminKey))).toMatchObject({
-      operations: ['GetV1Task'],
-      errors: ['NOT_FOUND'],
-      cost: 1,
-    });
-    expect(lineOf(await get('/v1/tasks'))).toMatchObject({ errors: ['UNAUTHENTICATED'] });
   });
 });
