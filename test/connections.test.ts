@@ -111,7 +111,7 @@ describe('a connection', () => {
       const server = isTls
         ? createTlsServer({ cert: readFileSync(certFile), key: readFileSync(keyFile) }, listener)
         : createServer(listener);
-      const stop = watchConnections(server, { isTls, most: 10, stalled: 2000 });
+      const stop = watchConnections(server, { isTls, most: 10, stalled: 4000 });
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
       const { port } = server.address() as AddressInfo;
       const connectTo = () =>
@@ -132,8 +132,8 @@ describe('a connection', () => {
         slow.once('data', () => slow.pause());
       }, 20);
       const count = () => new Promise<number>((resolve) => server.getConnections((_error, open) => resolve(open)));
-      await until(async () => (await count()) === 1, 15_000);
-      await setTimeout(3000);
+      await until(async () => (await count()) === 1, 30_000);
+      await setTimeout(5000);
       expect([await count(), isClosed]).toEqual([1, false]);
       clearInterval(sips);
       for (const socket of opened) socket.destroy();
