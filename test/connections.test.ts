@@ -132,6 +132,7 @@ describe('a connection', () => {
         slow.once('data', () => slow.pause());
       }, 20);
       const count = () => new Promise<number>((resolve) => server.getConnections((_error, open) => resolve(open)));
+      await until(async () => (await count()) === 2);
       await until(async () => (await count()) === 1, 30_000);
       await setTimeout(5000);
       expect([await count(), isClosed]).toEqual([1, false]);
@@ -141,7 +142,7 @@ describe('a connection', () => {
       server.close();
       rmSync(folder, { recursive: true });
     }
-  }, 60_000);
+  }, 120_000);
 });
 
 describe('what is no proper HTTP', () => {

@@ -27,16 +27,9 @@ export async function run(args: string[], values: Record<string, string> = {}) {
 
 export type ServerProcess = Awaited<ReturnType<typeof serve>>;
 
-/**
- * Starts the server and waits for it to listen.
- * @param largestFile bytes that no file of it may grow beyond
- */
-export async function serve(values: Record<string, string>, { largestFile }: { largestFile?: number } = {}) {
-  const command = [process.execPath, 'dist/main.js', 'serve'];
-  // The soft limit alone, so that it can be lifted again.
-  const [program = '', ...args] =
-    largestFile === undefined ? command : ['prlimit', `--fsize=${largestFile}:`, ...command];
-  const child = spawn(program, args, { env: environment(values) });
+/** Starts the server and waits for it to listen. */
+export async function serve(values: Record<string, string>) {
+  const child = spawn(process.execPath, ['dist/main.js', 'serve'], { env: environment(values) });
   children.push(child);
   let output = '';
   const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
