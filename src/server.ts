@@ -7,7 +7,7 @@ import { getRequestListener } from '@hono/node-server';
 import { type App, type AppOptions, createApp } from './app.js';
 import type { Config } from './config.js';
 import { watchConnections } from './http/connections.js';
-import { answerBadRequest, answerBusy, endConnection } from './http/earlyAnswers.js';
+import { answerBadRequest, answerBusy, badRequest, endConnection } from './http/earlyAnswers.js';
 import { isProbe } from './http/probes.js';
 import type { OpenStreams } from './http/streams.js';
 import { listenForMetrics, type MetricsServer } from './metricsServer.js';
@@ -22,6 +22,8 @@ const SHUTDOWN_LIMIT = 30_000;
 const STALLED_LIMIT = 30_000;
 /** For those that name no host, which HTTP/1.0 allows. */
 const DEFAULT_HOST = 'localhost';
+/** A name or an address, and a port (RFC 9110 7.2). */
+const HOST = /^(?:[\w.~-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
 
 export interface RunningServer {
   readonly app: App;
@@ -39,7 +41,7 @@ export async function startServer(config: Config, options: AppOptions = {}): Pro
   // Puts the server's light Request and Response in place, which everything made from here on uses.
   getRequestListener(() => new Response());
   const app = await createApp(config, options);
-  const answer = getRequestListener(app.http.fetch, { hostname: DEFAULT_HOST });
+  const answer = getRequestListener(app.http.fetch, { hostname: DEFAULT_HOST, errorHandler: () => badRequest() });
   const { admission } = app.services;
   // Before anything is spent on the request: probes still get their answer.
   let isLeaving = false;
@@ -47,7 +49,7 @@ export async function startServer(config: Config, options: AppOptions = {}): Pro
     admission.noteArrival();
     if (isLeaving) response.setHeader('connection', 'close');
     const { host } = request.headers;
-    if (host === undefined ? request.httpVersion !== '1.0' : !URL.canParse(`http://${host}`)) {
+    if (host === undefined ? request.httpVersion !== '1.0' : !HOST.test(host)) {
       return answerBadRequest(response, 400);
     }
     return admission.shouldShed() && !isProbe(request.url) ? answerBusy(request, response) : answer(request, response);

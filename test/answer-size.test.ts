@@ -49,6 +49,32 @@ it('by rows, by aliases of one field, by operations of a batch, and by pages of 
   expect(server.logLines.filter((line) => line.includes('request failed'))).toEqual([]);
 });
 
+it('by bytes, and not by characters', async () => {
+  const { data } = await server.gql(
+    'mutation ($d: String) { createTask(input: { title: "t", description: $d }) { task { id } } }',
+    { d: '\u0001'.repeat(5000) },
+  );
+  const of = (times: number) => `{ task(id: "${data.createTask.task.id}") { ${aliases(times, 'description')} } }`;
+  // Six bytes each.
+  expect((await server.gql(of(3))).errors).toBeUndefined();
+  expect((await server.gql(of(4))).errors?.[0]?.extensions).toMatchObject(refused);
+  await server.gql('mutation ($id: ID!) { deleteTask(input: { id: $id }) { deletedTaskId } }', {
+    id: data.createTask.task.id,
+  });
+});
+
+it('of a query is not kept for its Idempotency-Key; that of a change is, and counts when it is told again', async () => {
+  const send = (query: string, name: string) =>
+    server.post(JSON.stringify({ query }), server.adminKey, { 'idempotency-key': name });
+  const query = '{ tasks(first: 15) { nodes { description } } }';
+  const replayed = async (response: Response) => [response.status, response.headers.get('idempotent-replayed')];
+  expect(await replayed(await send(query, 'q'))).toEqual([200, null]);
+  expect(await replayed(await send(query, 'q'))).toEqual([200, null]);
+  const change = 'mutation { createTask(input: { title: "once" }) { task { id } } }';
+  expect(await replayed(await send(change, 'm'))).toEqual([200, null]);
+  expect(await replayed(await send(change, 'm'))).toEqual([200, 'true']);
+});
+
 it('by what a subscription tells of one event', async () => {
   const field = `task { ${aliases(25, 'description')} }`;
   const stream = await subscribe(server, server.adminKey, `subscription { taskChanged { ${field} } }`);

@@ -164,6 +164,8 @@ describe('what is no proper HTTP', () => {
       ['nonsense\r\n\r\n', 400, 'BAD_REQUEST'],
       ['GET /health/live HTTP/1.1\r\n\r\n', 400, 'BAD_REQUEST'],
       ['GET /health/live HTTP/1.1\r\nhost: a b\r\n\r\n', 400, 'BAD_REQUEST'],
+      ['GET /health/live HTTP/1.1\r\nhost: a@b\r\n\r\n', 400, 'BAD_REQUEST'],
+      ['OPTIONS * HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', 400, 'BAD_REQUEST'],
       ['GET /health/live HTTP/1.1\r\nhost: x\r\nexpect: miracles\r\n\r\n', 417, 'EXPECTATION_FAILED'],
       [`GET /health/live HTTP/1.1\r\nhost: x\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`, 431, 'HEADERS_TOO_LARGE'],
     ] as const) {

@@ -2,6 +2,7 @@
 import { getIntrospectionQuery } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type GraphQLAnswer, startTestServer, type TestServer } from './support/server.js';
+import { pass } from './support/stream.js';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -256,4 +257,58 @@ it('a call that breaks a rule of its input does not use the limit of createApiKe
   for (let i = 0; i < 15; i += 1) expect((await make('')).errors?.[0]?.extensions['code']).toBe('BAD_USER_INPUT');
   for (let i = 0; i < 10; i += 1) expect((await make('n')).errors).toBeUndefined();
   expect((await make('n')).errors?.[0]?.extensions['code']).toBe('RATE_LIMITED');
+});
+
+describe('a large body', () => {
+  const large = `{ viewer { environment } } #${'x'.repeat(250_000)}`;
+  const sendTo = async (key: string, body: BodyInit, headers: Record<string, string> = {}) => {
+    const response = await fetch(server.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${key}`, ...headers },
+      body,
+      duplex: 'half',
+    } as RequestInit);
+    return response;
+  };
+  const inChunks = (text: string) =>
+    new ReadableStream({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode(text));
+        controller.close();
+      },
+    });
+  const left = async (key: string) =>
+    (await server.gql('{ rateLimit { remaining } }', {}, key)).data.rateLimit.remaining as number;
+
+  it('costs a request more for every 100,000 bytes, announced or in chunks; a small one in chunks costs one', async () => {
+    const { key } = await server.createKey(['tasks:read']);
+    const start = await left(key);
+    await sendTo(key, JSON.stringify({ query: large }));
+    expect(start - (await left(key))).toBe(3);
+    await sendTo(key, inChunks(JSON.stringify({ query: large })));
+    expect(start - (await left(key))).toBe(6);
+    await sendTo(key, inChunks(JSON.stringify({ query: '{ viewer { environment } }' })));
+    expect(start - (await left(key))).toBe(7);
+  });
+
+  it('that there is no room for costs nothing, and one that is compressed is refused', async () => {
+    const small = await startTestServer({ MAX_RUNNING: '1', MAX_WAITING: '1' });
+    const { key } = await small.createKey(['tasks:read']);
+    const before = (await small.gql('{ rateLimit { remaining } }', {}, key)).data.rateLimit.remaining;
+    const release = await small.services.admission.acquire();
+    const bodies = Array.from({ length: 6 }, () => small.post(JSON.stringify({ query: large }), key));
+    const statuses = await Promise.race([Promise.all(bodies), pass(1000)]);
+    expect(statuses).toBeUndefined();
+    release?.();
+    const answers = await Promise.all(bodies);
+    const refused = answers.filter(({ status }) => status === 503).length;
+    expect(refused).toBeGreaterThan(0);
+    const after = (await small.gql('{ rateLimit { remaining } }', {}, key)).data.rateLimit.remaining;
+    expect(before - after).toBe((6 - refused) * 3);
+    await small.stop();
+    const encoded = await sendTo(server.adminKey, '{"query":"{ viewer { environment } }"}', {
+      'content-encoding': 'gzip',
+    });
+    expect(encoded.status).toBe(415);
+  });
 });

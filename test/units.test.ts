@@ -168,6 +168,29 @@ describe('what is going on elsewhere', () => {
     expect([project?.errors, user?.errors]).toEqual([undefined, undefined]);
   });
 
+  it('a project with many tasks goes, and others are answered meanwhile', async () => {
+    const { data } = await server.gql('mutation { createProject(input: { name: "many" }) { project { id } } }');
+    const { id } = data.createProject.project;
+    const tenant = { workspaceId: server.workspace.id, environment: 'LIVE' as const, projectId: id };
+    const rows = Array.from({ length: 1500 }, (_, i) => ({ ...tenant, number: 500_000 + i, title: 'm' }));
+    await server.system.task.createMany({ data: rows });
+    let isDone = false;
+    const deleted = server
+      .gql('mutation ($id: ID!) { deleteProject(input: { id: $id }) { deletedProjectId } }', { id })
+      .then((answer) => {
+        isDone = true;
+        return answer;
+      });
+    let answers = 0;
+    while (!isDone) {
+      expect((await fetch(`${server.origin}/health/live`)).status).toBe(200);
+      answers += 1;
+    }
+    expect((await deleted).errors).toBeUndefined();
+    // One would be answered before it, and one after it, if it held the process.
+    expect(answers).toBeGreaterThan(5);
+  });
+
   it('who made many rows goes in time, and the rows are later versions', async () => {
     const { live, workspace } = await createWorkspace(server);
     const tenant = { workspaceId: workspace.id, environment: 'LIVE' as const };

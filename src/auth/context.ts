@@ -80,6 +80,8 @@ interface RequestUse {
   accepts: Accepts;
   /** Tells that a large body was read, which others wait for. */
   bodyRead?: Release | undefined;
+  /** Whether anything of it is a mutation that ran. */
+  mutates: boolean;
   /** Whether the answer goes on: it is a subscription's. */
   isStream: boolean;
   /** Whether fields that the calling key may ask for itself were found to name that key, and no other. */
@@ -130,6 +132,7 @@ export function createContext(
       counts: 'cost',
       budget: services.answerMemory.budgetFor(principal.lineageId),
       accepts: { results: true, streams: true },
+      mutates: false,
       isStream: false,
       ownKey: false,
       ended: false,

@@ -62,6 +62,7 @@ function measure(target: SqlQueryable, kindOf: (sql: string) => StatementKind, o
 /** About as many as the values take in an answer. */
 function bytesOf(rows: readonly (readonly unknown[])[]): number {
   let bytes = 0;
-  for (const row of rows) for (const value of row) bytes += typeof value === 'string' ? value.length + 2 : 8;
+  for (const row of rows)
+    for (const value of row) bytes += typeof value === 'string' ? Buffer.byteLength(value) + 2 : 8;
   return bytes;
 }

@@ -7,6 +7,7 @@
  * Lock order: workspace, then projects, users, tasks and relationships, then the change counter, last before the commit.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { setImmediate } from 'node:timers/promises';
 import type { PrismaClient } from '#prisma/client.js';
 import { type Actor, type AuditEntry, auditRow } from './audit.js';
 import type { Database } from './database.js';
@@ -17,8 +18,8 @@ export const KEY_EPOCH = 'api_keys';
 
 /** Milliseconds that a change may take which touches many rows; within what a request may. */
 const LONG = 25_000;
-/** Rows of the audit log that are written by one statement. */
-const AUDIT_BATCH = 2000;
+/** Rows of the audit log that are written by one statement, after which others have their turn. */
+const AUDIT_BATCH = 100;
 
 /** The plan of a workspace, with the operator's numbers where the plan leaves them to the operator. */
 interface WorkspaceRow {
@@ -126,6 +127,7 @@ export class UnitOfWork {
           const rows = entries.map((entry) => auditRow(actor, entry, unit.now));
           for (let at = 0; at < rows.length; at += AUDIT_BATCH) {
             await tx.auditEvent.createMany({ data: rows.slice(at, at + AUDIT_BATCH) });
+            if (at + AUDIT_BATCH < rows.length) await setImmediate();
           }
           if (claim) await withoutBinding(() => claim.mark(tx));
           if (keysChanged) await withoutBinding(() => raiseKeyEpoch(tx));

@@ -84,10 +84,11 @@ export const operationCheck = (subscriptions: Subscriptions): Plugin<Context> =>
     if (!release || use.ended) {
       release?.();
       // That there is no room is not the caller's fault.
-      await meter.charge(-(further + 1));
+      await meter.giveBack(further + 1);
       return stop([refusal(serviceBusy())]);
     }
     noteUse(args.contextValue, analysis, new Set(refused));
+    use.mutates ||= type === OperationTypeNode.MUTATION;
     args.document = masked;
     const readsReplica = !whole && services.database.hasReplica;
     const reader = { id: principal.keyId, isGone: () => use.ended, take: use.budget.read };
@@ -154,10 +155,14 @@ export const operationCheck = (subscriptions: Subscriptions): Plugin<Context> =>
   },
 });
 
+/** Characters of a name that are kept. */
+const NAME_LENGTH = 100;
+
 /** Counts the operation and the scopes that it used: of alternatives, the one that the key holds. */
 function noteUse({ use, principal }: Context, { operation, fields }: Analysis, refused: ReadonlySet<FieldUse>): void {
   // It goes to the log and the counts of use; somebody will put a key there.
-  use.operations.push((operation.name?.value ?? 'anonymous').replace(SECRET_PATTERN, '[redacted]'));
+  const name = operation.name?.value ?? 'anonymous';
+  use.operations.push(name.slice(0, NAME_LENGTH).replace(SECRET_PATTERN, '[redacted]'));
   for (const field of fields) {
     if (refused.has(field) || !satisfies(principal.scopes, field.requirement)) continue;
     for (const scope of closest(principal.scopes, field.requirement).required) use.scopes.add(scope);

@@ -220,12 +220,29 @@ class Member {
     if (this.#hasEnded) return;
     const { length } = this.#results;
     const { largest } = this.context.services.answerMemory;
-    if (length >= MOST_WAITING || (length > 0 && this.#bytes + answer.bytes > largest)) this.end(tooManyWaiting());
-    else {
+    if (length >= MOST_WAITING || (length > 0 && this.#bytes + answer.bytes > largest) || !this.#hold(answer.bytes)) {
+      this.end(tooManyWaiting());
+    } else {
       this.#results.push(answer);
-      this.#bytes += answer.bytes;
     }
     this.#wake();
+  }
+
+  /** Counts bytes that wait for the client with all that wait for its key. @returns whether there is room for them */
+  #hold(bytes: number): boolean {
+    const { services, principal } = this.context;
+    this.#bytes += bytes;
+    try {
+      services.answerMemory.take(principal.lineageId, bytes);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #drop(): void {
+    this.#results.length = 0;
+    this.#hold(-this.#bytes);
   }
 
   /** @param principal what its key is now; undefined: it may not be used any more */
@@ -238,7 +255,7 @@ class Member {
   end(error?: unknown): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    this.#results.length = 0;
+    this.#drop();
     if (error !== undefined) this.#results.push({ result: { errors: [asGraphQLError(error)] }, bytes: 0 });
     this.#stop();
     this.onLeave();
@@ -251,7 +268,7 @@ class Member {
       for (;;) {
         const answer = this.#results.shift();
         if (answer) {
-          this.#bytes -= answer.bytes;
+          this.#hold(-answer.bytes);
           return { done: false, value: answer.result };
         }
         if (this.#hasEnded) return { done: true, value: undefined };
@@ -261,8 +278,8 @@ class Member {
       }
     };
     const stop = async () => {
-      this.#results.length = 0;
       this.end();
+      this.#results.length = 0;
       return { done: true as const, value: undefined };
     };
     return { next, return: stop, throw: stop, [Symbol.asyncIterator]: () => this.results() };

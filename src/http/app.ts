@@ -31,6 +31,9 @@ import { mountReference } from './reference.js';
 import { refuse } from './refusal.js';
 import type { OpenStreams } from './streams.js';
 
+/** Characters of a path that the log keeps. */
+const PATH_LENGTH = 500;
+
 /** What a page of another origin may read of an answer. */
 const EXPOSED_HEADERS = [
   ...[
@@ -89,7 +92,7 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
         requestId: c.get('requestId'),
         method: c.req.method,
         // Somebody will put a key there.
-        path: c.req.path.replace(SECRET_PATTERN, '[redacted]'),
+        path: c.req.path.slice(0, PATH_LENGTH).replace(SECRET_PATTERN, '[redacted]'),
         operations: context?.use.operations,
         status: c.res.status,
         errors: errors.size > 0 ? [...errors] : undefined,
@@ -184,7 +187,14 @@ function tooLarge(c: Context) {
   return refuse(c, new ApiError('PAYLOAD_TOO_LARGE', `The body is larger than ${MAX_BODY} bytes.`));
 }
 
-const countBytes = bodyLimit({ maxSize: MAX_BODY, onError: tooLarge });
+const countBytes = bodyLimit({
+  maxSize: MAX_BODY,
+  // What is left of the body is not read, so nothing can follow it.
+  onError: (c) => {
+    c.header('connection', 'close');
+    return tooLarge(c);
+  },
+});
 
 /** A body of announced length is judged by that; node reads no further. One in chunks is counted as it comes. */
 const limitBody: MiddlewareHandler = (c, next) => {

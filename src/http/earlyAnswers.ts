@@ -21,6 +21,12 @@ export function answerBadRequest(response: ServerResponse, status: Violation): v
   answer(response, { status, body: bodyOf(status, requestId), headers: { connection: 'close' }, requestId });
 }
 
+/** The same, for what has no address that can be read. */
+export function badRequest(): Response {
+  const requestId = randomUUID();
+  return Response.json(bodyOf(400, requestId), { status: 400, headers: { 'x-request-id': requestId } });
+}
+
 interface Answer {
   readonly status: number;
   readonly body: object;

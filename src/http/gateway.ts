@@ -110,23 +110,32 @@ export function createGateway({ services, authenticator, usage, logger }: Gatewa
   };
 }
 
-/** Bytes of the body, as announced; one of unknown length is taken for the largest. */
-export function bodyBytes(c: KeyedContext): number {
-  if (c.req.header('transfer-encoding') !== undefined) return MAX_BODY;
-  const announced = Number(c.req.header('content-length') ?? 0);
-  return announced >= 0 ? announced : MAX_BODY;
+/** Bytes of the body, as announced; undefined where it comes in chunks. */
+export function announcedBytes(c: KeyedContext): number | undefined {
+  if (c.req.header('transfer-encoding') !== undefined) return undefined;
+  return Number(c.req.header('content-length') ?? 0) || 0;
+}
+
+/** @throws UNSUPPORTED_MEDIA_TYPE for a body that is compressed */
+export function refuseEncoded(c: KeyedContext): void {
+  const encoding = c.req.header('content-encoding') ?? 'identity';
+  if (encoding.toLowerCase() === 'identity') return;
+  throw new ApiError('UNSUPPORTED_MEDIA_TYPE', 'Send the body without a Content-Encoding.');
 }
 
 /**
- * Until it is this body's turn to be read: a large one takes the process for itself, as large operations do.
+ * Until it is the turn of a body that has arrived: a large one takes the process for itself, as large operations do.
  * @returns how to tell that it was read; undefined for a small one, which waits for nothing
- * @throws SERVICE_UNAVAILABLE
+ * @throws RATE_LIMITED where its size was not announced, SERVICE_UNAVAILABLE
  */
-export async function admitBody(c: KeyedContext, { principal, services, use }: Context): Promise<Release | undefined> {
-  if (bodyBytes(c) < LARGE_BODY) return undefined;
+export async function admitBody(c: KeyedContext, context: Context, body: string): Promise<Release | undefined> {
+  const { principal, services, use, meter } = context;
+  if (body.length < LARGE_BODY) return undefined;
+  if (announcedBytes(c) === undefined) await meter.chargeBody(body.length);
   const release = await services.admission.acquire({ key: principal.lineageId, cost: LARGE });
   if (release && !use.ended) return release;
   release?.();
+  await meter.giveBack(1);
   throw serviceBusy();
 }
 

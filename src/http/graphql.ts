@@ -6,7 +6,7 @@ import { asksForLimitsAlone } from '../graphql/rateLimit.js';
 import { type GraphQL, storeOperation } from '../graphql/yoga.js';
 import { LARGE_BODY } from '../limits/meter.js';
 import { failureOf } from '../rest/failure.js';
-import { admitBody, bodyBytes, type KeyedContext, type RunKeyed } from './gateway.js';
+import { admitBody, announcedBytes, type KeyedContext, type RunKeyed, refuseEncoded } from './gateway.js';
 import { once } from './idempotency.js';
 import { refuse } from './refusal.js';
 import type { Outcome } from './send.js';
@@ -14,10 +14,12 @@ import type { Outcome } from './send.js';
 export function runGraphQL(graphql: GraphQL): RunKeyed {
   const register = registerDocument(graphql);
   return async (c, context) => {
-    await prepay(c, context);
+    const isRegistration = c.req.method === 'POST' && c.req.query('doc') === '';
+    await prepay(c, context, isRegistration);
+    refuseEncoded(c);
     context.use.accepts = acceptsOf(c.req.header('accept'));
     if (!context.use.accepts.results && !context.use.accepts.streams) throw NOT_ACCEPTABLE;
-    if (c.req.method === 'POST' && c.req.query('doc') === '') return register(c, context);
+    if (isRegistration) return register(c, context);
     const isOnce = c.req.method === 'POST' && c.req.header('idempotency-key') !== undefined;
     const response = isOnce ? await runOnce(graphql, c, context) : await fetchFrom(graphql, c, context);
     const refusal = REFUSALS[response.status];
@@ -27,13 +29,16 @@ export function runGraphQL(graphql: GraphQL): RunKeyed {
 
 /** A large body is parsed when it is its turn, and not while it arrives. */
 async function fetchFrom(graphql: GraphQL, c: KeyedContext, context: Context): Promise<Response> {
-  if (c.req.method !== 'POST' || bodyBytes(c) < LARGE_BODY) return graphql.fetch(c.req.raw, context);
+  const announced = announcedBytes(c);
+  if (c.req.method !== 'POST' || (announced !== undefined && announced < LARGE_BODY)) {
+    return graphql.fetch(c.req.raw, context);
+  }
   return fetchBody(graphql, c, context, await c.req.text());
 }
 
 async function fetchBody(graphql: GraphQL, c: KeyedContext, context: Context, body: string): Promise<Response> {
   const { url, headers } = c.req.raw;
-  context.use.bodyRead = await admitBody(c, context);
+  context.use.bodyRead = await admitBody(c, context, body);
   try {
     return await graphql.fetch(new Request(url, { method: 'POST', headers, body }), context);
   } finally {
@@ -48,11 +53,11 @@ const MAX_LOOK = 2000;
  * Before anything of the request is read; whoever has reached the limit may still ask for it.
  * @throws RATE_LIMITED
  */
-async function prepay(c: KeyedContext, { meter }: Context): Promise<void> {
+async function prepay(c: KeyedContext, { meter }: Context, isRegistration: boolean): Promise<void> {
   try {
-    await meter.prepay(bodyBytes(c));
+    await meter.prepay(announcedBytes(c) ?? 0);
   } catch (error) {
-    if (Number(c.req.header('content-length') ?? 0) > MAX_LOOK || c.req.header('transfer-encoding')) throw error;
+    if (isRegistration || (announcedBytes(c) ?? MAX_LOOK + 1) > MAX_LOOK) throw error;
     if (!asksForLimitsAlone(await queryOf(c)) || !(await meter.prepayLook())) throw error;
   }
 }
@@ -105,8 +110,12 @@ async function runOnce(graphql: GraphQL, c: KeyedContext, context: Context): Pro
     const type = response.headers.get('content-type') ?? 'application/json';
     return { status: response.status, body: await response.text(), headers: { 'content-type': type } };
   };
+  // A query is run again: what it would answer again may be large, and old.
   const isFinal = ({ status, body: answer, headers: { 'content-type': type = '' } }: Outcome) =>
-    status === 200 && /^application\/(graphql-response\+)?json\b/.test(type) && !hasErrors(answer);
+    context.use.mutates &&
+    status === 200 &&
+    /^application\/(graphql-response\+)?json\b/.test(type) &&
+    !hasErrors(answer);
   const outcome = await once(c, context, { body, isFinal }, run);
   if (outcome instanceof Response) return outcome;
   return new Response(outcome.body, { status: outcome.status, headers: outcome.headers });

@@ -22,7 +22,7 @@ interface Once {
  */
 export async function once<T extends Outcome | Response>(
   c: KeyedContext,
-  { principal, services: { idempotency } }: Context,
+  { principal, use, services: { idempotency } }: Context,
   { body, isFinal }: Once,
   run: () => Promise<T>,
 ): Promise<T | Outcome> {
@@ -42,6 +42,8 @@ export async function once<T extends Outcome | Response>(
   switch (claimed.kind) {
     case 'answered': {
       const { status, headers, body } = claimed.answer;
+      const refusal = use.budget.tell(body);
+      if (refusal) throw refusal;
       return { status, body, headers: { ...headers, 'idempotent-replayed': 'true' } };
     }
     case 'other_request':

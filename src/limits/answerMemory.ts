@@ -99,10 +99,18 @@ function tooLarge(limit: number): ApiError {
   );
 }
 
-/** What a value takes as JSON, at least; once it is over the limit it is not counted any further. */
+/** What takes more than itself as JSON. */
+const ESCAPED = /["\\]|\p{Cc}/u;
+
+function textBytes(text: string): number {
+  return Buffer.byteLength(ESCAPED.test(text) ? JSON.stringify(text) : text) + 2;
+}
+
+/** What a value takes as JSON; once it is over the limit it is not counted any further. */
 function jsonBytes(value: unknown, limit: number): number {
-  if (typeof value === 'string') return value.length + 2;
-  if (value === null || typeof value !== 'object') return 4;
+  if (typeof value === 'string') return textBytes(value);
+  if (typeof value === 'number') return String(value).length;
+  if (value === null || typeof value !== 'object') return 5;
   if (value instanceof Date) return 26;
   let bytes = 2;
   if (Array.isArray(value)) {

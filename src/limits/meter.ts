@@ -11,6 +11,8 @@ import type { RateLimitResult } from './slidingWindow.js';
 export class Meter {
   #last: RateLimitResult | undefined;
   #spent = 0;
+  /** What the body was charged for its size. */
+  #forBody = 0;
   /** Whether the first operation is paid for that was not begun yet. */
   #prepaid: 'charged' | 'free' | undefined;
 
@@ -42,7 +44,7 @@ export class Meter {
    * @throws RATE_LIMITED
    */
   async prepay(bytes: number): Promise<void> {
-    await this.chargeOrRefuse(1 + furtherFor(bytes));
+    await this.#chargeWithBody(bytes);
     this.#prepaid = 'charged';
   }
 
@@ -65,7 +67,31 @@ export class Meter {
     if (prepaid === 'free') return;
     if (isLook && (await this.keyLimits.look(this.principal))) {
       if (prepaid) await this.charge(-1);
-    } else if (!prepaid) await this.chargeOrRefuse(1 + furtherFor(bytes));
+    } else if (!prepaid) await this.#chargeWithBody(bytes);
+  }
+
+  /**
+   * Charges a body whose size was not announced.
+   * @throws RATE_LIMITED
+   */
+  async chargeBody(bytes: number): Promise<void> {
+    const further = furtherFor(bytes);
+    if (further === 0) return;
+    await this.chargeOrRefuse(further);
+    this.#forBody += further;
+  }
+
+  /** Gives back what was charged for an operation that there was no room for, and for the body that brought it. */
+  async giveBack(requests: number): Promise<void> {
+    const all = requests + this.#forBody;
+    this.#forBody = 0;
+    await this.charge(-all);
+  }
+
+  async #chargeWithBody(bytes: number): Promise<void> {
+    const further = furtherFor(bytes);
+    await this.chargeOrRefuse(1 + further);
+    this.#forBody = further;
   }
 
   /** Requests that were charged, without those that were given back. */

@@ -2,7 +2,7 @@
 import type { Context } from '../auth/context.js';
 import { ApiError } from '../errors.js';
 import type { GraphQL } from '../graphql/yoga.js';
-import { admitBody, bodyBytes, type KeyedContext, type RunKeyed } from '../http/gateway.js';
+import { admitBody, announcedBytes, type KeyedContext, type RunKeyed, refuseEncoded } from '../http/gateway.js';
 import { once } from '../http/idempotency.js';
 import { refusalOutcome } from '../http/refusal.js';
 import { isMatch, type Outcome, send } from '../http/send.js';
@@ -32,9 +32,9 @@ export function runRoute(
   const names = parametersOf(route);
   return async (c, context) => {
     context.use.counts = 'request';
-    await context.meter.begin(route.isLook, bodyBytes(c));
+    await context.meter.begin(route.isLook, announcedBytes(c) ?? 0);
     const body = route.body === undefined ? '' : await readBody(c);
-    const bodyRead = route.body === undefined ? undefined : await admitBody(c, context);
+    const bodyRead = route.body === undefined ? undefined : await admitBody(c, context, body);
     const request = readingWith(bodyRead, () =>
       readRequest(route, {
         params: Object.fromEntries(names.map((name, index) => [name, c.req.param(parameterName(index)) ?? ''])),
@@ -158,10 +158,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** @throws ApiError for what is compressed, or is no text: it would be stored as something else */
 async function readBody(c: KeyedContext): Promise<string> {
-  const encoding = c.req.header('content-encoding') ?? 'identity';
-  if (encoding.toLowerCase() !== 'identity') {
-    throw new ApiError('UNSUPPORTED_MEDIA_TYPE', 'Send the body without a Content-Encoding.');
-  }
+  refuseEncoded(c);
   const bytes = await c.req.arrayBuffer();
   try {
     return utf8.decode(bytes);

@@ -1,4 +1,5 @@
 /** Making, changing and deleting tasks; each change is one unit of work. */
+import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 import { type Actor, changesBetween } from '../db/audit.js';
 import { tagKey } from '../db/text.js';
@@ -10,8 +11,8 @@ import { check, expectVersion, given, isSameSecond, required, text, withoutNulls
 /** Numbers beyond have no place between each other, and are no JSON in the end. */
 const MOST_POSITION = 1e15;
 /** Tasks that the deletion of a project or a user changes at most. */
-const MOST_AFFECTED = 50_000;
-const BATCH = 500;
+const MOST_AFFECTED = 20_000;
+const BATCH = 100;
 
 const rules = z.object({
   title: required(text(1, 255)),
@@ -176,6 +177,8 @@ export class TaskService {
       const latest = tasks.reduce((time, task) => nextVersion(task, time), unit.now);
       await tx.task.updateMany({ where, data: { [column]: null, updatedAt: latest } });
       changed += ids.length;
+      // On SQLite nothing else waits for anything here.
+      await setImmediate();
       ids = await unit.lockTasksOf(column, from, BATCH);
       for (const { id, projectId } of tasks) {
         unit.audit({ ...about(id, 'update'), changes: { [column]: { from, to: null } } });
