@@ -119,6 +119,8 @@ describe.skipIf(!hasRedis)('over Redis', () => {
     await setTimeout(4000);
     const after = await send(400);
     expect(before).toBe(100);
+    expect(before).toBe(100);
+    process.stderr.write(`FROZEN ${before} ${during} ${after}\n`);
     expect(before + during + after).toBeLessThanOrEqual(300);
     // 20 requests of 500 ms each, or two timeouts of each process.
     expect(waited).toBeLessThan(6000);

@@ -63,16 +63,20 @@ export class SharedWindows implements WindowCounter {
     }
     const isTrial = this.#away;
     this.#trying ||= isTrial;
+    // The first to be heard again must not pass for want of what the others have not told yet.
+    const alone = isTrial ? await this.#takeAlone(identity, windows, points) : undefined;
+    if (alone?.allowed) await this.#takeAlone(identity, windows, -points);
+    const charged = alone?.allowed === false ? 0 : points;
     const carried = this.#alone.drain(identity, windows, this.#now());
     try {
-      const { now, counted } = await this.remote.take(identity, windows, points, carried);
+      const { now, counted } = await this.remote.take(identity, windows, charged, carried);
       this.#heard(now);
       const counts = windows.map(({ length }, index) => SlotCounts.from(length, counted[index] ?? []));
       for (const one of counts) one.advance(now);
-      const result = decide(windows, counts, points, now);
-      if (result.allowed) for (const one of counts) one.add(points, now);
+      const result = decide(windows, counts, charged, now);
+      if (result.allowed) for (const one of counts) one.add(charged, now);
       this.#known.set(identity, counts);
-      return result;
+      return alone?.allowed === false ? alone : result;
     } catch (error) {
       this.#alone.add(identity, windows, carried, this.#now());
       this.#lost(error);
