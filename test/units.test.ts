@@ -1,5 +1,7 @@
 /** A change is whole or not at all, and whoever made it hears of it, whatever fails beside it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { serverActor } from '../src/db/audit.js';
+import { readingFor } from '../src/db/reader.js';
 import { createWorkspace } from './support/factories.js';
 import { type GraphQLAnswer, startTestServer, type TestServer } from './support/server.js';
 
@@ -266,6 +268,23 @@ describe('what goes changes its tasks visibly', () => {
     expect(errors).toHaveLength(1);
     expect((await stored(live.taskId)).projectId).toBe(live.projectId);
     expect(await server.system.project.count({ where: { id: live.projectId } })).toBe(1);
+  });
+});
+
+describe('what a change sets off', () => {
+  it('goes on when the request that made it has ended', async () => {
+    const actor = serverActor({ workspaceId: server.workspace.id, environment: 'LIVE' }, 'test');
+    const gone = { id: 'key', isGone: () => true, take: () => {} };
+    let found: Promise<unknown> | undefined;
+    await readingFor(gone, () =>
+      server.services.units.run(actor, async (unit) => {
+        unit.afterCommit(() => {
+          found = server.system.workspace.count();
+        });
+      }),
+    );
+    expect(await found).toBeGreaterThan(0);
+    await expect(readingFor(gone, async () => server.system.workspace.count())).rejects.toThrow();
   });
 });
 

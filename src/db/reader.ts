@@ -13,10 +13,15 @@ export interface Reader {
   take(bytes: number): void;
 }
 
-const readers = new AsyncLocalStorage<Reader>();
+const readers = new AsyncLocalStorage<Reader | undefined>();
 
 export function readingFor<T>(reader: Reader, run: () => T): T {
   return readers.run(reader, run);
+}
+
+/** For what a request sets off and does not wait for: it goes on when the request has ended. */
+export function forNobody<T>(run: () => T): T {
+  return readers.run(undefined, run);
 }
 
 export function currentReader(): Reader | undefined {

@@ -11,6 +11,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { PrismaClient } from '#prisma/client.js';
 import { type Actor, type AuditEntry, auditRow } from './audit.js';
 import type { Database } from './database.js';
+import { forNobody } from './reader.js';
 import { takeNumberWithin } from './taskNumbers.js';
 import { type Reach, type TenantTransaction, withoutBinding } from './tenant.js';
 
@@ -152,7 +153,7 @@ export class UnitOfWork {
 
   #effect(effect: () => void): void {
     try {
-      effect();
+      forNobody(effect);
     } catch (error) {
       this.onError(error);
     }
