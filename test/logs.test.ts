@@ -22,6 +22,8 @@ it('a key made, used, misused, quoted in a query and revoked is found in no log 
     await server.gql('mutation { createTask(input: { title: "x" }) { task { id } } }', {}, key),
     await server.gql(`{ task(id: "${key}") { id } }`, {}, key),
     await server.gql(`query ${key} { viewer { environment } }`, {}, key),
+    // Where what is kept of a name or a path would end within it.
+    await server.gql(`query ${'x'.repeat(60)}_${key} { viewer { environment } }`, {}, key),
     await server.gql(`{ tasks(search: "${key}") { totalCount } shoe }`, {}, key),
     await server.gql('{ viewer { environment } }', {}, unknown),
     await server.gql('mutation ($id: ID!) { revokeApiKey(input: { id: $id }) { apiKey { status } } }', {
@@ -30,6 +32,7 @@ it('a key made, used, misused, quoted in a query and revoked is found in no log 
     await server.gql('{ viewer { environment } }', {}, key),
   ];
   await fetch(`${server.origin}/nothing?key=${key}`);
+  await fetch(`${server.origin}/${'x'.repeat(460)}/${key}`);
   await fetch(`${server.origin}/v1/api-keys/${key}`, { headers: { 'x-api-key': server.adminKey } });
   expect(answers.at(-1)?.errors?.[0]?.extensions['code']).toBe('UNAUTHENTICATED');
   expect(apiKey.prefix).toBe(`${key.slice(0, 11)}...`);
@@ -39,6 +42,7 @@ it('a key made, used, misused, quoted in a query and revoked is found in no log 
   const audit = JSON.stringify(await server.system.auditEvent.findMany());
   for (const secret of [key, unknown, server.adminKey]) {
     expect(server.logLines.join('')).not.toContain(secret);
+    expect(server.logLines.join('')).not.toContain(secret.slice(0, 20));
     expect(files.join('')).not.toContain(secret);
     expect(audit).not.toContain(secret);
   }

@@ -162,7 +162,7 @@ const NAME_LENGTH = 100;
 function noteUse({ use, principal }: Context, { operation, fields }: Analysis, refused: ReadonlySet<FieldUse>): void {
   // It goes to the log and the counts of use; somebody will put a key there.
   const name = operation.name?.value ?? 'anonymous';
-  use.operations.push(name.slice(0, NAME_LENGTH).replace(SECRET_PATTERN, '[redacted]'));
+  use.operations.push(name.replace(SECRET_PATTERN, '[redacted]').slice(0, NAME_LENGTH));
   for (const field of fields) {
     if (refused.has(field) || !satisfies(principal.scopes, field.requirement)) continue;
     for (const scope of closest(principal.scopes, field.requirement).required) use.scopes.add(scope);

@@ -92,7 +92,7 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
         requestId: c.get('requestId'),
         method: c.req.method,
         // Somebody will put a key there.
-        path: c.req.path.slice(0, PATH_LENGTH).replace(SECRET_PATTERN, '[redacted]'),
+        path: c.req.path.replace(SECRET_PATTERN, '[redacted]').slice(0, PATH_LENGTH),
         operations: context?.use.operations,
         status: c.res.status,
         errors: errors.size > 0 ? [...errors] : undefined,
