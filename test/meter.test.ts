@@ -245,6 +245,11 @@ describe('inputs', () => {
     expect(
       await refused(`query ($f: TaskFilter = { and: [${'{},'.repeat(250)}] }) { tasks(filter: $f) { totalCount } }`),
     ).toEqual(['COST_LIMIT_EXCEEDED', 'filterNodes']);
+    const nested = `{"query":"{ viewer { environment } }","variables":{"a":${'['.repeat(150_000)}${']'.repeat(150_000)}}}`;
+    const response = await server.post(nested, await server.key([]));
+    expect([response.status, ((await response.json()) as GraphQLAnswer).errors?.[0]?.extensions]).toMatchObject([
+      ...[400, { code: 'COST_LIMIT_EXCEEDED', what: 'bodyNodes', limit: 100_000, actual: 150_002 }],
+    ]);
     const nothing = { and: empty(90), or: [{ title: { eq: 'x' } }] };
     expect((await server.gql(AS_VARIABLE, { filter: nothing })).errors).toBeUndefined();
   });

@@ -58,6 +58,7 @@ const WORDS: Record<OperationLimit, string> = {
   characters: 'has this many characters:',
   directives: 'has this many directives:',
   variableDepth: 'has arguments or variables nested to depth',
+  bodyNodes: 'came in a body with this many objects and lists:',
   batch: 'is one of this many in one request:',
   filterNodes: 'has this many objects in its filters:',
   listValues: 'has this many values in its lists:',

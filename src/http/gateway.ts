@@ -11,6 +11,7 @@ import { addressOf } from '../limits/addressLimits.js';
 import { LARGE, type Release } from '../limits/admissionController.js';
 import { limitHeaders } from '../limits/keyLimits.js';
 import { LARGE_BODY } from '../limits/meter.js';
+import { OPERATION_LIMITS } from '../limits/operationLimits.js';
 import type { Logger } from './logger.js';
 import { refuse } from './refusal.js';
 
@@ -126,17 +127,45 @@ export function refuseEncoded(c: KeyedContext): void {
 /**
  * Until it is the turn of a body that has arrived: a large one takes the process for itself, as large operations do.
  * @returns how to tell that it was read; undefined for a small one, which waits for nothing
- * @throws RATE_LIMITED where its size was not announced, SERVICE_UNAVAILABLE
+ * @throws RATE_LIMITED where its size was not announced, COST_LIMIT_EXCEEDED, SERVICE_UNAVAILABLE
  */
 export async function admitBody(c: KeyedContext, context: Context, body: string): Promise<Release | undefined> {
   const { principal, services, use, meter } = context;
   if (body.length < LARGE_BODY) return undefined;
   if (announcedBytes(c) === undefined) await meter.chargeBody(body.length);
+  const nodes = jsonNodes(body);
+  if (nodes > OPERATION_LIMITS.bodyNodes) throw tooManyNodes(nodes);
   const release = await services.admission.acquire({ key: principal.lineageId, cost: LARGE });
   if (release && !use.ended) return release;
   release?.();
   await meter.giveBack(1);
   throw serviceBusy();
+}
+
+/**
+ * Objects and lists of a JSON text, counted before it is parsed: making them takes far longer than reading them. Brackets
+ * within strings are left out.
+ */
+function jsonNodes(json: string): number {
+  let nodes = 0;
+  let isText = false;
+  for (let at = 0; at < json.length; at += 1) {
+    const code = json.charCodeAt(at);
+    if (code === QUOTE) isText = !isText;
+    else if (!isText) nodes += code === BRACKET || code === BRACE ? 1 : 0;
+    else if (code === BACKSLASH) at += 1;
+  }
+  return nodes;
+}
+const [QUOTE, BRACKET, BRACE, BACKSLASH] = [0x22, 0x5b, 0x7b, 0x5c];
+
+function tooManyNodes(actual: number): ApiError {
+  const limit = OPERATION_LIMITS.bodyNodes;
+  return new ApiError('COST_LIMIT_EXCEEDED', `The body holds ${actual} objects and lists; the limit is ${limit}.`, {
+    what: 'bodyNodes',
+    limit,
+    actual,
+  });
 }
 
 /** Whoever holds a token is told to get another (RFC 6750 3.1), by its form alone. */

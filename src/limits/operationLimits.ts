@@ -19,6 +19,8 @@ export const OPERATION_LIMITS = {
   filterNodes: 200,
   /** Values in all lists of an operation's inputs. */
   listValues: 1000,
+  /** Objects and lists in a body of 100 kB and more. */
+  bodyNodes: 100_000,
   /** Operations in one HTTP request. */
   batch: 10,
 } as const;

@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Context } from '../auth/context.js';
 import { ApiError } from '../errors.js';
+import { MAX_PAGE } from '../graphql/keyset.js';
 import type { GraphQL } from '../graphql/yoga.js';
 import { admitBody, announcedBytes, type KeyedContext, type RunKeyed, refuseEncoded } from '../http/gateway.js';
 import { once } from '../http/idempotency.js';
@@ -121,7 +122,10 @@ async function load(route: Route, variables: Variables, graphql: GraphQL, contex
   return data;
 }
 
-/** As many rows as were asked for, which may be more than the core gives at once; each further page is a request too. */
+/** Rows of a list of many that are asked for at once: each time a large operation, and others have their turns between. */
+const PORTION = 300;
+
+/** As many rows as were asked for, which may be more than the core gives at once; each further thousand is a request too. */
 async function loadPages(
   route: Route,
   variables: Variables,
@@ -131,16 +135,21 @@ async function loadPages(
 ): Promise<unknown> {
   const query = request.query as PageQuery;
   const pageOf = (data: unknown) => route.list?.page(data, query) ?? { nodes: [], totalCount: 0, pageInfo: END };
-  const first = pageVariables(startOf(query), query.limit + (route.list?.beyond ?? 0));
+  const wanted = query.limit + (route.list?.beyond ?? 0);
+  const portion = query.limit > MAX_PAGE ? PORTION : MAX_PAGE;
+  const first = pageVariables(startOf(query), Math.min(wanted, portion));
   const data = await load(route, { ...variables, ...first }, graphql, context);
   const rows = [...pageOf(data).nodes];
   let { pageInfo } = pageOf(data);
+  let paid = MAX_PAGE;
   while (rows.length < query.limit && pageInfo.hasNextPage && pageInfo.endCursor !== null) {
-    await context.meter.chargeOrRefuse(1);
+    if (rows.length >= paid) {
+      await context.meter.chargeOrRefuse(1);
+      paid += MAX_PAGE;
+    }
     const start = { offset: 0, after: pageInfo.endCursor };
-    const next = pageOf(
-      await load(route, { ...variables, ...pageVariables(start, query.limit - rows.length) }, graphql, context),
-    );
+    const page = pageVariables(start, Math.min(query.limit - rows.length, portion));
+    const next = pageOf(await load(route, { ...variables, ...page }, graphql, context));
     rows.push(...next.nodes);
     pageInfo = next.pageInfo;
   }
