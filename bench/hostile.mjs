@@ -6,12 +6,12 @@ import { Agent, request as send } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { serverActor } from '../dist/db/audit.js';
+import { serverActor } from '../dist/audit/entry.js';
 import { openDatabase } from '../dist/db/database.js';
 import { UnitOfWork } from '../dist/db/unitOfWork.js';
 import { ApiKeyService } from '../dist/keys/apiKeyService.js';
 import { generateKey } from '../dist/keys/format.js';
-import { Plans } from '../dist/limits/plans.js';
+import { Plans } from '../dist/keys/plans.js';
 import { seed, start } from './fixture.mjs';
 
 const TASKS = Number(process.env.TASKS ?? 20_000);

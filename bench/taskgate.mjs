@@ -1,7 +1,7 @@
 // Taskgate as it is served, in a process of its own.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { readConfig } from '../dist/config.js';
-import { startServer } from '../dist/server.js';
+import { startServer } from '../dist/server/listen.js';
 
 const config = readConfig({
   PORT: '0',

@@ -4,7 +4,7 @@ import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { type Provider, providerOf } from './db/provider.js';
 import { parseKey } from './keys/format.js';
-import { Plans, readPlans } from './limits/plans.js';
+import { Plans, readPlans } from './keys/plans.js';
 
 /** A variable that does not hold what it should; the message names it and the mend, and never a secret. */
 export class ConfigError extends Error {

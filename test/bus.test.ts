@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterEach, expect, it } from 'vitest';
-import { type Bus, PostgresBus, RedisBus } from '../src/events/bus.js';
+import { type Bus, PostgresBus, RedisBus } from '../src/messaging/bus.js';
 import { postgresql } from './support/postgresql.js';
 import { hasRedis, startRedis } from './support/redis.js';
 

@@ -5,10 +5,10 @@ import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Authenticator } from '../src/auth/authenticator.js';
 import { openDatabase } from '../src/db/database.js';
-import { ClusterBus } from '../src/events/bus.js';
+import { Lifecycle } from '../src/keys/expiryJob.js';
 import { generateKey, hashKey } from '../src/keys/format.js';
-import { Lifecycle } from '../src/keys/lifecycle.js';
-import { KeyWatch } from '../src/keys/watch.js';
+import { KeyWatch } from '../src/keys/keyMonitor.js';
+import { ClusterBus } from '../src/messaging/bus.js';
 import { startTestServer, type TestServer } from './support/server.js';
 
 const DAY = 86_400_000;

@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createLogger } from '../src/http/logger.js';
 import { generateKey } from '../src/keys/format.js';
+import { createLogger } from '../src/logger.js';
 import { startTestServer, type TestServer } from './support/server.js';
 
 let server: TestServer;

@@ -10,7 +10,7 @@ import { type Database, openDatabase } from '../src/db/database.js';
 import { UnitOfWork } from '../src/db/unitOfWork.js';
 import { ApiKeyService } from '../src/keys/apiKeyService.js';
 import { generateKey } from '../src/keys/format.js';
-import { Plans } from '../src/limits/plans.js';
+import { Plans } from '../src/keys/plans.js';
 import { hasPostgresPrograms, startPostgres } from './support/ownPostgresql.js';
 import { createDatabase } from './support/postgresql.js';
 import { killServers, type ServerProcess, serve } from './support/process.js';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { printWithScopes } from '../src/graphql/print.js';
-import { schema } from '../src/graphql/schema.js';
+import { schema } from '../src/graphql/schema/schema.js';
 
 it('schema.graphql is what the code says (npm run schema writes it)', () => {
   expect(readFileSync('schema.graphql', 'utf8')).toBe(printWithScopes(schema));

@@ -11,8 +11,8 @@ import {
   isObjectType,
 } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { grantsOf, ownRequirement } from '../src/graphql/requirement.js';
-import { schema } from '../src/graphql/schema.js';
+import { schema } from '../src/graphql/schema/schema.js';
+import { grantsOf, ownRequirement } from '../src/operations/requirement.js';
 import { SCOPES, type Scope } from '../src/scopes/scope.js';
 import { fillTenant } from './support/factories.js';
 import { startTestServer, type TestServer } from './support/server.js';

@@ -1,6 +1,6 @@
 /** Nothing of another workspace or environment can be seen or touched, by any query or mutation. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { serverActor } from '../src/db/audit.js';
+import { serverActor } from '../src/audit/entry.js';
 import type { Unit } from '../src/db/unitOfWork.js';
 import { createWorkspace, type fillTenant } from './support/factories.js';
 import { startTestServer, type TestServer } from './support/server.js';
@@ -123,7 +123,7 @@ describe('with an id of another workspace or environment', () => {
   });
 
   it('the attempts cover every root field that takes an id', async () => {
-    const { schema } = await import('../src/graphql/schema.js');
+    const { schema } = await import('../src/graphql/schema/schema.js');
     const [own, foreign] = sides as [Side, Side];
     const tried = new Set(attempts(own, foreign).map(([name]) => name.split(' ')[0]));
     const taking: string[] = [];

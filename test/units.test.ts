@@ -1,6 +1,6 @@
 /** A change is whole or not at all, and whoever made it hears of it, whatever fails beside it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { serverActor } from '../src/db/audit.js';
+import { serverActor } from '../src/audit/entry.js';
 import { readingFor } from '../src/db/reader.js';
 import { createWorkspace } from './support/factories.js';
 import { type GraphQLAnswer, startTestServer, type TestServer } from './support/server.js';

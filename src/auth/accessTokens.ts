@@ -1,5 +1,5 @@
 /** Access tokens of the client-credentials flow (RFC 6749 4.4): a key's reach, or less of it, for an hour. */
-import type { Actor } from '../db/audit.js';
+import type { Actor } from '../audit/entry.js';
 import type { UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError } from '../errors.js';
 import { authorityOf, earliest, isSubset, listOf } from '../keys/authority.js';

@@ -2,7 +2,7 @@
 import type { ApiKey, Environment } from '#prisma/client.js';
 import type { Caller } from '../keys/apiKeyService.js';
 import { type Authority, authorityOf, type Narrowing } from '../keys/authority.js';
-import type { Plan } from '../limits/plans.js';
+import type { Plan } from '../keys/plans.js';
 import type { ScopeSet } from '../scopes/scope.js';
 
 export interface Principal {

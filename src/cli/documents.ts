@@ -8,9 +8,9 @@ import { environmentOption, print, withWorkspace } from './session.js';
 
 /** Commands that ask nothing of GraphQL do not wait for it. */
 async function loadGraphQL() {
-  const { schema } = await import('../graphql/schema.js');
+  const { schema } = await import('../graphql/schema/schema.js');
   const { addDocument, MAX_DOCUMENTS, operationsOf, removeDocument, scopesOf } = await import(
-    '../graphql/trustedDocument.js'
+    '../graphql/schema/trustedDocument.js'
   );
   const present = ({ hash, text }: { hash: string; text: string }) => ({
     hash,

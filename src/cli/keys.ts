@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 import type { ApiKey } from '#prisma/client.js';
-import type { Actor } from '../db/audit.js';
+import type { Actor } from '../audit/entry.js';
 import { notFound } from '../errors.js';
 import { keyStatus } from '../keys/apiKey.js';
 import { listOf } from '../keys/authority.js';

@@ -24,8 +24,8 @@ export function scopesCommand(): Command {
       .action(async (file: string, options: { json?: boolean; operation?: string }) => {
         // Commands that ask nothing of GraphQL do not wait for it.
         const [{ schema }, { explainDocument }] = await Promise.all([
-          import('../graphql/schema.js'),
-          import('../graphql/scopeReport.js'),
+          import('../graphql/schema/schema.js'),
+          import('../operations/scopeReport.js'),
         ]);
         const report = explainDocument(schema, readFileSync(file === '-' ? 0 : file, 'utf8'), options.operation);
         if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`);

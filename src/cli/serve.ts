@@ -5,13 +5,13 @@ import { type Database, migrateDatabase, openDatabase } from '../db/database.js'
 import { repair } from '../db/repairs.js';
 import { sqliteFile } from '../db/sqlite.js';
 import { refuseUnfit } from '../db/state.js';
-import { relayMessages } from '../events/bus.js';
 import { bootstrap, DEFAULT_WORKSPACE } from '../keys/bootstrap.js';
 import { inBlocks } from '../keys/network.js';
 import { addSampleData } from '../keys/sampleData.js';
 import { answerWorkers } from '../limits/primaryProcess.js';
-import { listenForMetrics } from '../metricsServer.js';
-import type { RunningServer } from '../server.js';
+import { relayMessages } from '../messaging/bus.js';
+import type { RunningServer } from '../server/listen.js';
+import { listenForMetrics } from '../server/metricsServer.js';
 import { localAddress } from './address.js';
 import { answerWatch, watchPrimary } from './primaryWatch.js';
 import type { Environment } from './program.js';
@@ -30,7 +30,7 @@ export function serveCommand(environment: Environment): Command {
 async function serve(config: Config, alone: boolean): Promise<void> {
   const firstKey = alone ? await prepare(config) : undefined;
   // The other commands, and the first process of several, do without: it takes most of the time that a command starts in.
-  const { startServer } = await import('../server.js');
+  const { startServer } = await import('../server/listen.js');
   const server = await startServer(config);
   if (alone) announce(config, server.url, firstKey);
   else {

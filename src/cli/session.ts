@@ -1,8 +1,8 @@
 /** What the commands share that work on the database itself, with the operator's rights. */
 import { InvalidArgumentError } from 'commander';
 import type { Environment as KeyEnvironment, PrismaClient, Workspace } from '#prisma/client.js';
+import { type Actor, serverActor } from '../audit/entry.js';
 import { type Config, readConfig } from '../config.js';
-import { type Actor, serverActor } from '../db/audit.js';
 import { type Database, migrateDatabase, openDatabase, readDatabaseState } from '../db/database.js';
 import { sqliteFile } from '../db/sqlite.js';
 import { obstacleOf, refuseUnfit } from '../db/state.js';

@@ -2,12 +2,12 @@
 import { Command } from 'commander';
 import { z } from 'zod';
 import type { Workspace } from '#prisma/client.js';
-import { auditRow, changesBetween, serverActor } from '../db/audit.js';
+import { auditRow, changesBetween, serverActor } from '../audit/entry.js';
 import { raiseKeyEpoch } from '../db/unitOfWork.js';
 import { ApiError, badInput } from '../errors.js';
 import { check, MAX_RATE, text } from '../input.js';
 import { createWorkspace } from '../keys/bootstrap.js';
-import { ENTERPRISE, type Plans } from '../limits/plans.js';
+import { ENTERPRISE, type Plans } from '../keys/plans.js';
 import { printable } from './printable.js';
 import type { Environment } from './program.js';
 import { numberOption, print, withDatabase } from './session.js';

@@ -9,7 +9,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate } from 'node:timers/promises';
 import type { PrismaClient } from '#prisma/client.js';
-import { type Actor, type AuditEntry, auditRow } from './audit.js';
+import { type Actor, type AuditEntry, auditRow } from '../audit/entry.js';
 import type { Database } from './database.js';
 import { forNobody } from './reader.js';
 import { takeNumberWithin } from './taskNumbers.js';

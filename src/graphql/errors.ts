@@ -2,7 +2,7 @@
 import { GraphQLError } from 'graphql';
 import { databaseError } from '../db/failure.js';
 import { ApiError } from '../errors.js';
-import type { Logger } from '../http/logger.js';
+import type { Logger } from '../logger.js';
 
 /** Errors of ours and of GraphQL pass; anything else is logged and masked. */
 export function toGraphQLError(error: unknown, logger: Logger): GraphQLError {

@@ -11,8 +11,8 @@ import {
   printSchema,
   visit,
 } from 'graphql';
+import { ownRequirement } from '../operations/requirement.js';
 import type { Requirement } from '../scopes/scope.js';
-import { ownRequirement } from './requirement.js';
 
 const DIRECTIVE = `"""
 The scopes that are needed: one of the inner lists, all of it.

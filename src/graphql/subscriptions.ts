@@ -17,13 +17,13 @@ import {
   Kind,
   type OperationDefinitionNode,
 } from 'graphql';
-import { type Context, createContext } from '../auth/context.js';
 import type { Principal } from '../auth/principal.js';
 import { readingFor } from '../db/reader.js';
 import { ApiError, rateLimited, serviceBusy } from '../errors.js';
-import type { TaskEvent } from '../events/taskEvents.js';
 import { limitReached } from '../limits/meter.js';
 import { requestsOf } from '../limits/operationLimits.js';
+import type { TaskEvent } from '../messaging/taskEvents.js';
+import { type Context, createContext } from './context.js';
 
 /** Open at once. */
 const MOST_OF_KEY = 20;

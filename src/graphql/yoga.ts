@@ -2,16 +2,16 @@
 import { type DocumentNode, type ExecutionResult, Kind, parse, validate } from 'graphql';
 import { createYoga } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
-import type { Context } from '../auth/context.js';
-import type { Logger } from '../http/logger.js';
 import { OPERATION_LIMITS } from '../limits/operationLimits.js';
-import { errorCodes, smallEnough, wellFormed } from './documentPlugins.js';
+import type { Logger } from '../logger.js';
+import { scopesOfDocument } from '../operations/scopeReport.js';
+import type { Context } from './context.js';
 import { toGraphQLError } from './errors.js';
-import { multipartSubscriptions } from './multipartSubscriptions.js';
-import { metering, operationCheck, outcomes } from './operationPlugin.js';
-import { persistedDocuments } from './persisted.js';
-import { schema } from './schema.js';
-import { scopesOfDocument } from './scopeReport.js';
+import { errorCodes, smallEnough, wellFormed } from './plugins/documentChecks.js';
+import { multipartSubscriptions } from './plugins/multipartSubscriptions.js';
+import { metering, operationCheck, outcomes } from './plugins/operationCheck.js';
+import { persistedDocuments } from './plugins/trustedDocuments.js';
+import { schema } from './schema/schema.js';
 import { Subscriptions } from './subscriptions.js';
 
 /** An operation of the server's own: parsed and validated once. */
@@ -90,7 +90,7 @@ function createHandler(logger: Logger, trustedOnly: boolean) {
     batching: { limit: OPERATION_LIMITS.batch },
     // src/http has limited it already.
     maxRequestBodySize: false,
-    // The server's own classes (src/server.ts), which it sends without going through a stream.
+    // The server's own classes (src/server/listen.ts), which it sends without going through a stream.
     fetchAPI: { fetch, Request, Response, Headers, ReadableStream, TextEncoder, TextDecoder, URL, URLSearchParams },
     maskedErrors: {
       maskError: (error) => toGraphQLError(error, logger),

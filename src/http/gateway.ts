@@ -1,10 +1,10 @@
 /** What every request with a key goes through, whichever way it speaks: whose is it, is there room, how did it end. */
 import type { Context as HttpContext } from 'hono';
 import type { Authenticator } from '../auth/authenticator.js';
-import { type Context, createContext, type Services } from '../auth/context.js';
 import { readCredential } from '../auth/credential.js';
 import type { Principal } from '../auth/principal.js';
 import { ApiError, rateLimited, serviceBusy, UNAUTHENTICATED_MESSAGE } from '../errors.js';
+import { type Context, createContext, type Services } from '../graphql/context.js';
 import { keyStatus } from '../keys/apiKey.js';
 import type { UsageRecorder } from '../keys/usage.js';
 import { addressOf } from '../limits/addressLimits.js';
@@ -12,7 +12,7 @@ import { LARGE, type Release } from '../limits/admissionController.js';
 import { limitHeaders } from '../limits/keyLimits.js';
 import { LARGE_BODY } from '../limits/meter.js';
 import { OPERATION_LIMITS } from '../limits/operationLimits.js';
-import type { Logger } from './logger.js';
+import type { Logger } from '../logger.js';
 import { refuse } from './refusal.js';
 
 /** Bytes; a larger body is refused with 413. */

@@ -1,8 +1,8 @@
 /** POST and GET /graphql: what the gateway lets in goes to Yoga; POST /graphql?doc vouches for a document. */
 import { z } from 'zod';
-import type { Accepts, Context } from '../auth/context.js';
 import { ApiError, badInput } from '../errors.js';
-import { asksForLimitsAlone } from '../graphql/rateLimit.js';
+import type { Accepts, Context } from '../graphql/context.js';
+import { asksForLimitsAlone } from '../graphql/schema/rateLimit.js';
 import { type GraphQL, storeOperation } from '../graphql/yoga.js';
 import { LARGE_BODY } from '../limits/meter.js';
 import { failureOf } from '../rest/failure.js';

@@ -4,9 +4,9 @@ import type { Context, MiddlewareHandler } from 'hono';
 import type { Authenticator } from '../auth/authenticator.js';
 import { readCredential } from '../auth/credential.js';
 import { ApiError } from '../errors.js';
+import type { KeyWatch } from '../keys/keyMonitor.js';
 import { inBlocks } from '../keys/network.js';
-import type { KeyWatch } from '../keys/watch.js';
-import { envelopeOf, prefixOf } from '../rest/envelope.js';
+import { envelopeOf, prefixOf } from './envelope.js';
 import type { Variables } from './gateway.js';
 import { isProbe } from './probes.js';
 

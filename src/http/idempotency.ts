@@ -1,7 +1,8 @@
 /** Idempotency-Key on requests that make something: sent again, they answer what they answered first. */
-import type { Context } from '../auth/context.js';
+
 import { type Claim, fingerprintOf } from '../db/idempotency.js';
 import { ApiError, badInput } from '../errors.js';
+import type { Context } from '../graphql/context.js';
 import type { KeyedContext } from './gateway.js';
 import type { Outcome } from './send.js';
 

@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import type { Context } from 'hono';
 import { z } from 'zod';
-import type { Services } from '../auth/context.js';
 import { ConfigError } from '../config.js';
 import { ApiError, rateLimited } from '../errors.js';
+import type { Services } from '../graphql/context.js';
 import { parseKey } from '../keys/format.js';
 import { endTokens, handleLeak, isSigned, lookUp, type PublicKey } from '../keys/leaks.js';
 import { refuse } from './refusal.js';

@@ -1,6 +1,7 @@
 /** GET /metrics, for administrators of the operator's workspace; without a key on METRICS_PORT alone. */
-import type { Services } from '../auth/context.js';
+
 import { ApiError } from '../errors.js';
+import type { Services } from '../graphql/context.js';
 import { DEFAULT_WORKSPACE } from '../keys/bootstrap.js';
 import { METRICS_TYPE } from '../metrics.js';
 import { type Requirement, satisfies } from '../scopes/scope.js';

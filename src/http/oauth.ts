@@ -4,8 +4,8 @@
  */
 import { issueToken } from '../auth/accessTokens.js';
 import type { Authenticator } from '../auth/authenticator.js';
-import type { Services } from '../auth/context.js';
 import { ApiError } from '../errors.js';
+import type { Services } from '../graphql/context.js';
 import { parseKey } from '../keys/format.js';
 import { limitHeaders } from '../limits/keyLimits.js';
 import type { KeyedContext } from './gateway.js';

@@ -1,7 +1,7 @@
 /** A request that fails as a whole, told in the words of the path that it was sent to. */
 import type { Context as HttpContext } from 'hono';
 import { type ApiError, HTTP_STATUS } from '../errors.js';
-import { envelopeOf, prefixOf } from '../rest/envelope.js';
+import { envelopeOf, prefixOf } from './envelope.js';
 import type { Outcome } from './send.js';
 
 export function refusalOf(path: string, error: ApiError, requestId: string) {

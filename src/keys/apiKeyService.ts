@@ -6,15 +6,15 @@
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import type { ApiKey, Environment } from '#prisma/client.js';
-import { type Actor, changesBetween, serverActor } from '../db/audit.js';
+import { type Actor, changesBetween, serverActor } from '../audit/entry.js';
 import { withoutBinding } from '../db/tenant.js';
 import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, badInput, notFound, UNAUTHENTICATED_MESSAGE } from '../errors.js';
 import { check, expectVersion, text } from '../input.js';
-import type { Plans } from '../limits/plans.js';
 import { keyStatus } from './apiKey.js';
 import { authorityOf, boundsOf, type KeyBounds, listOf, type Narrowing, reachesEnvironment } from './authority.js';
 import { displayPrefix, generateKey, hashKey } from './format.js';
+import type { Plans } from './plans.js';
 import {
   type Bound,
   decideChange,

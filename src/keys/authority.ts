@@ -3,9 +3,9 @@
  * tokenizes a key asks here, for the key as it was and as it becomes.
  */
 import type { ApiKey, Environment } from '#prisma/client.js';
-import { effectiveLimits, type RateLimits } from '../limits/plans.js';
 import { narrowed, type Scope, type ScopeSet, scopeSet } from '../scopes/scope.js';
 import { blockWithin } from './network.js';
+import { effectiveLimits, type RateLimits } from './plans.js';
 
 export interface Authority {
   readonly environment: Environment;

@@ -1,7 +1,7 @@
 /** A workspace with its owner in both environments and its first admin key: on the first run, or at the operator's command. */
 import type { PrismaClient, Workspace } from '#prisma/client.js';
+import { auditRow, serverActor } from '../audit/entry.js';
 import type { Config } from '../config.js';
-import { auditRow, serverActor } from '../db/audit.js';
 import type { Database } from '../db/database.js';
 import { newRow } from './apiKeyService.js';
 import { generateKey } from './format.js';

@@ -3,7 +3,7 @@ import { createVerify } from 'node:crypto';
 import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ApiKey, PrismaClient } from '#prisma/client.js';
-import { serverActor } from '../db/audit.js';
+import { serverActor } from '../audit/entry.js';
 import type { UnitOfWork } from '../db/unitOfWork.js';
 import { raiseAlert } from './alerts.js';
 import type { ApiKeyService } from './apiKeyService.js';

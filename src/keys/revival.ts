@@ -5,11 +5,11 @@
 import { existsSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import type { ApiKey, PrismaClient } from '#prisma/client.js';
-import { auditRow, changesBetween, serverActor } from '../db/audit.js';
-import type { Plans } from '../limits/plans.js';
+import { auditRow, changesBetween, serverActor } from '../audit/entry.js';
 import { keyStatus } from './apiKey.js';
 import { authorityOf, boundsOf, isSubset, type KeyBounds } from './authority.js';
 import { readLosses } from './lossJournal.js';
+import type { Plans } from './plans.js';
 
 export interface Revival {
   readonly key: ApiKey;

@@ -4,10 +4,10 @@ import type { ApiKey, Environment } from '#prisma/client.js';
 import { isStorableDate } from '../db/text.js';
 import { ApiError, badInput } from '../errors.js';
 import { isSameSecond, rate } from '../input.js';
-import { ENTERPRISE, type Plan } from '../limits/plans.js';
 import { closest, parseGrants } from '../scopes/scope.js';
 import { type Authority, authorityOf, type Excess, excessOf, isSubset, listOf } from './authority.js';
 import { normalizeBlock } from './network.js';
+import { ENTERPRISE, type Plan } from './plans.js';
 
 /** Whose authority bounds a change. The operator has the database anyway, and is bound by the plan alone. */
 export type Bound = Authority | 'operator';

@@ -4,7 +4,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import type { Environment, PrismaClient } from '#prisma/client.js';
-import { shortUserAgent } from '../db/audit.js';
+import { shortUserAgent } from '../audit/entry.js';
 import type { TenantDatabase } from '../db/tenant.js';
 import { scopeSet } from '../scopes/scope.js';
 import { raiseAlert } from './alerts.js';

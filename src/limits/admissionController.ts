@@ -24,7 +24,7 @@ export interface AdmissionLimits {
 export interface Work {
   /** On whose behalf: of a key and its successors. */
   readonly key: string;
-  /** Points (src/graphql/cost.ts). */
+  /** Points (src/operations/cost.ts). */
   readonly cost: number;
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Principal } from '../auth/principal.js';
 import { type ApiError, rateLimited } from '../errors.js';
-import type { KeyWatch } from '../keys/watch.js';
+import type { KeyWatch } from '../keys/keyMonitor.js';
 import type { KeyLimits } from './keyLimits.js';
 import type { RateLimitResult } from './slidingWindow.js';
 

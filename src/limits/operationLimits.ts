@@ -1,6 +1,6 @@
 /** What one operation may be, at most. Refused before anything runs, with COST_LIMIT_EXCEEDED and the numbers. */
 export const OPERATION_LIMITS = {
-  /** Points; see src/graphql/cost.ts. */
+  /** Points; see src/operations/cost.ts. */
   cost: 10_000,
   depth: 12,
   /** The introspection that tools send is deeper than data ever is. */

@@ -1,6 +1,6 @@
 /** Making, changing, archiving and deleting projects; each change is one unit of work. */
 import { z } from 'zod';
-import { type Actor, changesBetween } from '../db/audit.js';
+import { type Actor, changesBetween } from '../audit/entry.js';
 import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, notFound } from '../errors.js';
 import { check, expectVersion, given, required, text } from '../input.js';

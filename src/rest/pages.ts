@@ -3,9 +3,9 @@
  * on by `Link` (RFC 8288), with the query as it was sent, and by `X-Next-Cursor`.
  */
 import { z } from 'zod';
-import { MAX_OFFSET, MAX_PAGE } from '../graphql/keyset.js';
+import { MAX_OFFSET, MAX_PAGE } from '../graphql/connections/keyset.js';
+import { integer, optionalInteger } from './dialects/shapes.js';
 import { badQuery } from './failure.js';
-import { integer, optionalInteger } from './shapes.js';
 
 export interface PageQuery {
   readonly limit: number;

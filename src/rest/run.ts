@@ -1,8 +1,8 @@
 /** From a request to a route's answer: read, run the stored operation, reshape. */
 import { setImmediate } from 'node:timers/promises';
-import type { Context } from '../auth/context.js';
 import { ApiError } from '../errors.js';
-import { MAX_PAGE } from '../graphql/keyset.js';
+import { MAX_PAGE } from '../graphql/connections/keyset.js';
+import type { Context } from '../graphql/context.js';
 import type { GraphQL } from '../graphql/yoga.js';
 import { admitBody, announcedBytes, type KeyedContext, type RunKeyed, refuseEncoded } from '../http/gateway.js';
 import { once } from '../http/idempotency.js';

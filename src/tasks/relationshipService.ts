@@ -1,6 +1,6 @@
 /** Relationships between tasks; each change is one unit of work. */
 import type { RelationshipType } from '#prisma/client.js';
-import { type Actor, changesBetween } from '../db/audit.js';
+import { type Actor, changesBetween } from '../audit/entry.js';
 import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, badInput, notFound } from '../errors.js';
 import { expectVersion } from '../input.js';

@@ -1,12 +1,12 @@
 /** Making, changing and deleting tasks; each change is one unit of work. */
 import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
-import { type Actor, changesBetween } from '../db/audit.js';
+import { type Actor, changesBetween } from '../audit/entry.js';
 import { tagKey } from '../db/text.js';
 import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, badInput, notFound } from '../errors.js';
-import type { TaskEvent, TaskEvents } from '../events/taskEvents.js';
 import { check, expectVersion, given, isSameSecond, required, text, withoutNulls } from '../input.js';
+import type { TaskEvent, TaskEvents } from '../messaging/taskEvents.js';
 
 /** Numbers beyond have no place between each other, and are no JSON in the end. */
 const MOST_POSITION = 1e15;

@@ -5,11 +5,11 @@ import path from 'node:path';
 import type { Environment } from '#prisma/client.js';
 import { readConfig } from '../../src/config.js';
 import { migrateDatabase, openDatabase } from '../../src/db/database.js';
-import { createLogger } from '../../src/http/logger.js';
 import { bootstrap } from '../../src/keys/bootstrap.js';
 import { generateKey } from '../../src/keys/format.js';
 import type { KeyRequest } from '../../src/keys/rules.js';
-import { startServer } from '../../src/server.js';
+import { createLogger } from '../../src/logger.js';
+import { startServer } from '../../src/server/listen.js';
 import { createDatabase, serverUrl } from './postgresql.js';
 
 export interface GraphQLAnswer {

@@ -2,8 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Authority, authorityOf, excessOf, isSubset } from '../../src/keys/authority.js';
+import { Plans } from '../../src/keys/plans.js';
 import { decideRenewal, mayRevoke } from '../../src/keys/rules.js';
-import { Plans } from '../../src/limits/plans.js';
 import { SCOPES, type Scope, scopeSet } from '../../src/scopes/scope.js';
 
 const scopes = Object.keys(SCOPES) as Scope[];

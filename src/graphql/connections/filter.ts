@@ -1,0 +1,209 @@
+/**
+ * Filters: comparators per field (`eq neq in nin gt gte lt lte contains`) with `and`, `or`, `not`, compiled to a Prisma
+ * `where`. Negation is carried down to the comparators, so that a row without a value is not lost between `x` and
+ * `not x` as it is in SQL.
+ */
+import type { Provider } from '../../db/provider.js';
+import { containsText, tagKey } from '../../db/text.js';
+import { badInput } from '../../errors.js';
+import { builder } from '../schema/builder.js';
+
+type Where = Record<string, unknown>;
+type Comparators = Readonly<Record<string, unknown>>;
+export interface Filter {
+  readonly and?: readonly Filter[] | null | undefined;
+  readonly or?: readonly Filter[] | null | undefined;
+  readonly not?: Filter | null | undefined;
+}
+
+export interface FilterField {
+  readonly column: string;
+  readonly nullable?: boolean;
+  /** The tags of a task, in a table of their own, through this relation. */
+  readonly tags?: boolean;
+  /** Compared without case; the column is in small letters. */
+  readonly folded?: boolean;
+  /** A field that is no column: the rows that have one of the values. */
+  readonly having?: (values: readonly string[]) => Where;
+}
+
+/** More comparisons than this in one filter are refused. */
+const MAX_COMPARISONS = 50;
+
+export function compileFilter(
+  fields: Readonly<Record<string, FilterField>>,
+  filter: Filter | null | undefined,
+  provider: Provider,
+): Where {
+  let comparisons = 0;
+  const compile = (node: Filter, negated: boolean): Where => {
+    const parts: Where[] = [];
+    for (const [name, value] of Object.entries(node)) {
+      if (value == null) continue;
+      if (name === 'and' || name === 'or') {
+        const items = value as readonly Filter[];
+        // None of nothing holds, and SQL has no word for it; whoever sends it forgot something.
+        if (name === 'or' && items.length === 0) throw badInput({ filter: ['or must not be empty'] });
+        const inner = items.map((item) => compile(item, negated));
+        // De Morgan: not (a and b) is (not a) or (not b).
+        if (inner.length === 0) continue;
+        parts.push((name === 'and') !== negated ? { AND: inner } : { OR: inner });
+      } else if (name === 'not') {
+        parts.push(compile(value as Filter, !negated));
+      } else {
+        const field = fields[name];
+        if (!field) continue;
+        const tests = Object.entries(value as Comparators).map(([comparator, operand]) => {
+          comparisons += 1;
+          if (comparisons > MAX_COMPARISONS)
+            throw badInput({ filter: [`must have at most ${MAX_COMPARISONS} comparisons`] });
+          return compare(field, name, comparator, operand, negated, provider);
+        });
+        if (tests.length > 0) parts.push(negated ? { OR: tests } : { AND: tests });
+      }
+    }
+    if (negated && parts.length === 0) throw badInput({ filter: ['not must not be empty'] });
+    return negated ? { OR: parts } : { AND: parts };
+  };
+  return filter == null ? {} : compile(filter, false);
+}
+
+/** Whether a filter says anything of a field, anywhere. */
+export function mentions(filter: Filter | null | undefined, field: string): boolean {
+  if (filter == null) return false;
+  const { and, or, not, ...fields } = filter as Filter & Record<string, unknown>;
+  if (isGiven(fields[field])) return true;
+  return [...(and ?? []), ...(or ?? []), not].some((inner) => mentions(inner, field));
+}
+
+const isGiven = (comparators: unknown) =>
+  Object.values((comparators as object | null | undefined) ?? {}).some((value) => value !== undefined);
+
+/** Every word of a search, each in one of the columns. */
+export function searchWhere(
+  search: string | null | undefined,
+  columns: readonly string[],
+  provider: Provider,
+): Where[] {
+  const words = search?.split(/\s+/).filter(Boolean) ?? [];
+  if (words.length > MAX_COMPARISONS) throw badInput({ search: [`must have at most ${MAX_COMPARISONS} words`] });
+  return words.map((word) => ({ OR: columns.map((column) => ({ [column]: containsText(provider, word) })) }));
+}
+
+const OPPOSITE: Readonly<Record<string, string>> = {
+  eq: 'neq',
+  neq: 'eq',
+  in: 'nin',
+  nin: 'in',
+  gt: 'lte',
+  gte: 'lt',
+  lt: 'gte',
+  lte: 'gt',
+};
+
+function compare(
+  field: FilterField,
+  name: string,
+  comparator: string,
+  operand: unknown,
+  negated: boolean,
+  provider: Provider,
+): Where {
+  const { column, nullable = false } = field;
+  const nullAllowed = comparator === 'eq' || comparator === 'neq';
+  if (operand === null && !(nullAllowed && nullable)) {
+    throw badInput({ filter: [`${name}.${comparator} must not be null`] });
+  }
+  if (field.tags) return compareTags(column, comparator, operand, negated);
+  if (field.having) return compareSet(field.having, comparator, operand, negated);
+  if (field.folded) return compare({ column, nullable }, name, comparator, lowerCased(operand), negated, provider);
+  const missing = { [column]: null };
+  if (comparator === 'contains') {
+    const test = { [column]: containsText(provider, String(operand)) };
+    if (!negated) return test;
+    return nullable ? { OR: [{ NOT: test }, missing] } : { NOT: test };
+  }
+  const effective = negated ? (OPPOSITE[comparator] ?? comparator) : comparator;
+  switch (effective) {
+    case 'eq':
+      return { [column]: operand };
+    case 'neq': {
+      const test = { [column]: { not: operand } };
+      return nullable && operand !== null ? { OR: [test, missing] } : test;
+    }
+    case 'in':
+      return { [column]: { in: operand } };
+    case 'nin': {
+      const test = { [column]: { notIn: operand } };
+      return nullable ? { OR: [test, missing] } : test;
+    }
+    default: {
+      const test = { [column]: { [effective]: operand } };
+      return nullable && negated ? { OR: [test, missing] } : test;
+    }
+  }
+}
+
+function compareTags(relation: string, comparator: string, operand: unknown, negated: boolean): Where {
+  const anyOf = [operand].flat().map((name) => tagKey(String(name)));
+  const wanted = (comparator !== 'nin') !== negated;
+  return { [relation]: { [wanted ? 'some' : 'none']: { key: { in: anyOf } } } };
+}
+
+function compareSet(
+  having: (values: readonly string[]) => Where,
+  comparator: string,
+  operand: unknown,
+  negated: boolean,
+): Where {
+  const where = having([operand].flat().map(String));
+  const wanted = (comparator !== 'neq' && comparator !== 'nin') !== negated;
+  return wanted ? where : { NOT: where };
+}
+
+function lowerCased(operand: unknown): unknown {
+  if (Array.isArray(operand)) return operand.map(lowerCased);
+  return typeof operand === 'string' ? operand.toLowerCase() : operand;
+}
+
+export const IdFilter = builder.inputType('IDFilter', {
+  fields: (t) => ({ eq: t.id(), neq: t.id(), in: t.idList(), nin: t.idList() }),
+});
+export const StringFilter = builder.inputType('StringFilter', {
+  fields: (t) => ({
+    eq: t.string(),
+    neq: t.string(),
+    in: t.stringList(),
+    nin: t.stringList(),
+    contains: t.string({ description: 'Contains this text, whatever the case.' }),
+  }),
+});
+export const IntFilter = builder.inputType('IntFilter', {
+  fields: (t) => ({
+    eq: t.int(),
+    neq: t.int(),
+    in: t.intList(),
+    nin: t.intList(),
+    gt: t.int(),
+    gte: t.int(),
+    lt: t.int(),
+    lte: t.int(),
+  }),
+});
+export const DateTimeFilter = builder.inputType('DateTimeFilter', {
+  fields: (t) => ({
+    eq: t.field({ type: 'DateTime', description: 'null: has no date.' }),
+    neq: t.field({ type: 'DateTime', description: 'null: has a date.' }),
+    gt: t.field({ type: 'DateTime' }),
+    gte: t.field({ type: 'DateTime' }),
+    lt: t.field({ type: 'DateTime' }),
+    lte: t.field({ type: 'DateTime' }),
+  }),
+});
+export const TagsFilter = builder.inputType('TagsFilter', {
+  fields: (t) => ({
+    contains: t.string({ description: 'Has this tag.' }),
+    in: t.stringList({ description: 'Has one of these tags.' }),
+    nin: t.stringList({ description: 'Has none of these tags.' }),
+  }),
+});

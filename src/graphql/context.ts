@@ -1,0 +1,142 @@
+/** What every resolver works with. One per request, never shared. */
+import type { Actor } from '../audit/entry.js';
+import type { Principal } from '../auth/principal.js';
+import type { Database } from '../db/database.js';
+import type { Idempotency } from '../db/idempotency.js';
+import type { TenantDatabase } from '../db/tenant.js';
+import type { UnitOfWork } from '../db/unitOfWork.js';
+import type { TrustedDocuments } from '../documents/trustedDocuments.js';
+import type { ApiKeyService } from '../keys/apiKeyService.js';
+import { reachesEnvironment } from '../keys/authority.js';
+import type { KeyWatch } from '../keys/keyMonitor.js';
+import type { AddressLimits } from '../limits/addressLimits.js';
+import type { AdmissionController, Release } from '../limits/admissionController.js';
+import type { AnswerBudget, AnswerMemory } from '../limits/answerMemory.js';
+import type { FieldLimits } from '../limits/fieldLimits.js';
+import type { KeyLimits } from '../limits/keyLimits.js';
+import { Meter } from '../limits/meter.js';
+import type { TaskEvents } from '../messaging/taskEvents.js';
+import type { Metrics } from '../metrics.js';
+import type { ProjectService } from '../projects/projectService.js';
+import type { RelationshipService } from '../tasks/relationshipService.js';
+import type { TaskService } from '../tasks/taskService.js';
+import type { UserService } from '../users/userService.js';
+
+export interface RequestInfo {
+  readonly id: string;
+  readonly ip: string | null;
+  readonly userAgent: string | null;
+}
+
+/** Built once, at start-up. */
+export interface Services {
+  readonly database: Database;
+  readonly clock: () => Date;
+  readonly units: UnitOfWork;
+  readonly keys: ApiKeyService;
+  readonly tasks: TaskService;
+  readonly relationships: RelationshipService;
+  readonly projects: ProjectService;
+  readonly users: UserService;
+  readonly keyLimits: KeyLimits;
+  readonly fieldLimits: FieldLimits;
+  readonly admission: AdmissionController;
+  readonly keyWatch: KeyWatch;
+  readonly addressLimits: AddressLimits;
+  readonly taskEvents: TaskEvents;
+  readonly idempotency: Idempotency;
+  readonly trustedDocuments: TrustedDocuments;
+  readonly metrics: Metrics;
+  readonly answerMemory: AnswerMemory;
+}
+
+/** The key's authentication, for what outlives the request's first moment. */
+export interface Session {
+  /** The same for all that the same credential opened from the same address. */
+  readonly id: string;
+  /** Asks again, whether the key may still be used from where it was used; undefined when it may not. */
+  current(): Promise<Principal | undefined>;
+  /** Calls with what `current` would answer, whenever that may have changed; answers how to stop it. */
+  onChange(listener: (principal: Principal | undefined) => void): () => void;
+}
+
+/** What a client takes: whole results, and streams of them. */
+export interface Accepts {
+  readonly results: boolean;
+  readonly streams: boolean;
+}
+
+/** What a request turned out to run, filled in on the way and counted when it has been answered. */
+interface RequestUse {
+  readonly operations: string[];
+  readonly scopes: Set<string>;
+  /** Codes of the errors in the answer. */
+  readonly errors: Set<string>;
+  /** By the cost of each operation, or one for the whole of it, charged when it came, as REST clients expect. */
+  counts: 'cost' | 'request';
+  /** What the whole of the answer may take. */
+  readonly budget: AnswerBudget;
+  /** In which forms the client takes the answer. */
+  accepts: Accepts;
+  /** Tells that a large body was read, which others wait for. */
+  bodyRead?: Release | undefined;
+  /** Whether anything of it is a mutation that ran. */
+  mutates: boolean;
+  /** Whether the answer goes on: it is a subscription's. */
+  isStream: boolean;
+  /** Whether fields that the calling key may ask for itself were found to name that key, and no other. */
+  ownKey: boolean;
+  /** Set when the request has been answered, or nobody waits for the answer any more. */
+  ended: boolean;
+}
+
+export interface Context {
+  readonly principal: Principal;
+  readonly actor: Actor;
+  /** Bound to the key's workspace and environment; reads alone. */
+  readonly db: TenantDatabase;
+  readonly request: RequestInfo;
+  readonly session: Session;
+  readonly meter: Meter;
+  readonly use: RequestUse;
+  readonly services: Services;
+}
+
+export function createContext(
+  principal: Principal,
+  request: RequestInfo,
+  session: Session,
+  services: Services,
+): Context {
+  const { workspaceId, environment, keyId, userId } = principal;
+  const kind = reachesEnvironment(principal.authority, environment === 'LIVE' ? 'TEST' : 'LIVE') ? 'keys' : 'tenant';
+  return {
+    principal,
+    actor: {
+      workspaceId,
+      environment,
+      keyId,
+      userId,
+      ip: request.ip,
+      userAgent: request.userAgent,
+      requestId: request.id,
+    },
+    db: services.database.forTenant({ workspaceId, environment, kind }),
+    request,
+    session,
+    meter: new Meter(principal, services.keyLimits, services.keyWatch),
+    use: {
+      operations: [],
+      scopes: new Set(),
+      errors: new Set(),
+      counts: 'cost',
+      budget: services.answerMemory.budgetFor(principal.lineageId),
+      accepts: { results: true, streams: true },
+      mutates: false,
+      isStream: false,
+      ownKey: false,
+      ended: false,
+    },
+    services,
+  };
+}

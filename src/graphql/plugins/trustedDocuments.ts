@@ -1,0 +1,82 @@
+/**
+ * Documents that are named by their hash. Automatic persisted queries, as Apollo's clients send them: the hash alone
+ * first, and with the text when the server asks for it; a hash is of its text whoever sent it, so one key cannot give
+ * another a document. Trusted documents: `?doc=<hash>`, `documentId`, or the same extension; where only those may run,
+ * everything else is refused, whoever asks.
+ */
+import { GraphQLError } from 'graphql';
+import type { GraphQLParams, Plugin } from 'graphql-yoga';
+import { LRUCache } from 'lru-cache';
+import type { Context } from '../context.js';
+import { badRequest } from '../errors.js';
+import { hashOf } from '../schema/trustedDocument.js';
+
+/** Documents kept by their hash, in characters of text. */
+const REMEMBERED = 20_000_000;
+const HASH = /^[0-9a-f]{64}$/;
+
+export function persistedDocuments(trustedOnly: boolean): Plugin<Context> {
+  const remembered = new LRUCache<string, string>({ maxSize: REMEMBERED, sizeCalculation: (text) => text.length + 1 });
+  return {
+    async onParams({ params, request, setParams, context }) {
+      const { principal, services } = context as unknown as Context;
+      const trusted = (hash: string) => services.trustedDocuments.find(principal, hash);
+      const id = documentId(params, request.url);
+      const automatic = automaticHash(params);
+      const hash = id ?? automatic;
+      let query: string | undefined = params.query ?? undefined;
+      if (query !== undefined && typeof query !== 'string') throw badRequest('"query" must be a text.');
+      if (hash !== undefined) {
+        if (query !== undefined && hashOf(query) !== hash) {
+          throw badRequest('The hash of the persisted query is not that of its text.');
+        }
+        query ??= (automatic === undefined || trustedOnly ? undefined : remembered.get(hash)) ?? (await trusted(hash));
+        if (query === undefined) throw id === undefined ? notRemembered() : unknownDocument();
+      }
+      if (trustedOnly && query !== undefined && (await trusted(hash ?? hashOf(query))) === undefined)
+        throw notTrusted();
+      if (query === undefined) return;
+      if (params.query == null) setParams({ ...params, query });
+      else if (automatic !== undefined && !trustedOnly) remembered.set(automatic, query);
+    },
+  };
+}
+
+/** A document named by the client in the address or in the body; an empty one in the address is no name. */
+function documentId(params: GraphQLParams, url: string): string | undefined {
+  const inBody = (params as { documentId?: unknown }).documentId;
+  const question = url.indexOf('?');
+  const inAddress = question < 0 ? undefined : new URLSearchParams(url.slice(question)).get('doc') || undefined;
+  const id = inBody ?? inAddress;
+  if (id === undefined || id === null) return undefined;
+  if (typeof id !== 'string' || !HASH.test(id)) throw badRequest('A document is named by its SHA-256 in hexadecimal.');
+  return id;
+}
+
+function automaticHash({ extensions }: GraphQLParams): string | undefined {
+  const persisted = extensions?.['persistedQuery'] as { version?: unknown; sha256Hash?: unknown } | null | undefined;
+  if (persisted === undefined || persisted === null) return undefined;
+  const { version, sha256Hash } = persisted;
+  if (version !== 1 || typeof sha256Hash !== 'string') throw badRequest('Unsupported version of persisted queries.');
+  if (!HASH.test(sha256Hash)) throw badRequest('A document is named by its SHA-256 in hexadecimal.');
+  return sha256Hash;
+}
+
+/** The message and the code that Apollo's clients wait for; they send the text then. */
+function notRemembered(): GraphQLError {
+  return new GraphQLError('PersistedQueryNotFound', {
+    extensions: { code: 'PERSISTED_QUERY_NOT_FOUND', http: { status: 200 } },
+  });
+}
+
+function unknownDocument(): GraphQLError {
+  return new GraphQLError('No trusted document has this hash.', {
+    extensions: { code: 'NOT_FOUND', http: { status: 404 } },
+  });
+}
+
+function notTrusted(): GraphQLError {
+  return new GraphQLError('Only trusted documents run here, and this is none.', {
+    extensions: { code: 'PERSISTED_QUERY_NOT_IN_LIST', http: { status: 403 } },
+  });
+}

@@ -1,0 +1,315 @@
+/** API keys in the schema: thin over src/keys. */
+import { containsText } from '../../db/text.js';
+import { badInput, notFound } from '../../errors.js';
+import { KEY_STATUSES, keyStatus, whereStatus } from '../../keys/apiKey.js';
+import { listOf } from '../../keys/authority.js';
+import { dayOf, KeyUsage, MAX_NAMES, since, unusedGrants } from '../../keys/usage.js';
+import { GRANTABLE, grantsFor, SCOPES, scopeSet } from '../../scopes/scope.js';
+import { resolveConnection } from '../connections/connection.js';
+import {
+  compileFilter,
+  DateTimeFilter,
+  type Filter,
+  type FilterField,
+  IdFilter,
+  mentions,
+  StringFilter,
+} from '../connections/filter.js';
+import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
+import { NEWEST_FIRST } from '../connections/order.js';
+import { builder } from './builder.js';
+import { Node } from './node.js';
+import { User } from './user.js';
+
+export const EnvironmentEnum = builder.enumType('Environment', {
+  description: 'TEST is a sandbox with rows of its own.',
+  values: ['LIVE', 'TEST'] as const,
+});
+const ApiKeyStatus = builder.enumType('ApiKeyStatus', {
+  values: {
+    ACTIVE: {},
+    ROTATED: { description: 'Has a successor, and works until its grace period ends.' },
+    EXPIRED: {},
+    REVOKED: {},
+  } as const,
+});
+const KeyRateLimit = builder.objectRef<{ perMinute: number | null; perHour: number | null }>('KeyRateLimit').implement({
+  description: 'Requests that the key and its successors may make; null: as the plan has it, which is the ceiling.',
+  fields: (t) => ({
+    perMinute: t.exposeInt('perMinute', { nullable: true }),
+    perHour: t.exposeInt('perHour', { nullable: true }),
+  }),
+});
+
+const Count = builder.objectRef<{ name: string; count: number }>('NamedCount').implement({
+  fields: (t) => ({ name: t.exposeString('name'), count: t.exposeInt('count') }),
+});
+const DayCount = builder.objectRef<{ day: string; count: number }>('DayCount').implement({
+  fields: (t) => ({ day: t.exposeString('day', { description: 'UTC, YYYY-MM-DD' }), count: t.exposeInt('count') }),
+});
+const SCOPES_COUNT = Object.keys(SCOPES).length;
+/** Each of these fields asks the database once more for each key. */
+const QUERY_COST = 5;
+
+const KeyUsageType = builder.objectRef<KeyUsage>('KeyUsage').implement({
+  fields: (t) => ({
+    total: t.int({ extensions: { cost: QUERY_COST }, resolve: (usage) => usage.total() }),
+    byDay: t.field({
+      type: [DayCount],
+      description: 'The last 400 days on which it was used.',
+      extensions: { cost: QUERY_COST, size: 90 },
+      resolve: (usage) => usage.byDay(),
+    }),
+    byOperation: t.field({
+      type: [Count],
+      description: 'The 200 names used most.',
+      extensions: { cost: QUERY_COST, size: MAX_NAMES },
+      resolve: (usage) => usage.by('operation'),
+    }),
+    byScope: t.field({
+      type: [Count],
+      extensions: { cost: QUERY_COST, size: SCOPES_COUNT },
+      resolve: (usage) => usage.by('scope'),
+    }),
+    byStatus: t.field({
+      type: [Count],
+      extensions: { cost: QUERY_COST },
+      resolve: (usage) => usage.by('status'),
+    }),
+  }),
+});
+
+const LAST_USE = { lastUse: true } as const;
+const firstOfMonth = () => `${dayOf(new Date()).slice(0, 8)}01`;
+const thisMonth = () =>
+  ({
+    usage: { where: { dimension: 'total', day: { gte: firstOfMonth() } }, select: { day: true, count: true } },
+  }) as const;
+const sumFrom = (rows: readonly { day: string; count: number }[], from: string) =>
+  rows.reduce((sum, row) => (row.day >= from ? sum + row.count : sum), 0);
+
+export const ApiKey = builder.prismaObject('ApiKey', {
+  description: 'An API key. The key itself is shown once, when it is made.',
+  select: { id: true },
+  interfaces: [Node],
+  // Whoever may ask for its own key was found to have asked for no other (analysis.ts).
+  authScopes: { $any: { scope: 'keys:read', $granted: 'self', ownKey: '' } },
+  fields: (t) => ({
+    name: t.exposeString('name'),
+    description: t.exposeString('description', { nullable: true }),
+    prefix: t.exposeString('prefix', { description: 'How the key begins.' }),
+    environment: t.expose('environment', { type: EnvironmentEnum }),
+    scopes: t.stringList({ select: { scopes: true }, resolve: (key) => listOf(key.scopes) }),
+    allowedIps: t.stringList({
+      nullable: true,
+      description: 'CIDR blocks that it may be used from; null: any address.',
+      select: { allowedIps: true },
+      resolve: (key) => (key.allowedIps === null ? null : listOf(key.allowedIps)),
+    }),
+    rateLimit: t.field({
+      type: KeyRateLimit,
+      select: { ratePerMinute: true, ratePerHour: true },
+      resolve: (key) => ({ perMinute: key.ratePerMinute, perHour: key.ratePerHour }),
+    }),
+    status: t.field({
+      type: ApiKeyStatus,
+      select: { revokedAt: true, expiresAt: true, graceEndsAt: true, rotatedAt: true },
+      resolve: (key) => keyStatus(key, new Date()),
+    }),
+    expiresAt: t.expose('expiresAt', { type: 'DateTime', nullable: true }),
+    autoRenew: t.exposeBoolean('autoRenew', { description: 'Is extended by its term before it lapses.' }),
+    rotatedAt: t.expose('rotatedAt', { type: 'DateTime', nullable: true }),
+    graceEndsAt: t.expose('graceEndsAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'A rotated key works until then, or until it expires.',
+    }),
+    successorId: t.exposeID('successorId', { nullable: true, description: 'The key that it was rotated to.' }),
+    revokedReason: t.exposeString('revokedReason', { nullable: true }),
+    lastUsedAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      select: LAST_USE,
+      resolve: (key) => key.lastUse?.at ?? null,
+    }),
+    lastUsedIp: t.string({ nullable: true, select: LAST_USE, resolve: (key) => key.lastUse?.ip ?? null }),
+    lastUsedUserAgent: t.string({ nullable: true, select: LAST_USE, resolve: (key) => key.lastUse?.userAgent ?? null }),
+    requestsToday: t.int({
+      description: 'Since midnight, UTC.',
+      select: thisMonth,
+      resolve: (key) => sumFrom(key.usage, dayOf(new Date())),
+    }),
+    requestsThisMonth: t.int({
+      description: 'Since the first of the month, UTC.',
+      select: thisMonth,
+      resolve: (key) => sumFrom(key.usage, firstOfMonth()),
+    }),
+    usage: t.field({
+      type: KeyUsageType,
+      description: 'Requests by day, operation, scope and HTTP status. Days are UTC, both ends included.',
+      args: {
+        from: t.arg({ type: 'DateTime', description: 'By default 30 days ago.' }),
+        to: t.arg({ type: 'DateTime', description: 'By default now.' }),
+      },
+      resolve: ({ id }, { from, to }, { db }) =>
+        new KeyUsage(db, id, { gte: from ? dayOf(from) : since(30), lte: dayOf(to ?? new Date()) }),
+    }),
+    unusedScopes: t.stringList({
+      description: 'Granted scopes of which nothing was used in these days: what the key could do without.',
+      args: { days: t.arg.int({ defaultValue: 90 }) },
+      extensions: { cost: QUERY_COST },
+      select: { scopes: true },
+      resolve: async ({ id, scopes }, { days }, { db }) => {
+        const span = days ?? 90;
+        if (span < 1 || span > 3650) throw badInput({ days: ['must be from 1 to 3650'] });
+        const where = { keyId: id, dimension: 'scope', day: { gte: since(span) } };
+        const used = await db.apiKeyUsage.findMany({ where, select: { value: true } });
+        return unusedGrants(scopes, new Set(used.map(({ value }) => value)));
+      },
+    }),
+    revokedAt: t.expose('revokedAt', { type: 'DateTime', nullable: true }),
+    createdBy: t.relation('createdBy', { type: User, nullable: true, authScopes: { scope: 'users:read' } }),
+    createdById: t.exposeID('createdById', { nullable: true }),
+    createdByKeyId: t.exposeID('createdByKeyId', { nullable: true }),
+    createdAt: t.expose('createdAt', { type: 'DateTime' }),
+    updatedAt: t.expose('updatedAt', { type: 'DateTime' }),
+  }),
+});
+
+const ApiKeyEdge = builder.edgeObject({ name: 'ApiKeyEdge', type: ApiKey });
+const ApiKeyConnection = builder.connectionObject({ name: 'ApiKeyConnection', type: ApiKey }, ApiKeyEdge);
+
+/** The keys that have one of these statuses now. */
+const havingStatus = (statuses: readonly string[]) => {
+  const now = new Date();
+  return { OR: KEY_STATUSES.filter((status) => statuses.includes(status)).map((status) => whereStatus(status, now)) };
+};
+
+/** The keys that may do what one of these grants allows, by whichever grants they have it. */
+const havingScope = (grants: readonly string[]) => ({
+  OR: grants.map((grant) => {
+    if (!GRANTABLE.includes(grant)) throw badInput({ filter: [`scope must be one of ${GRANTABLE.join(', ')}`] });
+    return {
+      AND: [...scopeSet([grant])].map((scope) => ({
+        // No name of a grant is part of another's.
+        OR: grantsFor(scope).map((held) => ({ scopes: { contains: held } })),
+      })),
+    };
+  }),
+});
+
+const filterFields: Readonly<Record<string, FilterField>> = {
+  id: { column: 'id' },
+  name: { column: 'name' },
+  status: { column: 'status', having: havingStatus },
+  scope: { column: 'scopes', having: havingScope },
+  environment: { column: 'environment' },
+  createdByKeyId: { column: 'createdByKeyId', nullable: true },
+  expiresAt: { column: 'expiresAt', nullable: true },
+  revokedAt: { column: 'revokedAt', nullable: true },
+  createdAt: { column: 'createdAt' },
+};
+const StatusFilter = builder.inputType('ApiKeyStatusFilter', {
+  fields: (t) => ({
+    eq: t.field({ type: ApiKeyStatus }),
+    neq: t.field({ type: ApiKeyStatus }),
+    in: t.field({ type: [ApiKeyStatus] }),
+    nin: t.field({ type: [ApiKeyStatus] }),
+  }),
+});
+const EnvironmentFilter = builder.inputType('EnvironmentFilter', {
+  fields: (t) => ({
+    eq: t.field({ type: EnvironmentEnum }),
+    neq: t.field({ type: EnvironmentEnum }),
+    in: t.field({ type: [EnvironmentEnum] }),
+    nin: t.field({ type: [EnvironmentEnum] }),
+  }),
+});
+const ScopeFilter = builder.inputType('ScopeFilter', {
+  description: 'What a key may do, by whichever grants: tasks:read is held by tasks:* and admin:* too.',
+  fields: (t) => ({
+    eq: t.string({ description: 'Holds this scope.' }),
+    neq: t.string({ description: 'Does not hold this scope.' }),
+    in: t.stringList({ description: 'Holds one of these scopes.' }),
+    nin: t.stringList({ description: 'Holds none of these scopes.' }),
+    contains: t.string({ description: 'As eq.' }),
+  }),
+});
+const ApiKeyFilter = builder.inputRef<Filter>('ApiKeyFilter').implement({
+  fields: (t) => ({
+    id: t.field({ type: IdFilter }),
+    name: t.field({ type: StringFilter }),
+    status: t.field({ type: StatusFilter }),
+    scope: t.field({ type: ScopeFilter }),
+    environment: t.field({
+      type: EnvironmentFilter,
+      description: "By default the calling key's; an administrator of live sees the keys of the sandbox too.",
+    }),
+    createdByKeyId: t.field({ type: IdFilter }),
+    expiresAt: t.field({ type: DateTimeFilter }),
+    revokedAt: t.field({ type: DateTimeFilter }),
+    createdAt: t.field({ type: DateTimeFilter }),
+    and: t.field({ type: [ApiKeyFilter] }),
+    or: t.field({ type: [ApiKeyFilter] }),
+    not: t.field({ type: ApiKeyFilter }),
+  }),
+});
+
+builder.queryFields((t) => ({
+  apiKey: t.prismaField({
+    type: ApiKey,
+    nullable: true,
+    description: 'A key by its id. A key without keys:read may ask for itself.',
+    authScopes: { $any: { scope: 'keys:read', ownKey: 'id' } },
+    args: { id: t.arg.id({ required: true }) },
+    resolve: async (query, _root, { id }, { db }) => {
+      const key = await db.apiKey.findUnique({ ...query, where: { id } });
+      if (!key) throw notFound('API key', id);
+      return key;
+    },
+  }),
+  apiKeys: t.connection(
+    {
+      type: ApiKey,
+      nullable: true,
+      description:
+        'The keys of the environment, newest first. An administrator of live asks for those of the sandbox by the filter.',
+      authScopes: { scope: 'keys:read' },
+      args: {
+        filter: t.arg({ type: ApiKeyFilter }),
+        expiringWithinDays: t.arg.int({ description: 'Only keys that still work and expire within these days.' }),
+        search: t.arg.string({ description: 'Text that the name contains.' }),
+        offset: t.arg.int({ description: OFFSET_DESCRIPTION }),
+      },
+      resolve: (_root, args, context, info) => {
+        const { provider } = context.services.database;
+        return resolveConnection({
+          args,
+          context,
+          info,
+          order: [NEWEST_FIRST],
+          where: {
+            AND: [
+              compileFilter(filterFields, args.filter, provider),
+              mentions(args.filter, 'environment') ? {} : { environment: context.principal.environment },
+              expiringWithin(args.expiringWithinDays),
+              args.search ? { name: containsText(provider, args.search) } : {},
+            ],
+          },
+          find: (query) => context.db.apiKey.findMany(query),
+          count: (query) => context.db.apiKey.count(query),
+        });
+      },
+    },
+    ApiKeyConnection,
+    ApiKeyEdge,
+  ),
+}));
+
+/** Keys that work now and will have expired that many days from now. */
+function expiringWithin(days: number | null | undefined): object {
+  if (days == null) return {};
+  if (days < 1 || days > 3650) throw badInput({ expiringWithinDays: ['must be from 1 to 3650'] });
+  const now = Date.now();
+  return { revokedAt: null, rotatedAt: null, expiresAt: { gt: new Date(now), lte: new Date(now + days * 86_400_000) } };
+}

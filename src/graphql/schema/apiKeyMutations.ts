@@ -1,0 +1,188 @@
+/** Making, changing, rotating and ending API keys: thin over src/keys. */
+import { z } from 'zod';
+import { callerOf } from '../../auth/principal.js';
+import { check, given, required } from '../../input.js';
+import type { KeyChange } from '../../keys/rules.js';
+import { ApiKey, EnvironmentEnum } from './apiKey.js';
+import { builder, expectedUpdatedAt } from './builder.js';
+
+const neverNull = z.looseObject({
+  name: required(z.string()).optional(),
+  scopes: required(z.array(z.string())).optional(),
+  autoRenew: required(z.boolean()).optional(),
+});
+
+const RateLimitInput = builder.inputType('KeyRateLimitInput', {
+  fields: (t) => ({ perMinute: t.int(), perHour: t.int() }),
+});
+
+builder.relayMutationField(
+  'createApiKey',
+  {
+    inputFields: (t) => ({
+      name: t.string({ required: true, description: '1 to 100 characters.' }),
+      description: t.string({ description: 'Up to 500 characters.' }),
+      scopes: t.stringList({
+        required: true,
+        description: 'Such as tasks:read or tasks:*. None given: nothing is allowed.',
+      }),
+      environment: t.field({ type: EnvironmentEnum, description: "By default the calling key's." }),
+      expiresAt: t.field({ type: 'DateTime', description: 'By default as the calling key; null: never.' }),
+      autoRenew: t.boolean({
+        defaultValue: false,
+        description: 'Extend by the same term before it lapses (enterprise plan; not by a key that itself expires).',
+      }),
+      allowedIps: t.stringList({ description: 'CIDR blocks or addresses. By default as the calling key.' }),
+      rateLimit: t.field({ type: RateLimitInput }),
+    }),
+  },
+  {
+    nullable: true,
+    rateLimit: { max: 10, window: 60, countsSuccesses: true },
+    description: 'Makes a key, with no more reach than the calling one. `key` is shown this once.',
+    authScopes: { scope: 'keys:write' },
+    grantScopes: ['self'],
+    resolve: async (_root, { input }, context) => {
+      const { rateLimit, ...request } = input;
+      return context.services.keys.create(context.actor, callerOf(context.principal), {
+        ...request,
+        ...(rateLimit && { ratePerMinute: rateLimit.perMinute, ratePerHour: rateLimit.perHour }),
+      });
+    },
+  },
+  {
+    outputFields: (t) => ({
+      key: t.exposeString('key', { description: 'The key itself. It is not stored and cannot be shown again.' }),
+      apiKey: t.prismaField({
+        type: ApiKey,
+        nullable: true,
+        resolve: (query, { apiKey }, _args, { db }) =>
+          db.apiKey.findUniqueOrThrow({ ...query, where: { id: apiKey.id } }),
+      }),
+    }),
+  },
+);
+
+builder.relayMutationField(
+  'updateApiKey',
+  {
+    inputFields: (t) => ({
+      id: t.id({ required: true }),
+      name: t.string(),
+      description: t.string(),
+      scopes: t.stringList({ description: 'Replaces all scopes.' }),
+      expiresAt: t.field({ type: 'DateTime', description: 'null: never.' }),
+      autoRenew: t.boolean(),
+      allowedIps: t.stringList({ description: 'Replaces the allow-list; null: any address.' }),
+      rateLimit: t.field({ type: RateLimitInput, description: 'Changes what is given; null: as the plan has it.' }),
+      keepFractions: t.boolean({
+        description: 'An expiresAt that is the present one but for the fraction of its second leaves it as it is.',
+      }),
+      expectedUpdatedAt: expectedUpdatedAt(t),
+    }),
+  },
+  {
+    nullable: true,
+    description:
+      'Changes what is given of a key that works. The key as it was, and as it becomes, must lie within the calling one.',
+    authScopes: { scope: 'keys:write' },
+    grantScopes: ['self'],
+    resolve: async (
+      _root,
+      { input: { id, rateLimit, expectedUpdatedAt, keepFractions, ...input } },
+      { services, actor, principal },
+    ) => {
+      const change = given({
+        ...check(neverNull, input),
+        ...(keepFractions && { keepFractions }),
+        ...(rateLimit === null && { ratePerMinute: null, ratePerHour: null }),
+        ...(rateLimit && { ratePerMinute: rateLimit.perMinute, ratePerHour: rateLimit.perHour }),
+      });
+      const caller = callerOf(principal);
+      return { apiKey: await services.keys.update(actor, caller, id, change as KeyChange, expectedUpdatedAt) };
+    },
+  },
+  {
+    outputFields: (t) => ({
+      apiKey: t.prismaField({
+        type: ApiKey,
+        nullable: true,
+        resolve: (query, { apiKey }, _args, { db }) =>
+          db.apiKey.findUniqueOrThrow({ ...query, where: { id: apiKey.id } }),
+      }),
+    }),
+  },
+);
+
+builder.relayMutationField(
+  'rotateApiKey',
+  {
+    inputFields: (t) => ({
+      id: t.id({ required: true }),
+      gracePeriod: t.int({
+        defaultValue: 86_400,
+        description: 'Seconds that the old key goes on working; 0: it ends at once.',
+      }),
+      expectedUpdatedAt: expectedUpdatedAt(t),
+    }),
+  },
+  {
+    nullable: true,
+    description:
+      "Makes a successor with the same reach and expiry, which goes on with the old key's limits. `key` is shown this once.",
+    authScopes: { scope: 'keys:write' },
+    grantScopes: ['self'],
+    rateLimit: { max: 10, window: 60, countsSuccesses: true },
+    resolve: (_root, { input: { id, gracePeriod, expectedUpdatedAt } }, { services, actor, principal }) =>
+      services.keys.rotate(actor, callerOf(principal), id, gracePeriod ?? 86_400, expectedUpdatedAt),
+  },
+  {
+    outputFields: (t) => ({
+      key: t.exposeString('key', { description: 'The key itself. It is not stored and cannot be shown again.' }),
+      apiKey: t.prismaField({
+        type: ApiKey,
+        nullable: true,
+        resolve: (query, { apiKey }, _args, { db }) =>
+          db.apiKey.findUniqueOrThrow({ ...query, where: { id: apiKey.id } }),
+      }),
+    }),
+  },
+);
+
+builder.relayMutationField(
+  'revokeApiKey',
+  {
+    inputFields: (t) => ({
+      id: t.id({ required: true }),
+      reason: t.string({ description: 'For the audit log. Up to 200 characters.' }),
+      descendants: t.boolean({
+        defaultValue: false,
+        description: 'Also the keys that it made, and those that they made: all of them, or none.',
+      }),
+      expectedUpdatedAt: expectedUpdatedAt(t),
+    }),
+  },
+  {
+    nullable: true,
+    description:
+      'Ends a key for good, at once. keys:delete ends any key of the environment, keys:write those within the calling one, and a key may always end itself. Revoking it again changes nothing.',
+    authScopes: { $any: { scope: 'keys:delete', $all: { scope: 'keys:write' }, ownKey: 'input.id' } },
+    grantScopes: ['self'],
+    resolve: (_root, { input: { id, ...options } }, { services, actor, principal }) =>
+      services.keys.revoke(actor, callerOf(principal), id, options),
+  },
+  {
+    outputFields: (t) => ({
+      apiKey: t.prismaField({
+        type: ApiKey,
+        nullable: true,
+        resolve: (query, { apiKey }, _args, { db }) =>
+          db.apiKey.findUniqueOrThrow({ ...query, where: { id: apiKey.id } }),
+      }),
+      revokedKeys: t.int({
+        description: 'How many keys were ended, this one included; none, if they were before.',
+        resolve: ({ revoked }) => revoked,
+      }),
+    }),
+  },
+);

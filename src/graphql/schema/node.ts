@@ -1,0 +1,57 @@
+/** The Node interface, and finding any row by its id. */
+import { queryFromInfo } from '@pothos/plugin-prisma';
+import type { GraphQLResolveInfo } from 'graphql';
+import { badInput, notFound } from '../../errors.js';
+import type { Scope } from '../../scopes/scope.js';
+import type { Context } from '../context.js';
+import { builder } from './builder.js';
+
+export const Node = builder.interfaceRef<{ id: string }>('Node').implement({
+  description: 'A row that can be found again by its id.',
+  fields: (t) => ({ id: t.exposeID('id') }),
+  resolveType: (row) => (row as unknown as { __typename: string }).__typename,
+});
+
+/** The types that an id may belong to, with the scope that reading one takes. */
+const KINDS = [
+  { typeName: 'Task', model: 'task', scope: 'tasks:read' },
+  { typeName: 'Project', model: 'project', scope: 'projects:read' },
+  { typeName: 'User', model: 'user', scope: 'users:read' },
+  { typeName: 'TaskRelationship', model: 'taskRelationship', scope: 'tasks:read' },
+  { typeName: 'ApiKey', model: 'apiKey', scope: 'keys:read' },
+] as const satisfies readonly { typeName: string; model: string; scope: Scope }[];
+
+const MAX_IDS = 100;
+
+/** Looks only where the key may read; what it may not read is not there. */
+async function findNode(id: string, context: Context, info: GraphQLResolveInfo): Promise<{ id: string }> {
+  for (const { typeName, model, scope } of KINDS) {
+    if (!context.principal.scopes.has(scope) || id.startsWith('key_') !== (model === 'apiKey')) continue;
+    const query = queryFromInfo({ context, info, typeName, select: { id: true } });
+    const delegate = context.db[model] as unknown as { findUnique(query: object): Promise<{ id: string } | null> };
+    const row = await delegate.findUnique({ ...query, where: { id } });
+    if (row) return { ...row, __typename: typeName } as { id: string };
+  }
+  throw notFound('node', id);
+}
+
+builder.queryFields((t) => ({
+  node: t.field({
+    type: Node,
+    nullable: true,
+    description: 'Any row by its id. What the key has no scope to read is not found.',
+    args: { id: t.arg.id({ required: true }) },
+    resolve: (_root, { id }, context, info) => findNode(id, context, info),
+  }),
+  nodes: t.field({
+    type: [Node],
+    nullable: { list: false, items: true },
+    description:
+      'Rows by their ids, in the order of the ids; null, with an error, for one that is not found. At most 100.',
+    args: { ids: t.arg.idList({ required: true }) },
+    resolve: (_root, { ids }, context, info) => {
+      if (ids.length > MAX_IDS) throw badInput({ ids: [`must have at most ${MAX_IDS} entries; it has ${ids.length}`] });
+      return ids.map((id) => findNode(id, context, info)) as never;
+    },
+  }),
+}));

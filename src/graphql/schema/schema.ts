@@ -1,0 +1,19 @@
+/** The schema: each file adds its type, with the type's queries and mutations. */
+import './alert.js';
+import './apiKey.js';
+import './apiKeyMutations.js';
+import './auditEvent.js';
+import './node.js';
+import './project.js';
+import './rateLimit.js';
+import './relationship.js';
+import '../../operations/scopeReport.js';
+import './task.js';
+import './taskChange.js';
+import './taskMutations.js';
+import './trustedDocument.js';
+import './user.js';
+import './viewer.js';
+import { builder } from './builder.js';
+
+export const schema = builder.toSchema();

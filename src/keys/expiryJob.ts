@@ -1,0 +1,151 @@
+/**
+ * What time does to keys: renewal before they lapse, and notices. Safe to run in every process: a renewal is written
+ * only if nobody was faster, and an alert is told once.
+ */
+import { LRUCache } from 'lru-cache';
+import type { ApiKey, PrismaClient } from '#prisma/client.js';
+import { raiseAlert } from './alerts.js';
+import type { ApiKeyService } from './apiKeyService.js';
+import { ENTERPRISE } from './plans.js';
+
+const DAY = 86_400_000;
+/** Milliseconds. */
+const RUN_EVERY = 60_000;
+const NOTICE = 30 * DAY;
+const UNUSED = 90 * DAY;
+const BATCH = 500;
+const MAX_REMEMBERED = 50_000;
+
+export class Lifecycle {
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+  #isStopping = false;
+  /** Alerts that this process knows to be told, so that it does not ask for each of them each minute. */
+  readonly #told = new LRUCache<string, true>({ max: MAX_REMEMBERED });
+
+  constructor(
+    private readonly system: PrismaClient,
+    private readonly keys: Pick<ApiKeyService, 'renew'>,
+    private readonly onError: (error: unknown) => void,
+    private readonly clock: () => Date = () => new Date(),
+  ) {}
+
+  start(): void {
+    const run = () => {
+      this.#running ??= this.run()
+        .catch(this.onError)
+        .finally(() => {
+          this.#running = undefined;
+        });
+    };
+    run();
+    this.#timer = setInterval(run, RUN_EVERY).unref();
+  }
+
+  /** Until what is under way has ended: it needs the database. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#isStopping = true;
+    await this.#running;
+  }
+
+  async run(): Promise<void> {
+    const now = this.clock();
+    const workspaces = await this.system.workspace.findMany({ where: { plan: ENTERPRISE }, select: { id: true } });
+    const renewing = new Set(workspaces.map(({ id }) => id));
+    for await (const key of this.#expiring(now)) {
+      if (this.#isStopping) return;
+      await this.#lookAfter(key, renewing.has(key.workspaceId));
+    }
+    for await (const key of this.#unused(now)) {
+      if (this.#isStopping) return;
+      await this.#tellUnused(key, now);
+    }
+  }
+
+  /** By the moment that they expire at. */
+  async *#expiring(now: Date): AsyncGenerator<ApiKey> {
+    const usable = { revokedAt: null, rotatedAt: null };
+    let last: { expiresAt: Date | null; id: string } | undefined;
+    for (;;) {
+      const keys: ApiKey[] = await this.system.apiKey.findMany({
+        where: {
+          ...usable,
+          expiresAt: { gt: now, lte: new Date(now.getTime() + NOTICE) },
+          ...(last && { OR: [{ expiresAt: { gt: last.expiresAt ?? now } }, { ...last, id: { gt: last.id } }] }),
+        },
+        orderBy: [{ expiresAt: 'asc' }, { id: 'asc' }],
+        take: BATCH,
+      });
+      yield* keys;
+      last = keys.at(-1);
+      if (keys.length < BATCH || !last) return;
+      last = { expiresAt: last.expiresAt, id: last.id };
+    }
+  }
+
+  async *#unused(now: Date) {
+    const before = new Date(now.getTime() - UNUSED);
+    let after = '';
+    for (;;) {
+      const keys = await this.system.apiKey.findMany({
+        where: {
+          ...{ id: { gt: after }, revokedAt: null, rotatedAt: null, createdAt: { lt: before } },
+          OR: [{ lastUse: null }, { lastUse: { at: { lt: before } } }],
+          AND: [
+            { OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] },
+            { alerts: { none: { kind: 'KEY_UNUSED', createdAt: { gt: before } } } },
+          ],
+        },
+        include: { lastUse: true },
+        orderBy: { id: 'asc' },
+        take: BATCH,
+      });
+      yield* keys;
+      after = keys.at(-1)?.id ?? after;
+      if (keys.length < BATCH) return;
+    }
+  }
+
+  async #lookAfter(key: ApiKey, planRenews: boolean): Promise<void> {
+    const { expiresAt } = key;
+    if (expiresAt === null) return;
+    const renewed = key.autoRenew && planRenews ? await this.keys.renew(key) : undefined;
+    if (renewed?.expiresAt) {
+      await this.#tell(key, 'KEY_RENEWED', renewed.expiresAt, (until) => `was renewed and now expires on ${until}`);
+      return;
+    }
+    const ending = key.autoRenew && planRenews ? ' and will be renewed before' : '';
+    await this.#tell(key, 'KEY_EXPIRING', expiresAt, (until) => `expires on ${until}${ending}`);
+  }
+
+  async #tell(
+    key: ApiKey,
+    kind: 'KEY_RENEWED' | 'KEY_EXPIRING',
+    at: Date,
+    told: (until: string) => string,
+  ): Promise<void> {
+    const occasion = at.toISOString();
+    const name = `${kind} ${key.id} ${occasion}`;
+    if (this.#told.has(name)) return;
+    await raiseAlert(this.system, {
+      ...key,
+      kind,
+      keyId: key.id,
+      message: `The key ${key.name} ${told(occasion)}.`,
+      occasion,
+    });
+    this.#told.set(name, true);
+  }
+
+  async #tellUnused(key: ApiKey & { lastUse: { at: Date } | null }, now: Date): Promise<void> {
+    const last = key.lastUse?.at;
+    await raiseAlert(this.system, {
+      ...key,
+      kind: 'KEY_UNUSED',
+      keyId: key.id,
+      message: `The key ${key.name} was not used for 90 days${last ? `, last on ${last.toISOString().slice(0, 10)}` : ''}. Revoke it if nobody misses it.`,
+      occasion: (last ?? now).toISOString().slice(0, 10),
+    });
+  }
+}

@@ -1,0 +1,22 @@
+/** Structured logs. Nothing that a line is made of may hold a key: headers and bodies are never logged. */
+import { pino } from 'pino';
+import type { Config } from './config.js';
+import { SECRET_PATTERN } from './keys/format.js';
+
+export type Logger = pino.Logger;
+
+export function createLogger(config: Pick<Config, 'logLevel'>, destination?: pino.DestinationStream): Logger {
+  const options: pino.LoggerOptions = {
+    level: config.logLevel,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (level) => ({ level }) },
+    serializers: { err: (error) => redact(pino.stdSerializers.err(error)) },
+  };
+  return pino(options, destination ?? pino.destination({ dest: 1, sync: false }));
+}
+
+/** The last line of defence: an error's message may quote what a caller sent. */
+function redact<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value).replace(SECRET_PATTERN, (secret) => `${secret.slice(0, 8)}[redacted]`)) as T;
+}

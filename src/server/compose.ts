@@ -1,0 +1,166 @@
+/** Composes the application from its parts; src/server/listen.ts gives it a port. */
+import cluster from 'node:cluster';
+import { randomUUID } from 'node:crypto';
+import { Authenticator } from '../auth/authenticator.js';
+import type { Config } from '../config.js';
+import { startCleanup } from '../db/cleanup.js';
+import { type Database, openDatabase } from '../db/database.js';
+import { Idempotency } from '../db/idempotency.js';
+import { connectRedis, type SharedRedis } from '../db/redis.js';
+import { UnitOfWork } from '../db/unitOfWork.js';
+import { Writability } from '../db/writability.js';
+import { TrustedDocuments } from '../documents/trustedDocuments.js';
+import type { Services } from '../graphql/context.js';
+import { createHttpApp } from '../http/app.js';
+import { OpenStreams } from '../http/streams.js';
+import { ApiKeyService } from '../keys/apiKeyService.js';
+import { Lifecycle } from '../keys/expiryJob.js';
+import { KeyWatch } from '../keys/keyMonitor.js';
+import { rememberLosses } from '../keys/lossJournal.js';
+import { UsageRecorder } from '../keys/usage.js';
+import { AddressLimits } from '../limits/addressLimits.js';
+import { AdmissionController } from '../limits/admissionController.js';
+import { AnswerMemory } from '../limits/answerMemory.js';
+import { FieldLimits } from '../limits/fieldLimits.js';
+import { KeyLimits } from '../limits/keyLimits.js';
+import { PrimaryProcessWindows } from '../limits/primaryProcess.js';
+import { RedisWindows } from '../limits/redisWindows.js';
+import { SharedWindows } from '../limits/sharedWindows.js';
+import { MemoryWindows, type WindowCounter } from '../limits/slidingWindow.js';
+import { createLogger, type Logger } from '../logger.js';
+import { type Bus, ClusterBus, PostgresBus, RedisBus } from '../messaging/bus.js';
+import { TaskEvents } from '../messaging/taskEvents.js';
+import { Metrics } from '../metrics.js';
+import { ProjectService } from '../projects/projectService.js';
+import { RelationshipService } from '../tasks/relationshipService.js';
+import { TaskService } from '../tasks/taskService.js';
+import { UserService } from '../users/userService.js';
+
+export interface App {
+  readonly http: ReturnType<typeof createHttpApp>;
+  readonly streams: OpenStreams;
+  readonly database: Database;
+  readonly services: Services;
+  readonly usage: UsageRecorder;
+  readonly logger: Logger;
+  /** What is done now and then; for a server that listens. */
+  startBackgroundWork(): void;
+  close(): Promise<void>;
+}
+
+export interface AppOptions {
+  readonly logger?: Logger;
+  readonly onQuery?: (sql: string) => void;
+  /** What time it is; for tests. */
+  readonly clock?: () => Date;
+}
+
+/** The database must be migrated already. */
+export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
+  const logger = options.logger ?? createLogger(config);
+  const clock = options.clock ?? (() => new Date());
+  const metrics = new Metrics();
+  const writability: Writability = new Writability(() => database.system);
+  const database: Database = await openDatabase({
+    ...config,
+    readThreads: true,
+    onStatement: (kind, seconds, error) => {
+      metrics.statement(kind, seconds);
+      if (error !== undefined) writability.failed(error);
+    },
+    ...(options.onQuery && { onQuery: options.onQuery }),
+  });
+  const id = randomUUID();
+  const redis = config.redisUrl === undefined ? undefined : connectRedis(config.redisUrl, id);
+  await redis?.settled;
+  const bus = connectBus(config, id, redis);
+  const onError = (error: unknown) => logger.error({ err: error }, 'background work failed');
+  const units = new UnitOfWork(database, onError, clock);
+  const authenticator = new Authenticator(database.system, config.plans, units, bus, clock);
+  const keys = new ApiKeyService(units, config.plans, rememberLosses(config, onError));
+  const taskEvents = new TaskEvents(bus);
+  const tasks = new TaskService(units, taskEvents);
+  const usage = new UsageRecorder(database.system, onError, clock);
+  const lifecycle = new Lifecycle(database.system, keys, onError, clock);
+  let stopCleanup = () => {};
+  const counters = countersOf(config, redis, logger);
+  const admission = new AdmissionController({ running: config.maxRunning, queue: config.maxWaiting });
+  metrics.watchAdmission(admission);
+  const services: Services = {
+    database,
+    metrics,
+    clock,
+    units,
+    keys,
+    tasks,
+    relationships: new RelationshipService(units),
+    projects: new ProjectService(units, tasks),
+    users: new UserService(units, keys, tasks),
+    keyLimits: new KeyLimits(metrics.watchLimits(counters.keys)),
+    admission,
+    fieldLimits: new FieldLimits(metrics.watchLimits(counters.fields)),
+    addressLimits: new AddressLimits(metrics.watchLimits(counters.addresses), config.authFailureLimit),
+    keyWatch: new KeyWatch(database.system, onError),
+    taskEvents,
+    idempotency: new Idempotency(database.system),
+    trustedDocuments: new TrustedDocuments(database.system),
+    answerMemory: new AnswerMemory(config.maxResponse),
+  };
+  const streams = new OpenStreams();
+  const ready = async () => {
+    const answers = database.system.$queryRaw`SELECT 1`.then(
+      () => true,
+      () => false,
+    );
+    const parts = [answers, writability.canWrite(), redis?.isReachable() ?? true];
+    return (await Promise.all(parts)).every(Boolean);
+  };
+  return {
+    http: createHttpApp({ config, services, authenticator, usage, logger, streams, ready }),
+    streams,
+    database,
+    services,
+    usage,
+    logger,
+    startBackgroundWork() {
+      lifecycle.start();
+      stopCleanup = startCleanup(database.system, onError);
+    },
+    async close() {
+      authenticator.close();
+      await lifecycle.stop();
+      stopCleanup();
+      await usage.close();
+      await bus.close();
+      redis?.close();
+      await database.close();
+    },
+  };
+}
+
+/** The quickest way to the other processes that there is. */
+function connectBus({ redisUrl, provider, databaseUrl }: Config, id: string, redis: SharedRedis | undefined): Bus {
+  if (redis && redisUrl !== undefined) return new RedisBus(id, redisUrl, redis.client);
+  return provider === 'postgresql' ? new PostgresBus(id, databaseUrl) : new ClusterBus(id);
+}
+
+/** Where requests are counted: in Redis, in the primary process of the workers, or here. */
+function countersOf(
+  { workers }: Config,
+  redis: SharedRedis | undefined,
+  logger: Logger,
+): Readonly<Record<'keys' | 'fields' | 'addresses', WindowCounter>> {
+  if (!redis && !cluster.isWorker) {
+    // Apart, so that a flood of one kind makes no other forgotten.
+    return { keys: new MemoryWindows(), fields: new MemoryWindows(), addresses: new MemoryWindows() };
+  }
+  const where = redis ? 'Redis' : 'The primary process';
+  const tell = (away: boolean, error?: unknown) =>
+    away
+      ? logger.warn({ err: error }, `${where} is away; limits are counted by this process alone, in its share`)
+      : logger.info(`${where} is back; limits are shared again`);
+  const shared = redis
+    ? new SharedWindows(new RedisWindows(redis.client), redis.processes, tell)
+    : new SharedWindows(new PrimaryProcessWindows(), () => workers, tell);
+  return { keys: shared, fields: shared, addresses: shared };
+}

@@ -1,0 +1,136 @@
+/** Gives the application a port, and takes it away without losing a request. */
+import { readFileSync } from 'node:fs';
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import { type AddressInfo, Server as NetServer } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import type { Config } from '../config.js';
+import { watchConnections } from '../http/connections.js';
+import { answerBadRequest, answerBusy, badRequest, endConnection } from '../http/earlyAnswers.js';
+import { isProbe } from '../http/probes.js';
+import type { OpenStreams } from '../http/streams.js';
+import { type App, type AppOptions, createApp } from './compose.js';
+import { listenForMetrics, type MetricsServer } from './metricsServer.js';
+
+/** Milliseconds. */
+const HEADERS_TIMEOUT = 10_000;
+const REQUEST_TIMEOUT = 30_000;
+/** How often slow requests are looked for. */
+const CHECKING_INTERVAL = 1000;
+const SHUTDOWN_LIMIT = 30_000;
+/** How long a client may leave what it asked for unread. */
+const STALLED_LIMIT = 30_000;
+/** For those that name no host, which HTTP/1.0 allows. */
+const DEFAULT_HOST = 'localhost';
+/** A name or an address, and a port (RFC 9110 7.2). */
+const HOST = /^(?:[\w.~-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
+
+export interface RunningServer {
+  readonly app: App;
+  readonly url: string;
+  /**
+   * Stops accepting, finishes the requests in flight, then closes what they used.
+   * @param lastRequests how long the open connections may bring one more request each, in milliseconds: a proxy may have
+   * sent it before it hears of the end, and does not send it again elsewhere
+   */
+  stop(lastRequests?: number): Promise<void>;
+}
+
+/** @throws with the code EADDRINUSE or EACCES when the port cannot be had */
+export async function startServer(config: Config, options: AppOptions = {}): Promise<RunningServer> {
+  // Puts the server's light Request and Response in place, which everything made from here on uses.
+  getRequestListener(() => new Response());
+  const app = await createApp(config, options);
+  const answer = getRequestListener(app.http.fetch, { hostname: DEFAULT_HOST, errorHandler: () => badRequest() });
+  const { admission } = app.services;
+  // Before anything is spent on the request: probes still get their answer.
+  let isLeaving = false;
+  const listener: RequestListener = (request, response) => {
+    admission.noteArrival();
+    if (isLeaving) response.setHeader('connection', 'close');
+    const { host } = request.headers;
+    if (host === undefined ? request.httpVersion !== '1.0' : !HOST.test(host)) {
+      return answerBadRequest(response, 400);
+    }
+    return admission.shouldShed() && !isProbe(request.url) ? answerBusy(request, response) : answer(request, response);
+  };
+  const timeouts = {
+    headersTimeout: HEADERS_TIMEOUT,
+    requestTimeout: REQUEST_TIMEOUT,
+    connectionsCheckingInterval: CHECKING_INTERVAL,
+    // Refused by the listener, in words.
+    requireHostHeader: false,
+  };
+  const server = config.tls
+    ? createHttpsServer(
+        {
+          ...timeouts,
+          handshakeTimeout: HEADERS_TIMEOUT,
+          cert: readFileSync(config.tls.certFile),
+          key: readFileSync(config.tls.keyFile),
+        },
+        listener,
+      )
+    : createHttpServer(timeouts, listener);
+  server.on('connection', () => admission.noteArrival());
+  const stopWatching = watchConnections(server, {
+    isTls: config.tls !== undefined,
+    most: config.maxConnections,
+    stalled: STALLED_LIMIT,
+  });
+  server.on('checkExpectation', (_request, response) => answerBadRequest(response, 417));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    const told = endConnection(socket, error);
+    app.logger.info({ ...told, reason: error.code }, 'no request');
+  });
+  let metricsServer: MetricsServer | undefined;
+  try {
+    metricsServer = await listenForMetrics(config, () => app.services.metrics.text());
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(config.port, config.host, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+  } catch (error) {
+    stopWatching();
+    await metricsServer?.close();
+    await app.close();
+    throw error;
+  }
+  app.startBackgroundWork();
+  const { port } = server.address() as AddressInfo;
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+  return {
+    app,
+    url: `${config.tls ? 'https' : 'http'}://${host}:${port}`,
+    async stop(lastRequests = 0) {
+      isLeaving = true;
+      await drain(server, app.streams, lastRequests);
+      stopWatching();
+      await metricsServer?.close();
+      await app.close();
+    },
+  };
+}
+
+function drain(server: Server, streams: OpenStreams, lastRequests: number): Promise<void> {
+  return new Promise((resolve) => {
+    const patience = performance.now() + lastRequests;
+    const closing = setInterval(() => {
+      streams.end();
+      // A connection that was busy a moment ago may be kept alive; once idle it is closed.
+      if (performance.now() >= patience) server.closeIdleConnections();
+    }, 50);
+    const limit = setTimeout(() => server.closeAllConnections(), SHUTDOWN_LIMIT);
+    // That of the server itself would close idle connections at once. Before it, those that knock are let in.
+    setImmediate(() =>
+      NetServer.prototype.close.call(server, () => {
+        clearTimeout(limit);
+        clearInterval(closing);
+        resolve();
+      }),
+    );
+  });
+}
