@@ -1,6 +1,7 @@
 /** `taskgate documents`: the GraphQL documents that run by their hash, and alone where PERSISTED_ONLY is set. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { MAX_DOCUMENTS, TrustedDocuments } from '../documents/trustedDocuments.js';
 import { DEFAULT_WORKSPACE } from '../keys/bootstrap.js';
 import { printable } from './printable.js';
 import type { Environment } from './program.js';
@@ -9,15 +10,13 @@ import { environmentOption, print, withWorkspace } from './session.js';
 /** Commands that ask nothing of GraphQL do not wait for it. */
 async function loadGraphQL() {
   const { schema } = await import('../graphql/schema/schema.js');
-  const { addDocument, MAX_DOCUMENTS, operationsOf, removeDocument, scopesOf } = await import(
-    '../graphql/schema/trustedDocument.js'
-  );
-  const present = ({ hash, text }: { hash: string; text: string }) => ({
-    hash,
-    operations: operationsOf(text).filter((name) => name !== undefined),
-    scopes: scopesOf(schema, text),
-  });
-  return { addDocument, MAX_DOCUMENTS, removeDocument, schema, present };
+  const { readTrustedDocument } = await import('../operations/trustedDocument.js');
+  const read = (text: string) => readTrustedDocument(schema, text);
+  const present = (text: string) => {
+    const { hash, operations, scopes } = read(text);
+    return { hash, operations: operations.filter((name) => name !== undefined), scopes };
+  };
+  return { read, present };
 }
 
 type Presented = ReturnType<Awaited<ReturnType<typeof loadGraphQL>>['present']>;
@@ -46,12 +45,12 @@ export function documentsCommand(environment: Environment): Command {
       .argument('<files...>', 'GraphQL documents; - for standard input')
       .action(async (files: string[], options) => {
         const texts = files.map((file) => readFileSync(file === '-' ? 0 : file, 'utf8'));
-        const { addDocument, present, schema } = await loadGraphQL();
-        await withWorkspace(environment, options.workspace, true, async ({ units, actor }) => {
+        const { read, present } = await loadGraphQL();
+        await withWorkspace(environment, options.workspace, true, async ({ database, units, actor }) => {
+          const documents = new TrustedDocuments(database.system, units);
           const who = actor(options.environment);
-          const added = [];
-          for (const text of texts) added.push(await addDocument(units, who, schema, text));
-          show(added.map(present), options.json);
+          for (const text of texts) await documents.add(who, read(text));
+          show(texts.map(present), options.json);
         });
       }),
   );
@@ -60,10 +59,13 @@ export function documentsCommand(environment: Environment): Command {
       .description('list the documents, newest first')
       .action(async (options) =>
         withWorkspace(environment, options.workspace, false, async ({ database, actor }) => {
-          const { MAX_DOCUMENTS, present } = await loadGraphQL();
+          const { present } = await loadGraphQL();
           const db = database.forTenant(actor(options.environment));
           const rows = await db.trustedDocument.findMany({ orderBy: { createdAt: 'desc' }, take: MAX_DOCUMENTS });
-          show(rows.map(present), options.json);
+          show(
+            rows.map(({ text }) => present(text)),
+            options.json,
+          );
         }),
       ),
   );
@@ -72,9 +74,8 @@ export function documentsCommand(environment: Environment): Command {
       .description('vouch for a document no longer')
       .argument('<hash>', 'its SHA-256')
       .action(async (hash: string, options) =>
-        withWorkspace(environment, options.workspace, false, async ({ units, actor }) => {
-          const { removeDocument } = await loadGraphQL();
-          await removeDocument(units, actor(options.environment), hash);
+        withWorkspace(environment, options.workspace, false, async ({ database, units, actor }) => {
+          await new TrustedDocuments(database.system, units).remove(actor(options.environment), hash);
           if (options.json) print({ removedHash: hash });
           else process.stdout.write(`Removed ${printable(hash)}. Running servers follow within seconds.\n`);
         }),

@@ -17,6 +17,8 @@ import type { KeyLimits } from '../limits/keyLimits.js';
 import { Meter } from '../limits/meter.js';
 import type { TaskEvents } from '../messaging/taskEvents.js';
 import type { Metrics } from '../metrics.js';
+import type { ValidDocument } from '../operations/document.js';
+import type { DocumentCache } from '../operations/documentCache.js';
 import type { ProjectService } from '../projects/projectService.js';
 import type { RelationshipService } from '../tasks/relationshipService.js';
 import type { TaskService } from '../tasks/taskService.js';
@@ -46,6 +48,7 @@ export interface Services {
   readonly taskEvents: TaskEvents;
   readonly idempotency: Idempotency;
   readonly trustedDocuments: TrustedDocuments;
+  readonly documents: DocumentCache;
   readonly metrics: Metrics;
   readonly answerMemory: AnswerMemory;
 }
@@ -100,6 +103,8 @@ export interface Context {
   readonly meter: Meter;
   readonly use: RequestUse;
   readonly services: Services;
+  /** What is known of the document, once it was parsed (src/graphql/plugins/documentChecks.ts). */
+  readonly document?: ValidDocument;
 }
 
 export function createContext(

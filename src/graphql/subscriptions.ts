@@ -6,7 +6,6 @@
  */
 import { setTimeout } from 'node:timers/promises';
 import {
-  type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
   execute,
@@ -15,7 +14,6 @@ import {
   type GraphQLSchema,
   getArgumentValues,
   Kind,
-  type OperationDefinitionNode,
 } from 'graphql';
 import type { Principal } from '../auth/principal.js';
 import { readingFor } from '../db/reader.js';
@@ -23,6 +21,7 @@ import { ApiError, rateLimited, serviceBusy } from '../errors.js';
 import { limitReached } from '../limits/meter.js';
 import { requestsOf } from '../limits/operationLimits.js';
 import type { TaskEvent } from '../messaging/taskEvents.js';
+import type { Operation } from '../operations/document.js';
 import { type Context, createContext } from './context.js';
 
 /** Open at once. */
@@ -36,8 +35,7 @@ const PAUSE = 100;
 /** What is subscribed to, as it passed all checks. */
 export interface Subscription {
   readonly schema: GraphQLSchema;
-  readonly document: DocumentNode;
-  readonly operation: OperationDefinitionNode;
+  readonly operation: Operation;
   readonly variables: Readonly<Record<string, unknown>>;
   /** Points that the answer to one event costs. */
   readonly cost: number;
@@ -47,9 +45,7 @@ export interface Subscription {
 
 export class Subscriptions {
   readonly #groups = new Map<string, Group>();
-  readonly #documents = new WeakMap<DocumentNode, number>();
   readonly #open = new Map<string, number>();
-  #documentCount = 0;
   #total = 0;
 
   /** @throws ApiError when the key, or the process, has as many open as it may */
@@ -60,7 +56,7 @@ export class Subscriptions {
     if (this.#total >= MOST_OF_PROCESS) throw serviceBusy();
     this.#open.set(lineageId, ofKey + 1);
     this.#total += 1;
-    const name = this.#nameOf(subscription, context.principal);
+    const name = nameOf(subscription, context.principal);
     const group = this.#groups.get(name) ?? new Group(subscription, context, () => this.#groups.delete(name));
     this.#groups.set(name, group);
     const member = group.join(context, subscription.refusalFor, () => {
@@ -71,17 +67,11 @@ export class Subscriptions {
     });
     return member.results();
   }
+}
 
-  /** A document is parsed once, so that the same text is the same object. */
-  #nameOf({ document, operation, variables }: Subscription, { workspaceId, environment }: Principal): string {
-    let number = this.#documents.get(document);
-    if (number === undefined) {
-      this.#documentCount += 1;
-      number = this.#documentCount;
-      this.#documents.set(document, number);
-    }
-    return JSON.stringify([workspaceId, environment, number, operation.name?.value, variables]);
-  }
+/** The same for all that ask the same. */
+function nameOf({ operation, variables }: Subscription, { workspaceId, environment }: Principal): string {
+  return JSON.stringify([workspaceId, environment, operation.document.hash, operation.name, variables]);
 }
 
 /** All that ask the same. */
@@ -169,7 +159,7 @@ class Group {
   }
 
   async #execute(event: TaskEvent, { principal, request, session, services }: Context) {
-    const { schema, document, operation, variables } = this.subscription;
+    const { schema, operation, variables } = this.subscription;
     const work = { key: principal.lineageId, cost: this.subscription.cost };
     let release = await services.admission.acquire(work);
     while (!release) {
@@ -180,11 +170,10 @@ class Group {
     const contextValue = createContext(principal, request, session, services);
     const { budget } = contextValue.use;
     try {
+      const document = operation.document.ast;
       const args: ExecutionArgs = { schema, document, rootValue: event, variableValues: variables };
       const reader = { id: principal.keyId, isGone: () => this.#members.size === 0, take: budget.read };
-      const result = await readingFor(reader, () =>
-        execute({ ...args, contextValue, operationName: operation.name?.value }),
-      );
+      const result = await readingFor(reader, () => execute({ ...args, contextValue, operationName: operation.name }));
       const tooLarge = budget.tell(result.data);
       return { result: tooLarge ? { errors: [asGraphQLError(tooLarge)] } : result, bytes: budget.told };
     } finally {
@@ -288,7 +277,9 @@ class Member {
 
 /** The events that the operation asks for: of one project, or of all. */
 function filterOf({ schema, operation, variables }: Subscription): (event: TaskEvent) => boolean {
-  const node = operation.selectionSet.selections.find((selection) => selection.kind === Kind.FIELD) as FieldNode;
+  const node = operation.definition.selectionSet.selections.find(
+    (selection) => selection.kind === Kind.FIELD,
+  ) as FieldNode;
   const field = schema.getSubscriptionType()?.getFields()[node?.name.value ?? ''];
   const projectId = field && (getArgumentValues(field, node, variables)['projectId'] as string | null | undefined);
   if (projectId == null) return () => true;

@@ -161,7 +161,7 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
     return c.body(body, 200, { 'content-type': 'text/html; charset=utf-8', 'content-encoding': 'gzip' });
   });
 
-  const graphql = createGraphQL(logger, config.trustedOnly);
+  const graphql = createGraphQL(services.documents, logger, config.trustedOnly);
   app.all('/graphql', limitBody, keyed(runGraphQL(graphql)));
   mountReference(app, VERSION);
   app.all('/api/auth/oauth2/token', limitBody, tokenEndpoint(services, authenticator));

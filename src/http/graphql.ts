@@ -2,9 +2,10 @@
 import { z } from 'zod';
 import { ApiError, badInput } from '../errors.js';
 import type { Accepts, Context } from '../graphql/context.js';
-import { asksForLimitsAlone } from '../graphql/schema/rateLimit.js';
-import { type GraphQL, storeOperation } from '../graphql/yoga.js';
+import { storeOperation } from '../graphql/storedOperation.js';
+import type { GraphQL } from '../graphql/yoga.js';
 import { LARGE_BODY } from '../limits/meter.js';
+import { asksForLimitsAlone } from '../operations/limitsQuery.js';
 import { failureOf } from '../rest/failure.js';
 import { admitBody, announcedBytes, type KeyedContext, type RunKeyed, refuseEncoded } from './gateway.js';
 import { once } from './idempotency.js';

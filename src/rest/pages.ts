@@ -3,7 +3,7 @@
  * on by `Link` (RFC 8288), with the query as it was sent, and by `X-Next-Cursor`.
  */
 import { z } from 'zod';
-import { MAX_OFFSET, MAX_PAGE } from '../graphql/connections/keyset.js';
+import { MAX_OFFSET, MAX_PAGE } from '../limits/pageLimits.js';
 import { integer, optionalInteger } from './dialects/shapes.js';
 import { badQuery } from './failure.js';
 

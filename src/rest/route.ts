@@ -3,7 +3,7 @@
  * its data becomes the body. What may be asked, by whom and how often, the operation's fields say.
  */
 import type { z } from 'zod';
-import { type StoredOperation, storeOperation } from '../graphql/yoga.js';
+import { type StoredOperation, storeOperation } from '../graphql/storedOperation.js';
 import type { CorePage, PageQuery } from './pages.js';
 
 type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';

@@ -1,13 +1,13 @@
 /** From a request to a route's answer: read, run the stored operation, reshape. */
 import { setImmediate } from 'node:timers/promises';
 import { ApiError } from '../errors.js';
-import { MAX_PAGE } from '../graphql/connections/keyset.js';
 import type { Context } from '../graphql/context.js';
 import type { GraphQL } from '../graphql/yoga.js';
 import { admitBody, announcedBytes, type KeyedContext, type RunKeyed, refuseEncoded } from '../http/gateway.js';
 import { once } from '../http/idempotency.js';
 import { refusalOutcome } from '../http/refusal.js';
 import { isMatch, type Outcome, send } from '../http/send.js';
+import { MAX_PAGE } from '../limits/pageLimits.js';
 import { failureOf } from './failure.js';
 import { type PageQuery, pageHeaders, pageVariables, startOf } from './pages.js';
 import { readRequest } from './request.js';

@@ -11,6 +11,7 @@ import { UnitOfWork } from '../db/unitOfWork.js';
 import { Writability } from '../db/writability.js';
 import { TrustedDocuments } from '../documents/trustedDocuments.js';
 import type { Services } from '../graphql/context.js';
+import { schema } from '../graphql/schema/schema.js';
 import { createHttpApp } from '../http/app.js';
 import { OpenStreams } from '../http/streams.js';
 import { ApiKeyService } from '../keys/apiKeyService.js';
@@ -31,6 +32,7 @@ import { createLogger, type Logger } from '../logger.js';
 import { type Bus, ClusterBus, PostgresBus, RedisBus } from '../messaging/bus.js';
 import { TaskEvents } from '../messaging/taskEvents.js';
 import { Metrics } from '../metrics.js';
+import { DocumentCache } from '../operations/documentCache.js';
 import { ProjectService } from '../projects/projectService.js';
 import { RelationshipService } from '../tasks/relationshipService.js';
 import { TaskService } from '../tasks/taskService.js';
@@ -103,7 +105,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     keyWatch: new KeyWatch(database.system, onError),
     taskEvents,
     idempotency: new Idempotency(database.system),
-    trustedDocuments: new TrustedDocuments(database.system),
+    trustedDocuments: new TrustedDocuments(database.system, units),
+    documents: new DocumentCache(schema),
     answerMemory: new AnswerMemory(config.maxResponse),
   };
   const streams = new OpenStreams();

@@ -4,6 +4,7 @@
  */
 import { isStorable, isStorableDate } from '../../db/text.js';
 import { badInput } from '../../errors.js';
+import { DEFAULT_PAGE, MAX_OFFSET, MAX_PAGE } from '../../limits/pageLimits.js';
 
 export interface Column {
   readonly name: string;
@@ -40,10 +41,6 @@ export interface PagePlan {
   readonly order: readonly OrderBy[];
 }
 
-export const DEFAULT_PAGE = 20;
-export const MAX_PAGE = 1000;
-/** Passing over rows takes the database time, which the operation's cost counts. */
-export const MAX_OFFSET = 10_000_000;
 export const OFFSET_DESCRIPTION = 'Rows to pass over first, for pages by number. Costs a point for every thousand.';
 
 const ID: Column = { name: 'id', kind: 'string' };

@@ -1,70 +1,15 @@
-/** What is checked of a document before it may run: that there is one, well-formed, valid and not too large. */
-import { type DocumentNode, GraphQLError, Kind, visit } from 'graphql';
+/** What is checked before an operation may run: that there is a document, well-formed, valid and not too large. */
 import type { Plugin } from 'graphql-yoga';
-import { hasBadText, isStorable } from '../../db/text.js';
+import { hasBadText } from '../../db/text.js';
 import { OPERATION_LIMITS } from '../../limits/operationLimits.js';
-import { checkInputs, checkShape, depthOf, tooMuch } from '../../operations/cost.js';
+import { BAD_TEXT, type Document } from '../../operations/document.js';
+import type { DocumentCache } from '../../operations/documentCache.js';
+import { badRequest, tooMuch } from '../../operations/documentErrors.js';
+import { depthOf } from '../../operations/inputs.js';
 import type { Context } from '../context.js';
-import { badRequest, located } from '../errors.js';
 
-/** Errors found before execution get the codes that Apollo's clients know. */
-export const errorCodes: Plugin<Context> = {
-  onParse:
-    () =>
-    ({ result, replaceParseResult }) => {
-      if (!(result instanceof GraphQLError)) return;
-      const tooLong = /more that \d+ tokens/.test(result.message);
-      replaceParseResult(
-        tooLong ? tooMuch('tokens', OPERATION_LIMITS.tokens + 1) : withCode(result, 'GRAPHQL_PARSE_FAILED'),
-      );
-    },
-  onValidate:
-    () =>
-    ({ valid, result, setResult }) => {
-      if (!valid) setResult(result.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED')));
-    },
-};
-
-function withCode(error: GraphQLError, code: string): GraphQLError {
-  return located(error, error.message, { code, ...error.extensions });
-}
-
-/** There is a document, and its text can be stored as it is by both databases. */
-export const wellFormed: Plugin<Context> = {
-  onParams({ params }) {
-    if (params.query === undefined) throw badRequest('The body must have a "query", the text of a GraphQL document.');
-    if (hasBadText(params.variables)) throw badText();
-  },
-  onValidate({ params: { documentAST } }) {
-    return ({ valid, setResult }) => {
-      if (valid && literalHasBadText(documentAST)) setResult([badText()]);
-    };
-  },
-};
-
-function badText(): GraphQLError {
-  return badRequest('Text must be well-formed Unicode, without the character U+0000.');
-}
-
-const checkedLiterals = new WeakMap<DocumentNode, boolean>();
-function literalHasBadText(document: DocumentNode): boolean {
-  const known = checkedLiterals.get(document);
-  if (known !== undefined) return known;
-  let found = false;
-  visit(document, {
-    [Kind.STRING]: (node) => {
-      if (!isStorable(node.value)) found = true;
-    },
-  });
-  checkedLiterals.set(document, found);
-  return found;
-}
-
-/** Before validation, whose rules take longest for just the documents that are too large. */
-export const smallEnough: Plugin<Context> = {
-  onParse({ parseFn, setParseFn }) {
-    setParseFn((source, options) => parseFn(source, { ...options, maxTokens: OPERATION_LIMITS.tokens }));
-  },
+/** The sizes of what was sent, before anything is made of it. */
+export const requestSizes: Plugin<Context> = {
   onParams({ params }) {
     if (params === null || typeof params !== 'object') throw badRequest('Each operation must be a JSON object.');
     const length = typeof params.query === 'string' ? params.query.length : 0;
@@ -72,8 +17,26 @@ export const smallEnough: Plugin<Context> = {
     const depth = depthOf(params.variables);
     if (depth > OPERATION_LIMITS.variableDepth) throw tooMuch('variableDepth', depth);
   },
-  onValidate({ params: { documentAST }, setResult }) {
-    const error = checkShape(documentAST) ?? checkInputs(documentAST, undefined);
-    if (error) setResult([error]);
-  },
 };
+
+/** Each document is parsed, measured and validated once; what is known of it goes along in the context. */
+export function documentValidation(documents: DocumentCache): Plugin<Context> {
+  return {
+    onParams({ params }) {
+      if (params.query === undefined) throw badRequest('The body must have a "query", the text of a GraphQL document.');
+      // Text that not both databases can store as it is.
+      if (hasBadText(params.variables)) throw badRequest(BAD_TEXT);
+    },
+    onParse({ params: { source }, extendContext, setParsedDocument, setParseFn }) {
+      const document: Document = documents.of(String(source));
+      extendContext({ document } as object);
+      if (document.ast) return setParsedDocument(document.ast);
+      return setParseFn(() => {
+        throw document.errors?.[0];
+      });
+    },
+    onValidate({ context, setResult }) {
+      setResult((context as unknown as { document: Document }).document.errors ?? []);
+    },
+  };
+}

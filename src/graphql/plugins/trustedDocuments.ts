@@ -6,17 +6,13 @@
  */
 import { GraphQLError } from 'graphql';
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
-import { LRUCache } from 'lru-cache';
+import { hashOf } from '../../operations/document.js';
+import { badRequest } from '../../operations/documentErrors.js';
 import type { Context } from '../context.js';
-import { badRequest } from '../errors.js';
-import { hashOf } from '../schema/trustedDocument.js';
 
-/** Documents kept by their hash, in characters of text. */
-const REMEMBERED = 20_000_000;
 const HASH = /^[0-9a-f]{64}$/;
 
-export function persistedDocuments(trustedOnly: boolean): Plugin<Context> {
-  const remembered = new LRUCache<string, string>({ maxSize: REMEMBERED, sizeCalculation: (text) => text.length + 1 });
+export function trustedDocuments(trustedOnly: boolean): Plugin<Context> {
   return {
     async onParams({ params, request, setParams, context }) {
       const { principal, services } = context as unknown as Context;
@@ -30,14 +26,15 @@ export function persistedDocuments(trustedOnly: boolean): Plugin<Context> {
         if (query !== undefined && hashOf(query) !== hash) {
           throw badRequest('The hash of the persisted query is not that of its text.');
         }
-        query ??= (automatic === undefined || trustedOnly ? undefined : remembered.get(hash)) ?? (await trusted(hash));
+        const isAutomatic = automatic !== undefined && !trustedOnly;
+        query ??= (isAutomatic ? services.documents.withHash(hash)?.text : undefined) ?? (await trusted(hash));
         if (query === undefined) throw id === undefined ? notRemembered() : unknownDocument();
       }
       if (trustedOnly && query !== undefined && (await trusted(hash ?? hashOf(query))) === undefined)
         throw notTrusted();
       if (query === undefined) return;
       if (params.query == null) setParams({ ...params, query });
-      else if (automatic !== undefined && !trustedOnly) remembered.set(automatic, query);
+      else if (automatic !== undefined && !trustedOnly) services.documents.persist(query);
     },
   };
 }

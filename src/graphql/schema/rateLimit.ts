@@ -39,23 +39,6 @@ const Cost = builder.objectRef<object>('OperationLimits').implement({
   }),
 });
 
-/** A query for the limits and nothing else, as clients write it that look before they ask; known by its text alone. */
-export function asksForLimitsAlone(query: unknown): boolean {
-  if (typeof query !== 'string' || query.length > MAX_LOOK) return false;
-  const [, selection] = /^\s*(?:query\s*\w*\s*)?\{\s*rateLimit\s*(\{[\s\w{}]*\})\s*\}\s*$/.exec(query) ?? [];
-  if (selection === undefined) return false;
-  let depth = 0;
-  for (const [index, character] of [...selection].entries()) {
-    if (character === '{') depth += 1;
-    if (character === '}') depth -= 1;
-    if (depth === 0 && index < selection.length - 1) return false;
-  }
-  return depth === 0;
-}
-
-/** Characters. */
-const MAX_LOOK = 1000;
-
 const widest = ({ windows }: RateLimitResult): WindowState => {
   const last = windows.at(-1);
   if (!last) throw new Error('a key has at least one window');

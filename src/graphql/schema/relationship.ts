@@ -1,5 +1,6 @@
 import { badInput } from '../../errors.js';
-import { MAX_OFFSET, OFFSET_DESCRIPTION } from '../connections/keyset.js';
+import { MAX_OFFSET } from '../../limits/pageLimits.js';
+import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
 import { builder, expectedUpdatedAt } from './builder.js';
 import { Node } from './node.js';
 import { Task } from './task.js';

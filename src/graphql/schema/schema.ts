@@ -7,7 +7,7 @@ import './node.js';
 import './project.js';
 import './rateLimit.js';
 import './relationship.js';
-import '../../operations/scopeReport.js';
+import './requiredScopes.js';
 import './task.js';
 import './taskChange.js';
 import './taskMutations.js';

@@ -1,25 +1,14 @@
-/** Documents that an administrator vouches for: they run by their hash, and alone where PERSISTED_ONLY says so. */
-import { createHash } from 'node:crypto';
-import { GraphQLError, type GraphQLSchema, Kind, parse, validate } from 'graphql';
-import type { Actor } from '../../audit/entry.js';
-import { isStorable } from '../../db/text.js';
-import type { UnitOfWork } from '../../db/unitOfWork.js';
-import { badInput, notFound } from '../../errors.js';
-import { OPERATION_LIMITS } from '../../limits/operationLimits.js';
-import { checkShape } from '../../operations/cost.js';
-import { EXPLAIN_COST, explainDocument } from '../../operations/scopeReport.js';
-import { MAX_OFFSET, OFFSET_DESCRIPTION } from '../connections/keyset.js';
+/** Trusted documents: those that an administrator allows to run by their hash (src/documents/trustedDocuments.ts). */
+import { type DocumentRow, MAX_DOCUMENTS } from '../../documents/trustedDocuments.js';
+import { badInput } from '../../errors.js';
+import { MAX_OFFSET } from '../../limits/pageLimits.js';
+import type { DocumentCache } from '../../operations/documentCache.js';
+import { describeDocument, readTrustedDocument } from '../../operations/trustedDocument.js';
+import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
 import { builder } from './builder.js';
+import { EXPLAIN_COST } from './requiredScopes.js';
 
-/** Of one workspace and environment. */
-export const MAX_DOCUMENTS = 1000;
 const SHOWN = 100;
-
-interface DocumentRow {
-  readonly hash: string;
-  readonly text: string;
-  readonly createdAt: Date;
-}
 
 const TrustedDocument = builder.objectRef<DocumentRow>('TrustedDocument').implement({
   description: 'A GraphQL document that runs by its hash.',
@@ -29,27 +18,23 @@ const TrustedDocument = builder.objectRef<DocumentRow>('TrustedDocument').implem
     text: t.exposeString('text'),
     operations: t.stringList({
       description: 'The names of its operations.',
-      resolve: ({ text }) => operationsOf(text).filter((name) => name !== undefined),
+      resolve: ({ text }, _args, { services }) =>
+        describe(services.documents, text).operations.filter((name) => name !== undefined),
     }),
     scopes: t.stringList({
       description: 'The fewest scopes that all of its operations run with.',
       extensions: { cost: EXPLAIN_COST },
-      resolve: ({ text }, _args, _context, { schema }) => scopesOf(schema, text),
+      resolve: ({ text }, _args, { services }) => describe(services.documents, text).scopes,
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime' }),
   }),
 });
 
-export const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
-
-export function operationsOf(text: string): (string | undefined)[] {
-  return parse(text).definitions.flatMap((definition) =>
-    definition.kind === Kind.OPERATION_DEFINITION ? [definition.name?.value] : [],
-  );
-}
-
-export function scopesOf(schema: GraphQLSchema, text: string): string[] {
-  return [...new Set(operationsOf(text).flatMap((name) => explainDocument(schema, text, name).scopes))].sort();
+/** @throws BAD_USER_INPUT for a text that fits the schema no more */
+function describe(documents: DocumentCache, text: string) {
+  const document = documents.of(text);
+  if (document.errors) throw badInput({ document: [document.errors[0]?.message ?? 'is not valid'] });
+  return describeDocument(document);
 }
 
 builder.queryField('trustedDocuments', (t) =>
@@ -80,7 +65,7 @@ builder.relayMutationField(
     authScopes: { scope: 'admin:*' },
     grantScopes: ['self'],
     resolve: async (_root, { input: { text } }, { services, actor }, { schema }) => ({
-      document: await addDocument(services.units, actor, schema, text),
+      document: await services.trustedDocuments.add(actor, readTrustedDocument(schema, text)),
     }),
   },
   {
@@ -100,63 +85,10 @@ builder.relayMutationField(
     nullable: true,
     description: 'Vouches for a document no longer; other processes follow within seconds.',
     authScopes: { scope: 'admin:*' },
-    resolve: async (_root, { input: { hash } }, { actor, services, principal }) => {
-      await removeDocument(services.units, actor, hash);
-      services.trustedDocuments.forget(principal, hash);
+    resolve: async (_root, { input: { hash } }, { actor, services }) => {
+      await services.trustedDocuments.remove(actor, hash);
       return { removedHash: hash };
     },
   },
   { outputFields: (t) => ({ removedHash: t.exposeString('removedHash') }) },
 );
-
-/** @throws BAD_USER_INPUT for a document that could not run */
-export async function addDocument(
-  units: UnitOfWork,
-  actor: Actor,
-  schema: GraphQLSchema,
-  text: string,
-): Promise<DocumentRow> {
-  checkDocument(schema, text);
-  const { workspaceId, environment } = actor;
-  const hash = hashOf(text);
-  return units.run(actor, async ({ tx, audit, lockWorkspace }) => {
-    await lockWorkspace();
-    const known = await tx.trustedDocument.findFirst({ where: { hash } });
-    if (known) return known;
-    if ((await tx.trustedDocument.count()) >= MAX_DOCUMENTS) {
-      throw badInput({ text: [`must not be one more than the ${MAX_DOCUMENTS} documents that there are`] });
-    }
-    const document = await tx.trustedDocument.create({ data: { workspaceId, environment, hash, text } });
-    audit({
-      action: 'trusted_document.add',
-      targetType: 'TrustedDocument',
-      targetId: hash,
-      changes: { operations: { to: operationsOf(text) } },
-    });
-    return document;
-  });
-}
-
-/** @throws NOT_FOUND */
-export async function removeDocument(units: UnitOfWork, actor: Actor, hash: string): Promise<void> {
-  await units.run(actor, async ({ tx, audit }) => {
-    const { count } = await tx.trustedDocument.deleteMany({ where: { hash } });
-    if (count === 0) throw notFound('trusted document', hash);
-    audit({ action: 'trusted_document.remove', targetType: 'TrustedDocument', targetId: hash });
-  });
-}
-
-function checkDocument(schema: GraphQLSchema, text: string): void {
-  const most = OPERATION_LIMITS.characters;
-  if (text.length > most) throw badInput({ text: [`must have at most ${most} characters`] });
-  if (!isStorable(text)) throw badInput({ text: ['must be well-formed Unicode, without the character U+0000'] });
-  try {
-    const document = parse(text, { maxTokens: OPERATION_LIMITS.tokens });
-    const [error] = [checkShape(document), ...validate(schema, document)].filter(Boolean);
-    if (error) throw error;
-    if (operationsOf(text).length === 0) throw badInput({ text: ['must have an operation'] });
-  } catch (error) {
-    if (error instanceof GraphQLError) throw badInput({ text: [error.message] });
-    throw error;
-  }
-}

@@ -1,8 +1,8 @@
 /** Taskmaster and TaskFlow: snake_case under /api, bare arrays. */
 import { z } from 'zod';
 import { notFound } from '../../errors.js';
-import { MAX_PAGE } from '../../graphql/connections/keyset.js';
 import { text } from '../../input.js';
+import { MAX_PAGE } from '../../limits/pageLimits.js';
 import { type CorePage, PAGE, pageQuery } from '../pages.js';
 import { type Route, route } from '../route.js';
 import { atLeastOne, boolean, id, seconds, shownDate, shownId, title } from './shapes.js';

@@ -1,7 +1,7 @@
 /** The product API for API keys: /v1/api-keys in snake_case, and the limits of the calling key. */
 import { z } from 'zod';
-import { MAX_PAGE } from '../../graphql/connections/keyset.js';
 import { rate, text } from '../../input.js';
+import { MAX_PAGE } from '../../limits/pageLimits.js';
 import { type CorePage, PAGE, pageQuery } from '../pages.js';
 import { type Route, route } from '../route.js';
 import { atLeastOne, boolean, type Change, date, dateOrNull, seconds, shownDate, shownId } from './shapes.js';

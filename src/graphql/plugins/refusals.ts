@@ -1,0 +1,63 @@
+/** Errors that a request fails with as a whole, and what is noted of those in its answer. */
+import { type ExecutionResult, GraphQLError } from 'graphql';
+import { isAsyncIterable, type Plugin } from 'graphql-yoga';
+import { databaseError } from '../../db/failure.js';
+import { ApiError, HTTP_STATUS } from '../../errors.js';
+import { limitReached } from '../../limits/meter.js';
+import type { RateLimitResult } from '../../limits/slidingWindow.js';
+import { atSameLocation } from '../../operations/documentErrors.js';
+import type { Context } from '../context.js';
+
+/** The request fails as a whole. */
+export function refusal({ code, message, details }: ApiError): GraphQLError {
+  const { retryAfter } = details;
+  const headers = retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) };
+  return new GraphQLError(message, { extensions: { code, ...details, http: { status: HTTP_STATUS[code], headers } } });
+}
+
+/** Nothing has run yet; Yoga finds no form for the answer and says 406. */
+export function notAcceptable(): GraphQLError {
+  return new GraphQLError('The client takes no form of this answer.', {
+    extensions: { code: 'NOT_ACCEPTABLE', http: { status: 406 } },
+  });
+}
+
+export function limited({ retryAfter }: RateLimitResult): GraphQLError {
+  return refusal(limitReached(retryAfter));
+}
+
+const AWAY = 'SERVICE_UNAVAILABLE';
+
+/** Where nothing was answered because the database is away, the request fails as a whole, and says so by its status. */
+export function failsAsAWhole(data: ExecutionResult['data'], errors: readonly GraphQLError[]): readonly GraphQLError[] {
+  const answered = Object.values(data ?? {}).some((value) => value !== null);
+  // What a resolver threw; its code is put on later.
+  const away = errors
+    .map(({ originalError }) => databaseError(originalError))
+    .find((failure) => failure?.code === AWAY);
+  if (answered || !away) return errors;
+  return errors.map((error) => atSameLocation(error, away.message, refusal(away).extensions));
+}
+
+/** `ok`, or the code of the first error. */
+export function codeOf([first]: readonly GraphQLError[]): string {
+  if (!first) return 'ok';
+  const { originalError, extensions } = first;
+  const known = originalError instanceof ApiError ? originalError : databaseError(originalError);
+  return String(known?.code ?? extensions['code'] ?? 'INTERNAL_SERVER_ERROR');
+}
+
+/** Notes the codes of all errors in the answer, for the log; one code has one status. */
+export const noteErrors: Plugin<Context> = {
+  onResultProcess({ result, serverContext }) {
+    const { use } = serverContext as unknown as Context;
+    for (const one of [result].flat()) {
+      if (isAsyncIterable(one)) continue;
+      for (const { extensions } of one.errors ?? []) {
+        use.errors.add(String(extensions?.['code']));
+        // Wherever it was found: Yoga answers application/json with 200 for what it takes for an invalid document.
+        if (extensions?.['code'] === 'COST_LIMIT_EXCEEDED') Object.assign(extensions, { http: { status: 400 } });
+      }
+    }
+  },
+};

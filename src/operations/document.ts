@@ -1,0 +1,206 @@
+/**
+ * What is known of a GraphQL document before anything of it runs: whether it may run at all, and of each of its operations
+ * the scopes, the cost, and the form that runs for a key that may not see all of it. Made once for each text; whoever asks
+ * about a document (HTTP, REST rows, trusted documents, requiredScopes, the command line) asks this.
+ */
+import { hash } from 'node:crypto';
+import {
+  type DocumentNode,
+  type GraphQLError,
+  type GraphQLSchema,
+  Kind,
+  type OperationDefinitionNode,
+  type OperationTypeNode,
+  parse,
+  validate,
+  visit,
+} from 'graphql';
+import { LRUCache } from 'lru-cache';
+import { isStorable } from '../db/text.js';
+import { OPERATION_LIMITS } from '../limits/operationLimits.js';
+import type { Scope, ScopeSet } from '../scopes/scope.js';
+import { costFunction } from './cost.js';
+import { badRequest, tooMuch, withCode } from './documentErrors.js';
+import { inputExcess, type WrittenInputs, writtenInputs } from './inputs.js';
+import { maskFields } from './mask.js';
+import { type FieldNeed, fewestScopes, neededFields } from './neededScopes.js';
+import { type Asking, deniedFields, isOwn, type SelectedField, selectedFields } from './selectedFields.js';
+import { shapeExcess } from './shape.js';
+import { defaultsOf, type Variables } from './variables.js';
+
+/** Forms of one operation that are kept, for keys that may not see all of it. */
+const MAX_MASKED = 4;
+
+/** What runs: the operation, or what a key may see of it. */
+export interface Executable {
+  readonly document: DocumentNode;
+  /** Points. */
+  readonly cost: (variables: Variables) => number;
+}
+
+export class Operation {
+  /** Undefined: it has none. */
+  readonly name: string | undefined;
+  readonly type: OperationTypeNode;
+  /** The names of its variables. */
+  readonly variables: ReadonlySet<string>;
+  readonly fields: readonly SelectedField[];
+  readonly #defaults: Variables;
+  readonly #whole: Executable;
+  readonly #masked = new LRUCache<string, Executable>({ max: MAX_MASKED });
+
+  constructor(
+    readonly document: ValidDocument,
+    readonly definition: OperationDefinitionNode,
+    private readonly schema: GraphQLSchema,
+  ) {
+    this.name = definition.name?.value;
+    this.type = definition.operation;
+    this.variables = new Set(definition.variableDefinitions?.map(({ variable }) => variable.name.value));
+    this.fields = selectedFields(schema, document.ast, definition);
+    this.#defaults = defaultsOf(definition);
+    this.#whole = { document: document.ast, cost: costFunction(schema, document.ast, definition) };
+  }
+
+  /** The fields that need more than the fields around them. */
+  get neededFields(): FieldNeed[] {
+    return neededFields(this.fields);
+  }
+
+  /** The fewest that it runs with. */
+  get scopes(): Scope[] {
+    return fewestScopes(this.neededFields);
+  }
+
+  /** The fields that a key may not see. @param asking undefined: whoever asks, with whichever variables */
+  deniedFields(held: ScopeSet, asking?: Omit<Asking, 'defaults'>): SelectedField[] {
+    return deniedFields(this.fields, held, asking && { ...asking, defaults: this.#defaults });
+  }
+
+  /** Whether one of its fields is answered because it names the calling key itself. */
+  namesOwnKey(held: ScopeSet, asking: Omit<Asking, 'defaults'>): boolean {
+    return this.fields.some((field) => isOwn(field, held, { ...asking, defaults: this.#defaults }));
+  }
+
+  /** @returns the first limit that its inputs break */
+  inputExcess(variables: Variables | null | undefined): GraphQLError | undefined {
+    return inputExcess(this.document.inputs, variables);
+  }
+
+  /** What runs without these fields; their places in the answer are marked (src/operations/mask.ts). */
+  without(denied: readonly SelectedField[]): Executable {
+    if (denied.length === 0) return this.#whole;
+    const name = denied.map((field) => this.fields.indexOf(field)).join();
+    let executable = this.#masked.get(name);
+    if (!executable) {
+      const document = maskFields(this.document.ast, denied);
+      const definition = definitionOf(document, this.name) ?? this.definition;
+      executable = { document, cost: costFunction(this.schema, document, definition) };
+      this.#masked.set(name, executable);
+    }
+    return executable;
+  }
+}
+
+/** A document that may run, as far as it itself says. */
+export class ValidDocument {
+  readonly errors = undefined;
+  readonly #operations = new Map<string, Operation>();
+  #hash: string | undefined;
+
+  constructor(
+    readonly text: string,
+    readonly ast: DocumentNode,
+    readonly inputs: WrittenInputs,
+    private readonly schema: GraphQLSchema,
+  ) {}
+
+  /** SHA-256 of the text, in hexadecimal. */
+  get hash(): string {
+    this.#hash ??= hashOf(this.text);
+    return this.#hash;
+  }
+
+  /** All of its operations, in their order. */
+  get operations(): readonly Operation[] {
+    return this.ast.definitions.flatMap((definition) =>
+      definition.kind === Kind.OPERATION_DEFINITION ? [this.#prepared(definition)] : [],
+    );
+  }
+
+  /** @param name none: the only one. @returns undefined when there is no such operation, which execution reports */
+  operation(name?: string | null): Operation | undefined {
+    const definition = definitionOf(this.ast, name);
+    return definition && this.#prepared(definition);
+  }
+
+  #prepared(definition: OperationDefinitionNode): Operation {
+    const name = definition.name?.value ?? '';
+    let operation = this.#operations.get(name);
+    if (!operation) {
+      operation = new Operation(this, definition, this.schema);
+      this.#operations.set(name, operation);
+    }
+    return operation;
+  }
+}
+
+/** A document that may not run. */
+export interface InvalidDocument {
+  readonly text: string;
+  readonly errors: readonly GraphQLError[];
+  /** Undefined: it could not be parsed. */
+  readonly ast: DocumentNode | undefined;
+}
+
+export type Document = ValidDocument | InvalidDocument;
+
+/** SHA-256 of a text, in hexadecimal: the name of a document. */
+export const hashOf = (text: string): string => hash('sha256', text, 'hex');
+
+/** Parses, measures and validates, in this order: each takes longer than the one before. */
+export function compileDocument(
+  schema: GraphQLSchema,
+  text: string,
+  maxTokens: number = OPERATION_LIMITS.tokens,
+): Document {
+  let ast: DocumentNode | undefined;
+  const refused = (...errors: readonly GraphQLError[]) => ({ text, errors, ast });
+  if (text.length > OPERATION_LIMITS.characters) return refused(tooMuch('characters', text.length));
+  try {
+    ast = parse(text, { maxTokens });
+  } catch (error) {
+    return refused(parseError(error as GraphQLError, maxTokens));
+  }
+  const inputs = writtenInputs(ast);
+  const excess = shapeExcess(ast) ?? inputExcess(inputs, undefined);
+  if (excess) return refused(excess);
+  const invalid = validate(schema, ast);
+  if (invalid.length > 0) return refused(...invalid.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED')));
+  if (hasBadLiteral(ast)) return refused(badRequest(BAD_TEXT));
+  return new ValidDocument(text, ast, inputs, schema);
+}
+
+export const BAD_TEXT = 'Text must be well-formed Unicode, without the character U+0000.';
+
+function parseError(error: GraphQLError, maxTokens: number): GraphQLError {
+  if (/more that \d+ tokens/.test(error.message)) return tooMuch('tokens', maxTokens + 1);
+  return withCode(error, 'GRAPHQL_PARSE_FAILED');
+}
+
+/** Text that not both databases can store as it is. */
+function hasBadLiteral(document: DocumentNode): boolean {
+  let found = false;
+  visit(document, {
+    [Kind.STRING]: (node) => {
+      if (!isStorable(node.value)) found = true;
+    },
+  });
+  return found;
+}
+
+function definitionOf(document: DocumentNode, name?: string | null): OperationDefinitionNode | undefined {
+  const operations = document.definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION);
+  if (name) return operations.find((operation) => operation.name?.value === name);
+  return operations.length === 1 ? operations[0] : undefined;
+}

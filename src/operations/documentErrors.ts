@@ -1,0 +1,44 @@
+/** The errors of documents, with the codes that clients know. */
+import { GraphQLError } from 'graphql';
+import { OPERATION_LIMITS, type OperationLimit } from '../limits/operationLimits.js';
+
+const WORDS: Record<OperationLimit, string> = {
+  cost: 'costs',
+  depth: 'is nested to depth',
+  introspectionDepth: 'asks for introspection to depth',
+  aliases: 'has this many aliases:',
+  rootFields: 'has this many root fields:',
+  fieldPairs: 'has this many pairs of fields with the same name:',
+  tokens: 'has this many tokens:',
+  characters: 'has this many characters:',
+  directives: 'has this many directives:',
+  variableDepth: 'has arguments or variables nested to depth',
+  bodyNodes: 'came in a body with this many objects and lists:',
+  batch: 'is one of this many in one request:',
+  filterNodes: 'has this many objects in its filters:',
+  listValues: 'has this many values in its lists:',
+};
+
+export function tooMuch(limit: OperationLimit, actual: number): GraphQLError {
+  const most = OPERATION_LIMITS[limit];
+  return new GraphQLError(`The operation ${WORDS[limit]} ${actual}; the limit is ${most}.`, {
+    extensions: { code: 'COST_LIMIT_EXCEEDED', what: limit, limit: most, actual, http: { status: 400 } },
+  });
+}
+
+/** A request that cannot be understood, whatever is in the document. */
+export function badRequest(message: string): GraphQLError {
+  return new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT', http: { status: 400 } } });
+}
+
+/** @param code where the error has none */
+export function withCode(error: GraphQLError, code: string): GraphQLError {
+  return atSameLocation(error, error.message, { code, ...error.extensions });
+}
+
+/** The same place in the document and the result, with another message and other extensions. */
+export function atSameLocation(error: unknown, message: string, extensions: Record<string, unknown>): GraphQLError {
+  if (!(error instanceof GraphQLError)) return new GraphQLError(message, { extensions });
+  const { nodes = null, source = null, positions = null, path = null } = error;
+  return new GraphQLError(message, { nodes, source, positions, path, extensions });
+}

@@ -1,0 +1,106 @@
+/** How much is in the inputs of an operation: counted before they are coerced, which takes longest for too many. */
+import { type DocumentNode, type GraphQLError, Kind, print, type VariableDefinitionNode, visit } from 'graphql';
+import { OPERATION_LIMITS } from '../limits/operationLimits.js';
+import { tooMuch } from './documentErrors.js';
+
+export interface InputSize {
+  /** Items of lists, all added up. */
+  values: number;
+  /** Objects in filters, all added up. */
+  filterNodes: number;
+}
+
+/** What a document says of its inputs, whatever the variables. */
+export interface WrittenInputs {
+  readonly size: Readonly<InputSize>;
+  /** The variables that are filters. */
+  readonly filters: ReadonlySet<string>;
+}
+
+/** The first limit that the inputs of an operation break, written in the document or given as variables. */
+export function inputExcess(
+  written: WrittenInputs,
+  variables: Readonly<Record<string, unknown>> | null | undefined,
+): GraphQLError | undefined {
+  const size = { ...written.size };
+  for (const [name, value] of Object.entries(variables ?? {})) {
+    measure(value, written.filters.has(name), size);
+    if (size.values > OPERATION_LIMITS.listValues || size.filterNodes > OPERATION_LIMITS.filterNodes) break;
+  }
+  if (size.filterNodes > OPERATION_LIMITS.filterNodes) return tooMuch('filterNodes', size.filterNodes);
+  if (size.values > OPERATION_LIMITS.listValues) return tooMuch('listValues', size.values);
+  return undefined;
+}
+
+/** @param document which need not be valid */
+export function writtenInputs(document: DocumentNode): WrittenInputs {
+  const size = { values: 0, filterNodes: 0 };
+  let inFilter = 0;
+  visit(document, {
+    Argument: {
+      enter({ name }) {
+        if (name.value === 'filter') inFilter += 1;
+      },
+      leave({ name }) {
+        if (name.value === 'filter') inFilter -= 1;
+      },
+    },
+    VariableDefinition: {
+      enter(definition) {
+        if (isFilter(definition)) inFilter += 1;
+      },
+      leave(definition) {
+        if (isFilter(definition)) inFilter -= 1;
+      },
+    },
+    ListValue({ values }) {
+      size.values += values.length;
+    },
+    ObjectValue() {
+      if (inFilter > 0) size.filterNodes += 1;
+    },
+  });
+  return { size, filters: filterVariables(document) };
+}
+
+/** The variables that are filters, by the names of their types. */
+function filterVariables(document: DocumentNode): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const definition of document.definitions) {
+    if (definition.kind !== Kind.OPERATION_DEFINITION) continue;
+    for (const variable of definition.variableDefinitions ?? []) {
+      if (isFilter(variable)) names.add(variable.variable.name.value);
+    }
+  }
+  return names;
+}
+
+const isFilter = ({ type }: VariableDefinitionNode) => /Filter\b/.test(print(type));
+
+/** Without recursion, and no further than a limit goes. */
+function measure(value: unknown, inFilter: boolean, size: InputSize): void {
+  const open = [value];
+  while (open.length > 0) {
+    const item = open.pop();
+    if (typeof item !== 'object' || item === null) continue;
+    if (Array.isArray(item)) size.values += item.length;
+    else if (inFilter) size.filterNodes += 1;
+    if (size.values > OPERATION_LIMITS.listValues || size.filterNodes > OPERATION_LIMITS.filterNodes) return;
+    for (const inner of Object.values(item)) open.push(inner);
+  }
+}
+
+/** How deep objects and lists lie within each other; without recursion, for it may be very deep. */
+export function depthOf(value: unknown): number {
+  let depth = 0;
+  let level: unknown[] = [value];
+  while (level.length > 0 && depth <= OPERATION_LIMITS.variableDepth + 1) {
+    const next: unknown[] = [];
+    for (const item of level) {
+      if (item !== null && typeof item === 'object') for (const inner of Object.values(item)) next.push(inner);
+    }
+    level = next;
+    depth += 1;
+  }
+  return depth - 1;
+}
