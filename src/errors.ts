@@ -42,6 +42,11 @@ export function badInput(fields: Readonly<Record<string, readonly string[]>>): A
   return new ApiError('BAD_USER_INPUT', message, { fields });
 }
 
+/** Parameters of an address, told apart from the fields of a body: where those are 422, this is 400. */
+export function badParameters(parameters: Readonly<Record<string, readonly string[]>>): ApiError {
+  return new ApiError('BAD_USER_INPUT', badInput(parameters).message, { parameters });
+}
+
 /** The row is not there, or belongs to another workspace or environment: the caller cannot tell. */
 export function notFound(kind: string, id: string): ApiError {
   return new ApiError('NOT_FOUND', `No ${kind} with id ${JSON.stringify(id.slice(0, 100))}.`);

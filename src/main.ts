@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The `taskgate` command. Exit codes: 0 done, 1 failed, 2 called wrongly. */
 import { CommanderError } from 'commander';
-import { explain } from './cli/failure.js';
+import { explain } from './cli/explain.js';
 import { printable } from './cli/printable.js';
 import { createProgram } from './cli/program.js';
 

@@ -1,8 +1,6 @@
 /** Figures for Prometheus: of this process, or of all workers of one command together. */
 import cluster from 'node:cluster';
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { StatementKind } from './db/measured.js';
-import type { WindowCounter } from './limits/slidingWindow.js';
 
 export const METRICS_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 
@@ -69,7 +67,7 @@ export class Metrics {
     this.#operations.inc({ type, code });
   }
 
-  statement(kind: StatementKind, seconds: number): void {
+  statement(kind: string, seconds: number): void {
     this.#statements.observe({ kind }, seconds);
   }
 
@@ -93,14 +91,8 @@ export class Metrics {
     gauge('taskgate_operations_shed', 'Requests refused for overload since the start.', () => admission.refused);
   }
 
-  /** The counter, with what it refuses counted. */
-  watchLimits(counter: WindowCounter): WindowCounter {
-    return {
-      take: async (...args) => {
-        const result = await counter.take(...args);
-        if (!result.allowed) this.#limitRefusals.inc({ limit: result.decisive.name });
-        return result;
-      },
-    };
+  /** @param window of a key, a field or an address: `minute` */
+  limitRefused(window: string): void {
+    this.#limitRefusals.inc({ limit: window });
   }
 }

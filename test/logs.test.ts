@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { generateKey } from '../src/keys/format.js';
-import { createLogger } from '../src/logger.js';
+import { createLogger } from '../src/server/logger.js';
 import { startTestServer, type TestServer } from './support/server.js';
 
 let server: TestServer;

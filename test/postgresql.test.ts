@@ -2,7 +2,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrateDatabase, openDatabase } from '../src/db/database.js';
-import { databaseError } from '../src/db/failure.js';
+import { databaseError } from '../src/db/databaseError.js';
 import { statementNames } from '../src/db/postgresql.js';
 import { createDatabase, postgresql } from './support/postgresql.js';
 import { run } from './support/process.js';

@@ -2,8 +2,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readConfig } from '../src/config.js';
-import { createLogger } from '../src/logger.js';
 import { type RunningServer, startServer } from '../src/server/listen.js';
+import { createLogger } from '../src/server/logger.js';
 import { hasRedis, startRedis } from './support/redis.js';
 import { startTestServer, type TestServer } from './support/server.js';
 

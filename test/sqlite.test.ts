@@ -9,7 +9,7 @@ import Sqlite from 'better-sqlite3';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { cleanUp } from '../src/db/cleanup.js';
 import { type Database, migrateDatabase, openDatabase } from '../src/db/database.js';
-import { databaseError } from '../src/db/failure.js';
+import { databaseError } from '../src/db/databaseError.js';
 import { SqliteWriter } from '../src/db/sqliteWriter.js';
 import { generateKey } from '../src/keys/format.js';
 import { killServers, serve } from './support/process.js';

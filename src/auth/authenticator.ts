@@ -9,13 +9,13 @@
 import { LRUCache } from 'lru-cache';
 import type { PrismaClient } from '#prisma/client.js';
 import { KEY_EPOCH, type UnitOfWork } from '../db/unitOfWork.js';
-import type { Session } from '../graphql/context.js';
 import { type Refusal, refusalOf } from '../keys/apiKey.js';
 import { listOf } from '../keys/authority.js';
 import { hashKey, isToken, parseKey } from '../keys/format.js';
 import type { Plan, Plans } from '../keys/plans.js';
 import type { Bus } from '../messaging/bus.js';
 import { type Principal, principalOf } from './principal.js';
+import type { Session } from './session.js';
 
 /** Milliseconds. */
 const MAX_AGE = 5000;

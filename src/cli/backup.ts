@@ -9,18 +9,18 @@ import { MARKS, obstacleOf, refuseUnfit } from '../db/state.js';
 import { ApiError } from '../errors.js';
 import { findRevivals, type Revival, recordRestore } from '../keys/revival.js';
 import { printable } from './printable.js';
-import type { Environment } from './program.js';
+import type { ProcessVariables } from './processVariables.js';
 import { progressBar } from './progress.js';
 import { print } from './session.js';
 
-export function backupCommand(environment: Environment): Command {
+export function backupCommand(variables: ProcessVariables): Command {
   return new Command('backup')
     .description('copy the SQLite database into a file, while the server runs')
     .argument('<file>', 'where to; it must not be there yet')
     .option('--json', 'print JSON')
     .exitOverride()
     .action(async (file: string, { json }: { json?: boolean }) => {
-      const from = fileOf(environment, `pg_dump --format=custom --file=${file} "$DATABASE_URL"`);
+      const from = fileOf(variables, `pg_dump --format=custom --file=${file} "$DATABASE_URL"`);
       const bar = progressBar();
       const { bytes } = await backUp(
         from,
@@ -36,7 +36,7 @@ export function backupCommand(environment: Environment): Command {
     });
 }
 
-export function restoreCommand(environment: Environment): Command {
+export function restoreCommand(variables: ProcessVariables): Command {
   return new Command('restore')
     .description('put a backup in the place of the SQLite database, which is kept beside it. Stop the server first')
     .argument('<file>', 'a backup')
@@ -44,8 +44,8 @@ export function restoreCommand(environment: Environment): Command {
     .option('--json', 'print JSON')
     .exitOverride()
     .action(async (file: string, { json, keepRevived = false }: { json?: boolean; keepRevived?: boolean }) => {
-      const to = fileOf(environment, `pg_restore --clean --if-exists --dbname="$DATABASE_URL" ${file}`);
-      const config = readConfig(environment);
+      const to = fileOf(variables, `pg_restore --clean --if-exists --dbname="$DATABASE_URL" ${file}`);
+      const config = readConfig(variables);
       const now = new Date();
       let revivals: Revival[] = [];
       const prepare = async (copy: string) => {
@@ -106,8 +106,8 @@ async function mustBeOurs(file: string, options: DatabaseOptions): Promise<void>
 }
 
 /** @param instead what to do on PostgreSQL, which has tools of its own */
-function fileOf(environment: Environment, instead: string): string {
-  const { provider, databaseUrl } = readConfig(environment);
+function fileOf(variables: ProcessVariables, instead: string): string {
+  const { provider, databaseUrl } = readConfig(variables);
   if (provider !== 'sqlite') {
     throw new ApiError('BAD_USER_INPUT', `This is for SQLite. PostgreSQL has tools of its own:\n\n  ${instead}\n`);
   }

@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { MAX_DOCUMENTS, TrustedDocuments } from '../documents/trustedDocuments.js';
 import { DEFAULT_WORKSPACE } from '../keys/bootstrap.js';
 import { printable } from './printable.js';
-import type { Environment } from './program.js';
+import type { ProcessVariables } from './processVariables.js';
 import { environmentOption, print, withWorkspace } from './session.js';
 
 /** Commands that ask nothing of GraphQL do not wait for it. */
@@ -21,7 +21,7 @@ async function loadGraphQL() {
 
 type Presented = ReturnType<Awaited<ReturnType<typeof loadGraphQL>>['present']>;
 
-export function documentsCommand(environment: Environment): Command {
+export function documentsCommand(variables: ProcessVariables): Command {
   const command = new Command('documents')
     .description('the GraphQL documents that run by their hash, and alone where PERSISTED_ONLY is set')
     .exitOverride();
@@ -46,7 +46,7 @@ export function documentsCommand(environment: Environment): Command {
       .action(async (files: string[], options) => {
         const texts = files.map((file) => readFileSync(file === '-' ? 0 : file, 'utf8'));
         const { read, present } = await loadGraphQL();
-        await withWorkspace(environment, options.workspace, true, async ({ database, units, actor }) => {
+        await withWorkspace(variables, options.workspace, true, async ({ database, units, actor }) => {
           const documents = new TrustedDocuments(database.system, units);
           const who = actor(options.environment);
           for (const text of texts) await documents.add(who, read(text));
@@ -58,7 +58,7 @@ export function documentsCommand(environment: Environment): Command {
     shared('list')
       .description('list the documents, newest first')
       .action(async (options) =>
-        withWorkspace(environment, options.workspace, false, async ({ database, actor }) => {
+        withWorkspace(variables, options.workspace, false, async ({ database, actor }) => {
           const { present } = await loadGraphQL();
           const db = database.forTenant(actor(options.environment));
           const rows = await db.trustedDocument.findMany({ orderBy: { createdAt: 'desc' }, take: MAX_DOCUMENTS });
@@ -74,7 +74,7 @@ export function documentsCommand(environment: Environment): Command {
       .description('vouch for a document no longer')
       .argument('<hash>', 'its SHA-256')
       .action(async (hash: string, options) =>
-        withWorkspace(environment, options.workspace, false, async ({ database, units, actor }) => {
+        withWorkspace(variables, options.workspace, false, async ({ database, units, actor }) => {
           await new TrustedDocuments(database.system, units).remove(actor(options.environment), hash);
           if (options.json) print({ removedHash: hash });
           else process.stdout.write(`Removed ${printable(hash)}. Running servers follow within seconds.\n`);

@@ -5,18 +5,18 @@ import { Command } from 'commander';
 import { readConfig } from '../config.js';
 import { ApiError } from '../errors.js';
 import { localAddress } from './address.js';
-import type { Environment } from './program.js';
+import type { ProcessVariables } from './processVariables.js';
 
 /** Milliseconds. */
 const PATIENCE = 3000;
 
-export function healthCommand(environment: Environment): Command {
+export function healthCommand(variables: ProcessVariables): Command {
   return new Command('health')
     .description('ask the server of this configuration whether it is ready; ends with 1 when it is not')
     .option('--json', 'print JSON')
     .exitOverride()
     .action(async ({ json }: { json?: boolean }) => {
-      const config = readConfig(environment);
+      const config = readConfig(variables);
       const url = `${config.tls ? 'https' : 'http'}://${localAddress(config.host)}:${config.port}/health/ready`;
       const status = await statusOf(url);
       if (status !== 200) throw new ApiError('SERVICE_UNAVAILABLE', `${url} answers ${status ?? 'nothing'}.`);

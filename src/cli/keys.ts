@@ -11,7 +11,7 @@ import { displayPrefix } from '../keys/format.js';
 import { lookUp, scanPath } from '../keys/leaks.js';
 import { dayOf, KeyUsage, since, unusedGrants } from '../keys/usage.js';
 import { printable } from './printable.js';
-import type { Environment } from './program.js';
+import type { ProcessVariables } from './processVariables.js';
 import {
   environmentOption,
   numberOption,
@@ -21,21 +21,21 @@ import {
   withWorkspace,
 } from './session.js';
 
-export function keysCommand(environment: Environment): Command {
+export function keysCommand(variables: ProcessVariables): Command {
   const command = new Command('keys')
     .description('create, show, change, rotate and revoke API keys, and find them in files')
     .exitOverride();
-  command.addCommand(createCommand(environment));
-  command.addCommand(listCommand(environment));
-  command.addCommand(showCommand(environment));
-  command.addCommand(updateCommand(environment));
-  command.addCommand(rotateCommand(environment));
-  command.addCommand(revokeCommand(environment));
-  command.addCommand(scanCommand(environment));
+  command.addCommand(createCommand(variables));
+  command.addCommand(listCommand(variables));
+  command.addCommand(showCommand(variables));
+  command.addCommand(updateCommand(variables));
+  command.addCommand(rotateCommand(variables));
+  command.addCommand(revokeCommand(variables));
+  command.addCommand(scanCommand(variables));
   return command;
 }
 
-function createCommand(environment: Environment): Command {
+function createCommand(variables: ProcessVariables): Command {
   return new Command('create')
     .description('make a key; it is shown once')
     .requiredOption('--name <name>', 'what the key is for')
@@ -51,7 +51,7 @@ function createCommand(environment: Environment): Command {
     .option('--json', 'print JSON')
     .exitOverride()
     .action(async (options) =>
-      withWorkspace(environment, options.workspace, true, async ({ keys, actor }) => {
+      withWorkspace(variables, options.workspace, true, async ({ keys, actor }) => {
         const { apiKey, key } = await keys.create(actor(options.environment), 'operator', options);
         if (options.json) print({ ...present(apiKey), key });
         else {
@@ -64,7 +64,7 @@ function createCommand(environment: Environment): Command {
     );
 }
 
-function listCommand(environment: Environment): Command {
+function listCommand(variables: ProcessVariables): Command {
   return new Command('list')
     .description('list keys, newest first; a key itself is never shown again')
     .option('--environment <environment>', 'live or test', environmentOption, 'LIVE')
@@ -72,7 +72,7 @@ function listCommand(environment: Environment): Command {
     .option('--json', 'print JSON')
     .exitOverride()
     .action(async (options) =>
-      withWorkspace(environment, options.workspace, false, async ({ database, actor }) => {
+      withWorkspace(variables, options.workspace, false, async ({ database, actor }) => {
         const rows = await database
           .forTenant(actor(options.environment))
           .apiKey.findMany({ orderBy: [{ createdAt: 'desc' }, { id: 'desc' }] });
@@ -87,7 +87,7 @@ function listCommand(environment: Environment): Command {
     );
 }
 
-function showCommand(environment: Environment): Command {
+function showCommand(variables: ProcessVariables): Command {
   return new Command('show')
     .description('show a key with its usage; the key itself is never shown again')
     .argument('<id>', 'the id of the key, key_...')
@@ -95,7 +95,7 @@ function showCommand(environment: Environment): Command {
     .option('--json', 'print JSON')
     .exitOverride()
     .action(async (id: string, options) =>
-      withKey(environment, options.workspace, id, async ({ row, database, actor }) => {
+      withKey(variables, options.workspace, id, async ({ row, database, actor }) => {
         const db = database.forTenant(actor);
         const lastUse = await db.apiKeyLastUse.findUnique({ where: { keyId: id } });
         const usage = new KeyUsage(db, id, { gte: since(90) });
@@ -118,7 +118,7 @@ function showCommand(environment: Environment): Command {
     );
 }
 
-function updateCommand(environment: Environment): Command {
+function updateCommand(variables: ProcessVariables): Command {
   return new Command('update')
     .description('change what is given of a key')
     .argument('<id>', 'the id of the key, key_...')
@@ -135,7 +135,7 @@ function updateCommand(environment: Environment): Command {
     .option('--json', 'print JSON')
     .exitOverride()
     .action(async (id: string, { workspace, json, ...change }) =>
-      withKey(environment, workspace, id, async ({ keys, actor }) => {
+      withKey(variables, workspace, id, async ({ keys, actor }) => {
         const updated = await keys.update(actor, 'operator', id, {
           ...change,
           expiresAt: noneAsNull(change.expiresAt),
@@ -147,7 +147,7 @@ function updateCommand(environment: Environment): Command {
     );
 }
 
-function rotateCommand(environment: Environment): Command {
+function rotateCommand(variables: ProcessVariables): Command {
   return new Command('rotate')
     .description('make a successor; the old key works until its grace period ends')
     .argument('<id>', 'the id of the key, key_...')
@@ -156,7 +156,7 @@ function rotateCommand(environment: Environment): Command {
     .option('--json', 'print JSON')
     .exitOverride()
     .action(async (id: string, options) =>
-      withKey(environment, options.workspace, id, async ({ keys, actor }) => {
+      withKey(variables, options.workspace, id, async ({ keys, actor }) => {
         const { apiKey, key } = await keys.rotate(actor, 'operator', id, options.gracePeriod);
         if (options.json) print({ ...present(apiKey), key, predecessorId: id });
         else {
@@ -169,7 +169,7 @@ function rotateCommand(environment: Environment): Command {
     );
 }
 
-function scanCommand(environment: Environment): Command {
+function scanCommand(variables: ProcessVariables): Command {
   return new Command('scan')
     .description(
       'find keys in files, by their form and checksum, and say which of them work; ends with 1 when one does',
@@ -178,7 +178,7 @@ function scanCommand(environment: Environment): Command {
     .option('--json', 'print JSON')
     .exitOverride()
     .action(async (paths: string[], options) =>
-      withDatabase(environment, false, async ({ database }) => {
+      withDatabase(variables, false, async ({ database }) => {
         const found = paths.flatMap(scanPath);
         const rows = await lookUp(database.system, [...new Set(found.map(({ key }) => key))]);
         const now = new Date();
@@ -199,7 +199,7 @@ function scanCommand(environment: Environment): Command {
     );
 }
 
-function revokeCommand(environment: Environment): Command {
+function revokeCommand(variables: ProcessVariables): Command {
   return new Command('revoke')
     .description('end a key for good')
     .argument('<id>', 'the id of the key, key_...')
@@ -209,7 +209,7 @@ function revokeCommand(environment: Environment): Command {
     .option('--json', 'print JSON')
     .exitOverride()
     .action(async (id: string, options) =>
-      withKey(environment, options.workspace, id, async ({ keys, actor }) => {
+      withKey(variables, options.workspace, id, async ({ keys, actor }) => {
         const { apiKey, revoked } = await keys.revoke(actor, 'operator', id, options);
         if (options.json) print({ ...present(apiKey), revokedKeys: revoked });
         else {
@@ -222,12 +222,12 @@ function revokeCommand(environment: Environment): Command {
 
 /** Finds the key in either environment and acts there. */
 async function withKey(
-  environment: Environment,
+  variables: ProcessVariables,
   slug: string,
   id: string,
   run: (session: Omit<WorkspaceSession, 'actor'> & { row: ApiKey; actor: Actor }) => Promise<void>,
 ): Promise<void> {
-  await withWorkspace(environment, slug, false, async (session) => {
+  await withWorkspace(variables, slug, false, async (session) => {
     const row = await session.database.system.apiKey.findUnique({ where: { id } });
     if (!row || row.workspaceId !== session.workspace.id) throw notFound('API key', id);
     await run({ ...session, row, actor: session.actor(row.environment) });

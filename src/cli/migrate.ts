@@ -1,15 +1,15 @@
 import { Command } from 'commander';
 import { readConfig } from '../config.js';
 import { migrateDatabase } from '../db/database.js';
-import type { Environment } from './program.js';
+import type { ProcessVariables } from './processVariables.js';
 
-export function migrateCommand(environment: Environment): Command {
+export function migrateCommand(variables: ProcessVariables): Command {
   return new Command('migrate')
     .description('bring the database up to date; `serve` does the same at its start')
     .option('--json', 'print JSON')
     .exitOverride()
     .action(async (options: { json?: boolean }) => {
-      const applied = await migrateDatabase(readConfig(environment));
+      const applied = await migrateDatabase(readConfig(variables));
       if (options.json) process.stdout.write(`${JSON.stringify({ applied })}\n`);
       else
         process.stdout.write(

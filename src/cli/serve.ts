@@ -14,14 +14,14 @@ import type { RunningServer } from '../server/listen.js';
 import { listenForMetrics } from '../server/metricsServer.js';
 import { localAddress } from './address.js';
 import { answerWatch, watchPrimary } from './primaryWatch.js';
-import type { Environment } from './program.js';
+import type { ProcessVariables } from './processVariables.js';
 
-export function serveCommand(environment: Environment): Command {
+export function serveCommand(variables: ProcessVariables): Command {
   return new Command('serve')
     .description('migrate, make the first key on a first run, and listen')
     .exitOverride()
     .action(async () => {
-      const config = readConfig(environment);
+      const config = readConfig(variables);
       if (config.workers > 1 && cluster.isPrimary) await servePrimary(config);
       else await serve(config, !cluster.isWorker);
     });

@@ -1,6 +1,6 @@
 /** What the commands share that work on the database itself, with the operator's rights. */
 import { InvalidArgumentError } from 'commander';
-import type { Environment as KeyEnvironment, PrismaClient, Workspace } from '#prisma/client.js';
+import type { Environment, PrismaClient, Workspace } from '#prisma/client.js';
 import { type Actor, serverActor } from '../audit/entry.js';
 import { type Config, readConfig } from '../config.js';
 import { type Database, migrateDatabase, openDatabase, readDatabaseState } from '../db/database.js';
@@ -11,7 +11,7 @@ import { ApiError } from '../errors.js';
 import { ApiKeyService } from '../keys/apiKeyService.js';
 import { bootstrap } from '../keys/bootstrap.js';
 import { rememberLosses } from '../keys/lossJournal.js';
-import type { Environment } from './program.js';
+import type { ProcessVariables } from './processVariables.js';
 
 export interface Session {
   readonly config: Config;
@@ -22,7 +22,7 @@ export interface Session {
 
 export interface WorkspaceSession extends Session {
   readonly workspace: Workspace;
-  actor(environment: KeyEnvironment): Actor;
+  actor(environment: Environment): Actor;
 }
 
 /**
@@ -30,11 +30,11 @@ export interface WorkspaceSession extends Session {
  * @param mayCreate whether a database that is not there is made, and an old one brought up to date; else that is refused
  */
 export async function withDatabase(
-  environment: Environment,
+  variables: ProcessVariables,
   mayCreate: boolean,
   run: (session: Session) => Promise<void>,
 ): Promise<void> {
-  const config = readConfig(environment);
+  const config = readConfig(variables);
   if (mayCreate) await migrateDatabase(config);
   else await mustBeThere(config);
   const database = await openDatabase(config);
@@ -64,12 +64,12 @@ async function noWorkspace(system: PrismaClient, slug: string): Promise<string> 
 
 /** The same, within a workspace. */
 export async function withWorkspace(
-  environment: Environment,
+  variables: ProcessVariables,
   slug: string,
   mayCreate: boolean,
   run: (session: WorkspaceSession) => Promise<void>,
 ): Promise<void> {
-  await withDatabase(environment, mayCreate, async (session) => {
+  await withDatabase(variables, mayCreate, async (session) => {
     const { system } = session.database;
     const workspace = await system.workspace.findUnique({ where: { slug } });
     if (!workspace) throw new ApiError('NOT_FOUND', await noWorkspace(system, slug));
@@ -103,7 +103,7 @@ export function print(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
-export function environmentOption(value: string): KeyEnvironment {
+export function environmentOption(value: string): Environment {
   const name = value.toUpperCase();
   if (name !== 'LIVE' && name !== 'TEST') throw new InvalidArgumentError('It must be live or test.');
   return name;

@@ -9,7 +9,7 @@ import { check, MAX_RATE, text } from '../input.js';
 import { createWorkspace } from '../keys/bootstrap.js';
 import { ENTERPRISE, type Plans } from '../keys/plans.js';
 import { printable } from './printable.js';
-import type { Environment } from './program.js';
+import type { ProcessVariables } from './processVariables.js';
 import { numberOption, print, withDatabase } from './session.js';
 
 const rules = z.object({
@@ -25,13 +25,13 @@ interface PlanOptions {
   readonly perHour?: number;
 }
 
-export function workspacesCommand(environment: Environment): Command {
+export function workspacesCommand(variables: ProcessVariables): Command {
   return new Command('workspaces')
     .description('create and list workspaces, and change their plans')
     .exitOverride()
-    .addCommand(createCommand(environment))
-    .addCommand(listCommand(environment))
-    .addCommand(updateCommand(environment));
+    .addCommand(createCommand(variables))
+    .addCommand(listCommand(variables))
+    .addCommand(updateCommand(variables));
 }
 
 const withPlanOptions = (command: Command) =>
@@ -42,7 +42,7 @@ const withPlanOptions = (command: Command) =>
     .option('--json', 'print JSON')
     .exitOverride();
 
-function createCommand(environment: Environment): Command {
+function createCommand(variables: ProcessVariables): Command {
   return withPlanOptions(new Command('create'))
     .description('make a workspace with its owner and first admin key, which is shown once')
     .requiredOption('--name <name>', 'what people call it')
@@ -50,7 +50,7 @@ function createCommand(environment: Environment): Command {
     .option('--owner-email <email>')
     .option('--owner-name <name>')
     .action(async ({ name, slug, ownerEmail, ownerName, json, ...options }) =>
-      withDatabase(environment, true, async ({ database, config }) => {
+      withDatabase(variables, true, async ({ database, config }) => {
         const input = check(rules, { name, slug, 'owner-email': ownerEmail, 'owner-name': ownerName });
         const planned = planOf(
           { plan: config.defaultPlan, ratePerMinute: null, ratePerHour: null },
@@ -76,13 +76,13 @@ function createCommand(environment: Environment): Command {
     );
 }
 
-function listCommand(environment: Environment): Command {
+function listCommand(variables: ProcessVariables): Command {
   return new Command('list')
     .description('list workspaces with their plans, oldest first')
     .option('--json', 'print JSON')
     .exitOverride()
     .action(async ({ json }: { json?: boolean }) =>
-      withDatabase(environment, false, async ({ database, config }) => {
+      withDatabase(variables, false, async ({ database, config }) => {
         const rows = await database.system.workspace.findMany({ orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] });
         const shown = rows.map((row) => present(row, config.plans));
         if (json) return print(shown);
@@ -94,13 +94,13 @@ function listCommand(environment: Environment): Command {
     );
 }
 
-function updateCommand(environment: Environment): Command {
+function updateCommand(variables: ProcessVariables): Command {
   return withPlanOptions(new Command('update'))
     .description('change the name or the plan of a workspace; running servers follow within a second')
     .argument('<slug>', 'which workspace')
     .option('--name <name>')
     .action(async (slug: string, { name, json, ...options }) =>
-      withDatabase(environment, false, async ({ database: { system }, config }) => {
+      withDatabase(variables, false, async ({ database: { system }, config }) => {
         const updated = await system.$transaction(async (tx) => {
           const before = await tx.workspace.findUnique({ where: { slug } });
           if (!before) throw new ApiError('NOT_FOUND', `No workspace ${JSON.stringify(slug)}.`);

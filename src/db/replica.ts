@@ -4,7 +4,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
-import { isConnectionLost } from './failure.js';
+import { isConnectionLost } from './databaseError.js';
 
 const mayBeLate = new AsyncLocalStorage<true>();
 

@@ -31,24 +31,6 @@ export function likeContains(onCall: () => void = () => {}): (pattern: unknown, 
   };
 }
 
-/** PostgreSQL cannot store U+0000, and half of a surrogate pair would come back as something else. */
-export function isStorable(text: string): boolean {
-  return text.isWellFormed() && !text.includes('\0');
-}
-
-/** Whether a text that cannot be stored is anywhere in it. */
-export function hasBadText(value: unknown): boolean {
-  if (typeof value === 'string') return !isStorable(value);
-  if (value === null || typeof value !== 'object') return false;
-  return Object.values(value).some(hasBadText);
-}
-
-/** PostgreSQL writes years beyond these in a way that comes back as no date at all. */
-export function isStorableDate(date: Date): boolean {
-  const year = date.getUTCFullYear();
-  return year >= 1 && year <= 9999;
-}
-
 /**
  * What names of tags are compared by: neither the case of letters nor how they are composed tells two apart. By way of
  * upper case, which has one form where lower case has several (sharp s, final sigma).

@@ -1,6 +1,6 @@
 /** Whether the database can be written, as far as is known without writing for that alone. */
 import type { PrismaClient } from '#prisma/client.js';
-import { isUnwritable } from './failure.js';
+import { isUnwritable } from './databaseError.js';
 
 /** Milliseconds for which an answer holds: whoever asks need not be known. */
 const HOLDS = 1000;

@@ -1,6 +1,7 @@
 /** What every resolver works with. One per request, never shared. */
 import type { Actor } from '../audit/entry.js';
 import type { Principal } from '../auth/principal.js';
+import type { Session } from '../auth/session.js';
 import type { Database } from '../db/database.js';
 import type { Idempotency } from '../db/idempotency.js';
 import type { TenantDatabase } from '../db/tenant.js';
@@ -51,16 +52,6 @@ export interface Services {
   readonly documents: DocumentCache;
   readonly metrics: Metrics;
   readonly answerMemory: AnswerMemory;
-}
-
-/** The key's authentication, for what outlives the request's first moment. */
-export interface Session {
-  /** The same for all that the same credential opened from the same address. */
-  readonly id: string;
-  /** Asks again, whether the key may still be used from where it was used; undefined when it may not. */
-  current(): Promise<Principal | undefined>;
-  /** Calls with what `current` would answer, whenever that may have changed; answers how to stop it. */
-  onChange(listener: (principal: Principal | undefined) => void): () => void;
 }
 
 /** What a client takes: whole results, and streams of them. */

@@ -1,8 +1,8 @@
 /** Every error that leaves the schema, in the form that callers rely on. */
 import { GraphQLError } from 'graphql';
-import { databaseError } from '../db/failure.js';
+import type { Logger } from 'pino';
+import { databaseError } from '../db/databaseError.js';
 import { ApiError } from '../errors.js';
-import type { Logger } from '../logger.js';
 import { atSameLocation } from '../operations/documentErrors.js';
 
 /** Errors of ours and of GraphQL pass; anything else is logged and masked. */

@@ -1,8 +1,8 @@
 /** Yoga: from an authenticated HTTP request to an executed operation. Authentication has happened before (src/http). */
 import type { ExecutionResult } from 'graphql';
 import { createYoga } from 'graphql-yoga';
+import type { Logger } from 'pino';
 import { OPERATION_LIMITS } from '../limits/operationLimits.js';
-import type { Logger } from '../logger.js';
 import type { Operation } from '../operations/document.js';
 import type { DocumentCache } from '../operations/documentCache.js';
 import type { Variables } from '../operations/variables.js';

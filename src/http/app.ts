@@ -1,27 +1,23 @@
 /** The HTTP surface: what every request meets on its way to GraphQL. */
 import type { ServerResponse } from 'node:http';
-import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { cors } from 'hono/cors';
 import { requestId } from 'hono/request-id';
 import { matchedRoutes } from 'hono/route';
 import { secureHeaders } from 'hono/secure-headers';
+import type { Logger } from 'pino';
 import type { Authenticator } from '../auth/authenticator.js';
 import type { Config } from '../config.js';
-import { databaseError } from '../db/failure.js';
+import { databaseError } from '../db/databaseError.js';
 import { ApiError } from '../errors.js';
 import type { Services } from '../graphql/context.js';
-import { createGraphQL } from '../graphql/yoga.js';
+import { createGraphQL, type GraphQL } from '../graphql/yoga.js';
 import { SECRET_PATTERN } from '../keys/format.js';
 import type { UsageRecorder } from '../keys/usage.js';
 import type { AnswerBudget } from '../limits/answerMemory.js';
-import type { Logger } from '../logger.js';
-import { mountReference } from '../rest/reference.js';
-import { mountRoutes } from '../rest/router.js';
-import { VERSION } from '../version.js';
 import { clientAddress } from './clientAddress.js';
-import { createGateway, MAX_BODY, type Variables } from './gateway.js';
+import { createGateway, type Gateway, type HttpEnvironment, MAX_BODY } from './gateway.js';
 import { runGraphQL } from './graphql.js';
 import { isSecure, requireHttps } from './https.js';
 import { leakedKeys, readPublicKeys, revokeCredentials } from './leaks.js';
@@ -60,15 +56,22 @@ export interface HttpOptions {
   readonly streams: OpenStreams;
   /** Answers whether what the server depends on is reachable. */
   readonly ready: () => Promise<boolean>;
+  /** Other doors to the same operations. */
+  readonly mounts: readonly ((door: Door) => void)[];
 }
 
-interface Environment {
-  Bindings: HttpBindings;
-  Variables: Variables;
+/** What a door of its own needs of this one. */
+export interface Door {
+  readonly app: Hono<HttpEnvironment>;
+  readonly graphql: GraphQL;
+  readonly keyed: Gateway;
+  readonly limitBody: MiddlewareHandler;
+  /** Whether the client spoke TLS, to this server or to a proxy that is believed. */
+  readonly isSecure: (c: Context<HttpEnvironment>) => boolean;
 }
 
-export function createHttpApp({ config, services, authenticator, usage, logger, streams, ready }: HttpOptions) {
-  const app = new Hono<Environment>();
+export function createHttpApp({ config, services, authenticator, usage, logger, streams, ready, mounts }: HttpOptions) {
+  const app = new Hono<HttpEnvironment>();
 
   const { metrics } = services;
   const keyed = createGateway({ services, authenticator, usage, logger });
@@ -163,9 +166,9 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
 
   const graphql = createGraphQL(services.documents, logger, config.trustedOnly);
   app.all('/graphql', limitBody, keyed(runGraphQL(graphql)));
-  mountReference(app, VERSION);
   app.all('/api/auth/oauth2/token', limitBody, tokenEndpoint(services, authenticator));
-  mountRoutes({ app, graphql, keyed, limitBody, isSecure: (c) => isSecure(c, config.trustProxy) });
+  const door: Door = { app, graphql, keyed, limitBody, isSecure: (c) => isSecure(c, config.trustProxy) };
+  for (const mount of mounts) mount(door);
 
   app.post('/credentials/revoke', limitBody, revokeCredentials(services));
   if (config.leakReportKeysFile !== undefined) {

@@ -1,5 +1,7 @@
 /** What every request with a key goes through, whichever way it speaks: whose is it, is there room, how did it end. */
+import type { HttpBindings } from '@hono/node-server';
 import type { Context as HttpContext } from 'hono';
+import type { Logger } from 'pino';
 import type { Authenticator } from '../auth/authenticator.js';
 import { readCredential } from '../auth/credential.js';
 import type { Principal } from '../auth/principal.js';
@@ -12,7 +14,6 @@ import { LARGE, type Release } from '../limits/admissionController.js';
 import { limitHeaders } from '../limits/keyLimits.js';
 import { LARGE_BODY } from '../limits/meter.js';
 import { OPERATION_LIMITS } from '../limits/operationLimits.js';
-import type { Logger } from '../logger.js';
 import { refuse } from './refusal.js';
 
 /** Bytes; a larger body is refused with 413. */
@@ -22,7 +23,7 @@ const REQUEST_LIMIT = 30_000;
 /** What the log has for a request whose client did not wait for the answer. */
 const LEFT = 499;
 
-export interface Variables {
+interface Variables {
   requestId: string;
   ip: string | null;
   principal?: Principal;
@@ -34,6 +35,12 @@ export interface Variables {
   route?: string;
   /** Why the request was refused as a whole. */
   refusal?: string;
+}
+
+/** Of all that Hono answers here. */
+export interface HttpEnvironment {
+  Bindings: HttpBindings;
+  Variables: Variables;
 }
 
 export type KeyedContext = HttpContext<{ Variables: Variables }>;

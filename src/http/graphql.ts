@@ -1,12 +1,12 @@
 /** POST and GET /graphql: what the gateway lets in goes to Yoga; POST /graphql?doc vouches for a document. */
 import { z } from 'zod';
 import { ApiError, badInput } from '../errors.js';
+import { apiErrorOf } from '../graphql/apiErrors.js';
 import type { Accepts, Context } from '../graphql/context.js';
 import { storeOperation } from '../graphql/storedOperation.js';
 import type { GraphQL } from '../graphql/yoga.js';
 import { LARGE_BODY } from '../limits/meter.js';
 import { asksForLimitsAlone } from '../operations/limitsQuery.js';
-import { failureOf } from '../rest/failure.js';
 import { admitBody, announcedBytes, type KeyedContext, type RunKeyed, refuseEncoded } from './gateway.js';
 import { once } from './idempotency.js';
 import { refuse } from './refusal.js';
@@ -148,7 +148,7 @@ function registerDocument(graphql: GraphQL): RunKeyed {
     if (!body.success) throw badInput({ query: ['is required: the text of a GraphQL document, in a JSON object'] });
     const run = async (): Promise<Outcome> => {
       const result = await graphql.run(operation, { text: body.data.query }, context);
-      if (result.errors) throw failureOf(result.errors, { method: 'post', fields: { text: 'query' } });
+      if (result.errors) throw apiErrorOf(result.errors, { method: 'post', fields: { text: 'query' } });
       return { status: 201, body: JSON.stringify(result), headers: { 'content-type': 'application/json' } };
     };
     const { status, body: answer, headers } = await once(c, context, { body: text, isFinal: () => true }, run);

@@ -1,5 +1,4 @@
 /** Plain HTTP where HTTPS is required is refused before its key is looked at; afterwards the key is flagged. */
-import type { HttpBindings } from '@hono/node-server';
 import type { Context, MiddlewareHandler } from 'hono';
 import type { Authenticator } from '../auth/authenticator.js';
 import { readCredential } from '../auth/credential.js';
@@ -7,7 +6,7 @@ import { ApiError } from '../errors.js';
 import type { KeyWatch } from '../keys/keyMonitor.js';
 import { inBlocks } from '../keys/network.js';
 import { envelopeOf, prefixOf } from './envelope.js';
-import type { Variables } from './gateway.js';
+import type { HttpEnvironment } from './gateway.js';
 import { isProbe } from './probes.js';
 
 interface HttpsOptions {
@@ -17,24 +16,23 @@ interface HttpsOptions {
   readonly trustProxy: readonly string[];
 }
 
-interface Environment {
-  Bindings: HttpBindings;
-  Variables: Variables;
-}
-
 interface Socket {
   readonly remoteAddress?: string | undefined;
   readonly encrypted?: boolean;
 }
 
 /** Whether the client spoke TLS, to this server or to a proxy that is believed. */
-export function isSecure(c: Context<Environment>, trustProxy: readonly string[]): boolean {
+export function isSecure(c: Context<HttpEnvironment>, trustProxy: readonly string[]): boolean {
   const socket: Socket | undefined = c.env.incoming?.socket;
   const forwarded = c.req.header('x-forwarded-proto')?.split(',').at(-1)?.trim();
   return socket?.encrypted === true || (forwarded === 'https' && inBlocks(socket?.remoteAddress ?? null, trustProxy));
 }
 
-export function requireHttps({ authenticator, keyWatch, trustProxy }: HttpsOptions): MiddlewareHandler<Environment> {
+export function requireHttps({
+  authenticator,
+  keyWatch,
+  trustProxy,
+}: HttpsOptions): MiddlewareHandler<HttpEnvironment> {
   return async (c, next) => {
     if (isSecure(c, trustProxy) || isProbe(c.req.path)) return next();
     const credential = readCredential(c.req.header('authorization'), c.req.header('x-api-key'));

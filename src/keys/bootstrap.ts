@@ -1,7 +1,6 @@
 /** A workspace with its owner in both environments and its first admin key: on the first run, or at the operator's command. */
 import type { PrismaClient, Workspace } from '#prisma/client.js';
 import { auditRow, serverActor } from '../audit/entry.js';
-import type { Config } from '../config.js';
 import type { Database } from '../db/database.js';
 import { newRow } from './apiKeyService.js';
 import { generateKey } from './format.js';
@@ -67,7 +66,7 @@ export async function createWorkspace(
  */
 export async function bootstrap(
   { system }: Database,
-  config: Pick<Config, 'bootstrapKey' | 'defaultPlan'>,
+  config: { readonly bootstrapKey?: string | undefined; readonly defaultPlan: string },
 ): Promise<string | undefined> {
   if ((await system.apiKey.findFirst({ select: { id: true } })) !== null) return undefined;
   try {

@@ -4,7 +4,7 @@
  */
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
-import type { Config } from '../config.js';
+import type { Provider } from '../db/provider.js';
 import { sqliteFile } from '../db/sqlite.js';
 import type { KeyLoss } from './apiKeyService.js';
 
@@ -33,7 +33,7 @@ const loss = z.object({
 
 /** PostgreSQL has backups of its own, so that nothing is kept beside it. */
 export function rememberLosses(
-  { provider, databaseUrl }: Pick<Config, 'provider' | 'databaseUrl'>,
+  { provider, databaseUrl }: { readonly provider: Provider; readonly databaseUrl: string },
   onError: (error: unknown) => void,
 ): (losses: readonly KeyLoss[]) => void {
   if (provider !== 'sqlite') return () => {};

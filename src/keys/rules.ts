@@ -1,10 +1,10 @@
 /** What a new or changed key must satisfy: the rules of its fields, and no reach beyond the caller's. */
 import { z } from 'zod';
 import type { ApiKey, Environment } from '#prisma/client.js';
-import { isStorableDate } from '../db/text.js';
 import { ApiError, badInput } from '../errors.js';
 import { isSameSecond, rate } from '../input.js';
 import { closest, parseGrants } from '../scopes/scope.js';
+import { isStorableDate } from '../storable.js';
 import { type Authority, authorityOf, type Excess, excessOf, isSubset, listOf } from './authority.js';
 import { normalizeBlock } from './network.js';
 import { ENTERPRISE, type Plan } from './plans.js';

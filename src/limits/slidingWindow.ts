@@ -36,6 +36,17 @@ export interface WindowCounter {
   take(identity: string, windows: readonly Window[], points: number): Promise<RateLimitResult>;
 }
 
+/** The counter, with each refusal told. @param tell the window that refused */
+export function tellingRefusals(counter: WindowCounter, tell: (window: string) => void): WindowCounter {
+  return {
+    take: async (...args) => {
+      const result = await counter.take(...args);
+      if (!result.allowed) tell(result.decisive.name);
+      return result;
+    },
+  };
+}
+
 /** Oldest first: slot number, what was counted in it, and when the last of that came (milliseconds); slot, count... */
 export type SlotEntries = readonly number[];
 

@@ -29,9 +29,8 @@ import {
   TypeMetaFieldDef,
   valueFromASTUntyped,
 } from 'graphql';
-
-import { DEFAULT_PAGE } from '../limits/pageLimits.js';
 import { fragmentsOf } from './fragments.js';
+import { DEFAULT_PAGE } from './pageLimits.js';
 import { defaultsOf, type Variables } from './variables.js';
 
 /** A list that is no connection and does not say how long it may be is taken to hold so many. */

@@ -16,9 +16,9 @@ import {
   visit,
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
-import { isStorable } from '../db/text.js';
 import { OPERATION_LIMITS } from '../limits/operationLimits.js';
 import type { Scope, ScopeSet } from '../scopes/scope.js';
+import { isStorable } from '../storable.js';
 import { costFunction } from './cost.js';
 import { badRequest, tooMuch, withCode } from './documentErrors.js';
 import { inputExcess, type WrittenInputs, writtenInputs } from './inputs.js';

@@ -1,7 +1,7 @@
 import type { GraphQLSchema } from 'graphql';
-import { hasBadText } from '../db/text.js';
 import { badInput } from '../errors.js';
 import { OPERATION_LIMITS } from '../limits/operationLimits.js';
+import { hasBadText } from '../storable.js';
 import { compileDocument, type ValidDocument } from './document.js';
 
 /**

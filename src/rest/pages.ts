@@ -3,9 +3,9 @@
  * on by `Link` (RFC 8288), with the query as it was sent, and by `X-Next-Cursor`.
  */
 import { z } from 'zod';
-import { MAX_OFFSET, MAX_PAGE } from '../limits/pageLimits.js';
-import { integer, optionalInteger } from './dialects/shapes.js';
-import { badQuery } from './failure.js';
+import { badParameters } from '../errors.js';
+import { MAX_OFFSET, MAX_PAGE } from '../operations/pageLimits.js';
+import { integer, optionalInteger } from './shapes.js';
 
 export interface PageQuery {
   readonly limit: number;
@@ -45,12 +45,14 @@ export function startOf({ limit, page, offset, cursor }: PageQuery): PageStart {
   const ways = Object.entries({ page, offset, cursor }).filter(([, value]) => value !== undefined);
   if (ways.length > 1) {
     const names = ways.map(([name]) => name);
-    throw badQuery({ [names.at(-1) ?? '']: [`must not be given together with ${names.slice(0, -1).join(' and ')}`] });
+    throw badParameters({
+      [names.at(-1) ?? '']: [`must not be given together with ${names.slice(0, -1).join(' and ')}`],
+    });
   }
   if (cursor === undefined) {
     const first = offset ?? ((page ?? 1) - 1) * limit;
     if (first > MAX_OFFSET)
-      throw badQuery({ page: [`leads beyond row ${MAX_OFFSET}, further than pages by number go`] });
+      throw badParameters({ page: [`leads beyond row ${MAX_OFFSET}, further than pages by number go`] });
     return { offset: first, after: undefined };
   }
   const [, number, after] = /^(\d{1,9})\.(.+)$/.exec(cursor) ?? [];

@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import type { HttpBindings } from '@hono/node-server';
-import type { Context, Hono } from 'hono';
-import type { Variables } from '../http/gateway.js';
+import type { Context } from 'hono';
+import type { Door } from '../http/app.js';
+import { VERSION } from '../version.js';
 import { openApiDocument } from './openapi.js';
 
 const require = createRequire(import.meta.url);
@@ -57,10 +57,9 @@ interface Asset {
   readonly etag: string;
 }
 
-/** @param version of the server, which the document names */
-export function mountReference(app: Hono<{ Bindings: HttpBindings; Variables: Variables }>, version: string): void {
+export function mountReference({ app }: Pick<Door, 'app'>): void {
   const files = {
-    '/openapi.json': ['application/json', () => JSON.stringify(openApiDocument(version), undefined, 2)],
+    '/openapi.json': ['application/json', () => JSON.stringify(openApiDocument(VERSION), undefined, 2)],
     '/docs': ['text/html; charset=utf-8', () => PAGE],
     '/docs/reference.js': ['text/javascript; charset=utf-8', () => SCRIPT],
     '/docs/swagger-ui.css': ['text/css; charset=utf-8', () => fromPackage('swagger-ui.css')],

@@ -1,8 +1,7 @@
 /** Reads what a route takes from a request; everything that is wrong with it is told at once, by field. */
 import type { z } from 'zod';
-import { hasBadText } from '../db/text.js';
-import { ApiError, badInput } from '../errors.js';
-import { badQuery } from './failure.js';
+import { ApiError, badInput, badParameters } from '../errors.js';
+import { hasBadText } from '../storable.js';
 import type { Route, RouteRequest } from './route.js';
 
 export interface RawRequest {
@@ -20,7 +19,7 @@ export function readRequest(route: Route, { params, url, contentType, body, work
     params,
     url,
     workspaceId,
-    query: route.query ? parse(route.query, queryOf(url), badQuery) : {},
+    query: route.query ? parse(route.query, queryOf(url), badParameters) : {},
     body: route.body ? parse(route.body, jsonOf(route, contentType, body), badInput) : {},
   };
 }

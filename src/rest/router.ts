@@ -1,28 +1,13 @@
 /** Gives the rows of the table their paths: what is there, what may be sent to it, and what it answers. */
-import type { HttpBindings } from '@hono/node-server';
-import type { Context, Hono, MiddlewareHandler } from 'hono';
+import type { Context } from 'hono';
 import { ApiError } from '../errors.js';
-import type { GraphQL } from '../graphql/yoga.js';
-import type { Gateway, Variables } from '../http/gateway.js';
+import type { Door } from '../http/app.js';
 import { refuse } from '../http/refusal.js';
 import type { Route } from './route.js';
 import { routes } from './routes.js';
 import { parameterName, runRoute } from './run.js';
 
-interface Environment {
-  Bindings: HttpBindings;
-  Variables: Variables;
-}
-
-interface RouterOptions {
-  readonly app: Hono<Environment>;
-  readonly graphql: GraphQL;
-  readonly keyed: Gateway;
-  readonly limitBody: MiddlewareHandler;
-  readonly isSecure: (c: Context<Environment>) => boolean;
-}
-
-export function mountRoutes({ app, graphql, keyed, limitBody, isSecure }: RouterOptions): void {
+export function mountRoutes({ app, graphql, keyed, limitBody, isSecure }: Door): void {
   const urlOf = (c: Context) => {
     const url = new URL(c.req.url);
     url.protocol = isSecure(c) ? 'https:' : 'http:';

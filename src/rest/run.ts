@@ -1,14 +1,14 @@
 /** From a request to a route's answer: read, run the stored operation, reshape. */
 import { setImmediate } from 'node:timers/promises';
 import { ApiError } from '../errors.js';
+import { apiErrorOf } from '../graphql/apiErrors.js';
 import type { Context } from '../graphql/context.js';
 import type { GraphQL } from '../graphql/yoga.js';
 import { admitBody, announcedBytes, type KeyedContext, type RunKeyed, refuseEncoded } from '../http/gateway.js';
 import { once } from '../http/idempotency.js';
 import { refusalOutcome } from '../http/refusal.js';
 import { isMatch, type Outcome, send } from '../http/send.js';
-import { MAX_PAGE } from '../limits/pageLimits.js';
-import { failureOf } from './failure.js';
+import { MAX_PAGE } from '../operations/pageLimits.js';
 import { type PageQuery, pageHeaders, pageVariables, startOf } from './pages.js';
 import { readRequest } from './request.js';
 import { parametersOf, type Route, type RouteRequest } from './route.js';
@@ -118,7 +118,7 @@ const isLong = (value: unknown) => Array.isArray(value) && value.length > PART;
 /** @throws ApiError in the words of the dialect */
 async function load(route: Route, variables: Variables, graphql: GraphQL, context: Context): Promise<unknown> {
   const { data, errors } = await graphql.run(route.operation, variables, context);
-  if (errors && errors.length > 0) throw failureOf(errors, route);
+  if (errors && errors.length > 0) throw apiErrorOf(errors, route);
   return data;
 }
 

@@ -1,5 +1,5 @@
 /** Scopes: `resource:action`. This table is the one place that says which exist and what they allow. */
-import { suggestionList } from 'graphql/jsutils/suggestionList.js';
+import { distance } from 'fastest-levenshtein';
 import { badInput } from '../errors.js';
 
 export const SCOPES = {
@@ -89,6 +89,8 @@ export function narrowed(grants: readonly string[], ceiling: readonly string[]):
 
 /** Longer texts are no slip of a scope's name. */
 const LONGEST_GUESS = 60;
+/** Letters that a slip may have wrong: one, and this share of them. */
+const WRONG = 0.4;
 
 /**
  * Checks grants as a caller wrote them and removes repetition.
@@ -99,12 +101,21 @@ export function parseGrants(input: readonly string[], field = 'scopes'): string[
   if (unknown.length > 0) {
     throw badInput({
       [field]: unknown.map((grant) => {
-        // Comparing takes time by the length of the text.
-        const near = grant.length > LONGEST_GUESS ? [] : suggestionList(grant, GRANTABLE).slice(0, 3);
+        const near = similarTo(grant);
         const hint = near.length > 0 ? `did you mean ${near.join(' or ')}?` : `known are ${GRANTABLE.join(', ')}`;
         return `has an unknown scope ${JSON.stringify(grant.slice(0, 60))}; ${hint}`;
       }),
     });
   }
   return [...new Set(input)];
+}
+
+/** At most three, the nearest first. Comparing takes time by the length of the text. */
+function similarTo(grant: string): string[] {
+  if (grant.length > LONGEST_GUESS) return [];
+  return GRANTABLE.map((name) => ({ name, letters: distance(grant, name) }))
+    .filter(({ letters }) => letters <= 1 + Math.floor(grant.length * WRONG))
+    .sort((a, b) => a.letters - b.letters || a.name.localeCompare(b.name))
+    .slice(0, 3)
+    .map(({ name }) => name);
 }

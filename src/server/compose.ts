@@ -27,16 +27,18 @@ import { KeyLimits } from '../limits/keyLimits.js';
 import { PrimaryProcessWindows } from '../limits/primaryProcess.js';
 import { RedisWindows } from '../limits/redisWindows.js';
 import { SharedWindows } from '../limits/sharedWindows.js';
-import { MemoryWindows, type WindowCounter } from '../limits/slidingWindow.js';
-import { createLogger, type Logger } from '../logger.js';
+import { MemoryWindows, tellingRefusals, type WindowCounter } from '../limits/slidingWindow.js';
 import { type Bus, ClusterBus, PostgresBus, RedisBus } from '../messaging/bus.js';
 import { TaskEvents } from '../messaging/taskEvents.js';
 import { Metrics } from '../metrics.js';
 import { DocumentCache } from '../operations/documentCache.js';
 import { ProjectService } from '../projects/projectService.js';
+import { mountReference } from '../rest/reference.js';
+import { mountRoutes } from '../rest/router.js';
 import { RelationshipService } from '../tasks/relationshipService.js';
 import { TaskService } from '../tasks/taskService.js';
 import { UserService } from '../users/userService.js';
+import { createLogger, type Logger } from './logger.js';
 
 export interface App {
   readonly http: ReturnType<typeof createHttpApp>;
@@ -85,6 +87,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const usage = new UsageRecorder(database.system, onError, clock);
   const lifecycle = new Lifecycle(database.system, keys, onError, clock);
   let stopCleanup = () => {};
+  const counted = (counter: WindowCounter) => tellingRefusals(counter, (window) => metrics.limitRefused(window));
   const counters = countersOf(config, redis, logger);
   const admission = new AdmissionController({ running: config.maxRunning, queue: config.maxWaiting });
   metrics.watchAdmission(admission);
@@ -98,10 +101,10 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     relationships: new RelationshipService(units),
     projects: new ProjectService(units, tasks),
     users: new UserService(units, keys, tasks),
-    keyLimits: new KeyLimits(metrics.watchLimits(counters.keys)),
+    keyLimits: new KeyLimits(counted(counters.keys)),
     admission,
-    fieldLimits: new FieldLimits(metrics.watchLimits(counters.fields)),
-    addressLimits: new AddressLimits(metrics.watchLimits(counters.addresses), config.authFailureLimit),
+    fieldLimits: new FieldLimits(counted(counters.fields)),
+    addressLimits: new AddressLimits(counted(counters.addresses), config.authFailureLimit),
     keyWatch: new KeyWatch(database.system, onError),
     taskEvents,
     idempotency: new Idempotency(database.system),
@@ -119,7 +122,16 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     return (await Promise.all(parts)).every(Boolean);
   };
   return {
-    http: createHttpApp({ config, services, authenticator, usage, logger, streams, ready }),
+    http: createHttpApp({
+      config,
+      services,
+      authenticator,
+      usage,
+      logger,
+      streams,
+      ready,
+      mounts: [mountReference, mountRoutes],
+    }),
     streams,
     database,
     services,

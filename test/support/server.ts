@@ -8,8 +8,8 @@ import { migrateDatabase, openDatabase } from '../../src/db/database.js';
 import { bootstrap } from '../../src/keys/bootstrap.js';
 import { generateKey } from '../../src/keys/format.js';
 import type { KeyRequest } from '../../src/keys/rules.js';
-import { createLogger } from '../../src/logger.js';
 import { startServer } from '../../src/server/listen.js';
+import { createLogger } from '../../src/server/logger.js';
 import { createDatabase, serverUrl } from './postgresql.js';
 
 export interface GraphQLAnswer {

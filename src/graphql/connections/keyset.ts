@@ -2,9 +2,10 @@
  * Pages by keyset: the cursor carries the values that the order compares, so that a page is one range of an index,
  * however deep, and stays right when its last row is gone. Rows without a value come last in both directions.
  */
-import { isStorable, isStorableDate } from '../../db/text.js';
+
 import { badInput } from '../../errors.js';
-import { DEFAULT_PAGE, MAX_OFFSET, MAX_PAGE } from '../../limits/pageLimits.js';
+import { DEFAULT_PAGE, MAX_OFFSET, MAX_PAGE } from '../../operations/pageLimits.js';
+import { isStorable, isStorableDate } from '../../storable.js';
 
 export interface Column {
   readonly name: string;

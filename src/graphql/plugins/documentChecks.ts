@@ -1,11 +1,11 @@
 /** What is checked before an operation may run: that there is a document, well-formed, valid and not too large. */
 import type { Plugin } from 'graphql-yoga';
-import { hasBadText } from '../../db/text.js';
 import { OPERATION_LIMITS } from '../../limits/operationLimits.js';
 import { BAD_TEXT, type Document } from '../../operations/document.js';
 import type { DocumentCache } from '../../operations/documentCache.js';
 import { badRequest, tooMuch } from '../../operations/documentErrors.js';
 import { depthOf } from '../../operations/inputs.js';
+import { hasBadText } from '../../storable.js';
 import type { Context } from '../context.js';
 
 /** The sizes of what was sent, before anything is made of it. */

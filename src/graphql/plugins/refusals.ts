@@ -1,7 +1,7 @@
 /** Errors that a request fails with as a whole, and what is noted of those in its answer. */
 import { type ExecutionResult, GraphQLError } from 'graphql';
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
-import { databaseError } from '../../db/failure.js';
+import { databaseError } from '../../db/databaseError.js';
 import { ApiError, HTTP_STATUS } from '../../errors.js';
 import { limitReached } from '../../limits/meter.js';
 import type { RateLimitResult } from '../../limits/slidingWindow.js';

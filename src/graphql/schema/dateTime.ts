@@ -1,7 +1,7 @@
 /** DateTime, within what both databases can keep and give back. */
 import { GraphQLError, GraphQLScalarType } from 'graphql';
 import { DateTimeResolver } from 'graphql-scalars';
-import { isStorableDate } from '../../db/text.js';
+import { isStorableDate } from '../../storable.js';
 
 export const DateTime = new GraphQLScalarType<Date, Date>({
   ...DateTimeResolver.toConfig(),

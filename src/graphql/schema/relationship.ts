@@ -1,5 +1,5 @@
 import { badInput } from '../../errors.js';
-import { MAX_OFFSET } from '../../limits/pageLimits.js';
+import { MAX_OFFSET } from '../../operations/pageLimits.js';
 import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
 import { builder, expectedUpdatedAt } from './builder.js';
 import { Node } from './node.js';

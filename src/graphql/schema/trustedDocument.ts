@@ -1,8 +1,8 @@
 /** Trusted documents: those that an administrator allows to run by their hash (src/documents/trustedDocuments.ts). */
 import { type DocumentRow, MAX_DOCUMENTS } from '../../documents/trustedDocuments.js';
 import { badInput } from '../../errors.js';
-import { MAX_OFFSET } from '../../limits/pageLimits.js';
 import type { DocumentCache } from '../../operations/documentCache.js';
+import { MAX_OFFSET } from '../../operations/pageLimits.js';
 import { describeDocument, readTrustedDocument } from '../../operations/trustedDocument.js';
 import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
 import { builder } from './builder.js';

@@ -15,7 +15,7 @@ import {
   shownId,
   title,
   toDateTime,
-} from './shapes.js';
+} from '../shapes.js';
 import { changed, KANEO_PRIORITY as PRIORITY, KANEO_STATUS as STATUS } from './words.js';
 
 const COLUMN_NAMES = {

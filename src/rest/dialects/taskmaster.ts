@@ -2,10 +2,10 @@
 import { z } from 'zod';
 import { notFound } from '../../errors.js';
 import { text } from '../../input.js';
-import { MAX_PAGE } from '../../limits/pageLimits.js';
+import { MAX_PAGE } from '../../operations/pageLimits.js';
 import { type CorePage, PAGE, pageQuery } from '../pages.js';
 import { type Route, route } from '../route.js';
-import { atLeastOne, boolean, id, seconds, shownDate, shownId, title } from './shapes.js';
+import { atLeastOne, boolean, id, seconds, shownDate, shownId, title } from '../shapes.js';
 import { changed, RELATIONSHIP_TYPE, TASKMASTER_STATUS as STATUS } from './words.js';
 
 const Task = z

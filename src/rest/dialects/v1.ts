@@ -16,7 +16,7 @@ import {
   title,
   toDateTime,
   words,
-} from './shapes.js';
+} from '../shapes.js';
 import { changed, V1_PRIORITY as PRIORITY, V1_ROLE as ROLE, V1_STATUS as STATUS } from './words.js';
 
 const VTask = z

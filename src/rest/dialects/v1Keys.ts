@@ -1,10 +1,10 @@
 /** The product API for API keys: /v1/api-keys in snake_case, and the limits of the calling key. */
 import { z } from 'zod';
 import { rate, text } from '../../input.js';
-import { MAX_PAGE } from '../../limits/pageLimits.js';
+import { MAX_PAGE } from '../../operations/pageLimits.js';
 import { type CorePage, PAGE, pageQuery } from '../pages.js';
 import { type Route, route } from '../route.js';
-import { atLeastOne, boolean, type Change, date, dateOrNull, seconds, shownDate, shownId } from './shapes.js';
+import { atLeastOne, boolean, type Change, date, dateOrNull, seconds, shownDate, shownId } from '../shapes.js';
 
 const STATUSES = ['active', 'rotated', 'expired', 'revoked'] as const;
 const summaryShape = { id: shownId, name: z.string(), created_at: shownDate, expires_at: shownDate.nullable() };

@@ -1,7 +1,7 @@
 /** Structured logs. Nothing that a line is made of may hold a key: headers and bodies are never logged. */
 import { pino } from 'pino';
-import type { Config } from './config.js';
-import { SECRET_PATTERN } from './keys/format.js';
+import type { Config } from '../config.js';
+import { SECRET_PATTERN } from '../keys/format.js';
 
 export type Logger = pino.Logger;
 

@@ -1,7 +1,7 @@
 /** Schemas that several dialects share. */
 import { z } from 'zod';
-import { isStorableDate } from '../../db/text.js';
-import { text } from '../../input.js';
+import { text } from '../input.js';
+import { isStorableDate } from '../storable.js';
 
 export const title = text(1, 255);
 

@@ -1,6 +1,6 @@
-/** What went wrong in a stored operation, in the words of the dialect. */
+/** What went wrong in an operation, as one error of the API. */
 import type { GraphQLError } from 'graphql';
-import { ApiError, badInput, type ErrorCode, HTTP_STATUS } from '../errors.js';
+import { ApiError, badInput, badParameters, type ErrorCode, HTTP_STATUS } from '../errors.js';
 
 type Fields = Readonly<Record<string, readonly string[]>>;
 
@@ -10,7 +10,8 @@ interface Origin {
   readonly fields?: Readonly<Record<string, string>>;
 }
 
-export function failureOf(errors: readonly GraphQLError[], { method, fields: names = {} }: Origin): ApiError {
+/** The first of the errors, in the words of whoever asked. */
+export function apiErrorOf(errors: readonly GraphQLError[], { method, fields: names = {} }: Origin): ApiError {
   const [first] = errors;
   const { code, fields, http: _http, ...details } = first?.extensions ?? {};
   if (!first || !isCode(code)) return new ApiError('INTERNAL_SERVER_ERROR', 'Something went wrong on our side.');
@@ -22,7 +23,7 @@ export function failureOf(errors: readonly GraphQLError[], { method, fields: nam
     const own = Object.entries(fields as Fields).map(([field, problems]) => [names[field] ?? field, problems] as const);
     const problems = Object.fromEntries(own);
     if (code !== 'BAD_USER_INPUT') return new ApiError(code, first.message, { ...details, fields: problems });
-    return method === 'get' ? badQuery(problems) : badInput(problems);
+    return method === 'get' ? badParameters(problems) : badInput(problems);
   }
   if (code === 'FORBIDDEN') {
     const missing = errors.flatMap((error) => (error.extensions['missingScopes'] as string[] | undefined) ?? []);
@@ -30,12 +31,6 @@ export function failureOf(errors: readonly GraphQLError[], { method, fields: nam
     return new ApiError(code, first.message, { ...details, missingScopes: [...new Set(missing)] });
   }
   return new ApiError(code, first.message, details);
-}
-
-/** Told apart from the fields of a body: where those are 422, this is 400. */
-export function badQuery(problems: Fields): ApiError {
-  const { message, details } = badInput(problems);
-  return new ApiError('BAD_USER_INPUT', message, { parameters: details['fields'] });
 }
 
 const isCode = (code: unknown): code is ErrorCode => typeof code === 'string' && code in HTTP_STATUS;

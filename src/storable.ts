@@ -1,0 +1,19 @@
+/** What both databases can store, and give back as it was. */
+
+/** PostgreSQL cannot store U+0000, and half of a surrogate pair would come back as something else. */
+export function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0');
+}
+
+/** Whether a text that cannot be stored is anywhere in it. */
+export function hasBadText(value: unknown): boolean {
+  if (typeof value === 'string') return !isStorable(value);
+  if (value === null || typeof value !== 'object') return false;
+  return Object.values(value).some(hasBadText);
+}
+
+/** PostgreSQL writes years beyond these in a way that comes back as no date at all. */
+export function isStorableDate(date: Date): boolean {
+  const year = date.getUTCFullYear();
+  return year >= 1 && year <= 9999;
+}
