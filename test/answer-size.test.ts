@@ -92,16 +92,16 @@ it('by what a subscription tells of one event', async () => {
 it('a key has no more in the making, or unread, than four of the largest; what is sent makes room', () => {
   const memory = new AnswerMemory(1000);
   const budgets = Array.from({ length: 4 }, () => memory.budgetFor('key'));
-  for (const budget of budgets) expect(budget.tell(['x'.repeat(950)])).toBeUndefined();
+  for (const budget of budgets) expect(budget.count(['x'.repeat(950)])).toBeUndefined();
   const [first] = budgets;
-  expect(memory.budgetFor('key').tell(['x'.repeat(950)])?.code).toBe('RATE_LIMITED');
-  expect(memory.budgetFor('other').tell(['x'.repeat(950)])).toBeUndefined();
+  expect(memory.budgetFor('key').count(['x'.repeat(950)])?.code).toBe('RATE_LIMITED');
+  expect(memory.budgetFor('other').count(['x'.repeat(950)])).toBeUndefined();
   first?.release();
   first?.release();
   const next = memory.budgetFor('key');
   next.read(900);
-  expect(next.tell(['x'.repeat(950)])).toBeUndefined();
-  expect(memory.budgetFor('key').tell(['x'.repeat(950)])?.code).toBe('RATE_LIMITED');
+  expect(next.count(['x'.repeat(950)])).toBeUndefined();
+  expect(memory.budgetFor('key').count(['x'.repeat(950)])?.code).toBe('RATE_LIMITED');
 });
 
 it('answers that nobody reads are bounded for a key, in memory too', async () => {

@@ -560,7 +560,7 @@ describe('revocation', () => {
   it('and its change counter are one transaction', async () => {
     const own = await startTestServer();
     const { key, apiKey } = await own.createKey([]);
-    const counter = async () => (await own.system.epoch.findFirst({ where: { name: 'api_keys' } }))?.value ?? 0;
+    const counter = async () => (await own.system.changeCounter.findFirst({ where: { name: 'api_keys' } }))?.value ?? 0;
     const before = await counter();
     await own.system.$executeRawUnsafe('ALTER TABLE "Epoch" RENAME TO "Away"');
     expect((await own.gql(REVOKE, { input: { id: apiKey.id } })).errors).toHaveLength(1);

@@ -132,7 +132,7 @@ describe.skipIf(!postgres)('taskgate copy', () => {
     const to = await open(other.url);
     await copyDatabase(from, to, () => {});
     await to.system.$executeRawUnsafe(`UPDATE "Task" SET "position" = '-Infinity'`);
-    await to.system.epoch.create({ data: { name: 'copy', value: 1 } });
+    await to.system.changeCounter.create({ data: { name: 'copy', value: 1 } });
     await expect(copyDatabase(from, to, () => {})).rejects.toThrow('Task differs');
     await from.close();
     await to.close();

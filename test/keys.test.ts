@@ -5,9 +5,9 @@ import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Authenticator } from '../src/auth/authenticator.js';
 import { openDatabase } from '../src/db/database.js';
-import { Lifecycle } from '../src/keys/expiryJob.js';
+import { ExpiryJob } from '../src/keys/expiryJob.js';
 import { generateKey, hashKey } from '../src/keys/format.js';
-import { KeyWatch } from '../src/keys/keyMonitor.js';
+import { KeyMonitor } from '../src/keys/keyMonitor.js';
 import { ClusterBus } from '../src/messaging/bus.js';
 import { startTestServer, type TestServer } from './support/server.js';
 
@@ -560,13 +560,13 @@ describe('usage', () => {
 
 describe('time', () => {
   let aging: TestServer;
-  let lifecycle: Lifecycle;
+  let expiryJob: ExpiryJob;
   beforeAll(async () => {
     aging = await startTestServer({ TRUST_PROXY: '127.0.0.1' });
     const onError = (error: unknown) => {
       throw error;
     };
-    lifecycle = new Lifecycle(aging.system, aging.services.keys, onError, aging.clock);
+    expiryJob = new ExpiryJob(aging.system, aging.services.keys, onError, aging.clock);
   });
   afterAll(() => aging.stop());
   const daysAhead = (days: number) => new Date(aging.clock().getTime() + days * DAY);
@@ -580,15 +580,15 @@ describe('time', () => {
   it('renews a key by its term before it lapses, with a notice 30 days ahead; told once', async () => {
     const { key, apiKey } = await aging.createKey([], 'LIVE', { expiresAt: daysAhead(60), autoRenew: true });
     const { apiKey: plain } = await aging.createKey([], 'LIVE', { expiresAt: daysAhead(60) });
-    await lifecycle.run();
+    await expiryJob.run();
     expect(await alerts(apiKey.id)).toEqual([]);
     aging.clock.advance(31 * DAY);
-    await lifecycle.run();
+    await expiryJob.run();
     aging.clock.advance(DAY);
-    await lifecycle.run();
+    await expiryJob.run();
     expect([await alerts(apiKey.id), await alerts(plain.id)]).toEqual([['KEY_EXPIRING'], ['KEY_EXPIRING']]);
     aging.clock.advance(27.5 * DAY);
-    await Promise.all([lifecycle.run(), lifecycle.run()]);
+    await Promise.all([expiryJob.run(), expiryJob.run()]);
     const row = await aging.system.apiKey.findUniqueOrThrow({ where: { id: apiKey.id } });
     expect(((row.expiresAt?.getTime() ?? 0) - (apiKey.expiresAt?.getTime() ?? 0)) / DAY).toBeCloseTo(60, 3);
     expect(await alerts(apiKey.id)).toContain('KEY_RENEWED');
@@ -600,7 +600,7 @@ describe('time', () => {
 
   it('a key that lasts less than the notice gets it at once', async () => {
     const { apiKey } = await aging.createKey([], 'LIVE', { expiresAt: daysAhead(10) });
-    await lifecycle.run();
+    await expiryJob.run();
     expect(await alerts(apiKey.id)).toEqual(['KEY_EXPIRING']);
   });
 
@@ -616,7 +616,7 @@ describe('time', () => {
         expiresAt: i < 700 ? expiresAt : new Date(expiresAt.getTime() + i),
       })),
     });
-    await lifecycle.run();
+    await expiryJob.run();
     expect(await aging.system.alert.count({ where: { keyId: { startsWith: 'key_many' } } })).toBe(1100);
     await aging.system.apiKey.updateMany({
       where: { id: { startsWith: 'key_many' } },
@@ -634,8 +634,8 @@ describe('time', () => {
   it('tells of a key that nobody used for 90 days, and lists what expires soon', async () => {
     const { apiKey } = await aging.createKey([]);
     await aging.system.apiKey.update({ where: { id: apiKey.id }, data: { createdAt: daysAhead(-100) } });
-    await lifecycle.run();
-    await lifecycle.run();
+    await expiryJob.run();
+    await expiryJob.run();
     expect(await alerts(apiKey.id)).toEqual(['KEY_UNUSED']);
     const soonGone = await server.createKey([], 'LIVE', { expiresAt: inDays(3) });
     const { data } = await server.gql('{ apiKeys(first: 1000, expiringWithinDays: 7) { nodes { id } } }');
@@ -683,7 +683,7 @@ describe('time', () => {
             : (aging.system.$transaction as (...args: never[]) => unknown)(...args),
       },
     });
-    const monitor = new KeyWatch(system, (error) => failures.push(error));
+    const monitor = new KeyMonitor(system, (error) => failures.push(error));
     const { apiKey } = await aging.createKey([]);
     const key = { keyId: apiKey.id, workspaceId: apiKey.workspaceId, environment: apiKey.environment };
     const reach = () => monitor.limits(key, { limit: 10, remaining: 0, length: 60 }, true, 1_000_000);

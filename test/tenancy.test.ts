@@ -185,7 +185,7 @@ describe('the tenant database', () => {
     await expect(db.$queryRaw`SELECT 1`).rejects.toThrow('cannot be bound');
     await expect(db.$executeRawUnsafe('SELECT 1')).rejects.toThrow('cannot be bound');
     await expect(db.workspace.findMany()).rejects.toThrow('cannot be bound');
-    await expect(db.epoch.findMany()).rejects.toThrow('cannot be bound');
+    await expect(db.changeCounter.findMany()).rejects.toThrow('cannot be bound');
     const { workspaceId, environment } = own;
     const data = { number: 9, title: 'x', workspaceId, environment };
     await expect(db.task.create({ data })).rejects.toThrow('outside of a unit of work');

@@ -3,13 +3,13 @@
  * that is no key never reaches the database.
  *
  * The cache is never more than MAX_AGE behind a change made by direct SQL, POLL behind one made by another process
- * (seen by the epoch; sooner when that process says so), and not at all behind one made here: a change drops the entry
+ * (seen by the change counter; sooner when that process says so), and not at all behind one made here: a change drops the entry
  * and raises the generation, and a read that began under an older generation is used once but not kept.
  */
 import { LRUCache } from 'lru-cache';
 import type { PrismaClient } from '#prisma/client.js';
-import { KEY_EPOCH, type UnitOfWork } from '../db/unitOfWork.js';
-import { type Refusal, refusalOf } from '../keys/apiKey.js';
+import { KEY_CHANGES, type UnitOfWork } from '../db/unitOfWork.js';
+import { keyRefusal, type Refusal } from '../keys/apiKey.js';
 import { listOf } from '../keys/authority.js';
 import { hashKey, isToken, parseKey } from '../keys/format.js';
 import type { Plan, Plans } from '../keys/plans.js';
@@ -46,7 +46,7 @@ export class Authenticator {
   readonly #watched = new Map<string, Watched>();
   readonly #poll: NodeJS.Timeout;
   #generation = 0;
-  #epoch: number | undefined;
+  #changes: number | undefined;
 
   constructor(
     private readonly system: PrismaClient,
@@ -66,7 +66,7 @@ export class Authenticator {
       },
       () => this.invalidate(),
     );
-    this.#poll = setInterval(() => void this.#readEpoch(), POLL).unref();
+    this.#poll = setInterval(() => void this.#readChanges(), POLL).unref();
   }
 
   /**
@@ -80,7 +80,7 @@ export class Authenticator {
     const now = this.clock();
     // Tokens end every hour; that is nothing to tell of their key.
     if (principal.token && principal.token.until <= now) return { ok: false, reason: 'expired' };
-    const reason = refusalOf(principal.apiKey, ip, now);
+    const reason = keyRefusal(principal.apiKey, ip, now);
     return reason ? { ok: false, reason, principal } : { ok: true, principal };
   }
 
@@ -180,12 +180,12 @@ export class Authenticator {
     return plan;
   }
 
-  async #readEpoch(): Promise<void> {
+  async #readChanges(): Promise<void> {
     try {
-      const row = await this.system.epoch.findUnique({ where: { name: KEY_EPOCH } });
-      const epoch = row?.value ?? 0;
-      if (this.#epoch !== undefined && epoch !== this.#epoch) this.invalidate();
-      this.#epoch = epoch;
+      const row = await this.system.changeCounter.findUnique({ where: { name: KEY_CHANGES } });
+      const changes = row?.value ?? 0;
+      if (this.#changes !== undefined && changes !== this.#changes) this.invalidate();
+      this.#changes = changes;
     } catch {
       // The database is out of reach: what is cached may be old, and requests will report the fault.
       this.invalidate();

@@ -56,7 +56,7 @@ export function restoreCommand(variables: ProcessVariables): Command {
         const database = await openDatabase(options);
         try {
           // What a restore has set aside is served again by restoring it.
-          await database.system.epoch.deleteMany({ where: { name: MARKS.replaced } });
+          await database.system.changeCounter.deleteMany({ where: { name: MARKS.replaced } });
           await refuseUnfit(database.system);
           await repair(database.system);
           revivals = await findRevivals(database.system, to, config.plans, now);

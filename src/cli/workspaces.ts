@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { z } from 'zod';
 import type { Workspace } from '#prisma/client.js';
 import { auditRow, changesBetween, serverActor } from '../audit/entry.js';
-import { raiseKeyEpoch } from '../db/unitOfWork.js';
+import { countKeyChange } from '../db/unitOfWork.js';
 import { ApiError, badInput } from '../errors.js';
 import { check, MAX_RATE, text } from '../input.js';
 import { createWorkspace } from '../keys/bootstrap.js';
@@ -114,7 +114,7 @@ function updateCommand(variables: ProcessVariables): Command {
           const changes = changesBetween(before, data);
           await tx.auditEvent.create({ data: auditRow(actor, { ...entry, changes }, new Date()) });
           // What servers remember of keys has the plan in it.
-          await raiseKeyEpoch(tx);
+          await countKeyChange(tx);
           return after;
         });
         if (json) print(present(updated, config.plans));

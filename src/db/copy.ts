@@ -54,18 +54,18 @@ export async function copyDatabase(
   target: Database,
   onProgress: (progress: CopyProgress) => void,
 ): Promise<CopiedModel[]> {
-  const mark = await target.system.epoch.findUnique({ where: { name: MARKS.copying } });
+  const mark = await target.system.changeCounter.findUnique({ where: { name: MARKS.copying } });
   if (!mark) {
     if ((await target.system.workspace.count()) > 0) {
       throw new ApiError('CONFLICT', 'The target is not empty. Copy into a new database.');
     }
-    await target.system.epoch.create({ data: { name: MARKS.copying, value: 1 } });
+    await target.system.changeCounter.create({ data: { name: MARKS.copying, value: 1 } });
   }
   const models = inOrder(readModels().filter(({ name }) => !DERIVED.has(name)));
   for (const model of models) await copyModel(model, source.system, target.system, onProgress);
   const copied: CopiedModel[] = [];
   for (const model of models) copied.push(await compare(model, source.system, target.system));
-  await target.system.epoch.delete({ where: { name: MARKS.copying } });
+  await target.system.changeCounter.delete({ where: { name: MARKS.copying } });
   return copied;
 }
 
@@ -85,7 +85,7 @@ function readModels(): Model[] {
 }
 
 /** The copy's own mark stands there already. */
-const KEPT = new Set(['Epoch']);
+const KEPT = new Set(['ChangeCounter']);
 /** Rows that the database makes by itself as others come. */
 const DERIVED = new Set(['TaskCount']);
 
@@ -200,7 +200,7 @@ async function summed(model: Model, delegate: Delegate): Promise<{ rows: number;
   let count = 0;
   for await (const rows of batches(model, delegate)) {
     for (const row of rows) {
-      if (model.name === 'Epoch' && row['name'] === MARKS.copying) continue;
+      if (model.name === 'ChangeCounter' && row['name'] === MARKS.copying) continue;
       const digest = createHash('sha256').update(canonical(row)).digest('hex');
       sum = (sum + BigInt(`0x${digest}`)) % MODULUS;
       count += 1;

@@ -1,13 +1,13 @@
 /**
  * What came of a request that carried an Idempotency-Key, kept for a day, so that sending it again does nothing again.
  * The change itself and the mark that it was made are written in one transaction: after a crash in between it is known
- * whether to run the request again. The answer is kept sealed with the caller's credential, which is stored nowhere:
+ * whether to run the request again. The answer is kept encrypted with the caller's credential, which is stored nowhere:
  * whoever has the database cannot read it.
  */
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
 import type { PrismaClient } from '#prisma/client.js';
 import type { Tenant } from './tenant.js';
-import { marking } from './unitOfWork.js';
+import { withClaim } from './unitOfWork.js';
 
 const DAY = 86_400_000;
 /** Milliseconds after which a request that told nothing more is taken to be dead; longer than any may run. */
@@ -18,7 +18,7 @@ const COMMITTED = 0;
 export interface Claim extends Tenant {
   readonly keyId: string;
   readonly idempotencyKey: string;
-  /** The key or token that the request came with, and what it may do; both seal the answer. */
+  /** The key or token that the request came with, and what it may do; both encrypt the answer. */
   readonly credential: string;
   readonly scopes: string;
   /** Tells requests apart that carry the same key. */
@@ -38,7 +38,7 @@ export type Claimed =
   | { readonly kind: 'running' }
   | { readonly kind: 'other_request' }
   /** It was carried out, and its answer was lost or is for a credential that may do something else. */
-  | { readonly kind: 'answer_lost' };
+  | { readonly kind: 'answer_not_kept' };
 
 export class Idempotency {
   constructor(private readonly system: PrismaClient) {}
@@ -72,18 +72,21 @@ export class Idempotency {
       });
       return { kind: taken.count === 1 ? 'first' : 'running' };
     }
-    if (known.status === COMMITTED) return { kind: isDead ? 'answer_lost' : 'running' };
-    const answer = known.body === null ? undefined : unseal(claim, known.body);
-    return answer ? { kind: 'answered', answer: { ...answer, status: known.status } } : { kind: 'answer_lost' };
+    if (known.status === COMMITTED) return { kind: isDead ? 'answer_not_kept' : 'running' };
+    const answer = known.body === null ? undefined : decrypt(claim, known.body);
+    return answer ? { kind: 'answered', answer: { ...answer, status: known.status } } : { kind: 'answer_not_kept' };
   }
 
   /**
    * Runs the claim's request: each of its changes marks the claim as carried out, in the transaction of the change.
    * @returns what it came to, and whether anything was changed
    */
-  async marking<T>({ keyId, idempotencyKey }: Claim, run: () => Promise<T>): Promise<{ result: T; changed: boolean }> {
+  async runWithClaim<T>(
+    { keyId, idempotencyKey }: Claim,
+    run: () => Promise<T>,
+  ): Promise<{ result: T; changed: boolean }> {
     let changed = false;
-    const result = await marking(
+    const result = await withClaim(
       {
         mark: (tx) =>
           tx.idempotencyRecord.updateMany({ where: { keyId, idempotencyKey }, data: { status: COMMITTED } }),
@@ -100,7 +103,7 @@ export class Idempotency {
     const { keyId, idempotencyKey } = claim;
     await this.system.idempotencyRecord.updateMany({
       where: { keyId, idempotencyKey },
-      data: { status, body: seal(claim, { headers, body }) },
+      data: { status, body: encrypt(claim, { headers, body }) },
     });
   }
 
@@ -124,22 +127,22 @@ const CIPHER = 'aes-256-gcm';
 const NONCE = 12;
 const TAG = 16;
 
-function sealingKey({ credential, scopes, keyId, idempotencyKey }: Claim): Buffer {
+function encryptionKey({ credential, scopes, keyId, idempotencyKey }: Claim): Buffer {
   const holder = `${keyId}:${idempotencyKey}:${scopes}`;
   return Buffer.from(hkdfSync('sha256', credential, 'taskgate idempotency', holder, 32));
 }
 
-function seal(claim: Claim, content: Omit<Kept, 'status'>): string {
+function encrypt(claim: Claim, content: Omit<Kept, 'status'>): string {
   const nonce = randomBytes(NONCE);
-  const cipher = createCipheriv(CIPHER, sealingKey(claim), nonce);
-  const sealed = Buffer.concat([cipher.update(JSON.stringify(content)), cipher.final()]);
-  return Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString('base64');
+  const cipher = createCipheriv(CIPHER, encryptionKey(claim), nonce);
+  const encrypted = Buffer.concat([cipher.update(JSON.stringify(content)), cipher.final()]);
+  return Buffer.concat([nonce, cipher.getAuthTag(), encrypted]).toString('base64');
 }
 
-/** Undefined where it was sealed with another credential, or for one that could do something else. */
-function unseal(claim: Claim, text: string): Omit<Kept, 'status'> | undefined {
+/** Undefined where it was encrypted with another credential, or for one that could do something else. */
+function decrypt(claim: Claim, text: string): Omit<Kept, 'status'> | undefined {
   const bytes = Buffer.from(text, 'base64');
-  const decipher = createDecipheriv(CIPHER, sealingKey(claim), bytes.subarray(0, NONCE), { authTagLength: TAG });
+  const decipher = createDecipheriv(CIPHER, encryptionKey(claim), bytes.subarray(0, NONCE), { authTagLength: TAG });
   decipher.setAuthTag(bytes.subarray(NONCE, NONCE + TAG));
   try {
     const content = Buffer.concat([decipher.update(bytes.subarray(NONCE + TAG)), decipher.final()]);

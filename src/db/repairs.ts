@@ -8,11 +8,11 @@ const BATCH = 500;
 
 /** Safe to run in several processes at once, and after it was cut off. */
 export async function repair(system: PrismaClient): Promise<void> {
-  const done = await system.epoch.findUnique({ where: { name: TAG_KEYS.name } });
+  const done = await system.changeCounter.findUnique({ where: { name: TAG_KEYS.name } });
   if ((done?.value ?? 0) >= TAG_KEYS.value) return;
   await repairTagKeys(system);
   const { name, value } = TAG_KEYS;
-  await system.epoch.upsert({ where: { name }, create: { name, value }, update: { value } });
+  await system.changeCounter.upsert({ where: { name }, create: { name, value }, update: { value } });
 }
 
 async function repairTagKeys(system: PrismaClient): Promise<void> {

@@ -22,8 +22,8 @@ const TABLES: Readonly<Record<Provider, string>> = {
 export const MARKS = { copying: 'copy', replaced: 'replaced' } as const;
 
 /** @throws ApiError CONFLICT for the target of a copy that did not end, and for what a restore has set aside */
-export async function refuseUnfit(system: Pick<PrismaClient, 'epoch'>): Promise<void> {
-  const marks = await system.epoch.findMany({ where: { name: { in: Object.values(MARKS) } } });
+export async function refuseUnfit(system: Pick<PrismaClient, 'changeCounter'>): Promise<void> {
+  const marks = await system.changeCounter.findMany({ where: { name: { in: Object.values(MARKS) } } });
   const has = (mark: string) => marks.some(({ name }) => name === mark);
   if (has(MARKS.copying)) {
     throw conflict('A copy into this database did not end. Run taskgate copy again, which goes on where it stopped.');

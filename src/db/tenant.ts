@@ -46,7 +46,7 @@ const BOTH: readonly Environment[] = ['LIVE', 'TEST'];
 const KEY_MODELS = new Set(['ApiKey', 'ApiKeyLastUse', 'ApiKeyUsage', 'ApiKeyNetwork']);
 
 /** Foreign keys that no caller can name: they come from the context, or from a row just written beside. */
-const TRUSTED_KEYS = new Set(['createdById', 'createdByKeyId', 'successorId', 'TaskTag.taskId']);
+const SERVER_SET_COLUMNS = new Set(['createdById', 'createdByKeyId', 'successorId', 'TaskTag.taskId']);
 
 interface ModelShape {
   readonly hasEnvironment: boolean;
@@ -69,7 +69,7 @@ const models: ReadonlyMap<string, ModelShape> = new Map(
         foreignKeys: new Map(
           relations.flatMap((field) =>
             (field.relationFromFields ?? [])
-              .filter((column) => !TRUSTED_KEYS.has(column) && !TRUSTED_KEYS.has(`${name}.${column}`))
+              .filter((column) => !SERVER_SET_COLUMNS.has(column) && !SERVER_SET_COLUMNS.has(`${name}.${column}`))
               .map((column) => [column, field.type] as const),
           ),
         ),

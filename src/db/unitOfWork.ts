@@ -15,7 +15,7 @@ import { forNobody } from './reader.js';
 import { takeNumberWithin } from './taskNumbers.js';
 import { type Reach, type TenantTransaction, withoutBinding } from './tenant.js';
 
-export const KEY_EPOCH = 'api_keys';
+export const KEY_CHANGES = 'api_keys';
 
 /** Milliseconds that a change may take which touches many rows; within what a request may. */
 const LONG = 25_000;
@@ -79,7 +79,8 @@ export interface ClaimMark {
 
 const claims = new AsyncLocalStorage<ClaimMark>();
 
-export function marking<T>(claim: ClaimMark, run: () => Promise<T>): Promise<T> {
+/** Every change that `run` makes marks the claim. */
+export function withClaim<T>(claim: ClaimMark, run: () => Promise<T>): Promise<T> {
   return claims.run(claim, run);
 }
 
@@ -131,7 +132,7 @@ export class UnitOfWork {
             if (at + AUDIT_BATCH < rows.length) await setImmediate();
           }
           if (claim) await withoutBinding(() => claim.mark(tx));
-          if (keysChanged) await withoutBinding(() => raiseKeyEpoch(tx));
+          if (keysChanged) await withoutBinding(() => countKeyChange(tx));
           return made;
         },
         options.long ? { timeout: LONG } : {},
@@ -161,10 +162,10 @@ export class UnitOfWork {
 }
 
 /** Other processes see the new value and drop what they remember of keys. */
-export async function raiseKeyEpoch(tx: Pick<PrismaClient, 'epoch'>): Promise<void> {
-  await tx.epoch.upsert({
-    where: { name: KEY_EPOCH },
-    create: { name: KEY_EPOCH, value: 1 },
+export async function countKeyChange(tx: Pick<PrismaClient, 'changeCounter'>): Promise<void> {
+  await tx.changeCounter.upsert({
+    where: { name: KEY_CHANGES },
+    create: { name: KEY_CHANGES, value: 1 },
     update: { value: { increment: 1 } },
   });
 }

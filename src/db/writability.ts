@@ -11,7 +11,7 @@ export class Writability {
   #failed = false;
   #asked: Promise<boolean> | undefined;
 
-  constructor(private readonly system: () => Pick<PrismaClient, 'epoch'>) {}
+  constructor(private readonly system: () => Pick<PrismaClient, 'changeCounter'>) {}
 
   /** Told of every write that failed. */
   readonly failed = (error: unknown): void => {
@@ -31,7 +31,7 @@ export class Writability {
     }, HOLDS).unref();
     try {
       const row = { where: { name: NAME }, create: { name: NAME, value: 1 }, update: { value: { increment: 1 } } };
-      await this.system().epoch.upsert(row);
+      await this.system().changeCounter.upsert(row);
       this.#failed = false;
       return true;
     } catch {

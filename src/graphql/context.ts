@@ -9,7 +9,7 @@ import type { UnitOfWork } from '../db/unitOfWork.js';
 import type { TrustedDocuments } from '../documents/trustedDocuments.js';
 import type { ApiKeyService } from '../keys/apiKeyService.js';
 import { reachesEnvironment } from '../keys/authority.js';
-import type { KeyWatch } from '../keys/keyMonitor.js';
+import type { KeyMonitor } from '../keys/keyMonitor.js';
 import type { AddressLimits } from '../limits/addressLimits.js';
 import type { AdmissionController, Release } from '../limits/admissionController.js';
 import type { AnswerBudget, AnswerMemory } from '../limits/answerMemory.js';
@@ -44,7 +44,7 @@ export interface Services {
   readonly keyLimits: KeyLimits;
   readonly fieldLimits: FieldLimits;
   readonly admission: AdmissionController;
-  readonly keyWatch: KeyWatch;
+  readonly keyMonitor: KeyMonitor;
   readonly addressLimits: AddressLimits;
   readonly taskEvents: TaskEvents;
   readonly idempotency: Idempotency;
@@ -120,7 +120,7 @@ export function createContext(
     db: services.database.forTenant({ workspaceId, environment, kind }),
     request,
     session,
-    meter: new Meter(principal, services.keyLimits, services.keyWatch),
+    meter: new Meter(principal, services.keyLimits, services.keyMonitor),
     use: {
       operations: [],
       scopes: new Set(),

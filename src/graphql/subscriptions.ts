@@ -174,8 +174,8 @@ class Group {
       const args: ExecutionArgs = { schema, document, rootValue: event, variableValues: variables };
       const reader = { id: principal.keyId, isGone: () => this.#members.size === 0, take: budget.read };
       const result = await readingFor(reader, () => execute({ ...args, contextValue, operationName: operation.name }));
-      const tooLarge = budget.tell(result.data);
-      return { result: tooLarge ? { errors: [asGraphQLError(tooLarge)] } : result, bytes: budget.told };
+      const tooLarge = budget.count(result.data);
+      return { result: tooLarge ? { errors: [asGraphQLError(tooLarge)] } : result, bytes: budget.bytes };
     } finally {
       budget.release();
       release();

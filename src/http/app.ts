@@ -142,8 +142,8 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
     );
   }
   if (config.requireHttps) {
-    const { keyWatch } = services;
-    app.use(requireHttps({ authenticator, keyWatch, trustProxy: config.trustProxy }));
+    const { keyMonitor } = services;
+    app.use(requireHttps({ authenticator, keyMonitor, trustProxy: config.trustProxy }));
   }
 
   app.get('/metrics', keyed(metricsEndpoint(services)));

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { serviceBusy } from '../errors.js';
-import { refusalOf } from './refusal.js';
+import { errorAnswer } from './refusal.js';
 
 // Made once: its stack trace costs more than the answer.
 const BUSY = serviceBusy();
@@ -11,7 +11,7 @@ const BUSY = serviceBusy();
 export function answerBusy(request: IncomingMessage, response: ServerResponse): void {
   const requestId = randomUUID();
   const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
-  const { status, body, headers } = refusalOf(path, BUSY, requestId);
+  const { status, body, headers } = errorAnswer(path, BUSY, requestId);
   answer(response, { status, body, headers, requestId });
 }
 

@@ -58,7 +58,7 @@ export type Gateway = (run: RunKeyed) => (c: KeyedContext) => Promise<Response>;
 
 export function createGateway({ services, authenticator, usage, logger }: GatewayOptions): Gateway {
   const tellGuessing = (ip: string | null) => {
-    services.keyWatch.guessed(addressOf(ip));
+    services.keyMonitor.guessed(addressOf(ip));
     logger.warn({ address: addressOf(ip) }, 'keys that nobody has are tried');
   };
   return (run) => async (c) => {
@@ -77,7 +77,7 @@ export function createGateway({ services, authenticator, usage, logger }: Gatewa
       const { reason, principal } = result;
       services.metrics.authenticationFailed(reason);
       logger.info({ requestId: request.id, reason, keyId: principal?.keyId }, 'refused');
-      if (principal) services.keyWatch.refused(principal, reason, { ...request, requestId: request.id });
+      if (principal) services.keyMonitor.refused(principal, reason, { ...request, requestId: request.id });
       const wait = await services.addressLimits.failed(ip);
       if (wait > 0 && reason === 'unknown') tellGuessing(ip);
       return refuse(

@@ -10,7 +10,7 @@ import { asksForLimitsAlone } from '../operations/limitsQuery.js';
 import { admitBody, announcedBytes, type KeyedContext, type RunKeyed, refuseEncoded } from './gateway.js';
 import { once } from './idempotency.js';
 import { refuse } from './refusal.js';
-import type { Outcome } from './send.js';
+import type { JsonAnswer } from './send.js';
 
 export function runGraphQL(graphql: GraphQL): RunKeyed {
   const register = registerDocument(graphql);
@@ -104,7 +104,7 @@ const REFUSALS: Readonly<Record<number, ApiError>> = {
 /** Sent again, the operation answers what it answered first; what changed nothing and failed may be sent again. */
 async function runOnce(graphql: GraphQL, c: KeyedContext, context: Context): Promise<Response> {
   const body = await c.req.text();
-  const run = async (): Promise<Outcome | Response> => {
+  const run = async (): Promise<JsonAnswer | Response> => {
     const response = await fetchBody(graphql, c, context, body);
     // A subscription goes on; any other answer is whole, in whichever form.
     if (context.use.isStream) return response;
@@ -112,7 +112,7 @@ async function runOnce(graphql: GraphQL, c: KeyedContext, context: Context): Pro
     return { status: response.status, body: await response.text(), headers: { 'content-type': type } };
   };
   // A query is run again: what it would answer again may be large, and old.
-  const isFinal = ({ status, body: answer, headers: { 'content-type': type = '' } }: Outcome) =>
+  const isFinal = ({ status, body: answer, headers: { 'content-type': type = '' } }: JsonAnswer) =>
     context.use.mutates &&
     status === 200 &&
     /^application\/(graphql-response\+)?json\b/.test(type) &&
@@ -146,7 +146,7 @@ function registerDocument(graphql: GraphQL): RunKeyed {
     const text = await c.req.text();
     const body = registration.safeParse(jsonOf(text));
     if (!body.success) throw badInput({ query: ['is required: the text of a GraphQL document, in a JSON object'] });
-    const run = async (): Promise<Outcome> => {
+    const run = async (): Promise<JsonAnswer> => {
       const result = await graphql.run(operation, { text: body.data.query }, context);
       if (result.errors) throw apiErrorOf(result.errors, { method: 'post', fields: { text: 'query' } });
       return { status: 201, body: JSON.stringify(result), headers: { 'content-type': 'application/json' } };

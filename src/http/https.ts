@@ -3,7 +3,7 @@ import type { Context, MiddlewareHandler } from 'hono';
 import type { Authenticator } from '../auth/authenticator.js';
 import { readCredential } from '../auth/credential.js';
 import { ApiError } from '../errors.js';
-import type { KeyWatch } from '../keys/keyMonitor.js';
+import type { KeyMonitor } from '../keys/keyMonitor.js';
 import { inBlocks } from '../keys/network.js';
 import { envelopeOf, prefixOf } from './envelope.js';
 import type { HttpEnvironment } from './gateway.js';
@@ -11,7 +11,7 @@ import { isProbe } from './probes.js';
 
 interface HttpsOptions {
   readonly authenticator: Authenticator;
-  readonly keyWatch: KeyWatch;
+  readonly keyMonitor: KeyMonitor;
   /** Proxies whose X-Forwarded-Proto is believed. */
   readonly trustProxy: readonly string[];
 }
@@ -30,7 +30,7 @@ export function isSecure(c: Context<HttpEnvironment>, trustProxy: readonly strin
 
 export function requireHttps({
   authenticator,
-  keyWatch,
+  keyMonitor,
   trustProxy,
 }: HttpsOptions): MiddlewareHandler<HttpEnvironment> {
   return async (c, next) => {
@@ -41,7 +41,7 @@ export function requireHttps({
       // After the answer: a key that crossed the network in the clear should be rotated.
       setImmediate(() => {
         authenticator.authenticate(credential.key, origin.ip).then(
-          ({ principal }) => principal && keyWatch.refused(principal, 'plain_http', origin),
+          ({ principal }) => principal && keyMonitor.refused(principal, 'plain_http', origin),
           () => {},
         );
       });

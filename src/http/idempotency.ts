@@ -4,7 +4,7 @@ import { type Claim, fingerprintOf } from '../db/idempotency.js';
 import { ApiError, badInput } from '../errors.js';
 import type { Context } from '../graphql/context.js';
 import type { KeyedContext } from './gateway.js';
-import type { Outcome } from './send.js';
+import type { JsonAnswer } from './send.js';
 
 const MOST_CHARACTERS = 255;
 
@@ -12,7 +12,7 @@ interface Once {
   /** The body of the request. */
   readonly body: string;
   /** Whether the same request is to be answered the same again, although nothing was changed. */
-  readonly isFinal: (outcome: Outcome) => boolean;
+  readonly isFinal: (outcome: JsonAnswer) => boolean;
 }
 
 /**
@@ -21,12 +21,12 @@ interface Once {
  * @param run what it answers; a response in place of an outcome is a stream, which is not kept
  * @throws ApiError BAD_USER_INPUT when the key came with another request, CONFLICT while the first one runs
  */
-export async function once<T extends Outcome | Response>(
+export async function once<T extends JsonAnswer | Response>(
   c: KeyedContext,
   { principal, use, services: { idempotency } }: Context,
   { body, isFinal }: Once,
   run: () => Promise<T>,
-): Promise<T | Outcome> {
+): Promise<T | JsonAnswer> {
   const idempotencyKey = c.req.header('idempotency-key');
   if (idempotencyKey === undefined) return run();
   if (idempotencyKey === '' || idempotencyKey.length > MOST_CHARACTERS) {
@@ -43,7 +43,7 @@ export async function once<T extends Outcome | Response>(
   switch (claimed.kind) {
     case 'answered': {
       const { status, headers, body } = claimed.answer;
-      const refusal = use.budget.tell(body);
+      const refusal = use.budget.count(body);
       if (refusal) throw refusal;
       return { status, body, headers: { ...headers, 'idempotent-replayed': 'true' } };
     }
@@ -53,7 +53,7 @@ export async function once<T extends Outcome | Response>(
       throw new ApiError('CONFLICT', 'The first request with this Idempotency-Key is still running.', {
         retryAfter: 1,
       });
-    case 'answer_lost':
+    case 'answer_not_kept':
       throw new ApiError(
         'CONFLICT',
         'The first request with this Idempotency-Key was carried out, but its answer is not at hand.',
@@ -61,7 +61,7 @@ export async function once<T extends Outcome | Response>(
     case 'first':
   }
   try {
-    const { result, changed } = await idempotency.marking(claim, run);
+    const { result, changed } = await idempotency.runWithClaim(claim, run);
     if (!(result instanceof Response) && (changed || isFinal(result))) await idempotency.keep(claim, result);
     else await idempotency.release(claim);
     return result;

@@ -61,7 +61,7 @@ export function tokenEndpoint(services: Services, authenticator: Authenticator) 
       ? await authenticator.authenticate(client.secret, ip)
       : ({ ok: false, reason: 'malformed' } as const);
     if (!proof.ok || proof.principal.keyId !== client.id) {
-      if (!proof.ok && proof.principal) services.keyWatch.refused(proof.principal, proof.reason, origin);
+      if (!proof.ok && proof.principal) services.keyMonitor.refused(proof.principal, proof.reason, origin);
       const wait = await services.addressLimits.failed(ip);
       if (wait > 0) throw slowDown(`Too many failed authentications. Try again in ${wait} seconds.`, wait);
       throw invalidClient();

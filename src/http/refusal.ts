@@ -2,9 +2,9 @@
 import type { Context as HttpContext } from 'hono';
 import { type ApiError, HTTP_STATUS } from '../errors.js';
 import { envelopeOf, prefixOf } from './envelope.js';
-import type { Outcome } from './send.js';
+import type { JsonAnswer } from './send.js';
 
-export function refusalOf(path: string, error: ApiError, requestId: string) {
+export function errorAnswer(path: string, error: ApiError, requestId: string) {
   if (path !== '/graphql') return envelopeOf(prefixOf(path), error, requestId);
   const { code, message } = error;
   const { challenge = 'Bearer', ...details } = error.details;
@@ -16,15 +16,15 @@ export function refusalOf(path: string, error: ApiError, requestId: string) {
 }
 
 /** The same as an outcome, for what keeps or sends it later. */
-export function refusalOutcome(c: HttpContext, error: ApiError): Outcome {
+export function refusalAnswer(c: HttpContext, error: ApiError): JsonAnswer {
   c.set('refusal', error.code);
-  const { status, body, headers } = refusalOf(c.req.path, error, c.get('requestId'));
+  const { status, body, headers } = errorAnswer(c.req.path, error, c.get('requestId'));
   return { status, body: JSON.stringify(body), headers };
 }
 
 export function refuse(c: HttpContext, error: ApiError): Response {
   // For the log.
   c.set('refusal', error.code);
-  const { status, body, headers } = refusalOf(c.req.path, error, c.get('requestId'));
+  const { status, body, headers } = errorAnswer(c.req.path, error, c.get('requestId'));
   return c.json(body, status, headers);
 }

@@ -5,7 +5,7 @@ import { type BrotliOptions, brotliCompress, gzip, constants as zlib } from 'nod
 import type { Context as HttpContext } from 'hono';
 import { accepts } from 'hono/accepts';
 
-export interface Outcome {
+export interface JsonAnswer {
   readonly status: number;
   /** JSON; empty where there is none. */
   readonly body: string;
@@ -23,7 +23,7 @@ const compressors: Readonly<Record<string, (body: string) => Promise<Uint8Array>
   gzip: promisify<string, Uint8Array>(gzip),
 };
 
-export async function send(c: HttpContext, outcome: Outcome): Promise<Response> {
+export async function send(c: HttpContext, outcome: JsonAnswer): Promise<Response> {
   const { status, body, headers } = outcome;
   const all: Record<string, string> = { 'cache-control': 'private, no-cache', vary: 'accept-encoding', ...headers };
   if (status === 204) return new Response(null, { status, headers: all });
@@ -47,12 +47,12 @@ export async function send(c: HttpContext, outcome: Outcome): Promise<Response> 
  * The tag of an answer, strong (RFC 9110 8.8.1), before its encoding is named in it: of the version, and of the body
  * where that says more.
  */
-function tagOf({ body, version }: Outcome): string {
+function tagOf({ body, version }: JsonAnswer): string {
   return version === undefined ? digest(body) : `${digest(version)}.${digest(body)}`;
 }
 
 /** Whether a change may be made that is for this version of a row alone (If-Match). */
-export function isMatch(ifMatch: string, outcome: Outcome): boolean {
+export function isMatch(ifMatch: string, outcome: JsonAnswer): boolean {
   const version = digest(outcome.version ?? outcome.body);
   return tagsIn(ifMatch).some((known) => known === '*' || known.split('.', 1)[0] === version);
 }

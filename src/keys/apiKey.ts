@@ -34,7 +34,7 @@ export function whereStatus(status: KeyStatus, now: Date): object {
 export type Refusal = 'missing' | 'malformed' | 'unknown' | 'revoked' | 'expired' | 'ip_not_allowed' | 'plain_http';
 
 /** Why a key may not be used now from this address; undefined when it may. */
-export function refusalOf(
+export function keyRefusal(
   key: Lifetime & { allowedIps: string | null },
   ip: string | null,
   now: Date,

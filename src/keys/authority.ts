@@ -43,14 +43,14 @@ type KeyRow = Pick<
 >;
 
 /** What bounds a key, beside its end. */
-const BOUNDS = [
+const BOUND_COLUMNS = [
   ...(['scopes', 'allowedIps', 'ratePerMinute', 'ratePerHour'] as const),
   ...(['expiresAt', 'autoRenew', 'termSeconds'] as const),
 ];
-export type KeyBounds = Pick<ApiKey, (typeof BOUNDS)[number]>;
+export type KeyBounds = Pick<ApiKey, (typeof BOUND_COLUMNS)[number]>;
 
 export function boundsOf(key: KeyBounds): KeyBounds {
-  return Object.fromEntries(BOUNDS.map((name) => [name, key[name]])) as unknown as KeyBounds;
+  return Object.fromEntries(BOUND_COLUMNS.map((name) => [name, key[name]])) as unknown as KeyBounds;
 }
 
 /** @param token the access token in whose name the key is used; what the key loses, the token loses */

@@ -16,12 +16,12 @@ const UNUSED = 90 * DAY;
 const BATCH = 500;
 const MAX_REMEMBERED = 50_000;
 
-export class Lifecycle {
+export class ExpiryJob {
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #isStopping = false;
   /** Alerts that this process knows to be told, so that it does not ask for each of them each minute. */
-  readonly #told = new LRUCache<string, true>({ max: MAX_REMEMBERED });
+  readonly #raised = new LRUCache<string, true>({ max: MAX_REMEMBERED });
 
   constructor(
     private readonly system: PrismaClient,
@@ -127,7 +127,7 @@ export class Lifecycle {
   ): Promise<void> {
     const occasion = at.toISOString();
     const name = `${kind} ${key.id} ${occasion}`;
-    if (this.#told.has(name)) return;
+    if (this.#raised.has(name)) return;
     await raiseAlert(this.system, {
       ...key,
       kind,
@@ -135,7 +135,7 @@ export class Lifecycle {
       message: `The key ${key.name} ${told(occasion)}.`,
       occasion,
     });
-    this.#told.set(name, true);
+    this.#raised.set(name, true);
   }
 
   async #tellUnused(key: ApiKey & { lastUse: { at: Date } | null }, now: Date): Promise<void> {

@@ -22,10 +22,10 @@ interface Origin {
   readonly requestId: string;
 }
 
-export class KeyWatch {
+export class KeyMonitor {
   /** What was told already, so that a flood of the same costs the database nothing. */
-  readonly #told = new LRUCache<string, true>({ max: 10_000, ttl: HOUR });
-  readonly #beingTold = new Set<string>();
+  readonly #raised = new LRUCache<string, true>({ max: 10_000, ttl: HOUR });
+  readonly #beingRaised = new Set<string>();
   readonly #refusals = new LRUCache<string, number>({ max: 10_000, ttl: HOUR });
 
   constructor(
@@ -97,11 +97,11 @@ export class KeyWatch {
   }
 
   #once(what: string, run: () => PromiseLike<unknown>): void {
-    if (this.#told.has(what) || this.#beingTold.has(what)) return;
-    this.#beingTold.add(what);
+    if (this.#raised.has(what) || this.#beingRaised.has(what)) return;
+    this.#beingRaised.add(what);
     // What could not be written is told the next time that it happens.
     run()
-      .then(() => void this.#told.set(what, true), this.onError)
-      .then(() => this.#beingTold.delete(what));
+      .then(() => void this.#raised.set(what, true), this.onError)
+      .then(() => this.#beingRaised.delete(what));
   }
 }

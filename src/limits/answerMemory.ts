@@ -33,7 +33,7 @@ export class AnswerMemory {
 /** What one answer takes, however many operations, pages and statements make it. */
 export class AnswerBudget {
   #read = 0;
-  #told = 0;
+  #counted = 0;
   #refusal: ApiError | undefined;
   #taken = 0;
   #isReleased = false;
@@ -45,7 +45,7 @@ export class AnswerBudget {
 
   /**
    * Counts what was read from the database for the answer.
-   * @throws ApiError, which ends the reading; what comes of it is asked of `tell`
+   * @throws ApiError, which ends the reading; what comes of it is asked of `count`
    */
   readonly read = (bytes: number): void => {
     this.#read += bytes;
@@ -54,19 +54,19 @@ export class AnswerBudget {
   };
 
   /** Counts a part of the answer as JSON. @returns why it may not be sent; undefined: it may */
-  tell(part: unknown): ApiError | undefined {
+  count(part: unknown): ApiError | undefined {
     if (!this.#refusal) {
-      const bytes = jsonBytes(part, this.memory.largest - this.#told);
-      this.#told += bytes;
+      const bytes = jsonBytes(part, this.memory.largest - this.#counted);
+      this.#counted += bytes;
       // What was read is in it.
-      this.#take(Math.max(0, this.#told - this.#taken), this.#told);
+      this.#take(Math.max(0, this.#counted - this.#taken), this.#counted);
     }
     return this.#refusal;
   }
 
   /** Bytes of the answer as JSON, as far as they were counted. */
-  get told(): number {
-    return this.#told;
+  get bytes(): number {
+    return this.#counted;
   }
 
   /** Once the answer was sent, or its client has left. */

@@ -4,7 +4,7 @@
  */
 import type { Principal } from '../auth/principal.js';
 import { type ApiError, rateLimited } from '../errors.js';
-import type { KeyWatch } from '../keys/keyMonitor.js';
+import type { KeyMonitor } from '../keys/keyMonitor.js';
 import type { KeyLimits } from './keyLimits.js';
 import type { RateLimitResult } from './slidingWindow.js';
 
@@ -19,7 +19,7 @@ export class Meter {
   constructor(
     private readonly principal: Principal,
     private readonly keyLimits: KeyLimits,
-    private readonly keyWatch: KeyWatch,
+    private readonly keyMonitor: KeyMonitor,
   ) {}
 
   /** Takes requests from every window of the key, or from none; negative ones are given back. */
@@ -28,7 +28,7 @@ export class Meter {
     this.#last = result;
     if (result.allowed) this.#spent += requests;
     const widest = result.windows.at(-1);
-    if (widest && requests > 0) this.keyWatch.limits(this.principal, widest, result.allowed);
+    if (widest && requests > 0) this.keyMonitor.limits(this.principal, widest, result.allowed);
     return result;
   }
 

@@ -52,7 +52,7 @@ function parseJson(text: string): unknown {
  * all that was said while the last one was.
  */
 abstract class Transport implements Bus {
-  readonly #listeners: { readonly hear: Listener; readonly onGap: () => void }[] = [];
+  readonly #listeners: { readonly onMessage: Listener; readonly onGap: () => void }[] = [];
   readonly #waiting: string[] = [];
   #sending: Promise<void> | undefined;
 
@@ -81,8 +81,8 @@ abstract class Transport implements Bus {
     await this.#sending;
   }
 
-  subscribe(hear: Listener, onGap: () => void): void {
-    this.#listeners.push({ hear, onGap });
+  subscribe(onMessage: Listener, onGap: () => void): void {
+    this.#listeners.push({ onMessage, onGap });
   }
 
   protected receive(text: string): void {
@@ -90,7 +90,7 @@ abstract class Transport implements Bus {
     const said = envelope.safeParse(parseJson(text));
     if (!said.success || said.data.from === this.id) return;
     for (const message of said.data.messages) {
-      for (const { hear } of this.#listeners) hear(message);
+      for (const { onMessage } of this.#listeners) onMessage(message);
     }
   }
 
@@ -194,13 +194,13 @@ export class PostgresBus extends Transport {
 
 /** Between the workers of one command, by way of the first process (relayMessages). Alone, nobody hears. */
 export class ClusterBus extends Transport {
-  readonly #hear = (message: unknown) => {
+  readonly #onMessage = (message: unknown) => {
     if (isRelayed(message)) this.receive(message.relay);
   };
 
   constructor(id: string) {
     super(id);
-    if (cluster.isWorker) process.on('message', this.#hear);
+    if (cluster.isWorker) process.on('message', this.#onMessage);
   }
 
   protected async send(text: string): Promise<void> {
@@ -212,7 +212,7 @@ export class ClusterBus extends Transport {
 
   async close(): Promise<void> {
     await this.sent();
-    process.off('message', this.#hear);
+    process.off('message', this.#onMessage);
   }
 }
 

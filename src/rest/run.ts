@@ -6,8 +6,8 @@ import type { Context } from '../graphql/context.js';
 import type { GraphQL } from '../graphql/yoga.js';
 import { admitBody, announcedBytes, type KeyedContext, type RunKeyed, refuseEncoded } from '../http/gateway.js';
 import { once } from '../http/idempotency.js';
-import { refusalOutcome } from '../http/refusal.js';
-import { isMatch, type Outcome, send } from '../http/send.js';
+import { refusalAnswer } from '../http/refusal.js';
+import { isMatch, type JsonAnswer, send } from '../http/send.js';
 import { MAX_PAGE } from '../operations/pageLimits.js';
 import { type PageQuery, pageHeaders, pageVariables, startOf } from './pages.js';
 import { readRequest } from './request.js';
@@ -47,7 +47,7 @@ export function runRoute(
       }),
     );
     const variables = route.variables(request);
-    const run = async (): Promise<Outcome> => {
+    const run = async (): Promise<JsonAnswer> => {
       try {
         const ifMatch = c.req.header('if-match');
         const expected =
@@ -57,12 +57,12 @@ export function runRoute(
           : await load(route, expecting(route, variables, expected), graphql, context);
         return await answerOf(route, data, request);
       } catch (error) {
-        if (error instanceof ApiError) return refusalOutcome(c, error);
+        if (error instanceof ApiError) return refusalAnswer(c, error);
         throw error;
       }
     };
     if (route.method !== 'post') return send(c, await run());
-    const isFinal = ({ status }: Outcome) => status < 500 && !PASSING.has(status);
+    const isFinal = ({ status }: JsonAnswer) => status < 500 && !PASSING.has(status);
     return send(c, await once(c, context, { body, isFinal }, run));
   };
 }
@@ -75,7 +75,7 @@ function readingWith<T>(done: (() => void) | undefined, read: () => T): T {
   }
 }
 
-async function answerOf(route: Route, data: unknown, request: RouteRequest): Promise<Outcome> {
+async function answerOf(route: Route, data: unknown, request: RouteRequest): Promise<JsonAnswer> {
   const answer = route.answer?.(data, request);
   const page = route.list?.page(data, request.query as PageQuery);
   return {

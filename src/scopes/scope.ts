@@ -75,7 +75,7 @@ export function closest(held: ScopeSet, requirement: Requirement): { required: r
 }
 
 /** No escalation: whether everything `child` allows is allowed by `parent`. */
-export function within(child: ScopeSet, parent: ScopeSet): boolean {
+export function isScopeSubset(child: ScopeSet, parent: ScopeSet): boolean {
   for (const scope of child) if (!parent.has(scope)) return false;
   return true;
 }
@@ -84,7 +84,7 @@ export function within(child: ScopeSet, parent: ScopeSet): boolean {
 export function narrowed(grants: readonly string[], ceiling: readonly string[]): string[] {
   const held = scopeSet(grants);
   const most = scopeSet(ceiling);
-  return within(held, most) ? [...grants] : [...held].filter((scope) => most.has(scope));
+  return isScopeSubset(held, most) ? [...grants] : [...held].filter((scope) => most.has(scope));
 }
 
 /** Longer texts are no slip of a scope's name. */

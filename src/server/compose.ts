@@ -15,8 +15,8 @@ import { schema } from '../graphql/schema/schema.js';
 import { createHttpApp } from '../http/app.js';
 import { OpenStreams } from '../http/streams.js';
 import { ApiKeyService } from '../keys/apiKeyService.js';
-import { Lifecycle } from '../keys/expiryJob.js';
-import { KeyWatch } from '../keys/keyMonitor.js';
+import { ExpiryJob } from '../keys/expiryJob.js';
+import { KeyMonitor } from '../keys/keyMonitor.js';
 import { rememberLosses } from '../keys/lossJournal.js';
 import { UsageRecorder } from '../keys/usage.js';
 import { AddressLimits } from '../limits/addressLimits.js';
@@ -85,7 +85,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const taskEvents = new TaskEvents(bus);
   const tasks = new TaskService(units, taskEvents);
   const usage = new UsageRecorder(database.system, onError, clock);
-  const lifecycle = new Lifecycle(database.system, keys, onError, clock);
+  const expiryJob = new ExpiryJob(database.system, keys, onError, clock);
   let stopCleanup = () => {};
   const counted = (counter: WindowCounter) => tellingRefusals(counter, (window) => metrics.limitRefused(window));
   const counters = countersOf(config, redis, logger);
@@ -105,7 +105,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     admission,
     fieldLimits: new FieldLimits(counted(counters.fields)),
     addressLimits: new AddressLimits(counted(counters.addresses), config.authFailureLimit),
-    keyWatch: new KeyWatch(database.system, onError),
+    keyMonitor: new KeyMonitor(database.system, onError),
     taskEvents,
     idempotency: new Idempotency(database.system),
     trustedDocuments: new TrustedDocuments(database.system, units),
@@ -138,12 +138,12 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     usage,
     logger,
     startBackgroundWork() {
-      lifecycle.start();
+      expiryJob.start();
       stopCleanup = startCleanup(database.system, onError);
     },
     async close() {
       authenticator.close();
-      await lifecycle.stop();
+      await expiryJob.stop();
       stopCleanup();
       await usage.close();
       await bus.close();

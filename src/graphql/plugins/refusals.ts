@@ -29,7 +29,10 @@ export function limited({ retryAfter }: RateLimitResult): GraphQLError {
 const AWAY = 'SERVICE_UNAVAILABLE';
 
 /** Where nothing was answered because the database is away, the request fails as a whole, and says so by its status. */
-export function failsAsAWhole(data: ExecutionResult['data'], errors: readonly GraphQLError[]): readonly GraphQLError[] {
+export function asServiceUnavailable(
+  data: ExecutionResult['data'],
+  errors: readonly GraphQLError[],
+): readonly GraphQLError[] {
   const answered = Object.values(data ?? {}).some((value) => value !== null);
   // What a resolver threw; its code is put on later.
   const away = errors

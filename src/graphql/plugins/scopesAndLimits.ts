@@ -15,7 +15,7 @@ import { closest, satisfies } from '../../scopes/scope.js';
 import type { Context } from '../context.js';
 import type { Subscriptions } from '../subscriptions.js';
 import { costReport } from './metering.js';
-import { codeOf, failsAsAWhole, limited, notAcceptable, refusal } from './refusals.js';
+import { asServiceUnavailable, codeOf, limited, notAcceptable, refusal } from './refusals.js';
 
 /**
  * Compares what the operation needs with what the key holds, before anything runs. A mutation or subscription that
@@ -80,8 +80,8 @@ export const scopesAndLimits = (subscriptions: Subscriptions): Plugin<Context> =
       onExecuteDone({ result: executed, setResult }) {
         if (isAsyncIterable(executed)) return;
         const { data, errors: others = [], extensions, ...rest } = executed as ExecutionResult;
-        const tooLarge = use.budget.tell(data);
-        const all = tooLarge ? [refusal(tooLarge)] : [...errors, ...failsAsAWhole(data, others)];
+        const tooLarge = use.budget.count(data);
+        const all = tooLarge ? [refusal(tooLarge)] : [...errors, ...asServiceUnavailable(data, others)];
         services.metrics.operation(type, codeOf(all));
         if (tooLarge) return setResult({ errors: all });
         setResult({
