@@ -19,7 +19,7 @@ const OWN_KEY_GRANTED: ReadonlySet<string> = new Set([OWN_KEY]);
  */
 export function requirementOf(
   type: GraphQLNamedType,
-  field: GraphQLField<unknown, unknown> | undefined,
+  field?: GraphQLField<unknown, unknown>,
   granted: ReadonlySet<string> = NOTHING_GRANTED,
   isOwnKey = false,
 ): Requirement {

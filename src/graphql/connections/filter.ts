@@ -6,7 +6,6 @@
 import type { Provider } from '../../db/provider.js';
 import { containsText, tagKey } from '../../db/text.js';
 import { badInput } from '../../errors.js';
-import { builder } from '../schema/builder.js';
 
 type Where = Record<string, unknown>;
 type Comparators = Readonly<Record<string, unknown>>;
@@ -165,45 +164,3 @@ function lowerCased(operand: unknown): unknown {
   if (Array.isArray(operand)) return operand.map(lowerCased);
   return typeof operand === 'string' ? operand.toLowerCase() : operand;
 }
-
-export const IdFilter = builder.inputType('IDFilter', {
-  fields: (t) => ({ eq: t.id(), neq: t.id(), in: t.idList(), nin: t.idList() }),
-});
-export const StringFilter = builder.inputType('StringFilter', {
-  fields: (t) => ({
-    eq: t.string(),
-    neq: t.string(),
-    in: t.stringList(),
-    nin: t.stringList(),
-    contains: t.string({ description: 'Contains this text, whatever the case.' }),
-  }),
-});
-export const IntFilter = builder.inputType('IntFilter', {
-  fields: (t) => ({
-    eq: t.int(),
-    neq: t.int(),
-    in: t.intList(),
-    nin: t.intList(),
-    gt: t.int(),
-    gte: t.int(),
-    lt: t.int(),
-    lte: t.int(),
-  }),
-});
-export const DateTimeFilter = builder.inputType('DateTimeFilter', {
-  fields: (t) => ({
-    eq: t.field({ type: 'DateTime', description: 'null: has no date.' }),
-    neq: t.field({ type: 'DateTime', description: 'null: has a date.' }),
-    gt: t.field({ type: 'DateTime' }),
-    gte: t.field({ type: 'DateTime' }),
-    lt: t.field({ type: 'DateTime' }),
-    lte: t.field({ type: 'DateTime' }),
-  }),
-});
-export const TagsFilter = builder.inputType('TagsFilter', {
-  fields: (t) => ({
-    contains: t.string({ description: 'Has this tag.' }),
-    in: t.stringList({ description: 'Has one of these tags.' }),
-    nin: t.stringList({ description: 'Has none of these tags.' }),
-  }),
-});

@@ -6,19 +6,13 @@ import { listOf } from '../../keys/authority.js';
 import { dayOf, KeyUsage, MAX_NAMES, since, unusedGrants } from '../../keys/usage.js';
 import { GRANTABLE, grantsFor, SCOPES, scopeSet } from '../../scopes/scope.js';
 import { resolveConnection } from '../connections/connection.js';
-import {
-  compileFilter,
-  DateTimeFilter,
-  type Filter,
-  type FilterField,
-  IdFilter,
-  mentions,
-  StringFilter,
-} from '../connections/filter.js';
+import { mentions } from '../connections/filter.js';
 import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
 import { NEWEST_FIRST } from '../connections/order.js';
 import { builder } from './builder.js';
+import { enumFilter } from './filters.js';
 import { Node } from './node.js';
+import { rowTable } from './rowTable.js';
 import { User } from './user.js';
 
 export const EnvironmentEnum = builder.enumType('Environment', {
@@ -88,6 +82,65 @@ const thisMonth = () =>
 const sumFrom = (rows: readonly { day: string; count: number }[], from: string) =>
   rows.reduce((sum, row) => (row.day >= from ? sum + row.count : sum), 0);
 
+/** The keys that have one of these statuses now. */
+const havingStatus = (statuses: readonly string[]) => {
+  const now = new Date();
+  return { OR: KEY_STATUSES.filter((status) => statuses.includes(status)).map((status) => whereStatus(status, now)) };
+};
+
+/** The keys that may do what one of these grants allows, by whichever grants they have it. */
+const havingScope = (grants: readonly string[]) => ({
+  OR: grants.map((grant) => {
+    if (!GRANTABLE.includes(grant)) throw badInput({ filter: [`scope must be one of ${GRANTABLE.join(', ')}`] });
+    return {
+      AND: [...scopeSet([grant])].map((scope) => ({
+        // No name of a grant is part of another's.
+        OR: grantsFor(scope).map((held) => ({ scopes: { contains: held } })),
+      })),
+    };
+  }),
+});
+
+const ScopeFilter = builder.inputType('ScopeFilter', {
+  description: 'What a key may do, by whichever grants: tasks:read is held by tasks:* and admin:* too.',
+  fields: (t) => ({
+    eq: t.string({ description: 'Holds this scope.' }),
+    neq: t.string({ description: 'Does not hold this scope.' }),
+    in: t.stringList({ description: 'Holds one of these scopes.' }),
+    nin: t.stringList({ description: 'Holds none of these scopes.' }),
+    contains: t.string({ description: 'As eq.' }),
+  }),
+});
+
+const table = rowTable('ApiKey', {
+  columns: {
+    id: { hidden: true, filter: true },
+    name: { filter: true },
+    description: {},
+    prefix: { description: 'How the key begins.' },
+    environment: {
+      type: EnvironmentEnum,
+      filter: {
+        type: enumFilter('EnvironmentFilter', EnvironmentEnum),
+        description: "By default the calling key's; an administrator of live sees the keys of the sandbox too.",
+      },
+    },
+    status: { hidden: true, filter: { type: enumFilter('ApiKeyStatusFilter', ApiKeyStatus), having: havingStatus } },
+    scope: { hidden: true, filter: { type: ScopeFilter, having: havingScope } },
+    expiresAt: { filter: true },
+    autoRenew: { description: 'Is extended by its term before it lapses.' },
+    rotatedAt: {},
+    graceEndsAt: { description: 'A rotated key works until then, or until it expires.' },
+    successorId: { description: 'The key that it was rotated to.' },
+    revokedAt: { filter: true },
+    revokedReason: {},
+    createdById: {},
+    createdByKeyId: { filter: true },
+    createdAt: { filter: true },
+    updatedAt: {},
+  },
+});
+
 export const ApiKey = builder.prismaObject('ApiKey', {
   description: 'An API key. The key itself is shown once, when it is made.',
   select: { id: true },
@@ -95,10 +148,7 @@ export const ApiKey = builder.prismaObject('ApiKey', {
   // Whoever may ask for its own key was found to have asked for no other (analysis.ts).
   authScopes: { $any: { scope: 'keys:read', $granted: 'self', ownKey: '' } },
   fields: (t) => ({
-    name: t.exposeString('name'),
-    description: t.exposeString('description', { nullable: true }),
-    prefix: t.exposeString('prefix', { description: 'How the key begins.' }),
-    environment: t.expose('environment', { type: EnvironmentEnum }),
+    ...table.fields(t),
     scopes: t.stringList({ select: { scopes: true }, resolve: (key) => listOf(key.scopes) }),
     allowedIps: t.stringList({
       nullable: true,
@@ -116,16 +166,6 @@ export const ApiKey = builder.prismaObject('ApiKey', {
       select: { revokedAt: true, expiresAt: true, graceEndsAt: true, rotatedAt: true },
       resolve: (key) => keyStatus(key, new Date()),
     }),
-    expiresAt: t.expose('expiresAt', { type: 'DateTime', nullable: true }),
-    autoRenew: t.exposeBoolean('autoRenew', { description: 'Is extended by its term before it lapses.' }),
-    rotatedAt: t.expose('rotatedAt', { type: 'DateTime', nullable: true }),
-    graceEndsAt: t.expose('graceEndsAt', {
-      type: 'DateTime',
-      nullable: true,
-      description: 'A rotated key works until then, or until it expires.',
-    }),
-    successorId: t.exposeID('successorId', { nullable: true, description: 'The key that it was rotated to.' }),
-    revokedReason: t.exposeString('revokedReason', { nullable: true }),
     lastUsedAt: t.field({
       type: 'DateTime',
       nullable: true,
@@ -167,93 +207,12 @@ export const ApiKey = builder.prismaObject('ApiKey', {
         return unusedGrants(scopes, new Set(used.map(({ value }) => value)));
       },
     }),
-    revokedAt: t.expose('revokedAt', { type: 'DateTime', nullable: true }),
     createdBy: t.relation('createdBy', { type: User, nullable: true, authScopes: { scope: 'users:read' } }),
-    createdById: t.exposeID('createdById', { nullable: true }),
-    createdByKeyId: t.exposeID('createdByKeyId', { nullable: true }),
-    createdAt: t.expose('createdAt', { type: 'DateTime' }),
-    updatedAt: t.expose('updatedAt', { type: 'DateTime' }),
   }),
 });
 
 const ApiKeyEdge = builder.edgeObject({ name: 'ApiKeyEdge', type: ApiKey });
 const ApiKeyConnection = builder.connectionObject({ name: 'ApiKeyConnection', type: ApiKey }, ApiKeyEdge);
-
-/** The keys that have one of these statuses now. */
-const havingStatus = (statuses: readonly string[]) => {
-  const now = new Date();
-  return { OR: KEY_STATUSES.filter((status) => statuses.includes(status)).map((status) => whereStatus(status, now)) };
-};
-
-/** The keys that may do what one of these grants allows, by whichever grants they have it. */
-const havingScope = (grants: readonly string[]) => ({
-  OR: grants.map((grant) => {
-    if (!GRANTABLE.includes(grant)) throw badInput({ filter: [`scope must be one of ${GRANTABLE.join(', ')}`] });
-    return {
-      AND: [...scopeSet([grant])].map((scope) => ({
-        // No name of a grant is part of another's.
-        OR: grantsFor(scope).map((held) => ({ scopes: { contains: held } })),
-      })),
-    };
-  }),
-});
-
-const filterFields: Readonly<Record<string, FilterField>> = {
-  id: { column: 'id' },
-  name: { column: 'name' },
-  status: { column: 'status', having: havingStatus },
-  scope: { column: 'scopes', having: havingScope },
-  environment: { column: 'environment' },
-  createdByKeyId: { column: 'createdByKeyId', nullable: true },
-  expiresAt: { column: 'expiresAt', nullable: true },
-  revokedAt: { column: 'revokedAt', nullable: true },
-  createdAt: { column: 'createdAt' },
-};
-const StatusFilter = builder.inputType('ApiKeyStatusFilter', {
-  fields: (t) => ({
-    eq: t.field({ type: ApiKeyStatus }),
-    neq: t.field({ type: ApiKeyStatus }),
-    in: t.field({ type: [ApiKeyStatus] }),
-    nin: t.field({ type: [ApiKeyStatus] }),
-  }),
-});
-const EnvironmentFilter = builder.inputType('EnvironmentFilter', {
-  fields: (t) => ({
-    eq: t.field({ type: EnvironmentEnum }),
-    neq: t.field({ type: EnvironmentEnum }),
-    in: t.field({ type: [EnvironmentEnum] }),
-    nin: t.field({ type: [EnvironmentEnum] }),
-  }),
-});
-const ScopeFilter = builder.inputType('ScopeFilter', {
-  description: 'What a key may do, by whichever grants: tasks:read is held by tasks:* and admin:* too.',
-  fields: (t) => ({
-    eq: t.string({ description: 'Holds this scope.' }),
-    neq: t.string({ description: 'Does not hold this scope.' }),
-    in: t.stringList({ description: 'Holds one of these scopes.' }),
-    nin: t.stringList({ description: 'Holds none of these scopes.' }),
-    contains: t.string({ description: 'As eq.' }),
-  }),
-});
-const ApiKeyFilter = builder.inputRef<Filter>('ApiKeyFilter').implement({
-  fields: (t) => ({
-    id: t.field({ type: IdFilter }),
-    name: t.field({ type: StringFilter }),
-    status: t.field({ type: StatusFilter }),
-    scope: t.field({ type: ScopeFilter }),
-    environment: t.field({
-      type: EnvironmentFilter,
-      description: "By default the calling key's; an administrator of live sees the keys of the sandbox too.",
-    }),
-    createdByKeyId: t.field({ type: IdFilter }),
-    expiresAt: t.field({ type: DateTimeFilter }),
-    revokedAt: t.field({ type: DateTimeFilter }),
-    createdAt: t.field({ type: DateTimeFilter }),
-    and: t.field({ type: [ApiKeyFilter] }),
-    or: t.field({ type: [ApiKeyFilter] }),
-    not: t.field({ type: ApiKeyFilter }),
-  }),
-});
 
 builder.queryFields((t) => ({
   apiKey: t.prismaField({
@@ -276,7 +235,7 @@ builder.queryFields((t) => ({
         'The keys of the environment, newest first. An administrator of live asks for those of the sandbox by the filter.',
       authScopes: { scope: 'keys:read' },
       args: {
-        filter: t.arg({ type: ApiKeyFilter }),
+        filter: t.arg({ type: table.filterInput() }),
         expiringWithinDays: t.arg.int({ description: 'Only keys that still work and expire within these days.' }),
         search: t.arg.string({ description: 'Text that the name contains.' }),
         offset: t.arg.int({ description: OFFSET_DESCRIPTION }),
@@ -290,7 +249,7 @@ builder.queryFields((t) => ({
           order: [NEWEST_FIRST],
           where: {
             AND: [
-              compileFilter(filterFields, args.filter, provider),
+              ...table.where({ filter: args.filter }, provider),
               mentions(args.filter, 'environment') ? {} : { environment: context.principal.environment },
               expiringWithin(args.expiringWithinDays),
               args.search ? { name: containsText(provider, args.search) } : {},

@@ -2,7 +2,8 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import type { GraphQLResolveInfo } from 'graphql';
 import { badInput, notFound } from '../../errors.js';
-import type { Scope } from '../../scopes/scope.js';
+import { requirementOf } from '../../operations/requirement.js';
+import { satisfies } from '../../scopes/scope.js';
 import type { Context } from '../context.js';
 import { builder } from './builder.js';
 
@@ -12,21 +13,27 @@ export const Node = builder.interfaceRef<{ id: string }>('Node').implement({
   resolveType: (row) => (row as unknown as { __typename: string }).__typename,
 });
 
-/** The types that an id may belong to, with the scope that reading one takes. */
+/** The types that an id may belong to, and where their rows are. */
 const KINDS = [
-  { typeName: 'Task', model: 'task', scope: 'tasks:read' },
-  { typeName: 'Project', model: 'project', scope: 'projects:read' },
-  { typeName: 'User', model: 'user', scope: 'users:read' },
-  { typeName: 'TaskRelationship', model: 'taskRelationship', scope: 'tasks:read' },
-  { typeName: 'ApiKey', model: 'apiKey', scope: 'keys:read' },
-] as const satisfies readonly { typeName: string; model: string; scope: Scope }[];
+  { typeName: 'Task', model: 'task' },
+  { typeName: 'Project', model: 'project' },
+  { typeName: 'User', model: 'user' },
+  { typeName: 'TaskRelationship', model: 'taskRelationship' },
+  { typeName: 'ApiKey', model: 'apiKey' },
+] as const;
 
 const MAX_IDS = 100;
 
 /** Looks only where the key may read; what it may not read is not there. */
 async function findNode(id: string, context: Context, info: GraphQLResolveInfo): Promise<{ id: string }> {
-  for (const { typeName, model, scope } of KINDS) {
-    if (!context.principal.scopes.has(scope) || id.startsWith('key_') !== (model === 'apiKey')) continue;
+  for (const { typeName, model } of KINDS) {
+    const type = info.schema.getType(typeName);
+    if (
+      !type ||
+      !satisfies(context.principal.scopes, requirementOf(type)) ||
+      id.startsWith('key_') !== (model === 'apiKey')
+    )
+      continue;
     const query = queryFromInfo({ context, info, typeName, select: { id: true } });
     const delegate = context.db[model] as unknown as { findUnique(query: object): Promise<{ id: string } | null> };
     const row = await delegate.findUnique({ ...query, where: { id } });

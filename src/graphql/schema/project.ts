@@ -1,35 +1,35 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import { notFound } from '../../errors.js';
 import { resolveConnection } from '../connections/connection.js';
-import {
-  compileFilter,
-  DateTimeFilter,
-  type Filter,
-  IdFilter,
-  mentions,
-  StringFilter,
-  searchWhere,
-} from '../connections/filter.js';
-import { OFFSET_DESCRIPTION, type OrderBy } from '../connections/keyset.js';
-import { OrderDirection, orderOf } from '../connections/order.js';
+import { mentions } from '../connections/filter.js';
+import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
 import { builder, expectedUpdatedAt } from './builder.js';
+import { rowTable } from './rowTable.js';
 import { resolveTasks, Task, TaskConnection, TaskEdge, taskConnectionArgs } from './task.js';
 import { Project } from './types.js';
 import { User } from './user.js';
 
 const SLUG = 'A short name for addresses; each project has its own.';
 
+const table = rowTable('Project', {
+  search: ['name', 'description'],
+  columns: {
+    id: { hidden: true, filter: true },
+    name: { filter: true, order: true },
+    description: { filter: true },
+    slug: { description: SLUG, filter: true },
+    icon: {},
+    archivedAt: { filter: true },
+    createdById: { filter: true },
+    createdByKeyId: { description: 'The API key that made it.' },
+    createdAt: { filter: true, order: true },
+    updatedAt: { filter: true, order: true },
+  },
+});
+
 builder.prismaObjectFields(Project, (t) => ({
-  name: t.exposeString('name'),
-  description: t.exposeString('description', { nullable: true }),
-  slug: t.exposeString('slug', { nullable: true, description: SLUG }),
-  icon: t.exposeString('icon', { nullable: true }),
-  archivedAt: t.expose('archivedAt', { type: 'DateTime', nullable: true }),
-  createdAt: t.expose('createdAt', { type: 'DateTime' }),
-  updatedAt: t.expose('updatedAt', { type: 'DateTime' }),
-  createdById: t.exposeID('createdById', { nullable: true }),
+  ...table.fields(t),
   createdBy: t.relation('createdBy', { type: User, nullable: true, authScopes: { scope: 'users:read' } }),
-  createdByKeyId: t.exposeID('createdByKeyId', { nullable: true, description: 'The API key that made it.' }),
   tasks: t.connection(
     {
       type: Task,
@@ -45,53 +45,6 @@ builder.prismaObjectFields(Project, (t) => ({
 
 const ProjectEdge = builder.edgeObject({ name: 'ProjectEdge', type: Project });
 const ProjectConnection = builder.connectionObject({ name: 'ProjectConnection', type: Project }, ProjectEdge);
-
-const filterFields = {
-  id: { column: 'id' },
-  name: { column: 'name' },
-  description: { column: 'description', nullable: true },
-  slug: { column: 'slug', nullable: true },
-  archivedAt: { column: 'archivedAt', nullable: true },
-  createdById: { column: 'createdById', nullable: true },
-  createdAt: { column: 'createdAt' },
-  updatedAt: { column: 'updatedAt' },
-};
-const ProjectFilter = builder.inputRef<Filter>('ProjectFilter').implement({
-  fields: (t) => ({
-    id: t.field({ type: IdFilter }),
-    name: t.field({ type: StringFilter }),
-    description: t.field({ type: StringFilter }),
-    slug: t.field({ type: StringFilter }),
-    archivedAt: t.field({ type: DateTimeFilter }),
-    createdById: t.field({ type: IdFilter }),
-    createdAt: t.field({ type: DateTimeFilter }),
-    updatedAt: t.field({ type: DateTimeFilter }),
-    and: t.field({ type: [ProjectFilter] }),
-    or: t.field({ type: [ProjectFilter] }),
-    not: t.field({ type: ProjectFilter }),
-  }),
-});
-
-const columns = {
-  createdAt: { name: 'createdAt', kind: 'date' },
-  updatedAt: { name: 'updatedAt', kind: 'date' },
-  name: { name: 'name', kind: 'string' },
-} as const satisfies Record<string, OrderBy['column']>;
-const ProjectOrder = builder.inputType('ProjectOrder', {
-  fields: (t) => ({
-    field: t.field({
-      type: builder.enumType('ProjectOrderField', {
-        values: {
-          CREATED_AT: { value: 'createdAt' },
-          UPDATED_AT: { value: 'updatedAt' },
-          NAME: { value: 'name' },
-        } as const,
-      }),
-      required: true,
-    }),
-    direction: t.field({ type: OrderDirection, required: true, defaultValue: 'asc' }),
-  }),
-});
 
 builder.queryFields((t) => ({
   project: t.prismaField({
@@ -111,9 +64,9 @@ builder.queryFields((t) => ({
       nullable: true,
       authScopes: { scope: 'projects:read' },
       args: {
-        filter: t.arg({ type: ProjectFilter }),
+        filter: t.arg({ type: table.filterInput() }),
         search: t.arg.string({ description: 'Words that the name or the description contains.' }),
-        orderBy: t.arg({ type: [ProjectOrder] }),
+        orderBy: t.arg({ type: [table.orderInput()] }),
         includeArchived: t.arg.boolean({
           defaultValue: false,
           description: 'Archived projects are left out, unless this is true or the filter asks for `archivedAt`.',
@@ -126,12 +79,11 @@ builder.queryFields((t) => ({
           args,
           context,
           info,
-          order: orderOf(columns, args.orderBy),
+          order: table.order(args),
           where: {
             AND: [
-              compileFilter(filterFields, args.filter, provider),
+              ...table.where(args, provider),
               args.includeArchived || mentions(args.filter, 'archivedAt') ? {} : { archivedAt: null },
-              ...searchWhere(args.search, ['name', 'description'], provider),
             ],
           },
           find: (query) => context.db.project.findMany(query),

@@ -1,22 +1,27 @@
 import { callerOf } from '../../auth/principal.js';
 import { notFound } from '../../errors.js';
 import { resolveConnection } from '../connections/connection.js';
-import {
-  compileFilter,
-  DateTimeFilter,
-  type Filter,
-  IdFilter,
-  StringFilter,
-  searchWhere,
-} from '../connections/filter.js';
-import { OFFSET_DESCRIPTION, type OrderBy } from '../connections/keyset.js';
-import { OrderDirection, orderOf } from '../connections/order.js';
+import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
 import { builder, expectedUpdatedAt } from './builder.js';
+import { enumFilter } from './filters.js';
 import { Node } from './node.js';
+import { rowTable } from './rowTable.js';
 
 const RoleEnum = builder.enumType('Role', {
   description: 'What a user is in the workspace.',
   values: ['OWNER', 'ADMIN', 'MANAGER', 'MEMBER', 'VIEWER'] as const,
+});
+
+const table = rowTable('User', {
+  search: ['name', 'email'],
+  columns: {
+    id: { hidden: true, filter: true },
+    email: { filter: { folded: true }, order: true },
+    name: { filter: true, order: true },
+    role: { type: RoleEnum, filter: { type: enumFilter('RoleFilter', RoleEnum) } },
+    createdAt: { filter: true, order: true },
+    updatedAt: {},
+  },
 });
 
 export const User = builder.prismaObject('User', {
@@ -24,62 +29,11 @@ export const User = builder.prismaObject('User', {
   select: { id: true },
   interfaces: [Node],
   authScopes: { $any: { scope: 'users:read', $granted: 'self' } },
-  fields: (t) => ({
-    email: t.exposeString('email'),
-    name: t.exposeString('name'),
-    role: t.expose('role', { type: RoleEnum }),
-    createdAt: t.expose('createdAt', { type: 'DateTime' }),
-    updatedAt: t.expose('updatedAt', { type: 'DateTime' }),
-  }),
+  fields: (t) => table.fields(t),
 });
 
 const UserEdge = builder.edgeObject({ name: 'UserEdge', type: User });
 const UserConnection = builder.connectionObject({ name: 'UserConnection', type: User }, UserEdge);
-
-const filterFields = {
-  id: { column: 'id' },
-  email: { column: 'email', folded: true },
-  name: { column: 'name' },
-  role: { column: 'role' },
-  createdAt: { column: 'createdAt' },
-};
-const RoleFilter = builder.inputType('RoleFilter', {
-  fields: (t) => ({
-    eq: t.field({ type: RoleEnum }),
-    neq: t.field({ type: RoleEnum }),
-    in: t.field({ type: [RoleEnum] }),
-    nin: t.field({ type: [RoleEnum] }),
-  }),
-});
-const UserFilter = builder.inputRef<Filter>('UserFilter').implement({
-  fields: (t) => ({
-    id: t.field({ type: IdFilter }),
-    email: t.field({ type: StringFilter }),
-    name: t.field({ type: StringFilter }),
-    role: t.field({ type: RoleFilter }),
-    createdAt: t.field({ type: DateTimeFilter }),
-    and: t.field({ type: [UserFilter] }),
-    or: t.field({ type: [UserFilter] }),
-    not: t.field({ type: UserFilter }),
-  }),
-});
-
-const columns = {
-  createdAt: { name: 'createdAt', kind: 'date' },
-  name: { name: 'name', kind: 'string' },
-  email: { name: 'email', kind: 'string' },
-} as const satisfies Record<string, OrderBy['column']>;
-const UserOrder = builder.inputType('UserOrder', {
-  fields: (t) => ({
-    field: t.field({
-      type: builder.enumType('UserOrderField', {
-        values: { CREATED_AT: { value: 'createdAt' }, NAME: { value: 'name' }, EMAIL: { value: 'email' } } as const,
-      }),
-      required: true,
-    }),
-    direction: t.field({ type: OrderDirection, required: true, defaultValue: 'asc' }),
-  }),
-});
 
 builder.queryFields((t) => ({
   user: t.prismaField({
@@ -99,9 +53,9 @@ builder.queryFields((t) => ({
       nullable: true,
       authScopes: { scope: 'users:read' },
       args: {
-        filter: t.arg({ type: UserFilter }),
+        filter: t.arg({ type: table.filterInput() }),
         search: t.arg.string({ description: 'Words that the name or the email contains.' }),
-        orderBy: t.arg({ type: [UserOrder] }),
+        orderBy: t.arg({ type: [table.orderInput()] }),
         offset: t.arg.int({ description: OFFSET_DESCRIPTION }),
       },
       resolve: (_root, args, context, info) => {
@@ -110,13 +64,8 @@ builder.queryFields((t) => ({
           args,
           context,
           info,
-          order: orderOf(columns, args.orderBy),
-          where: {
-            AND: [
-              compileFilter(filterFields, args.filter, provider),
-              ...searchWhere(args.search, ['name', 'email'], provider),
-            ],
-          },
+          order: table.order(args),
+          where: { AND: table.where(args, provider) },
           find: (query) => context.db.user.findMany(query),
           count: (query) => context.db.user.count(query),
         });

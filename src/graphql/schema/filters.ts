@@ -1,0 +1,61 @@
+/** What fields are compared by in filters (src/graphql/connections/filter.ts says how). */
+import type { InputRef } from '@pothos/core';
+import { builder } from './builder.js';
+
+export const IdFilter = builder.inputType('IDFilter', {
+  fields: (t) => ({ eq: t.id(), neq: t.id(), in: t.idList(), nin: t.idList() }),
+});
+export const StringFilter = builder.inputType('StringFilter', {
+  fields: (t) => ({
+    eq: t.string(),
+    neq: t.string(),
+    in: t.stringList(),
+    nin: t.stringList(),
+    contains: t.string({ description: 'Contains this text, whatever the case.' }),
+  }),
+});
+export const IntFilter = builder.inputType('IntFilter', {
+  fields: (t) => ({
+    eq: t.int(),
+    neq: t.int(),
+    in: t.intList(),
+    nin: t.intList(),
+    gt: t.int(),
+    gte: t.int(),
+    lt: t.int(),
+    lte: t.int(),
+  }),
+});
+export const DateTimeFilter = builder.inputType('DateTimeFilter', {
+  fields: (t) => ({
+    eq: t.field({ type: 'DateTime', description: 'null: has no date.' }),
+    neq: t.field({ type: 'DateTime', description: 'null: has a date.' }),
+    gt: t.field({ type: 'DateTime' }),
+    gte: t.field({ type: 'DateTime' }),
+    lt: t.field({ type: 'DateTime' }),
+    lte: t.field({ type: 'DateTime' }),
+  }),
+});
+export const TagsFilter = builder.inputType('TagsFilter', {
+  fields: (t) => ({
+    contains: t.string({ description: 'Has this tag.' }),
+    in: t.stringList({ description: 'Has one of these tags.' }),
+    nin: t.stringList({ description: 'Has none of these tags.' }),
+  }),
+});
+
+/** @param isOrdered its values are in an order, by which they are compared too */
+export function enumFilter(name: string, type: InputRef<unknown>, isOrdered = false): InputRef<object> {
+  return builder.inputType(name, {
+    fields: (t) => {
+      const value = () => t.field({ type });
+      const values = () => t.field({ type: [type] });
+      const compared = isOrdered ? { gt: value(), gte: value(), lt: value(), lte: value() } : {};
+      return { eq: value(), neq: value(), in: values(), nin: values(), ...compared };
+    },
+  });
+}
+
+export const OrderDirection = builder.enumType('OrderDirection', {
+  values: { ASC: { value: 'asc' }, DESC: { value: 'desc' } } as const,
+});

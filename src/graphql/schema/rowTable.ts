@@ -1,0 +1,133 @@
+/**
+ * The columns of a type: which are shown, and by which its lists are filtered, ordered and searched. Types and nullability
+ * are those of the datamodel; what it does not say stands in the table, once for each column.
+ */
+import type { InputRef } from '@pothos/core';
+import { getDatamodel } from '../../db/generated/pothos.js';
+import type { Provider } from '../../db/provider.js';
+import { compileFilter, type Filter, type FilterField, searchWhere } from '../connections/filter.js';
+import type { Column, OrderBy } from '../connections/keyset.js';
+import { orderOf } from '../connections/order.js';
+import { builder } from './builder.js';
+import { DateTimeFilter, IdFilter, IntFilter, OrderDirection, StringFilter } from './filters.js';
+
+interface FilterOptions extends Pick<FilterField, 'folded' | 'having' | 'tags'> {
+  /** What it is compared by, where the column's type does not say it. */
+  readonly type?: unknown;
+  readonly description?: string;
+}
+
+interface ColumnOptions {
+  readonly description?: string;
+  /** The enum as which its values are shown. */
+  readonly type?: unknown;
+  readonly filter?: true | FilterOptions;
+  readonly order?: true;
+  /** It is no column that is shown as it is stored: another field shows it, or none. */
+  readonly hidden?: true;
+}
+
+interface RowTableOptions {
+  /** What its filter and its order are named after, where that is not the model. */
+  readonly name?: string;
+  /** Columns that a search looks for words in. */
+  readonly search?: readonly string[];
+  readonly columns: Readonly<Record<string, ColumnOptions>>;
+}
+
+interface Ordering {
+  readonly field: string;
+  readonly direction: 'asc' | 'desc';
+}
+
+/** The arguments by which a list says which rows it wants. */
+export interface RowArgs {
+  readonly filter?: Filter | null | undefined;
+  readonly search?: string | null | undefined;
+  readonly orderBy?: readonly Ordering[] | null | undefined;
+}
+
+const FILTERS: Readonly<Record<string, unknown>> = {
+  ID: IdFilter,
+  String: StringFilter,
+  Int: IntFilter,
+  DateTime: DateTimeFilter,
+};
+const ORDER_KINDS: Readonly<Record<string, Column['kind']>> = { DateTime: 'date', Int: 'int', Float: 'number' };
+const MODELS = getDatamodel().datamodel.models;
+
+export function rowTable(model: string, { name = model, columns, search = [] }: RowTableOptions) {
+  const entries = Object.entries(columns);
+  const stored = (column: string) => {
+    const field = MODELS[model]?.fields.find((candidate) => candidate.name === column);
+    if (!field) throw new Error(`${model} has no column ${column}`);
+    const isId = field.type === 'String' && /^id$|Id$/.test(column);
+    return { type: isId ? 'ID' : field.type, nullable: !field.isRequired };
+  };
+  const filters = entries.flatMap(([column, { filter }]): [string, FilterOptions][] =>
+    filter ? [[column, filter === true ? {} : filter]] : [],
+  );
+  const filterFields = Object.fromEntries(
+    filters.map(([column, { folded, having, tags }]): [string, FilterField] => {
+      if (having || tags) return [column, { column, ...(having && { having }), ...(tags && { tags }) }];
+      return [column, { column, nullable: stored(column).nullable, ...(folded && { folded }) }];
+    }),
+  );
+  const orders = Object.fromEntries(
+    entries.flatMap(([column, { order }]): [string, Column][] => {
+      if (!order) return [];
+      const { type, nullable } = stored(column);
+      return [[column, { name: column, kind: ORDER_KINDS[type] ?? 'string', ...(nullable && { nullable }) }]];
+    }),
+  );
+
+  return {
+    /** For the type's `fields`: each column that is shown. @param t the builder of fields */
+    fields(t: object): Record<string, never> {
+      const { expose } = t as { expose(column: string, options: object): never };
+      return Object.fromEntries(
+        entries.flatMap(([column, { type, description, hidden }]) => {
+          if (hidden) return [];
+          const { type: scalar, nullable } = stored(column);
+          const options = { type: type ?? scalar, nullable, ...(description && { description }) };
+          return [[column, expose.call(t, column, options)]];
+        }),
+      );
+    },
+    filterInput(): InputRef<Filter> {
+      const input = builder.inputRef<Filter>(`${name}Filter`);
+      return input.implement({
+        fields: (t) => ({
+          ...Object.fromEntries(
+            filters.map(([column, { type, description }]) => [
+              column,
+              t.field({ type: (type ?? FILTERS[stored(column).type]) as never, ...(description && { description }) }),
+            ]),
+          ),
+          and: t.field({ type: [input] }),
+          or: t.field({ type: [input] }),
+          not: t.field({ type: input }),
+        }),
+      } as Parameters<typeof input.implement>[0]);
+    },
+    orderInput(): InputRef<Ordering> {
+      const values = Object.keys(orders).map((column) => [screaming(column), { value: column }]);
+      const fieldEnum = builder.enumType(`${name}OrderField`, { values: Object.fromEntries(values) });
+      return builder.inputType(`${name}Order`, {
+        fields: (t) => ({
+          field: t.field({ type: fieldEnum, required: true }),
+          direction: t.field({ type: OrderDirection, required: true, defaultValue: 'asc' }),
+        }),
+      }) as unknown as InputRef<Ordering>;
+    },
+    /** The rows that a list asks for, as parts of a Prisma `where` that hold together. */
+    where: ({ filter, search: words }: RowArgs, provider: Provider): object[] => [
+      compileFilter(filterFields, filter, provider),
+      ...searchWhere(words, search, provider),
+    ],
+    order: ({ orderBy }: RowArgs): OrderBy[] => orderOf(orders, orderBy),
+  };
+}
+
+/** createdAt -> CREATED_AT */
+const screaming = (column: string) => column.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
