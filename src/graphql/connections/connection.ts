@@ -4,36 +4,45 @@ import type { GraphQLResolveInfo } from 'graphql';
 import type { Context } from '../context.js';
 import { cursorColumns, type OrderBy, type PageArgs, pageOf, planPage } from './keyset.js';
 
-interface ConnectionOptions<Row> {
+/** A model of the tenant-bound client. */
+interface Rows {
+  findMany(query: object): PromiseLike<object[]>;
+  count(query: object): PromiseLike<number>;
+}
+
+interface ConnectionOptions {
+  /** As the datamodel has it. */
+  readonly model: string;
   readonly args: PageArgs;
   readonly order: readonly OrderBy[];
   /** What the rows must satisfy, apart from the page. */
   readonly where: object;
   readonly context: Context;
   readonly info: GraphQLResolveInfo;
-  readonly find: (query: never) => PromiseLike<readonly Row[]>;
-  readonly count: (query: never) => PromiseLike<number>;
+  /** By default the rows that satisfy `where` are counted. */
+  readonly count?: (() => PromiseLike<number>) | undefined;
 }
 
 /** Loads one page with all that is selected below it; counts only when totalCount is asked for. */
-export async function resolveConnection<Row extends object>(options: ConnectionOptions<Row>) {
-  const { args, context, info, where } = options;
-  const plan = planPage(args, options.order);
+export async function resolveConnection({ model, args, order, where, context, info, count }: ConnectionOptions) {
+  const rows = (context.db as unknown as Record<string, Rows>)[model.charAt(0).toLowerCase() + model.slice(1)];
+  if (!rows) throw new Error(`no model ${model}`);
+  const plan = planPage(args, order);
   const query = queryFromInfo({
     context,
     info,
     select: cursorColumns(plan),
     paths: [['nodes'], ['edges', 'node']],
   });
-  const rows = await options.find({
+  const found = await rows.findMany({
     ...query,
     where: { AND: [where, ...plan.where] },
     orderBy: plan.orderBy,
     take: plan.take,
     ...(plan.skip > 0 && { skip: plan.skip }),
-  } as never);
+  });
   return {
-    ...pageOf(plan, args, rows),
-    totalCount: async () => options.count({ where } as never),
+    ...pageOf(plan, args, found),
+    totalCount: async () => (count ? count() : rows.count({ where })),
   };
 }

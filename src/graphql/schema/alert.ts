@@ -1,7 +1,5 @@
 /** Alerts about keys. */
 import { ALERT_KINDS } from '../../keys/alerts.js';
-import { resolveConnection } from '../connections/connection.js';
-import { NEWEST_FIRST } from '../connections/order.js';
 import { ApiKey } from './apiKey.js';
 import { builder } from './builder.js';
 import { enumFilter } from './filters.js';
@@ -40,16 +38,7 @@ builder.queryField('alerts', (t) =>
       description: 'Newest first.',
       authScopes: { scope: 'keys:read' },
       args: { filter: t.arg({ type: table.filterInput() }) },
-      resolve: (_root, args, context, info) =>
-        resolveConnection({
-          args,
-          context,
-          info,
-          order: [NEWEST_FIRST],
-          where: { AND: table.where(args, context.services.database.provider) },
-          find: (query) => context.db.alert.findMany(query),
-          count: (query) => context.db.alert.count(query),
-        }),
+      resolve: (_root, args, context, info) => table.resolve(args, context, info),
     },
     AlertConnection,
     AlertEdge,

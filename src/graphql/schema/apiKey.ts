@@ -5,10 +5,8 @@ import { KEY_STATUSES, keyStatus, whereStatus } from '../../keys/apiKey.js';
 import { listOf } from '../../keys/authority.js';
 import { dayOf, KeyUsage, MAX_NAMES, since, unusedGrants } from '../../keys/usage.js';
 import { GRANTABLE, grantsFor, SCOPES, scopeSet } from '../../scopes/scope.js';
-import { resolveConnection } from '../connections/connection.js';
 import { mentions } from '../connections/filter.js';
 import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
-import { NEWEST_FIRST } from '../connections/order.js';
 import { builder } from './builder.js';
 import { enumFilter } from './filters.js';
 import { Node } from './node.js';
@@ -240,25 +238,15 @@ builder.queryFields((t) => ({
         search: t.arg.string({ description: 'Text that the name contains.' }),
         offset: t.arg.int({ description: OFFSET_DESCRIPTION }),
       },
-      resolve: (_root, args, context, info) => {
-        const { provider } = context.services.database;
-        return resolveConnection({
-          args,
-          context,
-          info,
-          order: [NEWEST_FIRST],
-          where: {
-            AND: [
-              ...table.where({ filter: args.filter }, provider),
-              mentions(args.filter, 'environment') ? {} : { environment: context.principal.environment },
-              expiringWithin(args.expiringWithinDays),
-              args.search ? { name: containsText(provider, args.search) } : {},
-            ],
-          },
-          find: (query) => context.db.apiKey.findMany(query),
-          count: (query) => context.db.apiKey.count(query),
-        });
-      },
+      resolve: (_root, { search, ...args }, context, info) =>
+        table.resolve(args, context, info, {
+          AND: [
+            mentions(args.filter, 'environment') ? {} : { environment: context.principal.environment },
+            expiringWithin(args.expiringWithinDays),
+            // As one text, not by its words.
+            search ? { name: containsText(context.services.database.provider, search) } : {},
+          ],
+        }),
     },
     ApiKeyConnection,
     ApiKeyEdge,

@@ -1,7 +1,5 @@
 /** The audit log. */
 
-import { resolveConnection } from '../connections/connection.js';
-import { NEWEST_FIRST } from '../connections/order.js';
 import { builder } from './builder.js';
 import { rowTable } from './rowTable.js';
 
@@ -50,16 +48,7 @@ builder.queryField('auditLog', (t) =>
       description: 'Newest first.',
       authScopes: { scope: 'audit:read' },
       args: { filter: t.arg({ type: table.filterInput() }) },
-      resolve: (_root, args, context, info) =>
-        resolveConnection({
-          args,
-          context,
-          info,
-          order: [NEWEST_FIRST],
-          where: { AND: table.where(args, context.services.database.provider) },
-          find: (query) => context.db.auditEvent.findMany(query),
-          count: (query) => context.db.auditEvent.count(query),
-        }),
+      resolve: (_root, args, context, info) => table.resolve(args, context, info),
     },
     AuditEventConnection,
     AuditEventEdge,

@@ -1,6 +1,5 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import { notFound } from '../../errors.js';
-import { resolveConnection } from '../connections/connection.js';
 import { mentions } from '../connections/filter.js';
 import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
 import { builder, expectedUpdatedAt } from './builder.js';
@@ -74,21 +73,8 @@ builder.queryFields((t) => ({
         offset: t.arg.int({ description: OFFSET_DESCRIPTION }),
       },
       resolve: (_root, args, context, info) => {
-        const { provider } = context.services.database;
-        return resolveConnection({
-          args,
-          context,
-          info,
-          order: table.order(args),
-          where: {
-            AND: [
-              ...table.where(args, provider),
-              args.includeArchived || mentions(args.filter, 'archivedAt') ? {} : { archivedAt: null },
-            ],
-          },
-          find: (query) => context.db.project.findMany(query),
-          count: (query) => context.db.project.count(query),
-        });
+        const showsArchived = args.includeArchived || mentions(args.filter, 'archivedAt');
+        return table.resolve(args, context, info, showsArchived ? {} : { archivedAt: null });
       },
     },
     ProjectConnection,

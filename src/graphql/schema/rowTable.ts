@@ -3,11 +3,13 @@
  * are those of the datamodel; what it does not say stands in the table, once for each column.
  */
 import type { InputRef } from '@pothos/core';
+import type { GraphQLResolveInfo } from 'graphql';
 import { getDatamodel } from '../../db/generated/pothos.js';
-import type { Provider } from '../../db/provider.js';
+import { resolveConnection } from '../connections/connection.js';
 import { compileFilter, type Filter, type FilterField, searchWhere } from '../connections/filter.js';
-import type { Column, OrderBy } from '../connections/keyset.js';
+import type { Column, PageArgs } from '../connections/keyset.js';
 import { orderOf } from '../connections/order.js';
+import type { Context } from '../context.js';
 import { builder } from './builder.js';
 import { DateTimeFilter, IdFilter, IntFilter, OrderDirection, StringFilter } from './filters.js';
 
@@ -46,6 +48,11 @@ export interface RowArgs {
   readonly search?: string | null | undefined;
   readonly orderBy?: readonly Ordering[] | null | undefined;
 }
+
+/** What is selected of the rows besides, Pothos knows. */
+type Page = Omit<Awaited<ReturnType<typeof resolveConnection>>, 'edges'> & {
+  edges: { cursor: string; node: { id: string } }[];
+};
 
 const FILTERS: Readonly<Record<string, unknown>> = {
   ID: IdFilter,
@@ -120,12 +127,31 @@ export function rowTable(model: string, { name = model, columns, search = [] }: 
         }),
       }) as unknown as InputRef<Ordering>;
     },
-    /** The rows that a list asks for, as parts of a Prisma `where` that hold together. */
-    where: ({ filter, search: words }: RowArgs, provider: Provider): object[] => [
-      compileFilter(filterFields, filter, provider),
-      ...searchWhere(words, search, provider),
-    ],
-    order: ({ orderBy }: RowArgs): OrderBy[] => orderOf(orders, orderBy),
+    /**
+     * A page of the rows that a list asks for.
+     * @param where what they must satisfy besides
+     * @param count by default those rows are counted
+     */
+    resolve(
+      args: RowArgs & PageArgs,
+      context: Context,
+      info: GraphQLResolveInfo,
+      where: object = {},
+      count?: () => PromiseLike<number>,
+    ): Promise<Page> {
+      const { provider } = context.services.database;
+      const asked = [compileFilter(filterFields, args.filter, provider), ...searchWhere(args.search, search, provider)];
+      const order = orderOf(orders, args.orderBy);
+      return resolveConnection({
+        model,
+        args,
+        order,
+        where: { AND: [where, ...asked] },
+        context,
+        info,
+        count,
+      }) as never;
+    },
   };
 }
 

@@ -1,6 +1,5 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import { notFound } from '../../errors.js';
-import { resolveConnection } from '../connections/connection.js';
 import { OFFSET_DESCRIPTION, type PageArgs } from '../connections/keyset.js';
 import type { Context } from '../context.js';
 import { builder } from './builder.js';
@@ -88,18 +87,9 @@ export const taskConnectionArgs = builder.args((t) => ({
   offset: t.int({ description: OFFSET_DESCRIPTION }),
 }));
 
-export function resolveTasks(args: PageArgs & RowArgs, context: Context, info: GraphQLResolveInfo, where: object) {
-  const { provider } = context.services.database;
-  const all = !args.filter && !args.search && Object.keys(where).length === 0;
-  return resolveConnection({
-    args,
-    context,
-    info,
-    order: table.order(args),
-    where: { AND: [where, ...table.where(args, provider)] },
-    find: (query) => context.db.task.findMany(query),
-    count: (query) => (all ? countAll(context) : context.db.task.count(query)),
-  });
+export function resolveTasks(args: PageArgs & RowArgs, context: Context, info: GraphQLResolveInfo, where?: object) {
+  const isAll = !args.filter && !args.search && !where;
+  return table.resolve(args, context, info, where, isAll ? () => countAll(context) : undefined);
 }
 
 /** All tasks of the environment, from the count that the database keeps: to count a million takes too long. */
@@ -126,7 +116,7 @@ builder.queryFields((t) => ({
       nullable: true,
       authScopes: { scope: 'tasks:read' },
       args: taskConnectionArgs,
-      resolve: (_root, args, context, info) => resolveTasks(args, context, info, {}),
+      resolve: (_root, args, context, info) => resolveTasks(args, context, info),
     },
     TaskConnection,
     TaskEdge,

@@ -1,6 +1,5 @@
 import { callerOf } from '../../auth/principal.js';
 import { notFound } from '../../errors.js';
-import { resolveConnection } from '../connections/connection.js';
 import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
 import { builder, expectedUpdatedAt } from './builder.js';
 import { enumFilter } from './filters.js';
@@ -58,18 +57,7 @@ builder.queryFields((t) => ({
         orderBy: t.arg({ type: [table.orderInput()] }),
         offset: t.arg.int({ description: OFFSET_DESCRIPTION }),
       },
-      resolve: (_root, args, context, info) => {
-        const { provider } = context.services.database;
-        return resolveConnection({
-          args,
-          context,
-          info,
-          order: table.order(args),
-          where: { AND: table.where(args, provider) },
-          find: (query) => context.db.user.findMany(query),
-          count: (query) => context.db.user.count(query),
-        });
-      },
+      resolve: (_root, args, context, info) => table.resolve(args, context, info),
     },
     UserConnection,
     UserEdge,
