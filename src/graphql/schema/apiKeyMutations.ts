@@ -4,7 +4,7 @@ import { callerOf } from '../../auth/principal.js';
 import { check, given, required } from '../../input.js';
 import type { KeyChange } from '../../keys/rules.js';
 import { ApiKey, EnvironmentEnum } from './apiKey.js';
-import { builder, expectedUpdatedAt } from './builder.js';
+import { builder, expectedUpdatedAt, rowField } from './builder.js';
 
 const neverNull = z.looseObject({
   name: required(z.string()).optional(),
@@ -15,6 +15,8 @@ const neverNull = z.looseObject({
 const RateLimitInput = builder.inputType('KeyRateLimitInput', {
   fields: (t) => ({ perMinute: t.int(), perHour: t.int() }),
 });
+
+const apiKeyField = (t: object) => rowField<{ apiKey: { id: string } }>(t, 'apiKey', ApiKey, ({ apiKey }) => apiKey.id);
 
 builder.relayMutationField(
   'createApiKey',
@@ -53,12 +55,7 @@ builder.relayMutationField(
   {
     outputFields: (t) => ({
       key: t.exposeString('key', { description: 'The key itself. It is not stored and cannot be shown again.' }),
-      apiKey: t.prismaField({
-        type: ApiKey,
-        nullable: true,
-        resolve: (query, { apiKey }, _args, { db }) =>
-          db.apiKey.findUniqueOrThrow({ ...query, where: { id: apiKey.id } }),
-      }),
+      ...apiKeyField(t),
     }),
   },
 );
@@ -104,12 +101,7 @@ builder.relayMutationField(
   },
   {
     outputFields: (t) => ({
-      apiKey: t.prismaField({
-        type: ApiKey,
-        nullable: true,
-        resolve: (query, { apiKey }, _args, { db }) =>
-          db.apiKey.findUniqueOrThrow({ ...query, where: { id: apiKey.id } }),
-      }),
+      ...apiKeyField(t),
     }),
   },
 );
@@ -139,12 +131,7 @@ builder.relayMutationField(
   {
     outputFields: (t) => ({
       key: t.exposeString('key', { description: 'The key itself. It is not stored and cannot be shown again.' }),
-      apiKey: t.prismaField({
-        type: ApiKey,
-        nullable: true,
-        resolve: (query, { apiKey }, _args, { db }) =>
-          db.apiKey.findUniqueOrThrow({ ...query, where: { id: apiKey.id } }),
-      }),
+      ...apiKeyField(t),
     }),
   },
 );
@@ -173,12 +160,7 @@ builder.relayMutationField(
   },
   {
     outputFields: (t) => ({
-      apiKey: t.prismaField({
-        type: ApiKey,
-        nullable: true,
-        resolve: (query, { apiKey }, _args, { db }) =>
-          db.apiKey.findUniqueOrThrow({ ...query, where: { id: apiKey.id } }),
-      }),
+      ...apiKeyField(t),
       revokedKeys: t.int({
         description: 'How many keys were ended, this one included; none, if they were before.',
         resolve: ({ revoked }) => revoked,

@@ -83,3 +83,25 @@ export const expectedUpdatedAt = (t: Pick<InputFields, 'field'>) =>
     type: 'DateTime',
     description: 'When you saw it last, its `updatedAt`: CONFLICT if it was changed since.',
   });
+
+type RowName = 'task' | 'project' | 'user' | 'taskRelationship' | 'apiKey';
+
+/**
+ * A field of a change's payload: the row as it is now, read with what is selected of it.
+ * @param t the builder of the payload's fields
+ * @param name of the field, and of the rows in the tenant-bound client
+ */
+export function rowField<Payload = { id: string }>(
+  t: object,
+  name: RowName,
+  type: object,
+  idOf: (payload: Payload) => string = (payload) => (payload as { id: string }).id,
+): Record<string, never> {
+  const { prismaField } = t as { prismaField(options: object): never };
+  const resolve = (query: object, payload: Payload, _args: object, { db }: Context) =>
+    (db[name] as { findUniqueOrThrow(query: object): unknown }).findUniqueOrThrow({
+      ...query,
+      where: { id: idOf(payload) },
+    });
+  return { [name]: prismaField.call(t, { type, nullable: true, resolve }) };
+}

@@ -2,7 +2,7 @@ import { queryFromInfo } from '@pothos/plugin-prisma';
 import { notFound } from '../../errors.js';
 import { mentions } from '../connections/filter.js';
 import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
-import { builder, expectedUpdatedAt } from './builder.js';
+import { builder, expectedUpdatedAt, rowField } from './builder.js';
 import { rowTable } from './rowTable.js';
 import { resolveTasks, Task, TaskConnection, TaskEdge, taskConnectionArgs } from './task.js';
 import { Project } from './types.js';
@@ -99,13 +99,7 @@ builder.relayMutationField(
     resolve: (_root, { input }, { services, actor }) => services.projects.create(actor, input),
   },
   {
-    outputFields: (t) => ({
-      project: t.prismaField({
-        type: Project,
-        nullable: true,
-        resolve: (query, { id }, _args, { db }) => db.project.findUniqueOrThrow({ ...query, where: { id } }),
-      }),
-    }),
+    outputFields: (t) => rowField(t, 'project', Project),
   },
 );
 
@@ -129,13 +123,7 @@ builder.relayMutationField(
     resolve: (_root, { input }, { services, actor }) => services.projects.update(actor, input),
   },
   {
-    outputFields: (t) => ({
-      project: t.prismaField({
-        type: Project,
-        nullable: true,
-        resolve: (query, { id }, _args, { db }) => db.project.findUniqueOrThrow({ ...query, where: { id } }),
-      }),
-    }),
+    outputFields: (t) => rowField(t, 'project', Project),
   },
 );
 
@@ -158,13 +146,7 @@ builder.relayMutationField(
       services.projects.archive(actor, id, archived !== false, expectedUpdatedAt),
   },
   {
-    outputFields: (t) => ({
-      project: t.prismaField({
-        type: Project,
-        nullable: true,
-        resolve: (query, { id }, _args, { db }) => db.project.findUniqueOrThrow({ ...query, where: { id } }),
-      }),
-    }),
+    outputFields: (t) => rowField(t, 'project', Project),
   },
 );
 

@@ -1,7 +1,7 @@
 import { badInput } from '../../errors.js';
 import { MAX_OFFSET } from '../../operations/pageLimits.js';
 import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
-import { builder, expectedUpdatedAt } from './builder.js';
+import { builder, expectedUpdatedAt, rowField } from './builder.js';
 import { Node } from './node.js';
 import { Task } from './task.js';
 import { User } from './user.js';
@@ -93,13 +93,7 @@ builder.relayMutationField(
     resolve: (_root, { input }, { services, actor }) => services.relationships.create(actor, input),
   },
   {
-    outputFields: (t) => ({
-      taskRelationship: t.prismaField({
-        type: TaskRelationship,
-        nullable: true,
-        resolve: (query, { id }, _args, { db }) => db.taskRelationship.findUniqueOrThrow({ ...query, where: { id } }),
-      }),
-    }),
+    outputFields: (t) => rowField(t, 'taskRelationship', TaskRelationship),
   },
 );
 
@@ -122,13 +116,7 @@ builder.relayMutationField(
     resolve: (_root, { input }, { services, actor }) => services.relationships.update(actor, input),
   },
   {
-    outputFields: (t) => ({
-      taskRelationship: t.prismaField({
-        type: TaskRelationship,
-        nullable: true,
-        resolve: (query, { id }, _args, { db }) => db.taskRelationship.findUniqueOrThrow({ ...query, where: { id } }),
-      }),
-    }),
+    outputFields: (t) => rowField(t, 'taskRelationship', TaskRelationship),
   },
 );
 

@@ -1,6 +1,6 @@
 /** Making, changing and deleting tasks: thin over src/tasks. */
 import { queryFromInfo } from '@pothos/plugin-prisma';
-import { builder, expectedUpdatedAt } from './builder.js';
+import { builder, expectedUpdatedAt, rowField } from './builder.js';
 import { Task, TaskPriority, TaskStatus } from './task.js';
 
 const KEEP =
@@ -29,13 +29,7 @@ builder.relayMutationField(
     resolve: (_root, { input }, { services, actor }) => services.tasks.create(actor, input),
   },
   {
-    outputFields: (t) => ({
-      task: t.prismaField({
-        type: Task,
-        nullable: true,
-        resolve: (query, { id }, _args, { db }) => db.task.findUniqueOrThrow({ ...query, where: { id } }),
-      }),
-    }),
+    outputFields: (t) => rowField(t, 'task', Task),
   },
 );
 
@@ -73,13 +67,7 @@ builder.relayMutationField(
     resolve: (_root, { input }, { services, actor }) => services.tasks.update(actor, input),
   },
   {
-    outputFields: (t) => ({
-      task: t.prismaField({
-        type: Task,
-        nullable: true,
-        resolve: (query, { id }, _args, { db }) => db.task.findUniqueOrThrow({ ...query, where: { id } }),
-      }),
-    }),
+    outputFields: (t) => rowField(t, 'task', Task),
   },
 );
 

@@ -1,7 +1,7 @@
 import { callerOf } from '../../auth/principal.js';
 import { notFound } from '../../errors.js';
 import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
-import { builder, expectedUpdatedAt } from './builder.js';
+import { builder, expectedUpdatedAt, rowField } from './builder.js';
 import { enumFilter } from './filters.js';
 import { Node } from './node.js';
 import { rowTable } from './rowTable.js';
@@ -82,13 +82,7 @@ builder.relayMutationField(
       services.users.create(actor, principal.scopes, input),
   },
   {
-    outputFields: (t) => ({
-      user: t.prismaField({
-        type: User,
-        nullable: true,
-        resolve: (query, { id }, _args, { db }) => db.user.findUniqueOrThrow({ ...query, where: { id } }),
-      }),
-    }),
+    outputFields: (t) => rowField(t, 'user', User),
   },
 );
 
@@ -116,13 +110,7 @@ builder.relayMutationField(
       services.users.update(actor, principal.scopes, input),
   },
   {
-    outputFields: (t) => ({
-      user: t.prismaField({
-        type: User,
-        nullable: true,
-        resolve: (query, { id }, _args, { db }) => db.user.findUniqueOrThrow({ ...query, where: { id } }),
-      }),
-    }),
+    outputFields: (t) => rowField(t, 'user', User),
   },
 );
 
