@@ -133,7 +133,15 @@ describe('figures', () => {
         headers: { 'x-api-key': generateKey('LIVE'), 'x-forwarded-for': '2001:db8::1' },
       });
     }
-    expect(await figure('taskgate_authentication_failures_total{reason="unknown"}')).toBe(seen + 6);
+    await fetch(`${server.origin}/api/auth/oauth2/token`, {
+      method: 'POST',
+      body: new URLSearchParams({
+        grant_type: 'client_credentials',
+        client_id: 'key_019f0000-0000-7000-8000-000000000000',
+        client_secret: generateKey('LIVE'),
+      }),
+    });
+    expect(await figure('taskgate_authentication_failures_total{reason="unknown"}')).toBe(seen + 7);
     expect(await figure('taskgate_limit_refusals_total{limit="failures"}')).toBeGreaterThan(0);
     const alerts = async () =>
       (await server.gql('{ alerts(filter: { kind: { eq: KEYS_GUESSED } }) { nodes { message keyId } } }')).data.alerts

@@ -5,6 +5,7 @@ import type { ApiKey } from '#prisma/client.js';
 import type { Actor } from '../audit/entry.js';
 import { notFound } from '../errors.js';
 import { keyStatus } from '../keys/apiKey.js';
+import { DEFAULT_GRACE } from '../keys/apiKeyService.js';
 import { listOf } from '../keys/authority.js';
 import { DEFAULT_WORKSPACE } from '../keys/bootstrap.js';
 import { displayPrefix } from '../keys/format.js';
@@ -151,7 +152,7 @@ function rotateCommand(variables: ProcessVariables): Command {
   return new Command('rotate')
     .description('make a successor; the old key works until its grace period ends')
     .argument('<id>', 'the id of the key, key_...')
-    .option('--grace-period <seconds>', 'how long the old key works; 0: it ends at once', numberOption, 86_400)
+    .option('--grace-period <seconds>', 'how long the old key works; 0: it ends at once', numberOption, DEFAULT_GRACE)
     .option('--workspace <slug>', 'whose key it is', DEFAULT_WORKSPACE)
     .option('--json', 'print JSON')
     .exitOverride()

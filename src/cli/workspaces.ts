@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { z } from 'zod';
 import type { Workspace } from '#prisma/client.js';
 import { auditRow, changesBetween, serverActor } from '../audit/entry.js';
+import { isUniqueViolation } from '../db/databaseError.js';
 import { countKeyChange } from '../db/unitOfWork.js';
 import { ApiError, badInput } from '../errors.js';
 import { check, MAX_RATE, text } from '../input.js';
@@ -62,8 +63,8 @@ function createCommand(variables: ProcessVariables): Command {
           name: input['owner-name'] ?? 'Owner',
         };
         const made = await createWorkspace(database.system, { name: input.name, slug, ...planned, owner }).catch(
-          (error: { code?: unknown }) => {
-            if (error.code === 'P2002') throw new ApiError('CONFLICT', `There is a workspace ${slug} already.`);
+          (error: unknown) => {
+            if (isUniqueViolation(error)) throw new ApiError('CONFLICT', `There is a workspace ${slug} already.`);
             throw error;
           },
         );

@@ -40,7 +40,7 @@ interface Fault {
 /** What the database refuses for a reason that the caller can mend, or will not meet again in a moment. */
 export function databaseError(error: unknown): ApiError | undefined {
   const fault = (error ?? {}) as Fault;
-  if (fault.code === 'P2002') return new ApiError('CONFLICT', 'There is such a row already.');
+  if (isUniqueViolation(fault)) return new ApiError('CONFLICT', 'There is such a row already.');
   if (fault.code === 'P2003' || fault.code === 'P2025') {
     return new ApiError('NOT_FOUND', 'A row that this refers to is not there any more.');
   }
@@ -53,6 +53,11 @@ export function databaseError(error: unknown): ApiError | undefined {
   return new ApiError('SERVICE_UNAVAILABLE', 'The database is busy or out of reach. Try again in a moment.', {
     retryAfter: 1,
   });
+}
+
+/** Whether there is a row already with what only one may have. */
+export function isUniqueViolation(error: unknown): boolean {
+  return (error as Fault | undefined)?.code === 'P2002';
 }
 
 /** Whether the disk is full, fails, or may not be written. */

@@ -6,6 +6,7 @@
  */
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
 import type { PrismaClient } from '#prisma/client.js';
+import { isUniqueViolation } from './databaseError.js';
 import type { Tenant } from './tenant.js';
 import { withClaim } from './unitOfWork.js';
 
@@ -55,7 +56,7 @@ export class Idempotency {
       });
       return { kind: 'first' };
     } catch (error) {
-      if (!isTaken(error)) throw error;
+      if (!isUniqueViolation(error)) throw error;
     }
     const known = await this.system.idempotencyRecord.findUnique({ where });
     if (!known || known.expiresAt <= now) {
@@ -117,10 +118,6 @@ export function fingerprintOf(...parts: readonly string[]): string {
   const hash = createHash('sha256');
   for (const part of parts) hash.update(`${part.length}:${part}`);
   return hash.digest('hex');
-}
-
-function isTaken(error: unknown): boolean {
-  return (error as { code?: unknown }).code === 'P2002';
 }
 
 const CIPHER = 'aes-256-gcm';

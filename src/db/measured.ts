@@ -10,7 +10,7 @@ import {
 } from '@prisma/driver-adapter-utils';
 import { currentReader } from './reader.js';
 
-export type StatementKind = 'read' | 'write' | 'transaction';
+type StatementKind = 'read' | 'write' | 'transaction';
 
 /**
  * @param seconds from when it was asked to its answer, waiting included

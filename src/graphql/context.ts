@@ -25,8 +25,9 @@ import type { RelationshipService } from '../tasks/relationshipService.js';
 import type { TaskService } from '../tasks/taskService.js';
 import type { UserService } from '../users/userService.js';
 
+/** Who sent the request, from where. */
 export interface RequestInfo {
-  readonly id: string;
+  readonly requestId: string;
   readonly ip: string | null;
   readonly userAgent: string | null;
 }
@@ -115,7 +116,7 @@ export function createContext(
       userId,
       ip: request.ip,
       userAgent: request.userAgent,
-      requestId: request.id,
+      requestId: request.requestId,
     },
     db: services.database.forTenant({ workspaceId, environment, kind }),
     request,

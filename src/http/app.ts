@@ -16,13 +16,14 @@ import { createGraphQL, type GraphQL } from '../graphql/yoga.js';
 import { SECRET_PATTERN } from '../keys/format.js';
 import type { UsageRecorder } from '../keys/usage.js';
 import type { AnswerBudget } from '../limits/answerMemory.js';
-import { clientAddress } from './clientAddress.js';
+import { clientAddressFrom } from './clientAddress.js';
 import { createGateway, type Gateway, type HttpEnvironment, MAX_BODY } from './gateway.js';
 import { runGraphQL } from './graphql.js';
 import { isSecure, requireHttps } from './https.js';
 import { leakedKeys, readPublicKeys, revokeCredentials } from './leaks.js';
 import { metricsEndpoint } from './metrics.js';
 import { tokenEndpoint } from './oauth.js';
+import { NOTHING_ALLOWED, sendAsset } from './page.js';
 import { playground } from './playground.js';
 import { refuse } from './refusal.js';
 import type { OpenStreams } from './streams.js';
@@ -74,13 +75,14 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
   const app = new Hono<HttpEnvironment>();
 
   const { metrics } = services;
+  const clientAddress = clientAddressFrom(config.trustProxy);
   const keyed = createGateway({ services, authenticator, usage, logger });
 
   app.use(requestId({ limitLength: 100 }));
   app.use(async (c, next) => {
     const started = performance.now();
     const socket = c.env.incoming?.socket;
-    c.set('ip', clientAddress(socket?.remoteAddress, c.req.header('x-forwarded-for'), config.trustProxy));
+    c.set('ip', clientAddress(socket?.remoteAddress, c.req.header('x-forwarded-for')));
     await next();
     // A response that GraphQL made has only its own headers.
     c.res.headers.set('x-request-id', c.get('requestId'));
@@ -111,7 +113,7 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
   app.use(async (c, next) => {
     await next();
     if (!c.res.headers.has('content-security-policy')) {
-      c.res.headers.set('content-security-policy', "default-src 'none'; frame-ancestors 'none'");
+      c.res.headers.set('content-security-policy', NOTHING_ALLOWED);
     }
   });
   app.use(
@@ -156,17 +158,12 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
   app.get('/graphql', async (c, next) => {
     const wantsPage = c.req.header('accept')?.includes('text/html') && c.req.query('query') === undefined;
     if (!wantsPage) return next();
-    const { body, contentSecurityPolicy, etag } = playground();
-    c.header('etag', etag);
-    c.header('cache-control', 'no-cache');
-    c.header('content-security-policy', contentSecurityPolicy);
-    if (c.req.header('if-none-match') === etag) return c.body(null, 304);
-    return c.body(body, 200, { 'content-type': 'text/html; charset=utf-8', 'content-encoding': 'gzip' });
+    return sendAsset(c, playground());
   });
 
   const graphql = createGraphQL(services.documents, logger, config.trustedOnly);
   app.all('/graphql', limitBody, keyed(runGraphQL(graphql)));
-  app.all('/api/auth/oauth2/token', limitBody, tokenEndpoint(services, authenticator));
+  app.all('/api/auth/oauth2/token', limitBody, tokenEndpoint(services, authenticator, logger));
   const door: Door = { app, graphql, keyed, limitBody, isSecure: (c) => isSecure(c, config.trustProxy) };
   for (const mount of mounts) mount(door);
 

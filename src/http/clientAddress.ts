@@ -1,23 +1,18 @@
 /** Where a request comes from: the socket, or what trusted proxies say of it. */
+import proxyAddr from 'proxy-addr';
 import { inBlocks, normalizeAddress } from '../keys/network.js';
 
 /**
- * Walks X-Forwarded-For from the right: each hop is believed only if the one after it is a trusted proxy. What a client
- * writes there itself stands to the left of the first untrusted hop and is not read.
+ * Each hop of X-Forwarded-For is believed only if the one after it is a trusted proxy: what a client writes there itself
+ * is not read.
+ * @param trusted CIDR blocks
  */
-export function clientAddress(
-  socketAddress: string | undefined,
-  forwardedFor: string | undefined,
-  trusted: readonly string[],
-): string | null {
-  if (socketAddress === undefined) return null;
-  let address = normalizeAddress(socketAddress);
-  if (trusted.length === 0 || forwardedFor === undefined) return address;
-  for (const hop of forwardedFor.split(',').reverse()) {
-    if (!inBlocks(address, trusted)) break;
-    const next = normalizeAddress(hop.trim());
-    if (next === '') break;
-    address = next;
-  }
-  return address;
+export function clientAddressFrom(trusted: readonly string[]) {
+  const trust = (address: string) => inBlocks(address, trusted);
+  return (socketAddress: string | undefined, forwardedFor: string | undefined): string | null => {
+    if (socketAddress === undefined) return null;
+    if (trusted.length === 0 || !forwardedFor) return normalizeAddress(socketAddress);
+    const request = { connection: { remoteAddress: socketAddress }, headers: { 'x-forwarded-for': forwardedFor } };
+    return normalizeAddress(proxyAddr(request as never, trust));
+  };
 }

@@ -9,11 +9,12 @@ import { ApiError, rateLimited, serviceBusy, UNAUTHENTICATED_MESSAGE } from '../
 import { type Context, createContext, type Services } from '../graphql/context.js';
 import { keyStatus } from '../keys/apiKey.js';
 import type { UsageRecorder } from '../keys/usage.js';
-import { addressOf } from '../limits/addressLimits.js';
 import { LARGE, type Release } from '../limits/admissionController.js';
 import { limitHeaders } from '../limits/keyLimits.js';
 import { LARGE_BODY } from '../limits/meter.js';
 import { OPERATION_LIMITS } from '../limits/operationLimits.js';
+import { failedAuthentication } from './failedAuthentication.js';
+import { originOf } from './origin.js';
 import { refuse } from './refusal.js';
 
 /** Bytes; a larger body is refused with 413. */
@@ -57,10 +58,7 @@ export type RunKeyed = (c: KeyedContext, context: Context) => Promise<Response>;
 export type Gateway = (run: RunKeyed) => (c: KeyedContext) => Promise<Response>;
 
 export function createGateway({ services, authenticator, usage, logger }: GatewayOptions): Gateway {
-  const tellGuessing = (ip: string | null) => {
-    services.keyMonitor.guessed(addressOf(ip));
-    logger.warn({ address: addressOf(ip) }, 'keys that nobody has are tried');
-  };
+  const failed = failedAuthentication(services, logger);
   return (run) => async (c) => {
     const credential = readCredential(c.req.header('authorization'), c.req.header('x-api-key'));
     if (credential.kind === 'conflict') {
@@ -70,16 +68,11 @@ export function createGateway({ services, authenticator, usage, logger }: Gatewa
       );
     }
     const key = credential.kind === 'key' ? credential.key : '';
-    const ip = c.get('ip');
-    const request = { id: c.get('requestId'), ip, userAgent: c.req.header('user-agent') ?? null };
+    const origin = originOf(c);
+    const { ip, userAgent } = origin;
     const result = key === '' ? ({ ok: false, reason: 'missing' } as const) : await authenticator.authenticate(key, ip);
     if (!result.ok) {
-      const { reason, principal } = result;
-      services.metrics.authenticationFailed(reason);
-      logger.info({ requestId: request.id, reason, keyId: principal?.keyId }, 'refused');
-      if (principal) services.keyMonitor.refused(principal, reason, { ...request, requestId: request.id });
-      const wait = await services.addressLimits.failed(ip);
-      if (wait > 0 && reason === 'unknown') tellGuessing(ip);
+      const wait = await failed(result, origin);
       return refuse(
         c,
         wait > 0
@@ -90,7 +83,7 @@ export function createGateway({ services, authenticator, usage, logger }: Gatewa
     const { principal } = result;
     c.set('principal', principal);
     c.set('credential', key);
-    const context = createContext(principal, request, authenticator.session(key, ip), services);
+    const context = createContext(principal, origin, authenticator.session(key, ip), services);
     c.set('context', context);
     let response: Response;
     try {
@@ -112,7 +105,7 @@ export function createGateway({ services, authenticator, usage, logger }: Gatewa
       scopes: context.use.scopes,
       status: response.status,
       ip,
-      userAgent: request.userAgent,
+      userAgent,
     });
     return response;
   };

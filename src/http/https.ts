@@ -7,6 +7,7 @@ import type { KeyMonitor } from '../keys/keyMonitor.js';
 import { inBlocks } from '../keys/network.js';
 import { envelopeOf, prefixOf } from './envelope.js';
 import type { HttpEnvironment } from './gateway.js';
+import { originOf } from './origin.js';
 import { isProbe } from './probes.js';
 
 interface HttpsOptions {
@@ -36,7 +37,7 @@ export function requireHttps({
   return async (c, next) => {
     if (isSecure(c, trustProxy) || isProbe(c.req.path)) return next();
     const credential = readCredential(c.req.header('authorization'), c.req.header('x-api-key'));
-    const origin = { ip: c.get('ip'), userAgent: c.req.header('user-agent') ?? null, requestId: c.get('requestId') };
+    const origin = originOf(c);
     if (credential.kind === 'key') {
       // After the answer: a key that crossed the network in the clear should be rotated.
       setImmediate(() => {

@@ -7,6 +7,7 @@ import { ApiError, rateLimited } from '../errors.js';
 import type { Services } from '../graphql/context.js';
 import { parseKey } from '../keys/format.js';
 import { endTokens, handleLeak, isSigned, lookUp, type PublicKey } from '../keys/leaks.js';
+import { originOf } from './origin.js';
 import { refuse } from './refusal.js';
 
 const MAX_KEYS = 1000;
@@ -39,8 +40,8 @@ export function revokeCredentials({ addressLimits, database, keys, units }: Serv
       return refuse(c, badRequest(`Send {"credentials": ["sk_..."]} with 1 to ${MAX_KEYS} keys or access tokens.`));
     }
     const rows = await lookUp(database.system, body.data.credentials);
-    await handleLeak(database.system, keys, rows.values(), { ...origin(c), source: 'whoever held it', revoke: true });
-    await endTokens(units, database.system, body.data.credentials, { ...origin(c), source: 'whoever held it' });
+    await handleLeak(database.system, keys, rows.values(), { ...originOf(c), source: 'whoever held it', revoke: true });
+    await endTokens(units, database.system, body.data.credentials, { ...originOf(c), source: 'whoever held it' });
     return c.json({ message: 'Credentials that are keys or access tokens of this server are revoked.' }, 202);
   };
 }
@@ -68,7 +69,7 @@ export function leakedKeys({ database, keys }: Services, publicKeys: readonly Pu
       const row = rows.get(token);
       if (!row) continue;
       const where = [source, url].filter(Boolean).join(' ') || 'a scanner';
-      await handleLeak(database.system, keys, [row], { ...origin(c), source: where.slice(0, 300), revoke });
+      await handleLeak(database.system, keys, [row], { ...originOf(c), source: where.slice(0, 300), revoke });
     }
     return c.json(
       parsed.data.map(({ token, type }) => ({
@@ -87,10 +88,6 @@ export function readPublicKeys(file: string): PublicKey[] {
   } catch {
     throw new ConfigError('LEAK_REPORT_KEYS_FILE must name a JSON file {"public_keys": [{"key_identifier", "key"}]}.');
   }
-}
-
-function origin(c: HttpContext) {
-  return { ip: c.get('ip'), userAgent: c.req.header('user-agent') ?? null, requestId: c.get('requestId') };
 }
 
 async function json(c: HttpContext): Promise<unknown> {

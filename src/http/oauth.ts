@@ -2,13 +2,16 @@
  * POST /api/auth/oauth2/token: the client-credentials flow (RFC 6749 4.4) with a key's id as the client and the key as
  * its secret, by HTTP Basic or in the body. Errors are in that document's form.
  */
+import type { Logger } from 'pino';
 import { issueToken } from '../auth/accessTokens.js';
 import type { Authenticator } from '../auth/authenticator.js';
 import { ApiError } from '../errors.js';
 import type { Services } from '../graphql/context.js';
 import { parseKey } from '../keys/format.js';
 import { limitHeaders } from '../limits/keyLimits.js';
+import { failedAuthentication } from './failedAuthentication.js';
 import type { KeyedContext } from './gateway.js';
+import { originOf } from './origin.js';
 
 type OAuthError = 'invalid_request' | 'invalid_client' | 'invalid_scope' | 'unsupported_grant_type' | 'slow_down';
 
@@ -28,7 +31,8 @@ interface Client {
   readonly secret: string;
 }
 
-export function tokenEndpoint(services: Services, authenticator: Authenticator) {
+export function tokenEndpoint(services: Services, authenticator: Authenticator, logger: Logger) {
+  const failed = failedAuthentication(services, logger);
   return async (c: KeyedContext): Promise<Response> => {
     // RFC 6749 5.1
     c.header('cache-control', 'no-store');
@@ -54,15 +58,13 @@ export function tokenEndpoint(services: Services, authenticator: Authenticator) 
   };
 
   async function grantToken(c: KeyedContext, client: Client, scope: string | null): Promise<Response> {
-    const ip = c.get('ip');
-    const origin = { ip, userAgent: c.req.header('user-agent') ?? null, requestId: c.get('requestId') };
+    const origin = originOf(c);
     // A token is no secret of a client: it would renew itself for ever.
     const proof = parseKey(client.secret)
-      ? await authenticator.authenticate(client.secret, ip)
+      ? await authenticator.authenticate(client.secret, origin.ip)
       : ({ ok: false, reason: 'malformed' } as const);
     if (!proof.ok || proof.principal.keyId !== client.id) {
-      if (!proof.ok && proof.principal) services.keyMonitor.refused(proof.principal, proof.reason, origin);
-      const wait = await services.addressLimits.failed(ip);
+      const wait = await failed(proof.ok ? { reason: 'malformed' } : proof, origin);
       if (wait > 0) throw slowDown(`Too many failed authentications. Try again in ${wait} seconds.`, wait);
       throw invalidClient();
     }

@@ -1,7 +1,7 @@
 /** GraphiQL, whole, from the package: nothing is loaded from elsewhere. */
 import { createHash } from 'node:crypto';
-import { gzipSync } from 'node:zlib';
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
+import { type Asset, assetOf, pagePolicy } from './page.js';
 
 const FIRST_QUERY = `# Put your API key into the headers below.
 # Then run this:
@@ -65,17 +65,10 @@ const AROUND = `(() => {
   }, 500);
 })();`;
 
-export interface Page {
-  /** HTML, compressed with gzip, which every browser takes. */
-  readonly body: Uint8Array<ArrayBuffer>;
-  readonly etag: string;
-  readonly contentSecurityPolicy: string;
-}
-
-let page: Page | undefined;
+let page: Asset | undefined;
 
 /** Rendered on first use; the policy allows the page's own inline scripts by hash, and no other. */
-export function playground(): Page {
+export function playground(): Asset {
   if (page) return page;
   const plain = renderGraphiQL({
     title: 'Taskgate',
@@ -88,22 +81,13 @@ export function playground(): Page {
   const hashes = [...html.matchAll(/<script[^>]*>([\s\S]*?)<\/script>/g)].map(
     ([, script = '']) => `'sha256-${createHash('sha256').update(script).digest('base64')}'`,
   );
-  const contentSecurityPolicy = [
-    "default-src 'none'",
+  const policy = pagePolicy(
     `script-src ${hashes.join(' ')} blob:`,
     "style-src 'unsafe-inline'",
     "img-src 'self' data:",
     "font-src 'self' data:",
-    "connect-src 'self'",
     'worker-src blob: data:',
-    "frame-ancestors 'none'",
-    "base-uri 'none'",
-    "form-action 'none'",
-  ].join('; ');
-  page = {
-    body: new Uint8Array(gzipSync(html)),
-    etag: `"${createHash('sha256').update(html).digest('base64url').slice(0, 22)}"`,
-    contentSecurityPolicy,
-  };
+  );
+  page = assetOf(html, 'text/html; charset=utf-8', policy);
   return page;
 }

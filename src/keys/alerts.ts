@@ -1,5 +1,6 @@
 /** Alerts: what somebody should look at, as a row and an audit event. Delivery is for whoever reads them. */
 import type { PrismaClient } from '#prisma/client.js';
+import { isUniqueViolation } from '../db/databaseError.js';
 import type { Tenant } from '../db/tenant.js';
 
 export const ALERT_KINDS = [
@@ -46,7 +47,7 @@ export async function raiseAlert(system: PrismaClient, alert: NewAlert): Promise
     return true;
   } catch (error) {
     // Another process told of it at the same moment.
-    if ((error as { code?: unknown }).code === 'P2002') return false;
+    if (isUniqueViolation(error)) return false;
     throw error;
   }
 }

@@ -31,6 +31,8 @@ import {
 
 /** Seconds. */
 const MAX_GRACE = 30 * 86_400;
+/** Where a rotation does not say it. */
+export const DEFAULT_GRACE = 86_400;
 /** Keys of a workspace that work at once, so that all that one key made can be ended by one change. */
 const MAX_KEYS = 10_000;
 const BATCH = 5000;

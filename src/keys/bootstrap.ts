@@ -2,6 +2,7 @@
 import type { PrismaClient, Workspace } from '#prisma/client.js';
 import { auditRow, serverActor } from '../audit/entry.js';
 import type { Database } from '../db/database.js';
+import { isUniqueViolation } from '../db/databaseError.js';
 import { newRow } from './apiKeyService.js';
 import { generateKey } from './format.js';
 
@@ -75,7 +76,7 @@ export async function bootstrap(
     return config.bootstrapKey === undefined ? key : undefined;
   } catch (error) {
     // Another process was first.
-    if ((error as { code?: unknown }).code === 'P2002') return undefined;
+    if (isUniqueViolation(error)) return undefined;
     throw error;
   }
 }

@@ -146,7 +146,7 @@ export class ValidDocument {
 }
 
 /** A document that may not run. */
-export interface InvalidDocument {
+interface InvalidDocument {
   readonly text: string;
   readonly errors: readonly GraphQLError[];
   /** Undefined: it could not be parsed. */

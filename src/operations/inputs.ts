@@ -3,7 +3,7 @@ import { type DocumentNode, type GraphQLError, Kind, print, type VariableDefinit
 import { OPERATION_LIMITS } from '../limits/operationLimits.js';
 import { tooMuch } from './documentErrors.js';
 
-export interface InputSize {
+interface InputSize {
   /** Items of lists, all added up. */
   values: number;
   /** Objects in filters, all added up. */

@@ -1,11 +1,10 @@
 /** GET /openapi.json and GET /docs: the reference of the REST routes. The page is from the package, whole. */
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { gzipSync } from 'node:zlib';
 import type { Context } from 'hono';
 import type { Door } from '../http/app.js';
+import { type Asset, assetOf, pagePolicy, sendAsset } from '../http/page.js';
 import { VERSION } from '../version.js';
 import { openApiDocument } from './openapi.js';
 
@@ -38,24 +37,7 @@ const SCRIPT = `SwaggerUIBundle({
   validatorUrl: null,
 });
 `;
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "frame-ancestors 'none'",
-  "base-uri 'none'",
-  "form-action 'none'",
-].join('; ');
-
-interface Asset {
-  /** Compressed with gzip. */
-  readonly body: Uint8Array<ArrayBuffer>;
-  readonly plain: string;
-  readonly type: string;
-  readonly etag: string;
-}
+const POLICY = pagePolicy("script-src 'self'", "style-src 'self' 'unsafe-inline'", "img-src 'self' data:");
 
 export function mountReference({ app }: Pick<Door, 'app'>): void {
   const files = {
@@ -69,7 +51,7 @@ export function mountReference({ app }: Pick<Door, 'app'>): void {
     let asset: Asset | undefined;
     app.get(where, (c: Context) => {
       // Made on first use: most servers never show them.
-      asset ??= assetOf(read(), type);
+      asset ??= assetOf(read(), type, type.startsWith('text/html') ? POLICY : undefined);
       return sendAsset(c, asset);
     });
   }
@@ -77,21 +59,3 @@ export function mountReference({ app }: Pick<Door, 'app'>): void {
 
 const fromPackage = (name: string) =>
   readFileSync(path.join(path.dirname(require.resolve('swagger-ui-dist/package.json')), name), 'utf8');
-
-function assetOf(plain: string, type: string): Asset {
-  const etag = `W/"${createHash('sha256').update(plain).digest('base64url').slice(0, 22)}"`;
-  return { body: new Uint8Array(gzipSync(plain)), plain, type, etag };
-}
-
-function sendAsset(c: Context, { body, plain, type, etag }: Asset) {
-  const headers = {
-    'content-type': type,
-    'cache-control': 'no-cache',
-    etag,
-    vary: 'accept-encoding',
-    ...(type.startsWith('text/html') && { 'content-security-policy': POLICY }),
-  };
-  if (c.req.header('if-none-match') === etag) return c.body(null, 304, headers);
-  const zipped = /\bgzip\b/.test(c.req.header('accept-encoding') ?? '');
-  return zipped ? c.body(body, 200, { ...headers, 'content-encoding': 'gzip' }) : c.body(plain, 200, headers);
-}

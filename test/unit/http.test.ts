@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readCredential } from '../../src/auth/credential.js';
 import { ConfigError, readConfig } from '../../src/config.js';
-import { clientAddress } from '../../src/http/clientAddress.js';
+import { clientAddressFrom } from '../../src/http/clientAddress.js';
 
 describe('a credential', () => {
   it.each([
@@ -30,9 +30,12 @@ describe("the client's address", () => {
     ['10.0.0.1', '6.6.6.6, 9.9.9.9', ['10.0.0.0/8'], '9.9.9.9'],
     ['10.0.0.1', '6.6.6.6, 9.9.9.9, 10.0.0.2', ['10.0.0.0/8'], '9.9.9.9'],
     ['10.0.0.1', '', ['10.0.0.0/8'], '10.0.0.1'],
+    ['10.0.0.1', '9.9.9.9, ', ['10.0.0.0/8'], '9.9.9.9'],
+    ['::ffff:10.0.0.1', '::ffff:9.9.9.9', ['10.0.0.0/8'], '9.9.9.9'],
+    ['10.0.0.1', 'no address', ['10.0.0.0/8'], 'no address'],
     [undefined, '9.9.9.9', ['0.0.0.0/0'], null],
   ])('of socket %s and X-Forwarded-For %s, trusting %j, is %s', (socket, forwarded, trusted, expected) => {
-    expect(clientAddress(socket, forwarded, trusted)).toBe(expected);
+    expect(clientAddressFrom(trusted)(socket, forwarded)).toBe(expected);
   });
 });
 

@@ -1,6 +1,6 @@
 import type { Column, OrderBy } from './keyset.js';
 
-export const NEWEST_FIRST: OrderBy = { column: { name: 'createdAt', kind: 'date' }, direction: 'desc' };
+const NEWEST_FIRST: OrderBy = { column: { name: 'createdAt', kind: 'date' }, direction: 'desc' };
 
 /** The order that was asked for, each column once; newest first where none was. */
 export function orderOf(

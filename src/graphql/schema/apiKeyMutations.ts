@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { callerOf } from '../../auth/principal.js';
 import { check, given, required } from '../../input.js';
+import { DEFAULT_GRACE } from '../../keys/apiKeyService.js';
 import type { KeyChange } from '../../keys/rules.js';
 import { ApiKey, EnvironmentEnum } from './apiKey.js';
 import { builder, expectedUpdatedAt, rowField } from './builder.js';
@@ -112,7 +113,7 @@ builder.relayMutationField(
     inputFields: (t) => ({
       id: t.id({ required: true }),
       gracePeriod: t.int({
-        defaultValue: 86_400,
+        defaultValue: DEFAULT_GRACE,
         description: 'Seconds that the old key goes on working; 0: it ends at once.',
       }),
       expectedUpdatedAt: expectedUpdatedAt(t),
@@ -126,7 +127,7 @@ builder.relayMutationField(
     grantScopes: ['self'],
     rateLimit: { max: 10, window: 60, countsSuccesses: true },
     resolve: (_root, { input: { id, gracePeriod, expectedUpdatedAt } }, { services, actor, principal }) =>
-      services.keys.rotate(actor, callerOf(principal), id, gracePeriod ?? 86_400, expectedUpdatedAt),
+      services.keys.rotate(actor, callerOf(principal), id, gracePeriod ?? DEFAULT_GRACE, expectedUpdatedAt),
   },
   {
     outputFields: (t) => ({

@@ -1,0 +1,31 @@
+/** A credential that does not work, wherever it was shown: counted by reason and address, logged, and told to its owner. */
+import type { Logger } from 'pino';
+import type { Principal } from '../auth/principal.js';
+import type { Services } from '../graphql/context.js';
+import type { Refusal } from '../keys/apiKey.js';
+import { addressOf } from '../limits/addressLimits.js';
+import type { Origin } from './origin.js';
+
+type Failed = (
+  failure: { readonly reason: Refusal; readonly principal?: Principal | undefined },
+  origin: Origin,
+) => Promise<number>;
+
+/** @returns a function that answers the seconds to wait when the address has failed too often, else 0 */
+export function failedAuthentication(
+  { metrics, keyMonitor, addressLimits }: Pick<Services, 'metrics' | 'keyMonitor' | 'addressLimits'>,
+  logger: Logger,
+): Failed {
+  return async ({ reason, principal }, origin) => {
+    metrics.authenticationFailed(reason);
+    logger.info({ requestId: origin.requestId, reason, keyId: principal?.keyId }, 'refused');
+    if (principal) keyMonitor.refused(principal, reason, origin);
+    const wait = await addressLimits.failed(origin.ip);
+    if (wait > 0 && reason === 'unknown') {
+      const address = addressOf(origin.ip);
+      keyMonitor.guessed(address);
+      logger.warn({ address }, 'keys that nobody has are tried');
+    }
+    return wait;
+  };
+}
