@@ -13,7 +13,7 @@ const WITHOUT_DATABASE = [
     'connections',
     'deploy',
     'docs',
-    'house',
+    'copy',
     'https',
     'migrations',
     'operator',

@@ -10,7 +10,7 @@ import { createDatabase, postgresql } from './support/postgresql.js';
 import { killServers, run, serve } from './support/process.js';
 import { startTestServer } from './support/server.js';
 
-const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-house-'));
+const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-copy-'));
 afterAll(() => {
   killServers();
   rmSync(folder, { recursive: true, force: true });
