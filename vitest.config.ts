@@ -15,6 +15,7 @@ const WITHOUT_DATABASE = [
     'docs',
     'copy',
     'https',
+    'layers',
     'migrations',
     'operator',
     'playground',

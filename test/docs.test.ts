@@ -1,6 +1,6 @@
 /** The transcripts of docs/keys.md, run as written; ids, keys and times differ from run to run and are matched by their place. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -37,4 +37,10 @@ it('docs/keys.md shows what the command prints', async () => {
     }
   }
   expect(commands).toBeGreaterThan(8);
+});
+
+it.each(['docs/architecture.md', 'CONTRIBUTING.md'])('%s names files that there are', (file) => {
+  const names = [...readFileSync(file, 'utf8').matchAll(/`((?:src|test|prisma|docs|scripts)\/[\w./-]*\w)`/g)];
+  expect(names.length).toBeGreaterThan(2);
+  for (const [, name = ''] of names) expect(existsSync(name), name).toBe(true);
 });
