@@ -131,7 +131,7 @@ export interface Config {
   readonly corsOrigins: readonly string[];
   /** Public keys of a secret scanner whose signed reports are taken; undefined: none are. */
   readonly leakReportKeysFile: string | undefined;
-  /** Whether a reported key is revoked, or its owner told only. */
+  /** Whether a reported key is revoked, or an alert is raised only. */
   readonly leakReportRevoke: boolean;
   readonly logLevel: (typeof LOG_LEVELS)[number];
 }

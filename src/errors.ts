@@ -42,7 +42,7 @@ export function badInput(fields: Readonly<Record<string, readonly string[]>>): A
   return new ApiError('BAD_USER_INPUT', message, { fields });
 }
 
-/** Parameters of an address, told apart from the fields of a body: where those are 422, this is 400. */
+/** Bad parameters of an address. They are answered with 400, where bad fields of a body may be 422. */
 export function badParameters(parameters: Readonly<Record<string, readonly string[]>>): ApiError {
   return new ApiError('BAD_USER_INPUT', badInput(parameters).message, { parameters });
 }

@@ -1,4 +1,4 @@
-/** Rules of input that types cannot say, and how a broken one is told. */
+/** Rules of input that types cannot express, and the error for one that is broken. */
 import { z } from 'zod';
 import { ApiError, badInput } from './errors.js';
 

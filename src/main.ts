@@ -5,7 +5,7 @@ import { explain } from './cli/explain.js';
 import { printable } from './cli/printable.js';
 import { createProgram } from './cli/program.js';
 
-// The database, backups and what else is made hold what is nobody else's business.
+// The database, backups and what else is made hold what no other user of the machine may read.
 process.umask(0o077);
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -100,7 +100,7 @@ export class Authenticator {
     };
   }
 
-  /** All that the same credential opened is told by one look. */
+  /** All streams of one credential share one check. */
   #watch(id: string, current: () => Promise<Principal | undefined>, listener: Listener): () => void {
     const watched = this.#watched.get(id) ?? this.#beginWatch(id, current);
     watched.listeners.add(listener);
@@ -118,7 +118,7 @@ export class Authenticator {
       for (const listener of [...listeners]) listener(principal);
     };
     const check = () => void current().then(tell, () => tell(undefined));
-    // Expiry is no change, so nobody tells of it.
+    // Expiry is not a change, so no event announces it.
     const watched = { listeners, check, timer: setInterval(check, SESSION_CHECK).unref() };
     this.#watched.set(id, watched);
     return watched;

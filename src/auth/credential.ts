@@ -2,7 +2,7 @@
 export type Credential =
   | { readonly kind: 'none' }
   | { readonly kind: 'key'; readonly key: string }
-  /** Both headers, with different keys: nobody can say which one is meant. */
+  /** Both headers, with different keys: it is not known which one is meant. */
   | { readonly kind: 'conflict' };
 
 /** The scheme is case-insensitive (RFC 9110 11.1). Another scheme, or none, is no credential. */

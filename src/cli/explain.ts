@@ -30,7 +30,7 @@ export function explain(error: unknown): string {
   }
 }
 
-/** Faults of the database, told by the driver's words: they pass through Prisma's engine, which keeps no code. */
+/** Faults of the database, recognised by the driver's words: they pass through Prisma's engine, which keeps no code. */
 function databaseFault(message: string): string | undefined {
   if (/database is locked|SQLITE_BUSY|SocketTimeout/i.test(message)) {
     return 'The database file is locked by another process. Stop it, or set DATABASE_URL to another file.';

@@ -24,7 +24,7 @@ export function healthCommand(variables: ProcessVariables): Command {
     });
 }
 
-/** Undefined where nobody answers. The certificate is for the name that clients use, and not looked at here. */
+/** Undefined where there is no answer. The certificate is for the name that clients use, and is not verified here. */
 function statusOf(url: string): Promise<number | undefined> {
   return new Promise((resolve) => {
     const options = { timeout: PATIENCE, rejectUnauthorized: false };

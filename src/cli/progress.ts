@@ -1,4 +1,4 @@
-/** A bar on a terminal, and nothing where nobody looks. */
+/** A progress bar on a terminal; nothing elsewhere. */
 import { SingleBar } from 'cli-progress';
 
 export function progressBar(): { update(label: string, done: number, total: number): void; stop(): void } {

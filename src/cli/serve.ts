@@ -164,7 +164,7 @@ function wayIn({ tls, requireHttps, trustProxy }: Config, here: string) {
   };
 }
 
-/** How long a proxy may take to hear that its connections are closed, in milliseconds. */
+/** How long a proxy may take to learn that its connections are closed, in milliseconds. */
 const LAST_REQUESTS = 1000;
 
 function stopOnSignal(server: RunningServer): void {

@@ -71,7 +71,7 @@ export async function backUp(
   }
 }
 
-/** @throws ApiError CONFLICT when somebody else took the name meanwhile */
+/** @throws ApiError CONFLICT when another process took the name meanwhile */
 function takeName(unfinished: string, to: string): void {
   try {
     linkSync(unfinished, to);
@@ -117,7 +117,7 @@ export async function restore(
     flush(arriving);
     old?.markAsReplaced();
     const kept = setAside(file, now);
-    // At once, so that there is always a database here, and nobody makes an empty one.
+    // At once, so that there is always a database here, and no process makes an empty one.
     renameSync(arriving, file);
     flush(path.dirname(file));
     return kept;
@@ -127,15 +127,15 @@ export async function restore(
   }
 }
 
-/** A database that nobody else can open until it is closed. */
+/** A database that no other process can open until it is closed. */
 interface TakenOut {
   markAsReplaced(): void;
   close(): void;
 }
 
 /**
- * Writes everything into the one file and locks it, which only works while nobody else has it open. A damaged one is
- * nobody's.
+ * Writes everything into the one file and locks it, which only works while no other process has it open. A damaged one
+ * counts as not open.
  */
 function takeOutOfUse(file: string): TakenOut | undefined {
   if (!existsSync(file) || statSync(file).size === 0) return undefined;

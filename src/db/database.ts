@@ -1,4 +1,4 @@
-/** Opens the database that DATABASE_URL names, after bringing it up to date. */
+/** Opens, migrates and inspects the database that DATABASE_URL names. */
 import { existsSync } from 'node:fs';
 import { DriverAdapterError, type SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import type { PrismaClient } from '#prisma/client.js';

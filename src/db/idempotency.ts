@@ -2,7 +2,7 @@
  * What came of a request that carried an Idempotency-Key, kept for a day, so that sending it again does nothing again.
  * The change itself and the mark that it was made are written in one transaction: after a crash in between it is known
  * whether to run the request again. The answer is kept encrypted with the caller's credential, which is stored nowhere:
- * whoever has the database cannot read it.
+ * the database alone does not reveal it.
  */
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
 import type { PrismaClient } from '#prisma/client.js';
@@ -11,7 +11,7 @@ import type { Tenant } from './tenant.js';
 import { withClaim } from './unitOfWork.js';
 
 const DAY = 86_400_000;
-/** Milliseconds after which a request that told nothing more is taken to be dead; longer than any may run. */
+/** Milliseconds after which a request that wrote no result is taken to be dead; longer than any may run. */
 const ABANDONED = 60_000;
 /** The status of a record whose change is in the database and whose answer is not known yet. */
 const COMMITTED = 0;

@@ -61,7 +61,7 @@ export async function stateOf(
 const PATIENCE = 10_000;
 const PAUSE = 50;
 
-/** On SQLite nobody waits for the migration of another process; on PostgreSQL a lock has been waited for. */
+/** On SQLite a process does not wait for the migration of another; on PostgreSQL a lock has been waited for. */
 async function settledState(provider: Provider, adapter: SqlMigrationAwareDriverAdapterFactory) {
   const limit = performance.now() + PATIENCE;
   for (;;) {

@@ -1,4 +1,4 @@
-/** The two databases Taskgate runs on, told apart by DATABASE_URL. */
+/** The two databases Taskgate runs on, distinguished by DATABASE_URL. */
 export type Provider = 'sqlite' | 'postgresql';
 
 /** `file:...` is SQLite, `postgres://` or `postgresql://` PostgreSQL; anything else is undefined. */

@@ -4,7 +4,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 export interface Reader {
   /** Of the key. */
   readonly id: string;
-  /** Whether nobody waits for the answer any more. */
+  /** Whether the client has left. */
   isGone(): boolean;
   /**
    * Counts what was read.

@@ -12,7 +12,7 @@ export interface SharedRedis {
   readonly client: Redis;
   /** Resolves when it is connected, or has failed to be for the first time: a server starts either way. */
   readonly settled: Promise<void>;
-  /** How many processes are on this Redis, this one included, as far as was heard last. */
+  /** How many processes are on this Redis, this one included, as of the last answer. */
   processes(): number;
   isReachable(): Promise<boolean>;
   close(): void;
@@ -29,15 +29,15 @@ export function connectRedis(url: string, id: string): SharedRedis {
   // Each command reports its own failure; without a listener the process would end.
   client.on('error', () => {});
 
-  let heard = 1;
+  let known = 1;
   const beat = async () => {
     try {
       const now = Date.now();
       await client.zadd('taskgate:processes', now, id);
       await client.zremrangebyscore('taskgate:processes', 0, now - ALIVE);
-      heard = Math.max(1, await client.zcard('taskgate:processes'));
+      known = Math.max(1, await client.zcard('taskgate:processes'));
     } catch {
-      // Away: the number heard last stands.
+      // Redis is away: the last number stands.
     }
   };
   client.on('ready', () => void beat());
@@ -51,7 +51,7 @@ export function connectRedis(url: string, id: string): SharedRedis {
   return {
     client,
     settled,
-    processes: () => heard,
+    processes: () => known,
     isReachable: () =>
       client.ping().then(
         () => true,

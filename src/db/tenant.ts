@@ -1,6 +1,6 @@
 /**
- * Isolation, in one place. A tenant database is a Prisma client that adds workspace and environment to every query
- * and every row it writes, and refuses what it cannot bind: raw SQL, nested writes, and models of no workspace.
+ * Isolation, in one place. A tenant database is a Prisma client that adds the workspace, and the environments that it
+ * reaches, to every query and row, and refuses what it cannot bind: raw SQL, nested writes, models of no workspace.
  * Ids of other rows (a task's project, its assignee) must exist in the same workspace and environment.
  * It writes within a unit of work alone (unitOfWork.ts).
  */

@@ -1,7 +1,7 @@
 /**
  * A change of data, whole or not at all: one transaction with the locks that it needs, its rows, its audit entries, the
  * mark of the request's Idempotency-Key and the change counter of the keys. After the commit, and only then, caches drop
- * what they hold, and other processes and subscribers are told; whatever fails there cannot undo the change, so it is
+ * what they hold, and other processes and subscribers are notified; whatever fails there cannot undo the change, so it is
  * logged and not thrown.
  *
  * Lock order: workspace, then projects, users, tasks and relationships, then the change counter, last before the commit.
@@ -46,7 +46,7 @@ export interface Unit {
   keysChanged(): void;
   /** Changes that hold this lock go on one after another, in each workspace. */
   lockWorkspace(): Promise<WorkspaceRow>;
-  /** Nobody else changes the row until this change is committed; a row that is not there is nobody's. */
+  /** No other transaction changes the row until this change is committed; a row that is not there is not locked. */
   lock(model: Lockable, id: string): Promise<void>;
   /** The project as it is, and stays until this change is committed; others may read it so too. */
   lockProjectForReading(id: string): Promise<{ archivedAt: Date | null } | undefined>;

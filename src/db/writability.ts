@@ -2,7 +2,7 @@
 import type { PrismaClient } from '#prisma/client.js';
 import { isUnwritable } from './databaseError.js';
 
-/** Milliseconds for which an answer holds: whoever asks need not be known. */
+/** Milliseconds for which an answer is kept: the probe takes no key, so it must be cheap. */
 const HOLDS = 1000;
 /** The row that is written to find out. */
 const NAME = 'write_check';

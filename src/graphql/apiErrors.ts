@@ -10,7 +10,7 @@ interface Origin {
   readonly fields?: Readonly<Record<string, string>>;
 }
 
-/** The first of the errors, in the words of whoever asked. */
+/** The first of the errors, with the caller's names of fields. */
 export function apiErrorOf(errors: readonly GraphQLError[], { method, fields: names = {} }: Origin): ApiError {
   const [first] = errors;
   const { code, fields, http: _http, ...details } = first?.extensions ?? {};

@@ -81,7 +81,7 @@ interface RequestUse {
   isStream: boolean;
   /** Whether fields that the calling key may ask for itself were found to name that key, and no other. */
   ownKey: boolean;
-  /** Set when the request has been answered, or nobody waits for the answer any more. */
+  /** Set when the request has been answered, or its client has left. */
   ended: boolean;
 }
 

@@ -240,7 +240,7 @@ class Member {
     if (refusal) this.end(refusal);
   }
 
-  /** The error is the last that the stream tells; what waited before it is told no more, for its key may have lost it. */
+  /** The error is the last event of the stream. Events that wait are dropped: the key may have lost the right to see them. */
   end(error?: unknown): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
@@ -251,7 +251,7 @@ class Member {
     this.#wake();
   }
 
-  /** No generator: one that was never asked would not hear that nobody will. */
+  /** Not a generator: one that was never started would not run its cleanup. */
   results(): AsyncIterableIterator<ExecutionResult, undefined> {
     const next = async (): Promise<IteratorResult<ExecutionResult, undefined>> => {
       for (;;) {

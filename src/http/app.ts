@@ -1,4 +1,4 @@
-/** The HTTP surface: what every request meets on its way to GraphQL. */
+/** The Hono application: what every request passes, and the routes that are not REST rows (src/rest). */
 import type { ServerResponse } from 'node:http';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';

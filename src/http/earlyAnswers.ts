@@ -67,11 +67,11 @@ function bodyOf(status: Violation, requestId: string): object {
   return { error: { code: CODES[status], message }, message, requestId };
 }
 
-/** For what is no request: there is a connection, and no response to write to. @returns the id that was told */
+/** For what is no request: there is a connection, and no response to write to. @returns the request id of the answer */
 export function endConnection(socket: Duplex, error: NodeJS.ErrnoException): { status: Violation; requestId: string } {
   const status = STATUSES[error.code ?? ''] ?? 400;
   const requestId = randomUUID();
-  // Whoever did not shake hands would not hear it, and whoever has left neither.
+  // A client before its TLS handshake, or one that has left, cannot read an answer.
   if (!socket.writable || !/^(?:HPE_|ERR_HTTP_)/.test(error.code ?? '')) {
     socket.destroy();
   } else {

@@ -1,7 +1,7 @@
 /** The error envelope that the clients of all documented systems can read; only the codes differ by prefix. */
 import { type ApiError, type ErrorCode, HTTP_STATUS } from '../errors.js';
 
-/** Under which prefix a path lies, and so in which words its errors are told. */
+/** Under which prefix a path lies, which decides the words of its errors. */
 export type Prefix = 'api' | 'v1';
 
 export const prefixOf = (path: string): Prefix => (path === '/v1' || path.startsWith('/v1/') ? 'v1' : 'api');
@@ -52,13 +52,13 @@ export function envelopeOf(prefix: Prefix, error: ApiError, requestId: string) {
   const usual = MESSAGES[prefix][error.code];
   // What the documents have for every refusal says nothing of one that has another reason than a scope.
   const message = usual && reason ? `${usual} ${reason}` : (usual ?? error.message);
-  const told = {
+  const shown = {
     ...Object.fromEntries(Object.entries(problems ?? {}).map(([field, reasons]) => [field, reasons.join('; ')])),
     ...(missingScopes && { missingScopes }),
     ...(reason && { reason }),
   };
   const body: Envelope = {
-    error: { code, message, ...(Object.keys(told).length > 0 && { details: told }) },
+    error: { code, message, ...(Object.keys(shown).length > 0 && { details: shown }) },
     message,
     ...(error.code === 'RATE_LIMITED' && { code }),
     ...(problems && { errors: problems }),

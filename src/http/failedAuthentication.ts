@@ -1,4 +1,4 @@
-/** A credential that does not work, wherever it was shown: counted by reason and address, logged, and told to its owner. */
+/** A credential that does not work, wherever it was sent: counted by reason and address, logged, and reported to the key's workspace. */
 import type { Logger } from 'pino';
 import type { Principal } from '../auth/principal.js';
 import type { Services } from '../graphql/context.js';

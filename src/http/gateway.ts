@@ -168,7 +168,7 @@ function tooManyNodes(actual: number): ApiError {
   });
 }
 
-/** Whoever holds a token is told to get another (RFC 6750 3.1), by its form alone. */
+/** A client with a token is asked to get another one (RFC 6750 3.1), judged by the token's form alone. */
 function challengeFor(credential: string): { challenge: string } {
   return { challenge: /^at_(?:live|test)_/.test(credential) ? 'Bearer error="invalid_token"' : 'Bearer' };
 }

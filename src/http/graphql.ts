@@ -1,4 +1,4 @@
-/** POST and GET /graphql: what the gateway lets in goes to Yoga; POST /graphql?doc vouches for a document. */
+/** POST and GET /graphql: what passes the gateway goes to Yoga; POST /graphql?doc adds a trusted document. */
 import { z } from 'zod';
 import { ApiError, badInput } from '../errors.js';
 import { apiErrorOf } from '../graphql/apiErrors.js';
@@ -51,7 +51,7 @@ async function fetchBody(graphql: GraphQL, c: KeyedContext, context: Context, bo
 const MAX_LOOK = 2000;
 
 /**
- * Before anything of the request is read; whoever has reached the limit may still ask for it.
+ * Before anything of the request is read; a key that has reached its limit may still ask for the limits.
  * @throws RATE_LIMITED
  */
 async function prepay(c: KeyedContext, { meter }: Context, isRegistration: boolean): Promise<void> {

@@ -49,7 +49,7 @@ export function requireHttps({
     }
     const error = new ApiError('HTTPS_REQUIRED', 'HTTPS is required. A key sent over plain HTTP should be rotated.');
     const { status, body } = envelopeOf(prefixOf(c.req.path), error, c.get('requestId'));
-    // Both forms where a GraphQL client may read it, for nobody knows yet who is asking.
+    // Both forms where a GraphQL client may read it, because the client is not known yet.
     const errors = [{ message: error.message, extensions: { code: error.code } }];
     return c.json(c.req.path === '/graphql' ? { ...body, errors } : body, status);
   };

@@ -1,4 +1,4 @@
-/** Where leaked keys are reported: by whoever holds one, and by scanners that sign their reports. */
+/** Where leaked keys are reported: by anyone who holds one, and by scanners that sign their reports. */
 import { readFileSync } from 'node:fs';
 import type { Context } from 'hono';
 import { z } from 'zod';
@@ -28,7 +28,7 @@ const publicKeyFile = z.object({ public_keys: z.array(z.object({ key_identifier:
 type Variables = { requestId: string; ip: string | null };
 type HttpContext = Context<{ Variables: Variables }>;
 
-/** POST /credentials/revoke { "credentials": ["sk_live_..."] }: ends them, access tokens too, whoever asks; never says which were keys. */
+/** POST /credentials/revoke { "credentials": ["sk_live_..."] }: ends them, access tokens too, for any caller; never says which were keys. */
 export function revokeCredentials({ addressLimits, database, keys, units }: Services) {
   return async (c: HttpContext) => {
     const retryAfter = await addressLimits.reported(c.get('ip'));

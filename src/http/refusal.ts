@@ -1,4 +1,4 @@
-/** A request that fails as a whole, told in the words of the path that it was sent to. */
+/** A request that fails as a whole, in the words of the path that it was sent to. */
 import type { Context as HttpContext } from 'hono';
 import { type ApiError, HTTP_STATUS } from '../errors.js';
 import { envelopeOf, prefixOf } from './envelope.js';

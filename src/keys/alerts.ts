@@ -1,4 +1,4 @@
-/** Alerts: what somebody should look at, as a row and an audit event. Delivery is for whoever reads them. */
+/** Alerts: what an operator should look at, as a row and an audit event. They are read by the API; nothing is delivered. */
 import type { PrismaClient } from '#prisma/client.js';
 import { isUniqueViolation } from '../db/databaseError.js';
 import type { Tenant } from '../db/tenant.js';
@@ -22,7 +22,7 @@ export interface NewAlert extends Tenant {
   /** Null where it is about no key that there is. */
   readonly keyId: string | null;
   readonly message: string;
-  /** What makes it the same alert: a second one with the same kind, key and occasion is not told again. */
+  /** What makes it the same alert: a second one with the same kind, key and occasion is not raised. */
   readonly occasion: string;
 }
 
@@ -46,7 +46,7 @@ export async function raiseAlert(system: PrismaClient, alert: NewAlert): Promise
     ]);
     return true;
   } catch (error) {
-    // Another process told of it at the same moment.
+    // Another process raised it at the same moment.
     if (isUniqueViolation(error)) return false;
     throw error;
   }

@@ -200,12 +200,12 @@ export class ApiKeyService {
     return this.#end(context, caller, rows, 'its user was removed');
   }
 
-  /** Ends keys that somebody showed to hold: nothing but the key itself is asked for. @returns how many */
+  /** Ends keys whose holder sent them: the key itself is the proof. @returns how many */
   async revokeLeaked(actor: Actor, row: ApiKey, reason: string): Promise<number> {
     return this.#change(actor, 'operator', async (context) => this.#end(context, 'operator', [row], reason));
   }
 
-  /** Extends a key that renews itself, if it is due; undefined when it is not, or somebody else was faster. */
+  /** Extends a key that renews itself, if it is due; undefined when it is not, or another process was faster. */
   async renew({ id, workspaceId, environment }: ApiKey): Promise<ApiKey | undefined> {
     const actor = serverActor({ workspaceId, environment }, 'auto-renewal');
     return this.#change(actor, 'operator', async ({ unit, policy }) => {

@@ -10,7 +10,7 @@ import { effectiveLimits, type RateLimits } from './plans.js';
 export interface Authority {
   readonly environment: Environment;
   readonly scopes: ScopeSet;
-  /** When it ends, if nobody prolongs it; null: never. */
+  /** When it ends unless it is prolonged; null: never. */
   readonly expiresAt: Date | null;
   /** Seconds that it prolongs itself by, again and again; null: it does not. */
   readonly renewalTerm: number | null;

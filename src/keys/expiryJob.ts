@@ -1,6 +1,6 @@
 /**
  * What time does to keys: renewal before they lapse, and notices. Safe to run in every process: a renewal is written
- * only if nobody was faster, and an alert is told once.
+ * only if no other process was faster, and an alert is raised once.
  */
 import { LRUCache } from 'lru-cache';
 import type { ApiKey, PrismaClient } from '#prisma/client.js';
@@ -20,7 +20,7 @@ export class ExpiryJob {
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #isStopping = false;
-  /** Alerts that this process knows to be told, so that it does not ask for each of them each minute. */
+  /** Alerts that this process knows to be raised, so that it does not look each of them up each minute. */
   readonly #raised = new LRUCache<string, true>({ max: MAX_REMEMBERED });
 
   constructor(
@@ -123,7 +123,7 @@ export class ExpiryJob {
     key: ApiKey,
     kind: 'KEY_RENEWED' | 'KEY_EXPIRING',
     at: Date,
-    told: (until: string) => string,
+    wording: (until: string) => string,
   ): Promise<void> {
     const occasion = at.toISOString();
     const name = `${kind} ${key.id} ${occasion}`;
@@ -132,7 +132,7 @@ export class ExpiryJob {
       ...key,
       kind,
       keyId: key.id,
-      message: `The key ${key.name} ${told(occasion)}.`,
+      message: `The key ${key.name} ${wording(occasion)}.`,
       occasion,
     });
     this.#raised.set(name, true);

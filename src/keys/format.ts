@@ -1,6 +1,6 @@
 /**
  * The form of a key: `sk_live_` or `sk_test_`, 43 base62 characters (32 random bytes), 6 characters of checksum.
- * The checksum is the CRC-32 (IEEE) of the ASCII of all before it, so that a typo is told from a key, and a leaked key
+ * The checksum is the CRC-32 (IEEE) of the ASCII of all before it, so that a typo is recognised without a database read, and a leaked key
  * from a random string, without asking a database.
  */
 import { createHash, randomBytes } from 'node:crypto';

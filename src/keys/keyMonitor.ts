@@ -23,7 +23,7 @@ interface Origin {
 }
 
 export class KeyMonitor {
-  /** What was told already, so that a flood of the same costs the database nothing. */
+  /** Alerts that were raised already, so that a flood of the same costs the database nothing. */
   readonly #raised = new LRUCache<string, true>({ max: 10_000, ttl: HOUR });
   readonly #beingRaised = new Set<string>();
   readonly #refusals = new LRUCache<string, number>({ max: 10_000, ttl: HOUR });
@@ -79,7 +79,7 @@ export class KeyMonitor {
       this.#alert(key, 'QUOTA_80', `The key used 80 % of its ${limit} requests.`, span, now);
   }
 
-  /** Keys that nobody has are tried from a network. The operator's workspace is told, for no other is concerned. */
+  /** Keys that nobody has are tried from a network. The alert is the operator's workspace's: no other is concerned. */
   guessed(network: string, now = Date.now()): void {
     const occasion = `${network} ${new Date(Math.floor(now / HOUR) * HOUR).toISOString()}`;
     this.#once(`KEYS_GUESSED ${occasion}`, async () => {
@@ -99,7 +99,7 @@ export class KeyMonitor {
   #once(what: string, run: () => PromiseLike<unknown>): void {
     if (this.#raised.has(what) || this.#beingRaised.has(what)) return;
     this.#beingRaised.add(what);
-    // What could not be written is told the next time that it happens.
+    // What could not be written is raised the next time.
     run()
       .then(() => void this.#raised.set(what, true), this.onError)
       .then(() => this.#beingRaised.delete(what));

@@ -1,4 +1,4 @@
-/** Leaked keys: whoever holds one may end it, scanners may report it, and files can be searched without a network. */
+/** Leaked keys: anyone who holds one may end it, scanners may report it, and files can be searched without a network. */
 import { createVerify } from 'node:crypto';
 import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';

@@ -121,7 +121,7 @@ export function decideGrant(request: KeyRequest, bound: Bound, policy: Policy, k
 
 /**
  * The key as it would be after the change: it must satisfy the rules of a new one. As it was and as it becomes, it must
- * lie within the caller whole, so that nobody prolongs, widens, weakens or ends what is beyond them.
+ * lie within the caller whole, so that no caller prolongs, widens, weakens or ends what is beyond its own reach.
  */
 export function decideChange(key: ApiKey, change: KeyChange, bound: Bound, policy: Policy): KeyGrant {
   if (!mayChange(key, bound, policy.plan)) throw outOfReach();
@@ -152,7 +152,7 @@ export function mayChange(key: ApiKey, bound: Bound, plan: Plan): boolean {
   return bound === 'operator' || isSubset(authorityOf(key, plan), bound);
 }
 
-/** A key of the caller's environment is ended by whoever may delete keys, by whoever may change it, and by itself. */
+/** A key of the caller's environment may be ended with keys:delete, by a key that may change it, and by itself. */
 export function mayRevoke(key: ApiKey, bound: Bound, callingKeyId: string | null, plan: Plan): boolean {
   if (bound === 'operator') return true;
   if (bound.scopes.has('keys:delete') || key.id === callingKeyId) return true;

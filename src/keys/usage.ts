@@ -19,7 +19,7 @@ const NAME_LENGTH = 100;
 /** Different operation names kept per key and day; the rest is counted as `other`. */
 const MAX_KEPT = 200;
 const OTHER = 'other';
-/** Networks kept per key; whoever has more of them is no less suspect. */
+/** Networks kept per key: a key that is used from more raises the same alert. */
 const MAX_NETWORKS = 1000;
 
 /** One request of an authenticated key. */
@@ -108,7 +108,7 @@ export class UsageRecorder {
     }
   }
 
-  /** Counts names beyond the most that a key may have on a day as one, whoever wrote the others. */
+  /** Counts names beyond the most that a key may have on a day as one, whichever process wrote the others. */
   async #boundNames({ key, counts }: Pending): Promise<void> {
     const days = new Set([...counts.values()].map(({ day }) => day));
     for (const day of days) {
@@ -217,7 +217,7 @@ export function dayOf(date: Date): string {
   return date.toISOString().slice(0, 10);
 }
 
-/** Days, and names of one dimension, that are told at most. */
+/** Days, and names of one dimension, that are answered at most. */
 const MAX_DAYS = 400;
 export const MAX_NAMES = 200;
 

@@ -32,7 +32,7 @@ export class AddressLimits {
   }
 }
 
-/** As addresses are counted: whoever has one of IPv6 has 2^64 of them. */
+/** The key under which an address is counted: for IPv6 its /64, which one host has whole. */
 export function addressOf(ip: string | null): string {
   return (ip !== null && networkOf(ip, 32, 64)) || 'unknown';
 }

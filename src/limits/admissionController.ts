@@ -9,7 +9,7 @@
  *
  * Large operations hold the process longest. A key has one of them under way, and all keys together a few; while others are
  * there, the process has as long a pause from them as it worked on them, so that the small ones come in between. They wait
- * in a queue of their own: one key that sends many sheds nobody else's.
+ * in a queue of their own: one key that sends many does not cause other keys' operations to be shed.
  */
 import { performance as utilization } from 'node:perf_hooks';
 
@@ -40,9 +40,9 @@ const BURST = 400;
 const LATE = 50;
 /** Operations that wait, at one moment. */
 const MAX_QUEUE = 2000;
-/** Turns between two operations, while each brings somebody new: node takes up one connection a turn. */
-const HEARING = 6;
-/** Milliseconds after which the next operation begins whoever is new, and for which one begins where a turn takes long. */
+/** Turns between two operations, while each brings a new connection or request: node takes up one connection a turn. */
+const MAX_ACCEPT_TURNS = 6;
+/** Milliseconds after which the next operation begins in any case, and for which one begins where a turn takes long. */
 const LONG_TURN = 5;
 /** Operations that begin in one turn, however long the last one took. */
 const MOST_A_TURN = 16;
@@ -73,7 +73,7 @@ export class AdmissionController {
   #smallAt = Number.NEGATIVE_INFINITY;
   /** Whether an operation has begun in this turn, and the next one has to wait. */
   #taken = false;
-  #heard = false;
+  #hasArrival = false;
   #turns = 0;
   #turnBegan = 0;
   /** Since when the queue has been too long, and how many came too late after that. */
@@ -99,9 +99,9 @@ export class AdmissionController {
     return this.#refused;
   }
 
-  /** Somebody new is there: a connection or a request. */
+  /** A connection or a request has arrived. */
   noteArrival(): void {
-    this.#heard = true;
+    this.#hasArrival = true;
   }
 
   /** Answers whether whatever comes now would be refused; known before anything is spent on it. */
@@ -191,8 +191,8 @@ export class AdmissionController {
 
   readonly #endTurn = (): void => {
     const took = performance.now() - this.#turnBegan;
-    if (this.#heard && this.#turns < HEARING && took < LONG_TURN) {
-      this.#heard = false;
+    if (this.#hasArrival && this.#turns < MAX_ACCEPT_TURNS && took < LONG_TURN) {
+      this.#hasArrival = false;
       this.#turns += 1;
       setImmediate(this.#endTurn);
       return;

@@ -1,6 +1,6 @@
 /**
  * Counting that several processes share through something which may be out of reach. Meanwhile each process counts on its
- * own, in its share of what was left when it heard last, and adds what it counted once it is heard again. After a failure
+ * own, in its share of what was left at the last answer, and adds what it counted once there is an answer again. After a failure
  * one request at a time tries, and the others do not wait for it.
  */
 import { LRUCache } from 'lru-cache';
@@ -36,7 +36,7 @@ const PAUSE = 1000;
 const MAX_KNOWN = 50_000;
 
 export class SharedWindows implements WindowCounter {
-  /** What was counted for all, as far as was heard last. */
+  /** What was counted for all, as of the last answer. */
   readonly #known = new LRUCache<string, readonly SlotCounts[]>({ max: MAX_KNOWN });
   readonly #alone = new MemoryWindows(MAX_KNOWN);
   /** Milliseconds that the shared clock is ahead of this process' own. */
@@ -63,14 +63,14 @@ export class SharedWindows implements WindowCounter {
     }
     const isTrial = this.#away;
     this.#trying ||= isTrial;
-    // The first to be heard again must not pass for want of what the others have not told yet.
+    // The first request after a loss must not pass because other processes have not reported yet.
     const alone = isTrial ? await this.#takeAlone(identity, windows, points) : undefined;
     if (alone?.allowed) await this.#takeAlone(identity, windows, -points);
     const charged = alone?.allowed === false ? 0 : points;
     const carried = this.#alone.drain(identity, windows, this.#now());
     try {
       const { now, counted } = await this.remote.take(identity, windows, charged, carried);
-      this.#heard(now);
+      this.#answered(now);
       const counts = windows.map(({ length }, index) => SlotCounts.from(length, counted[index] ?? []));
       for (const one of counts) one.advance(now);
       const result = decide(windows, counts, charged, now);
@@ -90,7 +90,7 @@ export class SharedWindows implements WindowCounter {
     return this.clock() + this.#ahead;
   }
 
-  #heard(now: number): void {
+  #answered(now: number): void {
     this.#ahead = now - this.clock();
     this.#answeredAt = this.clock();
     if (!this.#away) return;

@@ -36,12 +36,12 @@ export interface WindowCounter {
   take(identity: string, windows: readonly Window[], points: number): Promise<RateLimitResult>;
 }
 
-/** The counter, with each refusal told. @param tell the window that refused */
-export function tellingRefusals(counter: WindowCounter, tell: (window: string) => void): WindowCounter {
+/** The counter, which reports each refusal. @param report called with the name of the window that refused */
+export function reportingRefusals(counter: WindowCounter, report: (window: string) => void): WindowCounter {
   return {
     take: async (...args) => {
       const result = await counter.take(...args);
-      if (!result.allowed) tell(result.decisive.name);
+      if (!result.allowed) report(result.decisive.name);
       return result;
     },
   };

@@ -192,7 +192,7 @@ export class PostgresBus extends Transport {
   }
 }
 
-/** Between the workers of one command, by way of the first process (relayMessages). Alone, nobody hears. */
+/** Between the workers of one command, by way of the first process (relayMessages). A process alone reaches no one. */
 export class ClusterBus extends Transport {
   readonly #onMessage = (message: unknown) => {
     if (isRelayed(message)) this.receive(message.relay);

@@ -1,4 +1,4 @@
-/** Changes of tasks, told to whoever listens in the same workspace and environment, in this process and the others. */
+/** Changes of tasks, published to the listeners in the same workspace and environment, in this process and the others. */
 import { EventEmitter } from 'node:events';
 import { z } from 'zod';
 import type { Tenant } from '../db/tenant.js';
@@ -32,8 +32,8 @@ export class TaskEvents {
   constructor(private readonly bus: Bus) {
     bus.subscribe(
       ({ topic, data }) => {
-        const told = topic === TOPIC ? message.safeParse(data) : undefined;
-        if (told?.success) this.#emitter.emit(told.data.of, told.data.event);
+        const received = topic === TOPIC ? message.safeParse(data) : undefined;
+        if (received?.success) this.#emitter.emit(received.data.of, received.data.event);
       },
       () => {},
     );

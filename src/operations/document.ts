@@ -1,7 +1,7 @@
 /**
  * What is known of a GraphQL document before anything of it runs: whether it may run at all, and of each of its operations
- * the scopes, the cost, and the form that runs for a key that may not see all of it. Made once for each text; whoever asks
- * about a document (HTTP, REST rows, trusted documents, requiredScopes, the command line) asks this.
+ * the scopes, the cost, and the form that runs for a key that may not see all of it. Made once for each text, and
+ * asked by all: HTTP, REST rows, trusted documents, requiredScopes, the command line.
  */
 import { hash } from 'node:crypto';
 import {
@@ -72,7 +72,7 @@ export class Operation {
     return fewestScopes(this.neededFields);
   }
 
-  /** The fields that a key may not see. @param asking undefined: whoever asks, with whichever variables */
+  /** The fields that a key may not see. @param asking undefined: for any key and any variables */
   deniedFields(held: ScopeSet, asking?: Omit<Asking, 'defaults'>): SelectedField[] {
     return deniedFields(this.fields, held, asking && { ...asking, defaults: this.#defaults });
   }

@@ -30,7 +30,7 @@ export class DocumentCache {
     return this.#entry(text).document;
   }
 
-  /** From now on it is found by its hash: the hash is of its text, whoever sent it. */
+  /** From now on it is found by its hash: the hash is of its text, so one client cannot give another a document. */
   persist(text: string): void {
     this.#entry(text).isPersisted = true;
   }

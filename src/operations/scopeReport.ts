@@ -1,4 +1,4 @@
-/** Which scopes a document needs, told before anybody runs it. */
+/** Which scopes a document needs, before it is run. */
 import type { GraphQLSchema } from 'graphql';
 import { badInput } from '../errors.js';
 import { OPERATION_LIMITS } from '../limits/operationLimits.js';

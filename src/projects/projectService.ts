@@ -80,7 +80,7 @@ export class ProjectService {
 
   /**
    * Deletes a project. Its tasks stay, without a project.
-   * @param load reads what is to be shown of it, for nobody can load it afterwards
+   * @param load reads what is to be shown of it, because it cannot be loaded afterwards
    */
   async delete<T>(
     actor: Actor,

@@ -1,4 +1,4 @@
-/** Reads what a route takes from a request; everything that is wrong with it is told at once, by field. */
+/** Reads what a route takes from a request; reports all that is wrong with it at once, by field. */
 import type { z } from 'zod';
 import { ApiError, badInput, badParameters } from '../errors.js';
 import { hasBadText } from '../storable.js';

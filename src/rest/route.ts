@@ -57,7 +57,7 @@ export interface Route<Query = unknown, Body = unknown, Data = unknown> {
   readonly of?: string;
   /** What the dialect calls the core's input fields, for errors. */
   readonly fields?: Readonly<Record<string, string>>;
-  /** The answer holds a secret, which nobody on the way may keep. */
+  /** The answer holds a secret, so no cache may keep it. */
   readonly secret?: true;
 }
 

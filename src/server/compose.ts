@@ -27,7 +27,7 @@ import { KeyLimits } from '../limits/keyLimits.js';
 import { PrimaryProcessWindows } from '../limits/primaryProcess.js';
 import { RedisWindows } from '../limits/redisWindows.js';
 import { SharedWindows } from '../limits/sharedWindows.js';
-import { MemoryWindows, tellingRefusals, type WindowCounter } from '../limits/slidingWindow.js';
+import { MemoryWindows, reportingRefusals, type WindowCounter } from '../limits/slidingWindow.js';
 import { type Bus, ClusterBus, PostgresBus, RedisBus } from '../messaging/bus.js';
 import { TaskEvents } from '../messaging/taskEvents.js';
 import { Metrics } from '../metrics.js';
@@ -87,7 +87,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const usage = new UsageRecorder(database.system, onError, clock);
   const expiryJob = new ExpiryJob(database.system, keys, onError, clock);
   let stopCleanup = () => {};
-  const counted = (counter: WindowCounter) => tellingRefusals(counter, (window) => metrics.limitRefused(window));
+  const counted = (counter: WindowCounter) => reportingRefusals(counter, (window) => metrics.limitRefused(window));
   const counters = countersOf(config, redis, logger);
   const admission = new AdmissionController({ running: config.maxRunning, queue: config.maxWaiting });
   metrics.watchAdmission(admission);

@@ -80,8 +80,8 @@ export async function startServer(config: Config, options: AppOptions = {}): Pro
   });
   server.on('checkExpectation', (_request, response) => answerBadRequest(response, 417));
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    const told = endConnection(socket, error);
-    app.logger.info({ ...told, reason: error.code }, 'no request');
+    const answered = endConnection(socket, error);
+    app.logger.info({ ...answered, reason: error.code }, 'no request');
   });
   let metricsServer: MetricsServer | undefined;
   try {
@@ -124,7 +124,7 @@ function drain(server: Server, streams: OpenStreams, lastRequests: number): Prom
       if (performance.now() >= patience) server.closeIdleConnections();
     }, 50);
     const limit = setTimeout(() => server.closeAllConnections(), SHUTDOWN_LIMIT);
-    // That of the server itself would close idle connections at once. Before it, those that knock are let in.
+    // Server.close() would close idle connections at once. Connections that are waiting to be accepted come first.
     setImmediate(() =>
       NetServer.prototype.close.call(server, () => {
         clearTimeout(limit);

@@ -1,4 +1,4 @@
-/** GET /metrics on a port of its own (METRICS_PORT), without a key: for those who reach that port, and nobody else. */
+/** GET /metrics on a port of its own (METRICS_PORT), without a key: so the port must be reachable by the operator's machines alone. */
 import cluster from 'node:cluster';
 import { createServer } from 'node:http';
 import { AggregatorRegistry } from 'prom-client';

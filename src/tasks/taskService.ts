@@ -136,7 +136,7 @@ export class TaskService {
 
   /**
    * Deletes a task with its relationships and tags.
-   * @param load reads what is to be shown of it, for nobody can load it afterwards
+   * @param load reads what is to be shown of it, because it cannot be loaded afterwards
    */
   async delete<T>(
     actor: Actor,

@@ -41,7 +41,7 @@ export function compileFilter(
       if (value == null) continue;
       if (name === 'and' || name === 'or') {
         const items = value as readonly Filter[];
-        // None of nothing holds, and SQL has no word for it; whoever sends it forgot something.
+        // An empty disjunction is false, which SQL cannot express, and is a mistake of the client.
         if (name === 'or' && items.length === 0) throw badInput({ filter: ['or must not be empty'] });
         const inner = items.map((item) => compile(item, negated));
         // De Morgan: not (a and b) is (not a) or (not b).

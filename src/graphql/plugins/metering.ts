@@ -1,4 +1,4 @@
-/** What operations are charged, and how it is told (src/limits/meter.ts). */
+/** What operations are charged, and how that is reported (src/limits/meter.ts). */
 import type { Plugin } from 'graphql-yoga';
 import { ApiError } from '../../errors.js';
 import { requestsOf } from '../../limits/operationLimits.js';

@@ -1,7 +1,7 @@
 /**
  * Subscriptions as Apollo's clients ask for them, over multipart HTTP
  * (www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol): a part for each event, and an
- * empty one now and then, so that nobody on the way takes the connection for dead.
+ * empty one now and then, so that no proxy takes the connection for dead.
  */
 import { type ExecutionResult, GraphQLError } from 'graphql';
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
@@ -77,9 +77,9 @@ function shown({ errors, ...rest }: ExecutionResult): object {
   return {
     ...rest,
     errors: errors.map((error) => {
-      const { extensions, ...told } = error.toJSON();
+      const { extensions, ...shownError } = error.toJSON();
       const { http: _http, ...others } = extensions ?? {};
-      return { ...told, extensions: others };
+      return { ...shownError, extensions: others };
     }),
   };
 }

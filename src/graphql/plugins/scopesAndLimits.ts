@@ -138,7 +138,7 @@ function noteUse(
   { name = 'anonymous', fields }: Operation,
   denied: ReadonlySet<SelectedField>,
 ): void {
-  // It goes to the log and the counts of use; somebody will put a key there.
+  // It is written to the log and to usage; clients do put keys into names.
   use.operations.push(name.replace(SECRET_PATTERN, '[redacted]').slice(0, NAME_LENGTH));
   for (const field of fields) {
     if (denied.has(field) || !satisfies(principal.scopes, field.requirement)) continue;

@@ -2,7 +2,7 @@
  * Documents that are named by their hash. Automatic persisted queries, as Apollo's clients send them: the hash alone
  * first, and with the text when the server asks for it; a hash is of its text whoever sent it, so one key cannot give
  * another a document. Trusted documents: `?doc=<hash>`, `documentId`, or the same extension; where only those may run,
- * everything else is refused, whoever asks.
+ * everything else is refused, for every key.
  */
 import { GraphQLError } from 'graphql';
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
