@@ -41,7 +41,7 @@ export function documentsCommand(variables: ProcessVariables): Command {
 
   command.addCommand(
     shared('add')
-      .description('vouch for the documents in these files, one a file')
+      .description('trust the documents in these files, one a file')
       .argument('<files...>', 'GraphQL documents; - for standard input')
       .action(async (files: string[], options) => {
         const texts = files.map((file) => readFileSync(file === '-' ? 0 : file, 'utf8'));
@@ -71,7 +71,7 @@ export function documentsCommand(variables: ProcessVariables): Command {
   );
   command.addCommand(
     shared('remove')
-      .description('vouch for a document no longer')
+      .description('stop trusting a document')
       .argument('<hash>', 'its SHA-256')
       .action(async (hash: string, options) =>
         withWorkspace(variables, options.workspace, false, async ({ database, units, actor }) => {

@@ -14,6 +14,7 @@ import type { Database } from './database.js';
 import { forNobody } from './reader.js';
 import { takeNumberWithin } from './taskNumbers.js';
 import { type Reach, type TenantTransaction, withoutBinding } from './tenant.js';
+import { type UnitStatements, unitStatements } from './unitStatements.js';
 
 export const KEY_CHANGES = 'api_keys';
 
@@ -22,18 +23,8 @@ const LONG = 25_000;
 /** Rows of the audit log that are written by one statement, after which others have their turn. */
 const AUDIT_BATCH = 100;
 
-/** The plan of a workspace, with the operator's numbers where the plan leaves them to the operator. */
-interface WorkspaceRow {
-  readonly id: string;
-  readonly plan: string;
-  readonly ratePerMinute: number | null;
-  readonly ratePerHour: number | null;
-}
-
-type Lockable = 'Project' | 'User' | 'Task' | 'TaskRelationship';
-
 /** What a change works with while it is under way. */
-export interface Unit {
+export interface Unit extends UnitStatements {
   /** Bound to the actor's workspace and environment. */
   readonly tx: TenantTransaction;
   readonly actor: Actor;
@@ -44,22 +35,6 @@ export interface Unit {
   afterCommit(effect: () => void): void;
   /** A key is changed: every process drops what it remembers of keys. */
   keysChanged(): void;
-  /** Changes that hold this lock go on one after another, in each workspace. */
-  lockWorkspace(): Promise<WorkspaceRow>;
-  /** No other transaction changes the row until this change is committed; a row that is not there is not locked. */
-  lock(model: Lockable, id: string): Promise<void>;
-  /** The project as it is, and stays until this change is committed; others may read it so too. */
-  lockProjectForReading(id: string): Promise<{ archivedAt: Date | null } | undefined>;
-  /** The user stays until this change is committed. */
-  lockUserForReading(id: string): Promise<void>;
-  /** Ids of tasks whose column has this value, as they stay until this change is committed; at most so many. */
-  lockTasksOf(column: 'projectId' | 'assigneeId', value: string, most: number): Promise<string[]>;
-  /** Takes a user who is about to go away from all that they made, in one statement, as new versions. @returns how many */
-  forgetCreator(model: 'Task' | 'Project' | 'TaskRelationship', userId: string): Promise<number>;
-  /** Whether a task leads to another by relationships of one kind. */
-  leadsTo(from: string, to: string, type: string): Promise<boolean>;
-  /** The keys that work and that a key or its predecessors made, and those that they made, in either environment. */
-  descendantKeys(key: { readonly id: string; readonly lineageId: string | null }, most: number): Promise<string[]>;
   nextTaskNumber(): Promise<number>;
 }
 
@@ -114,7 +89,7 @@ export class UnitOfWork {
           const entries: AuditEntry[] = [];
           const now = this.clock();
           const unit: Unit = {
-            ...locksOf(tx, actor, now, this.database.provider === 'postgresql'),
+            ...unitStatements(tx, actor, now, this.database.provider),
             tx,
             actor,
             now,
@@ -168,99 +143,6 @@ export async function countKeyChange(tx: Pick<PrismaClient, 'changeCounter'>): P
     create: { name: KEY_CHANGES, value: 1 },
     update: { value: { increment: 1 } },
   });
-}
-
-/** SQLite has one writer at a time, from the beginning of the transaction on, and needs no locks. */
-function locksOf(tx: TenantTransaction, { workspaceId, environment }: Actor, now: Date, isPostgresql: boolean) {
-  const raw = tx as unknown as Pick<PrismaClient, '$queryRawUnsafe' | '$executeRawUnsafe'>;
-  const select = <Row>(sql: string, ...values: unknown[]) =>
-    withoutBinding(() =>
-      raw.$queryRawUnsafe<Row[]>(
-        isPostgresql ? sql : sql.replace(/\$\d|::text/g, (part) => (part === '::text' ? '' : '?')),
-        ...values,
-      ),
-    );
-  const lock = (model: Lockable, id: string, strength: string) =>
-    select(
-      `SELECT 1 FROM "${model}" WHERE "id" = $1 AND "workspaceId" = $2 AND "environment"::text = $3 ${strength}`,
-      id,
-      workspaceId,
-      environment,
-    );
-  return {
-    async lockWorkspace(): Promise<WorkspaceRow> {
-      const [row] = await select<WorkspaceRow>(
-        `SELECT "id", "plan", "ratePerMinute", "ratePerHour" FROM "Workspace" WHERE "id" = $1${isPostgresql ? ' FOR UPDATE' : ''}`,
-        workspaceId,
-      );
-      if (!row) throw new Error(`no workspace ${workspaceId}`);
-      return row;
-    },
-    async lock(model: Lockable, id: string): Promise<void> {
-      if (isPostgresql) await lock(model, id, 'FOR UPDATE');
-    },
-    async lockProjectForReading(id: string): Promise<{ archivedAt: Date | null } | undefined> {
-      if (isPostgresql) await lock('Project', id, 'FOR SHARE');
-      return (await tx.project.findUnique({ where: { id }, select: { archivedAt: true } })) ?? undefined;
-    },
-    async lockUserForReading(id: string): Promise<void> {
-      if (isPostgresql) await lock('User', id, 'FOR KEY SHARE');
-    },
-    async lockTasksOf(column: 'projectId' | 'assigneeId', value: string, most: number): Promise<string[]> {
-      const rows = await select<{ id: string }>(
-        `SELECT "id" FROM "Task" WHERE "${column}" = $1 AND "workspaceId" = $2 AND "environment"::text = $3
-         ORDER BY "id" LIMIT ${most}${isPostgresql ? ' FOR UPDATE' : ''}`,
-        value,
-        workspaceId,
-        environment,
-      );
-      return rows.map(({ id }) => id);
-    },
-    async forgetCreator(model: 'Task' | 'Project' | 'TaskRelationship', userId: string): Promise<number> {
-      const next = isPostgresql
-        ? `GREATEST($1::timestamp, "updatedAt" + interval '1 millisecond')`
-        : 'MAX(?, "updatedAt" + 1)';
-      const [first, ...rest] = isPostgresql ? ['$2', '$3', '$4'] : ['?', '?', '?'];
-      const sql = `UPDATE "${model}" SET "createdById" = NULL, "updatedAt" = ${next}
-        WHERE "createdById" = ${first} AND "workspaceId" = ${rest[0]} AND "environment"${isPostgresql ? '::text' : ''} = ${rest[1]}`;
-      const at = isPostgresql ? now.toISOString().slice(0, -1) : now.getTime();
-      return withoutBinding(() => raw.$executeRawUnsafe(sql, at, userId, workspaceId, environment));
-    },
-    async leadsTo(from: string, to: string, type: string): Promise<boolean> {
-      const rows = await select(
-        `WITH RECURSIVE "reached" ("id") AS (
-           SELECT $1::text
-           UNION
-           SELECT "next"."targetTaskId" FROM "reached" JOIN "TaskRelationship" AS "next" ON "next"."taskId" = "reached"."id"
-           WHERE "next"."workspaceId" = $2 AND "next"."environment"::text = $3 AND "next"."type"::text = $4
-         ) SELECT 1 FROM "reached" WHERE "id" = $5 LIMIT 1`,
-        from,
-        workspaceId,
-        environment,
-        type,
-        to,
-      );
-      return rows.length > 0;
-    },
-    async descendantKeys({ id, lineageId }: { id: string; lineageId: string | null }, most: number): Promise<string[]> {
-      // Ids count up with time, so that no successor's keys are among them, but for those that it made itself.
-      const lineage = lineageId ?? id;
-      const rows = await select<{ id: string }>(
-        `WITH RECURSIVE "made" ("id") AS (
-           SELECT "id" FROM "ApiKey" WHERE "workspaceId" = $1 AND "id" <= $2 AND ("id" = $3 OR "lineageId" = $4)
-           UNION
-           SELECT "key"."id" FROM "made" JOIN "ApiKey" AS "key" ON "key"."createdByKeyId" = "made"."id"
-           WHERE "key"."workspaceId" = $5
-         )
-         SELECT "key"."id" FROM "made" JOIN "ApiKey" AS "key" ON "key"."id" = "made"."id"
-         WHERE "key"."revokedAt" IS NULL
-           AND NOT ("key"."id" <= $6 AND ("key"."id" = $7 OR COALESCE("key"."lineageId", '') = $8)) LIMIT ${most}`,
-        ...[workspaceId, id, lineage, lineage, workspaceId],
-        ...[id, lineage, lineage],
-      );
-      return rows.map((row) => row.id);
-    },
-  };
 }
 
 /** Later than it was, whatever the clock says, so that no two versions of a row have the same time. */

@@ -1,0 +1,135 @@
+/**
+ * What a unit of work asks of the database beyond Prisma's queries: locks, and statements over many rows, by SQL of each
+ * database. All are bound to the tenant here.
+ */
+import type { PrismaClient } from '#prisma/client.js';
+import type { Provider } from './provider.js';
+import { type Tenant, type TenantTransaction, withoutBinding } from './tenant.js';
+
+/** The plan of a workspace, with the operator's numbers where the plan leaves them to the operator. */
+interface WorkspaceRow {
+  readonly id: string;
+  readonly plan: string;
+  readonly ratePerMinute: number | null;
+  readonly ratePerHour: number | null;
+}
+
+type Lockable = 'Project' | 'User' | 'Task' | 'TaskRelationship';
+
+export interface UnitStatements {
+  /** Changes that hold this lock go on one after another, in each workspace. */
+  lockWorkspace(): Promise<WorkspaceRow>;
+  /** No other transaction changes the row until this change is committed; a row that is not there is not locked. */
+  lock(model: Lockable, id: string): Promise<void>;
+  /** The project as it is, and stays until this change is committed; others may read it so too. */
+  lockProjectForReading(id: string): Promise<{ archivedAt: Date | null } | undefined>;
+  /** The user stays until this change is committed. */
+  lockUserForReading(id: string): Promise<void>;
+  /** Ids of tasks whose column has this value, as they stay until this change is committed; at most so many. */
+  lockTasksOf(column: 'projectId' | 'assigneeId', value: string, most: number): Promise<string[]>;
+  /** Takes a user who is about to go away from all that they made, in one statement, as new versions. @returns how many */
+  forgetCreator(model: 'Task' | 'Project' | 'TaskRelationship', userId: string): Promise<number>;
+  /** Whether a task leads to another by relationships of one kind. */
+  leadsTo(from: string, to: string, type: string): Promise<boolean>;
+  /** The keys that work and that a key or its predecessors made, and those that they made, in either environment. */
+  descendantKeys(key: { readonly id: string; readonly lineageId: string | null }, most: number): Promise<string[]>;
+}
+
+/** SQLite has one writer at a time, from the beginning of the transaction on, and needs no locks. */
+export function unitStatements(
+  tx: TenantTransaction,
+  { workspaceId, environment }: Tenant,
+  now: Date,
+  provider: Provider,
+): UnitStatements {
+  const isPostgresql = provider === 'postgresql';
+  const raw = tx as unknown as Pick<PrismaClient, '$queryRawUnsafe' | '$executeRawUnsafe'>;
+  const select = <Row>(sql: string, ...values: unknown[]) =>
+    withoutBinding(() =>
+      raw.$queryRawUnsafe<Row[]>(
+        isPostgresql ? sql : sql.replace(/\$\d|::text/g, (part) => (part === '::text' ? '' : '?')),
+        ...values,
+      ),
+    );
+  const lock = (model: Lockable, id: string, strength: string) =>
+    select(
+      `SELECT 1 FROM "${model}" WHERE "id" = $1 AND "workspaceId" = $2 AND "environment"::text = $3 ${strength}`,
+      id,
+      workspaceId,
+      environment,
+    );
+  return {
+    async lockWorkspace(): Promise<WorkspaceRow> {
+      const [row] = await select<WorkspaceRow>(
+        `SELECT "id", "plan", "ratePerMinute", "ratePerHour" FROM "Workspace" WHERE "id" = $1${isPostgresql ? ' FOR UPDATE' : ''}`,
+        workspaceId,
+      );
+      if (!row) throw new Error(`no workspace ${workspaceId}`);
+      return row;
+    },
+    async lock(model: Lockable, id: string): Promise<void> {
+      if (isPostgresql) await lock(model, id, 'FOR UPDATE');
+    },
+    async lockProjectForReading(id: string): Promise<{ archivedAt: Date | null } | undefined> {
+      if (isPostgresql) await lock('Project', id, 'FOR SHARE');
+      return (await tx.project.findUnique({ where: { id }, select: { archivedAt: true } })) ?? undefined;
+    },
+    async lockUserForReading(id: string): Promise<void> {
+      if (isPostgresql) await lock('User', id, 'FOR KEY SHARE');
+    },
+    async lockTasksOf(column: 'projectId' | 'assigneeId', value: string, most: number): Promise<string[]> {
+      const rows = await select<{ id: string }>(
+        `SELECT "id" FROM "Task" WHERE "${column}" = $1 AND "workspaceId" = $2 AND "environment"::text = $3
+         ORDER BY "id" LIMIT ${most}${isPostgresql ? ' FOR UPDATE' : ''}`,
+        value,
+        workspaceId,
+        environment,
+      );
+      return rows.map(({ id }) => id);
+    },
+    async forgetCreator(model: 'Task' | 'Project' | 'TaskRelationship', userId: string): Promise<number> {
+      const next = isPostgresql
+        ? `GREATEST($1::timestamp, "updatedAt" + interval '1 millisecond')`
+        : 'MAX(?, "updatedAt" + 1)';
+      const [first, ...rest] = isPostgresql ? ['$2', '$3', '$4'] : ['?', '?', '?'];
+      const sql = `UPDATE "${model}" SET "createdById" = NULL, "updatedAt" = ${next}
+        WHERE "createdById" = ${first} AND "workspaceId" = ${rest[0]} AND "environment"${isPostgresql ? '::text' : ''} = ${rest[1]}`;
+      const at = isPostgresql ? now.toISOString().slice(0, -1) : now.getTime();
+      return withoutBinding(() => raw.$executeRawUnsafe(sql, at, userId, workspaceId, environment));
+    },
+    async leadsTo(from: string, to: string, type: string): Promise<boolean> {
+      const rows = await select(
+        `WITH RECURSIVE "reached" ("id") AS (
+           SELECT $1::text
+           UNION
+           SELECT "next"."targetTaskId" FROM "reached" JOIN "TaskRelationship" AS "next" ON "next"."taskId" = "reached"."id"
+           WHERE "next"."workspaceId" = $2 AND "next"."environment"::text = $3 AND "next"."type"::text = $4
+         ) SELECT 1 FROM "reached" WHERE "id" = $5 LIMIT 1`,
+        from,
+        workspaceId,
+        environment,
+        type,
+        to,
+      );
+      return rows.length > 0;
+    },
+    async descendantKeys({ id, lineageId }: { id: string; lineageId: string | null }, most: number): Promise<string[]> {
+      // Ids count up with time, so that no successor's keys are among them, but for those that it made itself.
+      const lineage = lineageId ?? id;
+      const rows = await select<{ id: string }>(
+        `WITH RECURSIVE "made" ("id") AS (
+           SELECT "id" FROM "ApiKey" WHERE "workspaceId" = $1 AND "id" <= $2 AND ("id" = $3 OR "lineageId" = $4)
+           UNION
+           SELECT "key"."id" FROM "made" JOIN "ApiKey" AS "key" ON "key"."createdByKeyId" = "made"."id"
+           WHERE "key"."workspaceId" = $5
+         )
+         SELECT "key"."id" FROM "made" JOIN "ApiKey" AS "key" ON "key"."id" = "made"."id"
+         WHERE "key"."revokedAt" IS NULL
+           AND NOT ("key"."id" <= $6 AND ("key"."id" = $7 OR COALESCE("key"."lineageId", '') = $8)) LIMIT ${most}`,
+        ...[workspaceId, id, lineage, lineage, workspaceId],
+        ...[id, lineage, lineage],
+      );
+      return rows.map((row) => row.id);
+    },
+  };
+}
