@@ -14,7 +14,7 @@ import { multipartSubscriptions } from './plugins/multipartSubscriptions.js';
 import { noteErrors } from './plugins/refusals.js';
 import { scopesAndLimits } from './plugins/scopesAndLimits.js';
 import { trustedDocuments } from './plugins/trustedDocuments.js';
-import { Subscriptions } from './subscriptions.js';
+import { Subscriptions } from './subscriptions/subscriptions.js';
 
 export interface GraphQL {
   /** GraphQL over HTTP. */

@@ -13,7 +13,7 @@ import { unmask } from '../../operations/mask.js';
 import { forbiddenErrors, outermostDenied, type SelectedField } from '../../operations/selectedFields.js';
 import { closest, satisfies } from '../../scopes/scope.js';
 import type { Context } from '../context.js';
-import type { Subscriptions } from '../subscriptions.js';
+import type { Subscriptions } from '../subscriptions/subscriptions.js';
 import { costReport } from './metering.js';
 import { asServiceUnavailable, codeOf, limited, notAcceptable, refusal } from './refusals.js';
 

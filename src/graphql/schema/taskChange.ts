@@ -37,7 +37,7 @@ builder.subscriptionField('taskChanged', (t) =>
       'Each change of a task, of one project or of all; a task that leaves a project is told to both. Ends with an error when the key does, or loses a scope that it needs.',
     authScopes: { scope: 'tasks:read' },
     args: { projectId: t.arg.id() },
-    // What listens is src/graphql/subscriptions.ts, which executes the operation with each event as its root.
+    // What listens is src/graphql/subscriptions/subscriptions.ts, which executes the operation with each event as its root.
     subscribe: (): AsyncIterable<TaskEvent> => {
       throw new Error('subscriptions are not executed here');
     },

@@ -15,14 +15,14 @@ import {
   getArgumentValues,
   Kind,
 } from 'graphql';
-import type { Principal } from '../auth/principal.js';
-import { readingFor } from '../db/reader.js';
-import { ApiError, rateLimited, serviceBusy } from '../errors.js';
-import { limitReached } from '../limits/meter.js';
-import { requestsOf } from '../limits/operationLimits.js';
-import type { TaskEvent } from '../messaging/taskEvents.js';
-import type { Operation } from '../operations/document.js';
-import { type Context, createContext } from './context.js';
+import type { Principal } from '../../auth/principal.js';
+import { readingFor } from '../../db/reader.js';
+import { ApiError, rateLimited, serviceBusy } from '../../errors.js';
+import { limitReached } from '../../limits/meter.js';
+import { requestsOf } from '../../limits/operationLimits.js';
+import type { TaskEvent } from '../../messaging/taskEvents.js';
+import type { Operation } from '../../operations/document.js';
+import { type Context, createContext } from '../context.js';
 
 /** Open at once. */
 const MOST_OF_KEY = 20;
