@@ -1,0 +1,155 @@
+/** All streams that ask the same: each event is executed once, charged to each key, and its answer shared. */
+import { setTimeout } from 'node:timers/promises';
+import { type ExecutionArgs, execute, type FieldNode, type GraphQLSchema, getArgumentValues, Kind } from 'graphql';
+import { readingFor } from '../../db/reader.js';
+import { limitReached } from '../../limits/meter.js';
+import { requestsOf } from '../../limits/operationLimits.js';
+import type { TaskEvent } from '../../messaging/taskEvents.js';
+import type { Operation } from '../../operations/document.js';
+import { type Context, createContext } from '../context.js';
+import { type Answer, asGraphQLError, Member, type RefusalFor, tooManyWaiting } from './member.js';
+
+/** Events that wait to be executed. */
+const MOST_WAITING = 1000;
+/** Milliseconds until what admission refused is tried again. */
+const PAUSE = 100;
+
+/** What is subscribed to, as it passed all checks. */
+export interface Subscription {
+  readonly schema: GraphQLSchema;
+  readonly operation: Operation;
+  readonly variables: Readonly<Record<string, unknown>>;
+  /** Points that the answer to one event costs. */
+  readonly cost: number;
+  readonly refusalFor: RefusalFor;
+}
+
+export class Group {
+  readonly #members = new Set<Member>();
+  readonly #waiting: TaskEvent[] = [];
+  readonly #stop: () => void;
+  readonly #isWanted: (event: TaskEvent) => boolean;
+  #isRunning = false;
+
+  constructor(
+    private readonly subscription: Subscription,
+    { principal, services }: Context,
+    private readonly onEmpty: () => void,
+  ) {
+    this.#isWanted = filterOf(subscription);
+    this.#stop = services.taskEvents.listen(principal, (event) => this.#take(event));
+  }
+
+  join(context: Context, refusalFor: RefusalFor, onLeave: () => void): Member {
+    const member = new Member(context, refusalFor, () => {
+      this.#members.delete(member);
+      onLeave();
+      if (this.#members.size > 0) return;
+      this.#stop();
+      this.onEmpty();
+    });
+    this.#members.add(member);
+    return member;
+  }
+
+  #take(event: TaskEvent): void {
+    if (!this.#isWanted(event)) return;
+    if (this.#waiting.length >= MOST_WAITING) {
+      for (const member of this.#members) member.end(tooManyWaiting());
+      return;
+    }
+    this.#waiting.push(event);
+    if (!this.#isRunning) void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    try {
+      for (let event = this.#waiting.shift(); event && this.#members.size > 0; event = this.#waiting.shift()) {
+        await this.#answer(event);
+      }
+    } catch (error) {
+      for (const member of this.#members) member.end(error);
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  async #answer(event: TaskEvent): Promise<void> {
+    await this.#askKeys();
+    await this.#charge();
+    const [member] = this.#members;
+    if (!member) return;
+    const answer = await this.#execute(event, member.context);
+    for (const each of answer ? this.#members : []) each.push(answer as Answer);
+  }
+
+  /** Whether the keys may still have it; each credential is asked for once. */
+  async #askKeys(): Promise<void> {
+    const bySession = groupBy(this.#members, ({ context }) => context.session.id);
+    await Promise.all(
+      [...bySession.values()].map(async (members) => {
+        const principal = await members[0]?.context.session.current();
+        for (const member of members) member.look(principal);
+      }),
+    );
+  }
+
+  /** Each key pays once, however many of its streams get the answer. */
+  async #charge(): Promise<void> {
+    const byKey = groupBy(this.#members, ({ context }) => context.principal.lineageId);
+    await Promise.all(
+      [...byKey.values()].map(async (members) => {
+        const result = await members[0]?.context.meter.charge(requestsOf(this.subscription.cost));
+        if (!result || result.allowed) return;
+        for (const member of members) member.end(limitReached(result.retryAfter));
+      }),
+    );
+  }
+
+  async #execute(event: TaskEvent, { principal, request, session, services }: Context) {
+    const { schema, operation, variables } = this.subscription;
+    const work = { key: principal.lineageId, cost: this.subscription.cost };
+    let release = await services.admission.acquire(work);
+    while (!release) {
+      if (this.#members.size === 0) return undefined;
+      await setTimeout(PAUSE);
+      release = await services.admission.acquire(work);
+    }
+    const contextValue = createContext(principal, request, session, services);
+    const { budget } = contextValue.use;
+    try {
+      const document = operation.document.ast;
+      const args: ExecutionArgs = { schema, document, rootValue: event, variableValues: variables };
+      const reader = { id: principal.keyId, isGone: () => this.#members.size === 0, take: budget.read };
+      const result = await readingFor(reader, () => execute({ ...args, contextValue, operationName: operation.name }));
+      const tooLarge = budget.count(result.data);
+      return { result: tooLarge ? { errors: [asGraphQLError(tooLarge)] } : result, bytes: budget.bytes };
+    } finally {
+      budget.release();
+      release();
+    }
+  }
+}
+
+/** The events that the operation asks for: of one project, or of all. */
+function filterOf({ schema, operation, variables }: Subscription): (event: TaskEvent) => boolean {
+  const node = operation.definition.selectionSet.selections.find(
+    (selection) => selection.kind === Kind.FIELD,
+  ) as FieldNode;
+  const field = schema.getSubscriptionType()?.getFields()[node?.name.value ?? ''];
+  const projectId = field && (getArgumentValues(field, node, variables)['projectId'] as string | null | undefined);
+  if (projectId == null) return () => true;
+  return (event) => event.projectId === projectId || event.previousProjectId === projectId;
+}
+
+function groupBy<T>(items: Iterable<T>, nameOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const name = nameOf(item);
+    const group = groups.get(name);
+    if (group) group.push(item);
+    else groups.set(name, [item]);
+  }
+  return groups;
+}
