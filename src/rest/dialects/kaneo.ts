@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { notFound } from '../../errors.js';
 import { text } from '../../input.js';
 import { type CorePage, PAGE, pageQuery } from '../pages.js';
+import { resource } from '../resource.js';
 import { type Route, type RouteRequest, route } from '../route.js';
 import {
   atLeastOne,
@@ -170,16 +171,19 @@ function taskInput(body: Change<typeof change>) {
 }
 const fields = { assigneeId: 'userId' };
 
+const task = resource({
+  ...{ dialect: 'Kaneo', type: 'Task', tag: 'Kaneo tasks', path: '/api/task/{id}' },
+  ...{ selection: TASK, show: showTask, answers: KTask, fields },
+});
+
 /** One field of a task, under a path of its own. */
 function changeRoute<Body extends Change<typeof change>>(path: string, summary: string, body: z.ZodType<Body>) {
-  return route({
+  return task.change({
     method: 'put',
     path,
     of: '/api/task/{id}',
     summary,
-    tag: 'Kaneo tasks',
     body,
-    operation: `mutation UpdateKaneoTask($input: UpdateTaskInput!) { updateTask(input: $input) { task { ${TASK} } } }`,
     variables: ({ params, body }) => ({
       input: {
         ...taskInput(body),
@@ -188,10 +192,6 @@ function changeRoute<Body extends Change<typeof change>>(path: string, summary: 
         ...changed('priority', PRIORITY, body.priority),
       },
     }),
-    status: 200,
-    answer: ({ updateTask: { task } }: { updateTask: { task: CoreTask } }) => showTask(task),
-    answers: KTask,
-    fields,
   });
 }
 
@@ -272,34 +272,17 @@ const tasks = [
     list: { page: ({ project }) => project.tasks },
     fields: { after: 'cursor' },
   }),
-  route({
-    method: 'post',
+  task.create({
     // OpenAPI takes paths that differ in a name only for the same one.
     path: '/api/task/{id}',
     summary: 'Create a task in the project of this id',
-    tag: 'Kaneo tasks',
     body: z
       .object({ ...change, status: status.optional(), priority: priority.optional(), position: z.number().optional() })
       .omit({ projectId: true })
       .meta({ id: 'NewKaneoTask' }),
-    operation: `mutation CreateKaneoTask($input: CreateTaskInput!) { createTask(input: $input) { task { ${TASK} } } }`,
     variables: ({ params, body }) => ({ input: { ...taskInput(body), projectId: params['id'] } }),
-    status: 200,
-    answer: ({ createTask: { task } }: { createTask: { task: CoreTask } }) => showTask(task),
-    answers: KTask,
-    fields,
   }),
-  route({
-    method: 'get',
-    path: '/api/task/{id}',
-    summary: 'Get a task',
-    tag: 'Kaneo tasks',
-    operation: `query GetKaneoTask($id: ID!) { task(id: $id) { ${TASK} } }`,
-    status: 200,
-    answer: ({ task }: { task: CoreTask }) => showTask(task),
-    answers: KTask,
-    version: ({ task }) => task.updatedAt,
-  }),
+  task.get('Get a task'),
   changeRoute('/api/task/{id}', 'Change what is given of a task', atLeastOne(change)),
   changeRoute('/api/task/status/{id}', 'Move a task to another column', z.object({ status })),
   changeRoute('/api/task/priority/{id}', 'Change the priority of a task', z.object({ priority })),
@@ -319,18 +302,7 @@ const tasks = [
     'Change the description of a task',
     z.object({ description: text(0, 500).nullable() }),
   ),
-  route({
-    method: 'delete',
-    path: '/api/task/{id}',
-    summary: 'Delete a task; answers it as it was',
-    tag: 'Kaneo tasks',
-    operation: `mutation DeleteKaneoTask($id: ID!, $expectedUpdatedAt: DateTime) {
-      deleteTask(input: { id: $id, expectedUpdatedAt: $expectedUpdatedAt }) { task { ${TASK} } }
-    }`,
-    status: 200,
-    answer: ({ deleteTask: { task } }: { deleteTask: { task: CoreTask } }) => showTask(task),
-    answers: KTask,
-  }),
+  task.removeShown('Delete a task; answers it as it was'),
 ];
 
 const shortName = text(0, 100).nullish();
@@ -341,6 +313,10 @@ function projectInput({ name, description, icon, slug }: Change<typeof projectBo
   return { name, description, icon: icon === '' ? null : icon, slug: slug === '' ? null : slug };
 }
 
+const project = resource({
+  ...{ dialect: 'Kaneo', type: 'Project', tag: 'Kaneo projects', path: '/api/project/{id}' },
+  ...{ selection: PROJECT, show: showProject, answers: KProject },
+});
 const projects = [
   route({
     method: 'get',
@@ -368,49 +344,21 @@ const projects = [
     list: { page: ({ projects }) => projects },
     fields: { after: 'cursor' },
   }),
-  route({
-    method: 'post',
+  project.create({
     path: '/api/project',
     summary: 'Create a project',
-    tag: 'Kaneo projects',
     body: z.object({ ...projectBody, workspaceId: z.string().optional() }).meta({ id: 'NewKaneoProject' }),
-    operation: `mutation CreateKaneoProject($input: CreateProjectInput!) {
-      createProject(input: $input) { project { ${PROJECT} } }
-    }`,
     variables: (request) => {
       ownWorkspace(request.body.workspaceId, request);
       return { input: projectInput(request.body) };
     },
-    status: 200,
-    answer: ({ createProject: { project } }: { createProject: { project: CoreProject } }, request) =>
-      showProject(project, request),
-    answers: KProject,
   }),
-  route({
-    method: 'get',
-    path: '/api/project/{id}',
-    summary: 'Get a project',
-    tag: 'Kaneo projects',
-    operation: `query GetKaneoProject($id: ID!) { project(id: $id) { ${PROJECT} } }`,
-    status: 200,
-    answer: ({ project }: { project: CoreProject }, request) => showProject(project, request),
-    answers: KProject,
-    version: ({ project }) => project.updatedAt,
-  }),
-  route({
+  project.get('Get a project'),
+  project.change({
     method: 'put',
-    path: '/api/project/{id}',
     summary: 'Change what is given of a project',
-    tag: 'Kaneo projects',
     body: atLeastOne(projectBody),
-    operation: `mutation UpdateKaneoProject($input: UpdateProjectInput!) {
-      updateProject(input: $input) { project { ${PROJECT} } }
-    }`,
     variables: ({ params, body }) => ({ input: { ...projectInput(body), ...params } }),
-    status: 200,
-    answer: ({ updateProject: { project } }: { updateProject: { project: CoreProject } }, request) =>
-      showProject(project, request),
-    answers: KProject,
   }),
   ...(['archive', 'unarchive'] as const).map((verb) =>
     route({
@@ -430,19 +378,7 @@ const projects = [
       answers: KProject,
     }),
   ),
-  route({
-    method: 'delete',
-    path: '/api/project/{id}',
-    summary: 'Delete a project; its tasks stay. Answers it as it was',
-    tag: 'Kaneo projects',
-    operation: `mutation DeleteKaneoProject($id: ID!, $expectedUpdatedAt: DateTime) {
-      deleteProject(input: { id: $id, expectedUpdatedAt: $expectedUpdatedAt }) { project { ${PROJECT} } }
-    }`,
-    status: 200,
-    answer: ({ deleteProject: { project } }: { deleteProject: { project: CoreProject } }, request) =>
-      showProject(project, request),
-    answers: KProject,
-  }),
+  project.removeShown('Delete a project; its tasks stay. Answers it as it was'),
 ];
 
 export const kaneo: readonly Route[] = [...tasks, ...projects];

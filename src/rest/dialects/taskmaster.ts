@@ -4,6 +4,7 @@ import { notFound } from '../../errors.js';
 import { text } from '../../input.js';
 import { MAX_PAGE } from '../../operations/pageLimits.js';
 import { type CorePage, PAGE, pageQuery } from '../pages.js';
+import { resource } from '../resource.js';
 import { type Route, route } from '../route.js';
 import { atLeastOne, boolean, id, seconds, shownDate, shownId, title } from '../shapes.js';
 import { changed, RELATIONSHIP_TYPE, TASKMASTER_STATUS as STATUS } from './words.js';
@@ -112,6 +113,10 @@ const ProjectChange = atLeastOne(projectBody);
 
 const taskFields = { projectId: 'project_id', after: 'cursor' };
 
+const task = resource({
+  ...{ dialect: '', type: 'Task', tag: 'Tasks', path: '/api/tasks/{id}' },
+  ...{ selection: TASK, show: showTask, answers: Task, fields: taskFields },
+});
 const tasks = [
   route({
     method: 'get',
@@ -139,40 +144,21 @@ const tasks = [
     list: { page: ({ tasks }) => tasks },
     fields: taskFields,
   }),
-  route({
-    method: 'post',
+  task.create({
     path: '/api/tasks',
     summary: 'Create a task',
-    tag: 'Tasks',
     body: z.object(taskBody).meta({ id: 'NewTask' }),
-    operation: `mutation CreateTask($input: CreateTaskInput!) { createTask(input: $input) { task { ${TASK} } } }`,
     variables: ({ body: { title, description, project_id, status } }) => ({
       input: { title, description, projectId: project_id, ...(status && { status: STATUS.value(status) }) },
     }),
     status: 201,
-    answer: ({ createTask: { task } }: { createTask: { task: CoreTask } }) => showTask(task),
-    answers: Task,
-    fields: taskFields,
   }),
-  route({
-    method: 'get',
-    path: '/api/tasks/{id}',
-    summary: 'Get a task',
-    tag: 'Tasks',
-    operation: `query GetTask($id: ID!) { task(id: $id) { ${TASK} } }`,
-    status: 200,
-    answer: ({ task }: { task: CoreTask }) => showTask(task),
-    answers: Task,
-    version: ({ task }) => task.updatedAt,
-  }),
+  task.get('Get a task'),
   ...(['put', 'patch'] as const).map((method) =>
-    route({
+    task.change({
       method,
-      path: '/api/tasks/{id}',
       summary: 'Change what is given of a task',
-      tag: 'Tasks',
       body: TaskChange,
-      operation: `mutation UpdateTask($input: UpdateTaskInput!) { updateTask(input: $input) { task { ${TASK} } } }`,
       variables: ({ params, body: { title, description, project_id, status } }) => ({
         input: {
           ...params,
@@ -182,22 +168,9 @@ const tasks = [
           ...changed('status', STATUS, status),
         },
       }),
-      status: 200,
-      answer: ({ updateTask: { task } }: { updateTask: { task: CoreTask } }) => showTask(task),
-      answers: Task,
-      fields: taskFields,
     }),
   ),
-  route({
-    method: 'delete',
-    path: '/api/tasks/{id}',
-    summary: 'Delete a task',
-    tag: 'Tasks',
-    operation: `mutation DeleteTask($id: ID!, $expectedUpdatedAt: DateTime) {
-      deleteTask(input: { id: $id, expectedUpdatedAt: $expectedUpdatedAt }) { deletedTaskId }
-    }`,
-    status: 204,
-  }),
+  task.remove('Delete a task'),
 ];
 
 /** Relationships of one answer. */
@@ -316,6 +289,10 @@ const relationships = [
   }),
 ];
 
+const project = resource({
+  ...{ dialect: '', type: 'Project', tag: 'Projects', path: '/api/projects/{id}' },
+  ...{ selection: PROJECT, show: showProject, answers: Project },
+});
 const projects = [
   route({
     method: 'get',
@@ -335,57 +312,23 @@ const projects = [
     list: { page: ({ projects }) => projects },
     fields: { after: 'cursor' },
   }),
-  route({
-    method: 'post',
+  project.create({
     path: '/api/projects',
     summary: 'Create a project',
-    tag: 'Projects',
     body: z.object(projectBody).meta({ id: 'NewProject' }),
-    operation: `mutation CreateProject($input: CreateProjectInput!) {
-      createProject(input: $input) { project { ${PROJECT} } }
-    }`,
     variables: ({ body: { name, description } }) => ({ input: { name, description } }),
     status: 201,
-    answer: ({ createProject: { project } }: { createProject: { project: CoreProject } }) => showProject(project),
-    answers: Project,
   }),
-  route({
-    method: 'get',
-    path: '/api/projects/{id}',
-    summary: 'Get a project',
-    tag: 'Projects',
-    operation: `query GetProject($id: ID!) { project(id: $id) { ${PROJECT} } }`,
-    status: 200,
-    answer: ({ project }: { project: CoreProject }) => showProject(project),
-    answers: Project,
-    version: ({ project }) => project.updatedAt,
-  }),
+  project.get('Get a project'),
   ...(['put', 'patch'] as const).map((method) =>
-    route({
+    project.change({
       method,
-      path: '/api/projects/{id}',
       summary: 'Change what is given of a project',
-      tag: 'Projects',
       body: ProjectChange,
-      operation: `mutation UpdateProject($input: UpdateProjectInput!) {
-        updateProject(input: $input) { project { ${PROJECT} } }
-      }`,
       variables: ({ params, body: { name, description } }) => ({ input: { ...params, name, description } }),
-      status: 200,
-      answer: ({ updateProject: { project } }: { updateProject: { project: CoreProject } }) => showProject(project),
-      answers: Project,
     }),
   ),
-  route({
-    method: 'delete',
-    path: '/api/projects/{id}',
-    summary: 'Delete a project; its tasks stay',
-    tag: 'Projects',
-    operation: `mutation DeleteProject($id: ID!, $expectedUpdatedAt: DateTime) {
-      deleteProject(input: { id: $id, expectedUpdatedAt: $expectedUpdatedAt }) { deletedProjectId }
-    }`,
-    status: 204,
-  }),
+  project.remove('Delete a project; its tasks stay'),
 ];
 
 export const taskmaster: readonly Route[] = [...tasks, ...relationships, ...projects];

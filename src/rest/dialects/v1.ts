@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { text } from '../../input.js';
 import { type CorePage, PAGE, type PageQuery, pageQuery, pagination } from '../pages.js';
+import { resource } from '../resource.js';
 import { type Route, type RouteRequest, route } from '../route.js';
 import {
   atLeastOne,
@@ -180,6 +181,10 @@ function taskInput({ status, priority, dueDate, ...rest }: Change<typeof taskBod
   };
 }
 
+const task = resource({
+  ...{ dialect: 'V1', type: 'Task', tag: 'V1 tasks', path: '/v1/tasks/{id}' },
+  ...{ selection: TASK, show: showTask, answers: VTask },
+});
 const tasks = [
   route({
     method: 'get',
@@ -237,36 +242,17 @@ const tasks = [
     answers: listOf(VTask),
     ...list('tasks', showTask),
   }),
-  route({
-    method: 'post',
+  task.create({
     path: '/v1/tasks',
     summary: 'Create a task',
-    tag: 'V1 tasks',
     body: z.object(taskBody).meta({ id: 'NewV1Task' }),
-    operation: `mutation CreateV1Task($input: CreateTaskInput!) { createTask(input: $input) { task { ${TASK} } } }`,
     variables: ({ body }) => ({ input: taskInput(body) }),
     status: 201,
-    answer: ({ createTask: { task } }: { createTask: { task: CoreTask } }) => showTask(task),
-    answers: VTask,
   }),
-  route({
-    method: 'get',
-    path: '/v1/tasks/{id}',
-    summary: 'Get a task',
-    tag: 'V1 tasks',
-    operation: `query GetV1Task($id: ID!) { task(id: $id) { ${TASK} } }`,
-    status: 200,
-    answer: ({ task }: { task: CoreTask }) => showTask(task),
-    answers: VTask,
-    version: ({ task }) => task.updatedAt,
-  }),
-  route({
-    method: 'patch',
-    path: '/v1/tasks/{id}',
+  task.get('Get a task'),
+  task.change({
     summary: 'Change what is given of a task',
-    tag: 'V1 tasks',
     body: atLeastOne(taskBody),
-    operation: `mutation UpdateV1Task($input: UpdateTaskInput!) { updateTask(input: $input) { task { ${TASK} } } }`,
     variables: ({ params, body }) => ({
       input: {
         ...taskInput(body),
@@ -276,20 +262,8 @@ const tasks = [
         ...changed('priority', PRIORITY, body.priority),
       },
     }),
-    status: 200,
-    answer: ({ updateTask: { task } }: { updateTask: { task: CoreTask } }) => showTask(task),
-    answers: VTask,
   }),
-  route({
-    method: 'delete',
-    path: '/v1/tasks/{id}',
-    summary: 'Delete a task',
-    tag: 'V1 tasks',
-    operation: `mutation DeleteV1Task($id: ID!, $expectedUpdatedAt: DateTime) {
-      deleteTask(input: { id: $id, expectedUpdatedAt: $expectedUpdatedAt }) { deletedTaskId }
-    }`,
-    ...deleted,
-  }),
+  task.remove('Delete a task', deleted),
 ];
 
 const userBody = {
@@ -298,6 +272,10 @@ const userBody = {
   role: z.enum(ROLE.words).optional(),
 };
 
+const user = resource({
+  ...{ dialect: 'V1', type: 'User', tag: 'V1 users', path: '/v1/users/{id}' },
+  ...{ selection: USER, show: showUser, answers: VUser },
+});
 const users = [
   route({
     method: 'get',
@@ -317,59 +295,32 @@ const users = [
     answers: listOf(VUser),
     ...list('users', showUser),
   }),
-  route({
-    method: 'post',
+  user.create({
     path: '/v1/users',
     summary: 'Add a user',
-    tag: 'V1 users',
     body: z.object(userBody).meta({ id: 'NewV1User' }),
-    operation: `mutation CreateV1User($input: CreateUserInput!) { createUser(input: $input) { user { ${USER} } } }`,
     variables: ({ body: { name, email, role } }) => ({
       input: { name, email, ...(role && { role: ROLE.value(role) }) },
     }),
     status: 201,
-    answer: ({ createUser: { user } }: { createUser: { user: CoreUser } }) => showUser(user),
-    answers: VUser,
   }),
-  route({
-    method: 'get',
-    path: '/v1/users/{id}',
-    summary: 'Get a user',
-    tag: 'V1 users',
-    operation: `query GetV1User($id: ID!) { user(id: $id) { ${USER} } }`,
-    status: 200,
-    answer: ({ user }: { user: CoreUser }) => showUser(user),
-    answers: VUser,
-    version: ({ user }) => user.updatedAt,
-  }),
-  route({
-    method: 'patch',
-    path: '/v1/users/{id}',
+  user.get('Get a user'),
+  user.change({
     summary: 'Change what is given of a user',
-    tag: 'V1 users',
     body: atLeastOne(userBody),
-    operation: `mutation UpdateV1User($input: UpdateUserInput!) { updateUser(input: $input) { user { ${USER} } } }`,
     variables: ({ params, body: { name, email, role } }) => ({
       input: { ...params, name, email, ...changed('role', ROLE, role) },
     }),
-    status: 200,
-    answer: ({ updateUser: { user } }: { updateUser: { user: CoreUser } }) => showUser(user),
-    answers: VUser,
   }),
-  route({
-    method: 'delete',
-    path: '/v1/users/{id}',
-    summary: 'Remove a user; their tasks stay, unassigned',
-    tag: 'V1 users',
-    operation: `mutation DeleteV1User($id: ID!, $expectedUpdatedAt: DateTime) {
-      deleteUser(input: { id: $id, expectedUpdatedAt: $expectedUpdatedAt }) { deletedUserId }
-    }`,
-    ...deleted,
-  }),
+  user.remove('Remove a user; their tasks stay, unassigned', deleted),
 ];
 
 const projectBody = { name: title, description: text(0, 10_000).nullish() };
 
+const project = resource({
+  ...{ dialect: 'V1', type: 'Project', tag: 'V1 projects', path: '/v1/projects/{id}' },
+  ...{ selection: PROJECT, show: showProject, answers: VProject },
+});
 const projects = [
   route({
     method: 'get',
@@ -398,55 +349,20 @@ const projects = [
     answers: listOf(VProject),
     ...list('projects', showProject),
   }),
-  route({
-    method: 'post',
+  project.create({
     path: '/v1/projects',
     summary: 'Create a project',
-    tag: 'V1 projects',
     body: z.object(projectBody).meta({ id: 'NewV1Project' }),
-    operation: `mutation CreateV1Project($input: CreateProjectInput!) {
-      createProject(input: $input) { project { ${PROJECT} } }
-    }`,
     variables: ({ body: { name, description } }) => ({ input: { name, description } }),
     status: 201,
-    answer: ({ createProject: { project } }: { createProject: { project: CoreProject } }) => showProject(project),
-    answers: VProject,
   }),
-  route({
-    method: 'get',
-    path: '/v1/projects/{id}',
-    summary: 'Get a project',
-    tag: 'V1 projects',
-    operation: `query GetV1Project($id: ID!) { project(id: $id) { ${PROJECT} } }`,
-    status: 200,
-    answer: ({ project }: { project: CoreProject }) => showProject(project),
-    answers: VProject,
-    version: ({ project }) => project.updatedAt,
-  }),
-  route({
-    method: 'patch',
-    path: '/v1/projects/{id}',
+  project.get('Get a project'),
+  project.change({
     summary: 'Change what is given of a project',
-    tag: 'V1 projects',
     body: atLeastOne(projectBody),
-    operation: `mutation UpdateV1Project($input: UpdateProjectInput!) {
-      updateProject(input: $input) { project { ${PROJECT} } }
-    }`,
     variables: ({ params, body: { name, description } }) => ({ input: { ...params, name, description } }),
-    status: 200,
-    answer: ({ updateProject: { project } }: { updateProject: { project: CoreProject } }) => showProject(project),
-    answers: VProject,
   }),
-  route({
-    method: 'delete',
-    path: '/v1/projects/{id}',
-    summary: 'Delete a project; its tasks stay',
-    tag: 'V1 projects',
-    operation: `mutation DeleteV1Project($id: ID!, $expectedUpdatedAt: DateTime) {
-      deleteProject(input: { id: $id, expectedUpdatedAt: $expectedUpdatedAt }) { deletedProjectId }
-    }`,
-    ...deleted,
-  }),
+  project.remove('Delete a project; its tasks stay', deleted),
 ];
 
 export const v1: readonly Route[] = [...tasks, ...users, ...projects];
