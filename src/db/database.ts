@@ -1,12 +1,13 @@
 /** Opens, migrates and inspects the database that DATABASE_URL names. */
 import { existsSync } from 'node:fs';
-import { DriverAdapterError, type SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import { DriverAdapterError, type SqlDriverAdapter, type SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import type { PrismaClient } from '#prisma/client.js';
 import { measured, type OnStatement } from './measured.js';
 import { applyMigrations, stateOf } from './migrate.js';
 import { type PoolOptions, postgresqlAdapter, postgresqlMigrationAdapter, withAdvisoryLock } from './postgresql.js';
 import type { Provider } from './provider.js';
 import { withReplica } from './replica.js';
+import { Rows } from './rows.js';
 import { sqliteAdapter, sqliteFile, sqliteMigrationAdapter } from './sqlite.js';
 import type { DatabaseState } from './state.js';
 import { type TakeNumber, takesNumberBefore } from './taskNumbers.js';
@@ -20,6 +21,8 @@ export interface Database {
   /** Where numbers of tasks are taken before the transaction. */
   readonly takeTaskNumber: TakeNumber | undefined;
   readonly hasReplica: boolean;
+  /** Reads of plans, which need no client between them and the database. */
+  readonly rows: Rows;
   close(): Promise<void>;
 }
 
@@ -71,6 +74,7 @@ export async function openDatabase({
     },
   });
   const log = onQuery ? [{ emit: 'event' as const, level: 'query' as const }] : [];
+  let connection: SqlDriverAdapter | undefined;
   const connect = async (adapter: SqlDriverAdapterFactory): Promise<PrismaClient> => {
     const { PrismaClient: Client } =
       provider === 'sqlite'
@@ -78,7 +82,16 @@ export async function openDatabase({
         : ((await import(
             './generated/postgresql/client.js'
           )) as unknown as typeof import('./generated/sqlite/client.js'));
-    const client = new Client({ adapter: measured(endable(adapter), onStatement), log }) as unknown as PrismaClient;
+    const factory = measured(endable(adapter), onStatement);
+    const kept: SqlDriverAdapterFactory = {
+      ...factory,
+      async connect() {
+        const made = await factory.connect();
+        connection ??= made;
+        return made;
+      },
+    };
+    const client = new Client({ adapter: kept, log }) as unknown as PrismaClient;
     if (onQuery) {
       const listen = client.$on.bind(client) as (event: 'query', listener: (event: { query: string }) => void) => void;
       listen('query', (event) => onQuery(event.query));
@@ -100,6 +113,14 @@ export async function openDatabase({
     forTenant: tenantDatabases(tenants),
     takeTaskNumber: takesNumberBefore(provider, system),
     hasReplica: replicaUrl !== undefined,
+    rows: new Rows(
+      provider,
+      () => {
+        if (!connection || isClosed) throw new DriverAdapterError({ kind: 'ConnectionClosed' });
+        return connection;
+      },
+      onQuery,
+    ),
     async close() {
       isClosed = true;
       await system.$disconnect();

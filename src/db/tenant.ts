@@ -104,6 +104,17 @@ export function tenantDatabases(client: PrismaClient): (reach: Reach) => TenantD
   };
 }
 
+/**
+ * The rows of a model that satisfy a condition and are within reach, as a Prisma `where`: what the tenant client asks.
+ * @throws Error for a model of no workspace
+ */
+export function boundWhere(reach: Reach, model: string, where: object): Args {
+  const shape = models.get(model);
+  if (!shape?.hasWorkspace || !shape.hasEnvironment) throw new Error(`${model} cannot be bound to a workspace`);
+  const environments = environmentsOf(model, reach);
+  return bindArguments(shape, 'findMany', { where }, reach.workspaceId, environments)['where'] as Args;
+}
+
 function environmentsOf(model: string, { kind, environment }: Reach): readonly Environment[] {
   if (kind === 'workspace' || (kind === 'keys' && KEY_MODELS.has(model))) return BOTH;
   return [environment];

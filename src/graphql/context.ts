@@ -4,7 +4,7 @@ import type { Principal } from '../auth/principal.js';
 import type { Session } from '../auth/session.js';
 import type { Database } from '../db/database.js';
 import type { Idempotency } from '../db/idempotency.js';
-import type { TenantDatabase } from '../db/tenant.js';
+import type { Reach, TenantDatabase } from '../db/tenant.js';
 import type { UnitOfWork } from '../db/unitOfWork.js';
 import type { TrustedDocuments } from '../documents/trustedDocuments.js';
 import type { ApiKeyService } from '../keys/apiKeyService.js';
@@ -90,6 +90,8 @@ export interface Context {
   readonly actor: Actor;
   /** Bound to the key's workspace and environment; reads alone. */
   readonly db: TenantDatabase;
+  /** Whose rows it reaches. */
+  readonly reach: Reach;
   readonly request: RequestInfo;
   readonly session: Session;
   readonly meter: Meter;
@@ -107,6 +109,7 @@ export function createContext(
 ): Context {
   const { workspaceId, environment, keyId, userId } = principal;
   const kind = reachesEnvironment(principal.authority, environment === 'LIVE' ? 'TEST' : 'LIVE') ? 'keys' : 'tenant';
+  const reach: Reach = { workspaceId, environment, kind };
   return {
     principal,
     actor: {
@@ -118,7 +121,8 @@ export function createContext(
       userAgent: request.userAgent,
       requestId: request.requestId,
     },
-    db: services.database.forTenant({ workspaceId, environment, kind }),
+    db: services.database.forTenant(reach),
+    reach,
     request,
     session,
     meter: new Meter(principal, services.keyLimits, services.keyMonitor),

@@ -34,6 +34,7 @@ const MAX_MASKED = 4;
 /** What runs: the operation, or what a key may see of it. */
 export interface Executable {
   readonly document: DocumentNode;
+  readonly definition: OperationDefinitionNode;
   /** Points. */
   readonly cost: (variables: Variables) => number;
 }
@@ -59,7 +60,7 @@ export class Operation {
     this.variables = new Set(definition.variableDefinitions?.map(({ variable }) => variable.name.value));
     this.fields = selectedFields(schema, document.ast, definition);
     this.#defaults = defaultsOf(definition);
-    this.#whole = { document: document.ast, cost: costFunction(schema, document.ast, definition) };
+    this.#whole = { document: document.ast, definition, cost: costFunction(schema, document.ast, definition) };
   }
 
   /** The fields that need more than the fields around them. */
@@ -95,7 +96,7 @@ export class Operation {
     if (!executable) {
       const document = maskFields(this.document.ast, denied);
       const definition = definitionOf(document, this.name) ?? this.definition;
-      executable = { document, cost: costFunction(this.schema, document, definition) };
+      executable = { document, definition, cost: costFunction(this.schema, document, definition) };
       this.#masked.set(name, executable);
     }
     return executable;

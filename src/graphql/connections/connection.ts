@@ -10,17 +10,21 @@ interface Rows {
   count(query: object): PromiseLike<number>;
 }
 
-interface ConnectionOptions {
+/** The rows that a list asks for, and the page of them. */
+export interface List {
   /** As the datamodel has it. */
   readonly model: string;
   readonly args: PageArgs;
   readonly order: readonly OrderBy[];
   /** What the rows must satisfy, apart from the page. */
   readonly where: object;
-  readonly context: Context;
-  readonly info: GraphQLResolveInfo;
   /** By default the rows that satisfy `where` are counted. */
   readonly count?: (() => PromiseLike<number>) | undefined;
+}
+
+interface ConnectionOptions extends List {
+  readonly context: Context;
+  readonly info: GraphQLResolveInfo;
 }
 
 /** Loads one page with all that is selected below it; counts only when totalCount is asked for. */

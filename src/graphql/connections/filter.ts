@@ -26,6 +26,9 @@ export interface FilterField {
   readonly having?: (values: readonly string[]) => Where;
 }
 
+/** Holds for every row. A condition that says nothing is left out by Prisma, which in a disjunction means the contrary. */
+const ALWAYS: Where = { id: { notIn: [] } };
+
 /** More comparisons than this in one filter are refused. */
 const MAX_COMPARISONS = 50;
 
@@ -62,6 +65,7 @@ export function compileFilter(
       }
     }
     if (negated && parts.length === 0) throw badInput({ filter: ['not must not be empty'] });
+    if (parts.length === 0 && node !== filter) return ALWAYS;
     return negated ? { OR: parts } : { AND: parts };
   };
   return filter == null ? {} : compile(filter, false);

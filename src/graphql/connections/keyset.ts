@@ -83,21 +83,24 @@ export function cursorColumns(plan: PagePlan): Record<string, true> {
   return Object.fromEntries(plan.order.map(({ column }) => [column.name, true]));
 }
 
-/** The page as the Relay cursor connections specification has it. */
-export function pageOf<Row extends object>(plan: PagePlan, args: PageArgs, rows: readonly Row[]) {
+/** The rows of the page, without the one that only tells that there are more. */
+export function cutPage<Row>(plan: PagePlan, args: PageArgs, rows: readonly Row[]) {
   const more = rows.length > plan.size;
   const page = rows.slice(0, plan.size);
   if (plan.reversed) page.reverse();
-  const edges = page.map((node) => ({ cursor: encodeCursor(node, plan.order), node }));
   return {
-    edges,
-    pageInfo: {
-      hasNextPage: plan.reversed ? args.before != null : more,
-      hasPreviousPage: plan.reversed ? more : args.after != null || plan.skip > 0,
-      startCursor: edges[0]?.cursor ?? null,
-      endCursor: edges.at(-1)?.cursor ?? null,
-    },
+    page,
+    hasNextPage: plan.reversed ? args.before != null : more,
+    hasPreviousPage: plan.reversed ? more : args.after != null || plan.skip > 0,
   };
+}
+
+/** The page as the Relay cursor connections specification has it. */
+export function pageOf<Row extends object>(plan: PagePlan, args: PageArgs, rows: readonly Row[]) {
+  const { page, hasNextPage, hasPreviousPage } = cutPage(plan, args, rows);
+  const edges = page.map((node) => ({ cursor: encodeCursor(node, plan.order), node }));
+  const [startCursor, endCursor] = [edges[0]?.cursor ?? null, edges.at(-1)?.cursor ?? null];
+  return { edges, pageInfo: { hasNextPage, hasPreviousPage, startCursor, endCursor } };
 }
 
 function withId(order: readonly OrderBy[]): OrderBy[] {
@@ -145,7 +148,8 @@ function signature(order: readonly OrderBy[]): string {
   return order.map(({ column, direction }) => `${column.name}:${direction}`).join(',');
 }
 
-function encodeCursor(row: object, order: readonly OrderBy[]): string {
+/** @param row with the columns of the order */
+export function encodeCursor(row: object, order: readonly OrderBy[]): string {
   const values = order.map(({ column }) => {
     const value = (row as Record<string, unknown>)[column.name];
     return value instanceof Date ? value.getTime() : value;

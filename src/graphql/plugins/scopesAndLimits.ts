@@ -13,6 +13,7 @@ import { unmask } from '../../operations/mask.js';
 import { forbiddenErrors, outermostDenied, type SelectedField } from '../../operations/selectedFields.js';
 import { closest, satisfies } from '../../scopes/scope.js';
 import type { Context } from '../context.js';
+import { runPlan } from '../plans/plan.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
 import { costReport } from './metering.js';
 import { asServiceUnavailable, codeOf, limited, notAcceptable, refusal } from './refusals.js';
@@ -70,7 +71,10 @@ export const scopesAndLimits = (subscriptions: Subscriptions): Plugin<Context> =
     const reader = { id: principal.keyId, isGone: () => use.ended, take: use.budget.read };
     setExecuteFn(async (...parameters) => {
       try {
-        const run = () => readingFor(reader, () => executeFn(...parameters));
+        const plan = { schema: args.schema, ...executable, variables, context: args.contextValue };
+        const execute = async () =>
+          (readsReplica || whole ? undefined : await runPlan(plan)) ?? executeFn(...parameters);
+        const run = () => readingFor(reader, execute);
         return await (readsReplica ? readingFromReplica(run) : run());
       } finally {
         release();

@@ -3,7 +3,7 @@ import { ALERT_KINDS } from '../../keys/alerts.js';
 import { ApiKey } from './apiKey.js';
 import { builder } from './builder.js';
 import { enumFilter } from './filters.js';
-import { rowTable } from './rowTable.js';
+import { type ListArgs, rowTable } from './rowTable.js';
 
 const AlertKind = builder.enumType('AlertKind', { values: ALERT_KINDS });
 
@@ -38,7 +38,7 @@ builder.queryField('alerts', (t) =>
       description: 'Newest first.',
       authScopes: { scope: 'keys:read' },
       args: { filter: t.arg({ type: table.filterInput() }) },
-      resolve: (_root, args, context, info) => table.resolve(args, context, info),
+      ...table.listField((args: ListArgs, context) => table.list(args, context)),
     },
     AlertConnection,
     AlertEdge,

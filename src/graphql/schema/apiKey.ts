@@ -10,7 +10,7 @@ import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
 import { builder } from './builder.js';
 import { enumFilter } from './filters.js';
 import { Node } from './node.js';
-import { rowTable } from './rowTable.js';
+import { type ListArgs, rowTable } from './rowTable.js';
 import { User } from './user.js';
 
 export const EnvironmentEnum = builder.enumType('Environment', {
@@ -238,15 +238,17 @@ builder.queryFields((t) => ({
         search: t.arg.string({ description: 'Text that the name contains.' }),
         offset: t.arg.int({ description: OFFSET_DESCRIPTION }),
       },
-      resolve: (_root, { search, ...args }, context, info) =>
-        table.resolve(args, context, info, {
-          AND: [
-            mentions(args.filter, 'environment') ? {} : { environment: context.principal.environment },
-            expiringWithin(args.expiringWithinDays),
-            // As one text, not by its words.
-            search ? { name: containsText(context.services.database.provider, search) } : {},
-          ],
-        }),
+      ...table.listField(
+        ({ search, ...args }: ListArgs & { expiringWithinDays?: number | null | undefined }, context) =>
+          table.list(args, context, {
+            AND: [
+              mentions(args.filter, 'environment') ? {} : { environment: context.principal.environment },
+              expiringWithin(args.expiringWithinDays),
+              // As one text, not by its words.
+              search ? { name: containsText(context.services.database.provider, search) } : {},
+            ],
+          }),
+      ),
     },
     ApiKeyConnection,
     ApiKeyEdge,

@@ -1,7 +1,7 @@
 /** The audit log. */
 
 import { builder } from './builder.js';
-import { rowTable } from './rowTable.js';
+import { type ListArgs, rowTable } from './rowTable.js';
 
 const table = rowTable('AuditEvent', {
   name: 'Audit',
@@ -48,7 +48,7 @@ builder.queryField('auditLog', (t) =>
       description: 'Newest first.',
       authScopes: { scope: 'audit:read' },
       args: { filter: t.arg({ type: table.filterInput() }) },
-      resolve: (_root, args, context, info) => table.resolve(args, context, info),
+      ...table.listField((args: ListArgs, context) => table.list(args, context)),
     },
     AuditEventConnection,
     AuditEventEdge,

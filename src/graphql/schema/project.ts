@@ -1,10 +1,12 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import { notFound } from '../../errors.js';
+import { resolveConnection } from '../connections/connection.js';
 import { mentions } from '../connections/filter.js';
 import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
+import { oneRow, refersTo } from '../plans/source.js';
 import { builder, expectedUpdatedAt, rowField } from './builder.js';
-import { rowTable } from './rowTable.js';
-import { resolveTasks, Task, TaskConnection, TaskEdge, taskConnectionArgs } from './task.js';
+import { type ListArgs, rowTable } from './rowTable.js';
+import { listTasks, Task, TaskConnection, TaskEdge, taskConnectionArgs } from './task.js';
 import { Project } from './types.js';
 import { User } from './user.js';
 
@@ -28,14 +30,18 @@ const table = rowTable('Project', {
 
 builder.prismaObjectFields(Project, (t) => ({
   ...table.fields(t),
-  createdBy: t.relation('createdBy', { type: User, nullable: true, authScopes: { scope: 'users:read' } }),
+  createdBy: t.relation('createdBy', {
+    ...{ type: User, nullable: true, authScopes: { scope: 'users:read' } },
+    ...refersTo('User', 'createdById'),
+  }),
   tasks: t.connection(
     {
       type: Task,
       nullable: true,
       authScopes: { scope: 'tasks:read' },
       args: taskConnectionArgs,
-      resolve: ({ id }, args, context, info) => resolveTasks(args, context, info, { projectId: id }),
+      resolve: ({ id }, args, context, info) =>
+        resolveConnection({ ...listTasks(args, context, { projectId: id }), context, info }) as never,
     },
     TaskConnection,
     TaskEdge,
@@ -48,6 +54,7 @@ const ProjectConnection = builder.connectionObject({ name: 'ProjectConnection', 
 builder.queryFields((t) => ({
   project: t.prismaField({
     type: Project,
+    ...oneRow('Project', 'project'),
     nullable: true,
     authScopes: { scope: 'projects:read' },
     args: { id: t.arg.id({ required: true }) },
@@ -72,10 +79,10 @@ builder.queryFields((t) => ({
         }),
         offset: t.arg.int({ description: OFFSET_DESCRIPTION }),
       },
-      resolve: (_root, args, context, info) => {
+      ...table.listField((args: ListArgs & { includeArchived?: boolean | null | undefined }, context) => {
         const showsArchived = args.includeArchived || mentions(args.filter, 'archivedAt');
-        return table.resolve(args, context, info, showsArchived ? {} : { archivedAt: null });
-      },
+        return table.list(args, context, showsArchived ? {} : { archivedAt: null });
+      }),
     },
     ProjectConnection,
     ProjectEdge,

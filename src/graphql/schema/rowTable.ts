@@ -5,11 +5,12 @@
 import type { InputRef } from '@pothos/core';
 import type { GraphQLResolveInfo } from 'graphql';
 import { getDatamodel } from '../../db/generated/pothos.js';
-import { resolveConnection } from '../connections/connection.js';
+import { type List, resolveConnection } from '../connections/connection.js';
 import { compileFilter, type Filter, type FilterField, searchWhere } from '../connections/filter.js';
 import type { Column, PageArgs } from '../connections/keyset.js';
 import { orderOf } from '../connections/order.js';
 import type { Context } from '../context.js';
+import type { Source } from '../plans/source.js';
 import { builder } from './builder.js';
 import { DateTimeFilter, IdFilter, IntFilter, OrderDirection, StringFilter } from './filters.js';
 
@@ -43,7 +44,7 @@ interface Ordering {
 }
 
 /** The arguments by which a list says which rows it wants. */
-export interface RowArgs {
+export interface ListArgs extends PageArgs {
   readonly filter?: Filter | null | undefined;
   readonly search?: string | null | undefined;
   readonly orderBy?: readonly Ordering[] | null | undefined;
@@ -96,7 +97,13 @@ export function rowTable(model: string, { name = model, columns, search = [] }: 
         entries.flatMap(([column, { type, description, hidden }]) => {
           if (hidden) return [];
           const { type: scalar, nullable } = stored(column);
-          const options = { type: type ?? scalar, nullable, ...(description && { description }) };
+          const source: Source = { kind: 'column', column };
+          const options = {
+            type: type ?? scalar,
+            nullable,
+            extensions: { source },
+            ...(description && { description }),
+          };
           return [[column, expose.call(t, column, options)]];
         }),
       );
@@ -128,29 +135,23 @@ export function rowTable(model: string, { name = model, columns, search = [] }: 
       }) as unknown as InputRef<Ordering>;
     },
     /**
-     * A page of the rows that a list asks for.
+     * The rows that a list asks for.
      * @param where what they must satisfy besides
      * @param count by default those rows are counted
      */
-    resolve(
-      args: RowArgs & PageArgs,
-      context: Context,
-      info: GraphQLResolveInfo,
-      where: object = {},
-      count?: () => PromiseLike<number>,
-    ): Promise<Page> {
+    list(args: ListArgs, context: Context, where: object = {}, count?: () => PromiseLike<number>): List {
       const { provider } = context.services.database;
       const asked = [compileFilter(filterFields, args.filter, provider), ...searchWhere(args.search, search, provider)];
-      const order = orderOf(orders, args.orderBy);
-      return resolveConnection({
-        model,
-        args,
-        order,
-        where: { AND: [where, ...asked] },
-        context,
-        info,
-        count,
-      }) as never;
+      return { model, args, order: orderOf(orders, args.orderBy), where: { AND: [where, ...asked] }, count };
+    },
+    /** A field that answers a list: its resolver, and what a plan reads in its place. */
+    listField<Args extends ListArgs>(list: (args: Args, context: Context) => List) {
+      const source: Source = { kind: 'list', list: list as unknown as (args: object, context: Context) => List };
+      return {
+        extensions: { source },
+        resolve: (_root: unknown, args: Args, context: Context, info: GraphQLResolveInfo): Promise<Page> =>
+          resolveConnection({ ...list(args, context), context, info }) as never,
+      };
     },
   };
 }

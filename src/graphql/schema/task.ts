@@ -1,11 +1,11 @@
-import type { GraphQLResolveInfo } from 'graphql';
 import { notFound } from '../../errors.js';
-import { OFFSET_DESCRIPTION, type PageArgs } from '../connections/keyset.js';
+import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
 import type { Context } from '../context.js';
+import { oneRow, refersTo, type Source } from '../plans/source.js';
 import { builder } from './builder.js';
 import { enumFilter, TagsFilter } from './filters.js';
 import { Node } from './node.js';
-import { type RowArgs, rowTable } from './rowTable.js';
+import { type ListArgs, rowTable } from './rowTable.js';
 import { Project } from './types.js';
 import { User } from './user.js';
 
@@ -65,12 +65,22 @@ export const Task = builder.prismaObject('Task', {
   fields: (t) => ({
     ...table.fields(t),
     tags: t.stringList({
+      extensions: { source: { kind: 'tags' } satisfies Source },
       select: { tags: { select: { name: true }, orderBy: { name: 'asc' } } },
       resolve: (task) => task.tags.map((tag) => tag.name),
     }),
-    project: t.relation('project', { type: Project, nullable: true, authScopes: { scope: 'projects:read' } }),
-    assignee: t.relation('assignee', { type: User, nullable: true, authScopes: { scope: 'users:read' } }),
-    createdBy: t.relation('createdBy', { type: User, nullable: true, authScopes: { scope: 'users:read' } }),
+    project: t.relation('project', {
+      ...{ type: Project, nullable: true, authScopes: { scope: 'projects:read' } },
+      ...refersTo('Project', 'projectId'),
+    }),
+    assignee: t.relation('assignee', {
+      ...{ type: User, nullable: true, authScopes: { scope: 'users:read' } },
+      ...refersTo('User', 'assigneeId'),
+    }),
+    createdBy: t.relation('createdBy', {
+      ...{ type: User, nullable: true, authScopes: { scope: 'users:read' } },
+      ...refersTo('User', 'createdById'),
+    }),
   }),
 });
 
@@ -87,9 +97,9 @@ export const taskConnectionArgs = builder.args((t) => ({
   offset: t.int({ description: OFFSET_DESCRIPTION }),
 }));
 
-export function resolveTasks(args: PageArgs & RowArgs, context: Context, info: GraphQLResolveInfo, where?: object) {
+export function listTasks(args: ListArgs, context: Context, where?: object) {
   const isAll = !args.filter && !args.search && !where;
-  return table.resolve(args, context, info, where, isAll ? () => countAll(context) : undefined);
+  return table.list(args, context, where, isAll ? () => countAll(context) : undefined);
 }
 
 /** All tasks of the environment, from the count that the database keeps: to count a million takes too long. */
@@ -101,6 +111,7 @@ async function countAll({ db }: Context): Promise<number> {
 builder.queryFields((t) => ({
   task: t.prismaField({
     type: Task,
+    ...oneRow('Task', 'task'),
     nullable: true,
     authScopes: { scope: 'tasks:read' },
     args: { id: t.arg.id({ required: true }) },
@@ -116,7 +127,7 @@ builder.queryFields((t) => ({
       nullable: true,
       authScopes: { scope: 'tasks:read' },
       args: taskConnectionArgs,
-      resolve: (_root, args, context, info) => resolveTasks(args, context, info),
+      ...table.listField(listTasks),
     },
     TaskConnection,
     TaskEdge,

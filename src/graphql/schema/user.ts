@@ -1,10 +1,11 @@
 import { callerOf } from '../../auth/principal.js';
 import { notFound } from '../../errors.js';
 import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
+import { oneRow } from '../plans/source.js';
 import { builder, expectedUpdatedAt, rowField } from './builder.js';
 import { enumFilter } from './filters.js';
 import { Node } from './node.js';
-import { rowTable } from './rowTable.js';
+import { type ListArgs, rowTable } from './rowTable.js';
 
 const RoleEnum = builder.enumType('Role', {
   description: 'What a user is in the workspace.',
@@ -37,6 +38,7 @@ const UserConnection = builder.connectionObject({ name: 'UserConnection', type: 
 builder.queryFields((t) => ({
   user: t.prismaField({
     type: User,
+    ...oneRow('User', 'user'),
     nullable: true,
     authScopes: { scope: 'users:read' },
     args: { id: t.arg.id({ required: true }) },
@@ -57,7 +59,7 @@ builder.queryFields((t) => ({
         orderBy: t.arg({ type: [table.orderInput()] }),
         offset: t.arg.int({ description: OFFSET_DESCRIPTION }),
       },
-      resolve: (_root, args, context, info) => table.resolve(args, context, info),
+      ...table.listField((args: ListArgs, context) => table.list(args, context)),
     },
     UserConnection,
     UserEdge,

@@ -1,0 +1,27 @@
+import type { List } from '../connections/connection.js';
+import type { Context } from '../context.js';
+
+/**
+ * Where what a field answers comes from (`extensions: { source }`), so that it can be read without running its resolver.
+ * A field without one is no part of a plan.
+ */
+export type Source =
+  /** A column of the row. */
+  | { readonly kind: 'column'; readonly column: string }
+  /** The row that a column refers to. */
+  | { readonly kind: 'relation'; readonly model: string; readonly column: string }
+  /** The names of a task's tags. */
+  | { readonly kind: 'tags' }
+  /** One row, by the argument `id`. */
+  | { readonly kind: 'row'; readonly model: string; readonly name: string }
+  | { readonly kind: 'list'; readonly list: (args: object, context: Context) => List };
+
+/** Options of a field that answers the row that a column refers to. */
+export const refersTo = (model: string, column: string) => ({
+  extensions: { source: { kind: 'relation', model, column } satisfies Source },
+});
+
+/** Options of a field that answers one row by its argument `id`. @param name of such a row, in errors */
+export const oneRow = (model: string, name: string) => ({
+  extensions: { source: { kind: 'row', model, name } satisfies Source },
+});

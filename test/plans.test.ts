@@ -1,0 +1,354 @@
+/**
+ * Plans are held against the reference: documents over rows, relations and connections, with arguments, fragments, aliases
+ * and conditions, answer the same by a plan as by graphql-js, Pothos and Prisma, errors included.
+ */
+import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import { type ExecutionResult, execute, GraphQLError, type GraphQLFormattedError } from 'graphql';
+import pino from 'pino';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { principalOf } from '../src/auth/principal.js';
+import { createContext } from '../src/graphql/context.js';
+import { toGraphQLError } from '../src/graphql/maskError.js';
+import { runPlan } from '../src/graphql/plans/plan.js';
+import { Plans } from '../src/keys/plans.js';
+import type { Variables } from '../src/operations/variables.js';
+import { createWorkspace } from './support/factories.js';
+import { startTestServer, type TestServer } from './support/server.js';
+
+const RUNS = Number(process.env['PLAN_RUNS'] ?? 300);
+
+let server: TestServer;
+let ids: { task: string[]; project: string[]; user: string[] };
+let cursors: string[];
+
+beforeAll(async () => {
+  server = await startTestServer();
+  const { system, workspace } = server;
+  await createWorkspace(server);
+  const tenant = { workspaceId: workspace.id, environment: 'LIVE' } as const;
+  const users = [];
+  for (const name of ['Ada', 'grace ÄÖ', 'Ünï "quoted" \\ 💥']) {
+    users.push(await system.user.create({ data: { ...tenant, name, email: `${randomUUID()}@example.com` } }));
+  }
+  const projects = [];
+  for (let i = 0; i < 3; i += 1) {
+    projects.push(
+      await system.project.create({
+        data: {
+          ...tenant,
+          name: `Project ${i}`,
+          slug: i === 1 ? 'one' : null,
+          archivedAt: i === 2 ? new Date('2026-01-02T03:04:05.678Z') : null,
+          createdById: users[i]?.id ?? null,
+        },
+      }),
+    );
+  }
+  const TITLES = ['Plain', 'plain again', 'Ünï "quoted"\n', '100 % _x_ \\', ''];
+  for (let i = 0; i < 30; i += 1) {
+    const { data } = await server.gql(
+      'mutation ($input: CreateTaskInput!) { createTask(input: $input) { task { id } } }',
+      { input: { title: TITLES[i % 4], tags: i % 3 ? ['odd', `t${i % 5}`, 'Zed'] : [] } },
+    );
+    await system.task.update({
+      where: { id: data.createTask.task.id },
+      data: {
+        description: i % 4 === 0 ? null : `d ${i % 7}`,
+        status: i % 7,
+        priority: i % 5,
+        projectId: projects[i % 4]?.id ?? null,
+        assigneeId: users[i % 5]?.id ?? null,
+        dueDate: i % 3 === 0 ? null : new Date(Date.UTC(2026, i % 12, 1 + (i % 5), 1, 2, 3, i % 2)),
+        startDate: i % 2 === 0 ? null : new Date(Date.UTC(1999, 11, 31, 23, 59, 59, 999)),
+        position: i % 6 === 0 ? -0.25 : i % 4,
+      },
+    });
+  }
+  const idsOf = (rows: { id: string }[]) => [...rows.map(({ id }) => id), randomUUID(), 'no id', ''];
+  const foreign = await system.task.findFirstOrThrow({ where: { workspaceId: { not: workspace.id } } });
+  const tasks = await system.task.findMany({ where: tenant });
+  ids = { task: idsOf([foreign, ...tasks]), project: idsOf(projects), user: idsOf(users) };
+  const { data } = await server.gql('{ tasks(first: 30) { edges { cursor } } }');
+  const byTitle = await server.gql('{ tasks(first: 9, orderBy: [{ field: DUE_DATE }]) { edges { cursor } } }');
+  cursors = [...data.tasks.edges, ...byTitle.data.tasks.edges].map(({ cursor }: { cursor: string }) => cursor);
+  cursors.push('no cursor');
+});
+afterAll(() => server.stop());
+
+const logger = pino({ level: 'silent' });
+
+async function contextOf(scopes = 'admin:*') {
+  const apiKey = await server.system.apiKey.findFirstOrThrow({ where: { workspaceId: server.workspace.id } });
+  const principal = principalOf({ ...apiKey, scopes }, new Plans().of({ ...server.workspace, plan: 'enterprise' }));
+  const session = { id: '', current: async () => principal, onChange: () => () => {} };
+  return createContext(principal, { requestId: 'x', ip: null, userAgent: null }, session, server.services);
+}
+
+/** As it is sent; the order of errors at one level is that of their ends. */
+function sent({ data, errors = [] }: ExecutionResult) {
+  const shown = errors.map((error): GraphQLFormattedError => toGraphQLError(error, logger).toJSON());
+  return JSON.parse(
+    JSON.stringify({
+      data,
+      errors: shown.sort((a, b) => String(a.path).localeCompare(String(b.path)) || a.message.localeCompare(b.message)),
+    }),
+  );
+}
+
+let planned = 0;
+async function compare(text: string, variables: Variables, scopes?: string): Promise<void> {
+  const document = server.services.documents.of(text);
+  if (document.errors) throw new Error(`${document.errors.map(String).join('\n')}\n${text}`);
+  const operation = document.operation();
+  if (!operation) throw new Error(`no operation in ${text}`);
+  const context = await contextOf(scopes);
+  const executable = operation.without(operation.deniedFields(context.principal.scopes));
+  const { schema } = server.services.documents;
+  const plan = await runPlan({ schema, ...executable, variables, context });
+  if (!plan) return;
+  planned += 1;
+  const reference = await execute({
+    ...{ schema, document: executable.document, operationName: operation.name },
+    ...{ variableValues: variables, contextValue: await contextOf(scopes) },
+  });
+  expect(sent(plan)).toEqual(sent(reference as ExecutionResult));
+  // In the order of the document, too.
+  expect(JSON.stringify(plan.data)).toBe(JSON.stringify((reference as ExecutionResult).data));
+}
+
+const ORDERS = {
+  Task: ['CREATED_AT', 'UPDATED_AT', 'START_DATE', 'DUE_DATE', 'TITLE', 'STATUS', 'PRIORITY', 'NUMBER', 'POSITION'],
+  Project: ['CREATED_AT', 'UPDATED_AT', 'NAME'],
+  User: ['CREATED_AT', 'NAME', 'EMAIL'],
+};
+const COLUMNS = {
+  Task: 'id number title description status priority tags startDate dueDate position projectId assigneeId createdById createdByKeyId createdAt updatedAt __typename',
+  Project: 'id name description slug icon archivedAt createdAt updatedAt createdById createdByKeyId __typename',
+  User: 'id email name role createdAt updatedAt __typename',
+};
+const RELATIONS = {
+  Task: { project: 'Project', assignee: 'User', createdBy: 'User' },
+  Project: { createdBy: 'User' },
+  User: {},
+} as const;
+type Type = keyof typeof COLUMNS;
+
+const condition = fc.constantFrom('', '', '', '', ' @include(if: $yes)', ' @skip(if: $yes)', ' @include(if: $no)');
+
+/** A selection of a type's fields, that does not contradict itself: an alias is always of the same field. */
+function selection(type: Type, depth: number): fc.Arbitrary<string> {
+  const column = fc
+    .tuple(fc.constantFrom(...COLUMNS[type].split(' ')), fc.boolean(), condition)
+    .map(([name, aliased, when]) => `${aliased ? `x_${name}: ` : ''}${name}${when}`);
+  const relations = Object.entries(RELATIONS[type]) as [string, Type][];
+  const parts: fc.Arbitrary<string>[] = [column, column, column];
+  if (depth > 0) {
+    for (const [name, other] of relations) {
+      parts.push(
+        fc.tuple(selection(other, depth - 1), condition).map(([inner, when]) => `${name}${when} { ${inner} }`),
+      );
+    }
+    const inner = selection(type, depth - 1);
+    parts.push(inner.map((fields) => `... on ${type} { ${fields} }`));
+    parts.push(fc.tuple(inner, condition).map(([fields, when]) => `...${when} { ${fields} }`));
+    parts.push(inner.map((fields) => `... on Node { id } ... { ${fields} }`));
+    parts.push(fc.constant(`...Of${type}`));
+  }
+  return fc
+    .array(parts.length > 0 ? fc.oneof(...parts) : column, { minLength: 1, maxLength: 5 })
+    .map((all) => all.join(' '));
+}
+
+const text = fc.constantFrom('plain', 'Ünï', '%', '_', '\\', '"', 'd 1', 'Project', '', 'a b', 'grace');
+const quoted = text.map((value) => JSON.stringify(value));
+const date = fc.constantFrom('"2026-03-01T00:00:00Z"', '"1999-12-31T23:59:59.999Z"', '"2027-01-01T00:00:00Z"');
+const FILTERS: Record<Type, fc.Arbitrary<string>> = {
+  Task: fc.oneof(
+    fc.tuple(fc.constantFrom('eq', 'neq', 'contains'), quoted).map(([by, value]) => `title: { ${by}: ${value} }`),
+    fc
+      .tuple(fc.constantFrom('eq', 'neq'), fc.constantFrom('null', '"d 1"'))
+      .map(([by, value]) => `description: { ${by}: ${value} }`),
+    quoted.map((value) => `description: { contains: ${value} }`),
+    fc.array(quoted, { maxLength: 3 }).map((values) => `description: { nin: [${values.join()}] }`),
+    fc.constantFrom(
+      'status: { in: [TODO, DONE] }',
+      'status: { neq: BACKLOG }',
+      'priority: { gte: MEDIUM }',
+      'priority: { in: [] }',
+    ),
+    fc.constantFrom('tags: { contains: "ODD" }', 'tags: { in: ["t1", "zed"] }', 'tags: { nin: ["t2"] }'),
+    fc
+      .tuple(fc.constantFrom('gt', 'gte', 'lt', 'lte', 'eq', 'neq'), date)
+      .map(([by, at]) => `dueDate: { ${by}: ${at} }`),
+    fc.constantFrom(
+      'projectId: { eq: null }',
+      'assigneeId: { neq: null }',
+      'number: { lte: 9 }',
+      'dueDate: { eq: null }',
+    ),
+  ),
+  Project: fc.oneof(
+    quoted.map((value) => `name: { contains: ${value} }`),
+    fc.constantFrom(
+      'slug: { eq: null }',
+      'slug: { neq: "one" }',
+      'archivedAt: { neq: null }',
+      'archivedAt: { eq: null }',
+    ),
+  ),
+  User: fc.oneof(
+    quoted.map((value) => `name: { contains: ${value} }`),
+    fc.constantFrom(
+      'role: { eq: OWNER }',
+      'role: { in: [OWNER, MEMBER] }',
+      'role: { neq: VIEWER }',
+      'email: { contains: "EXAMPLE" }',
+    ),
+  ),
+};
+function filterOf(type: Type): fc.Arbitrary<string> {
+  const { filter } = fc.letrec<{ filter: string }>((tie) => ({
+    filter: fc.oneof(
+      { maxDepth: 2 },
+      FILTERS[type],
+      fc
+        .array(tie('filter'), { minLength: 0, maxLength: 3 })
+        .map((all) => `and: [${all.map((one) => `{ ${one} }`).join()}]`),
+      fc
+        .array(tie('filter'), { minLength: 1, maxLength: 3 })
+        .map((all) => `or: [${all.map((one) => `{ ${one} }`).join()}]`),
+      tie('filter').map((one) => `not: { ${one} }`),
+    ),
+  }));
+  return filter;
+}
+
+const LISTS: Record<Type, string> = { Task: 'tasks', Project: 'projects', User: 'users' };
+function listOf(type: Type): fc.Arbitrary<string> {
+  const page = fc.oneof(
+    fc.integer({ min: 0, max: 12 }).map((first) => `first: ${first}`),
+    fc.integer({ min: 0, max: 12 }).map((last) => `last: ${last}`),
+    fc.tuple(fc.nat(5), fc.nat(40)).map(([first, offset]) => `first: ${first}, offset: ${offset}`),
+    fc
+      .tuple(fc.nat(5), fc.nat(99))
+      .map(([first, index]) => `first: ${first}, after: ${JSON.stringify(cursors[index % cursors.length])}`),
+    fc
+      .tuple(fc.nat(5), fc.nat(99))
+      .map(([last, index]) => `last: ${last}, before: ${JSON.stringify(cursors[index % cursors.length])}`),
+    fc.constantFrom('first: -1', 'first: 5000', 'first: 1, last: 1', 'first: $count', ''),
+  );
+  const order = fc.array(fc.tuple(fc.constantFrom(...ORDERS[type]), fc.constantFrom('ASC', 'DESC')), { maxLength: 3 });
+  const parts = fc.array(
+    fc.oneof(
+      selection(type, 2).map((fields) => `nodes { ${fields} }`),
+      selection(type, 1).map((fields) => `edges { cursor node { ${fields} } }`),
+      selection(type, 1).map((fields) => `edges { __typename e: cursor n: node { ${fields} } }`),
+      fc.constantFrom(
+        'totalCount',
+        'pageInfo { hasNextPage hasPreviousPage startCursor endCursor }',
+        'pageInfo { x: endCursor __typename }',
+        '__typename',
+      ),
+    ),
+    { minLength: 1, maxLength: 3 },
+  );
+  return fc
+    .record({ page, order: fc.option(order), filter: fc.option(filterOf(type)), search: fc.option(quoted), parts })
+    .map(({ page: rows, order: by, filter, search, parts: shown }) => {
+      const args = [
+        rows,
+        by && `orderBy: [${by.map(([field, direction]) => `{ field: ${field}, direction: ${direction} }`).join()}]`,
+        filter && `filter: { ${filter} }`,
+        search && `search: ${search}`,
+        type === 'Project' && shown.length > 2 && 'includeArchived: true',
+      ].filter(Boolean);
+      return `${LISTS[type]}${args.length > 0 ? `(${args.join(', ')})` : ''} { ${shown.join(' ')} }`;
+    });
+}
+const rowOf = (type: Type): fc.Arbitrary<string> => {
+  const name = type.toLowerCase() as 'task' | 'project' | 'user';
+  return fc
+    .tuple(fc.nat(99), selection(type, 2))
+    .map(([index, fields]) => `${name}(id: ${JSON.stringify(ids[name][index % ids[name].length])}) { ${fields} }`);
+};
+const types: Type[] = ['Task', 'Task', 'Project', 'User'];
+const rootField = () => fc.oneof(...types.map(listOf), ...types.map(rowOf));
+const fragment = (type: Type) =>
+  `fragment Of${type} on ${type} { ...Inner${type} } fragment Inner${type} on ${type} { id ${type === 'Task' ? 'title tags' : 'name'} }`;
+
+function operationOf(fields: readonly string[]): string {
+  const body = fields.map((field, index) => `f${index}: ${field}`).join('\n');
+  const used = (Object.keys(COLUMNS) as Type[]).filter((type) => body.includes(`...Of${type}`));
+  const variables = ['$yes: Boolean = true', '$no: Boolean = false', '$count: Int'].filter((variable) =>
+    body.includes(variable.split(':')[0] ?? ''),
+  );
+  return `query Q${variables.length > 0 ? `(${variables.join(', ')})` : ''} { ${body} } ${used.map(fragment).join(' ')}`;
+}
+
+/** Selections of one place that would have to be merged, and cannot: those are refused before they run. */
+function isValid(document: string): boolean {
+  return server.services.documents.of(document).errors === undefined;
+}
+
+describe('a plan', () => {
+  it('answers what the reference answers, errors included', { timeout: 600_000 }, async () => {
+    const seed = Number(process.env['PLAN_SEED'] ?? Date.now() % 1_000_000);
+    process.stderr.write(`plans: seed ${seed}, ${RUNS} documents\n`);
+    planned = 0;
+    const document = fc.array(rootField(), { minLength: 1, maxLength: 3 }).map(operationOf);
+    const variables = fc.record({ count: fc.constantFrom(1, 3, null), yes: fc.constantFrom(true, false) });
+    await fc.assert(
+      fc.asyncProperty(document, variables, async (text, values) => {
+        fc.pre(isValid(text));
+        await compare(text, values);
+      }),
+      { numRuns: RUNS, seed },
+    );
+    expect(planned).toBeGreaterThan(RUNS * 0.9);
+  });
+
+  it('leaves out what a narrower key may not see, as the reference does', { timeout: 600_000 }, async () => {
+    const document = fc.array(rootField(), { minLength: 1, maxLength: 2 }).map(operationOf);
+    await fc.assert(
+      fc.asyncProperty(
+        document,
+        fc.constantFrom('tasks:read', 'tasks:read users:read', 'projects:read'),
+        async (text, scopes) => {
+          fc.pre(isValid(text));
+          await compare(text, {}, scopes);
+        },
+      ),
+      { numRuns: RUNS / 3 },
+    );
+  });
+
+  it('reads rows of its own tenant alone', async () => {
+    const { data } = await server.gql(
+      '{ tasks(first: 100) { totalCount nodes { id } } users(first: 100) { nodes { id } } }',
+    );
+    const tenant = { workspaceId: server.workspace.id, environment: 'LIVE' } as const;
+    expect(data.tasks.totalCount).toBe(await server.system.task.count({ where: tenant }));
+    const own = await server.system.user.findMany({ where: tenant, select: { id: true } });
+    expect(new Set(data.users.nodes.map(({ id }: { id: string }) => id))).toEqual(new Set(own.map(({ id }) => id)));
+  });
+
+  it('is none for what it does not read, which runs as ever', async () => {
+    const context = await contextOf();
+    const { schema } = server.services.documents;
+    for (const text of [
+      '{ viewer { environment } }',
+      '{ projects { nodes { tasks { totalCount } } } }',
+      '{ alerts { nodes { key { name } } } }',
+    ]) {
+      const document = server.services.documents.of(text);
+      if (document.errors) throw new GraphQLError(text);
+      const operation = document.operation();
+      expect(
+        await runPlan({ schema, ...operation?.without([]), variables: {}, context } as never),
+        text,
+      ).toBeUndefined();
+      expect((await server.gql(text)).errors).toBeUndefined();
+    }
+  });
+});
