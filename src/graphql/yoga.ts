@@ -1,6 +1,7 @@
 /** Yoga: from an authenticated HTTP request to an executed operation. Authentication has happened before (src/http). */
 import type { ExecutionResult } from 'graphql';
-import { createYoga } from 'graphql-yoga';
+import { createYoga, processRegularResult } from 'graphql-yoga';
+import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import { OPERATION_LIMITS } from '../limits/operationLimits.js';
 import type { Operation } from '../operations/document.js';
@@ -8,10 +9,11 @@ import type { DocumentCache } from '../operations/documentCache.js';
 import type { Variables } from '../operations/variables.js';
 import type { Context } from './context.js';
 import { toGraphQLError } from './maskError.js';
+import { readPlainRequest } from './plainRequest.js';
 import { documentValidation, requestSizes } from './plugins/documentChecks.js';
 import { metering } from './plugins/metering.js';
 import { multipartSubscriptions } from './plugins/multipartSubscriptions.js';
-import { noteErrors } from './plugins/refusals.js';
+import { errorNotes, noteErrors } from './plugins/refusals.js';
 import { scopesAndLimits } from './plugins/scopesAndLimits.js';
 import { trustedDocuments } from './plugins/trustedDocuments.js';
 import { Subscriptions } from './subscriptions/subscriptions.js';
@@ -21,28 +23,70 @@ export interface GraphQL {
   fetch(request: Request, context: Context): Response | Promise<Response>;
   /** Runs an operation of the server's own with the same checks, limits and errors as one that came over HTTP. */
   run(operation: Operation, variables: Variables, context: Context): Promise<ExecutionResult>;
+  /**
+   * Answers a request that has been read, as `fetch` would.
+   * @returns undefined for what is left to `fetch`; nothing was charged or run then
+   */
+  answer(body: string, accept: string | undefined, context: Context): Promise<Response> | undefined;
 }
 
 /** @param trustedOnly whether no other document runs over HTTP */
 export function createGraphQL(documents: DocumentCache, logger: Logger, trustedOnly: boolean): GraphQL {
-  const yoga = createHandler(documents, logger, trustedOnly);
+  // The server's own classes (src/server/listen.ts), which it sends without going through a stream.
+  const fetchAPI = {
+    fetch,
+    Request,
+    Response,
+    Headers,
+    ReadableStream,
+    TextEncoder,
+    TextDecoder,
+    URL,
+    URLSearchParams,
+  };
+  const yoga = createHandler(documents, logger, trustedOnly, fetchAPI);
+  /** In which form Yoga answers, by what the client accepts. */
+  const forms = new LRUCache<string, string>({ max: MAX_FORMS });
+  const run: GraphQL['run'] = async ({ document, name }, variables, context) => {
+    const contextValue = { ...context, document };
+    const { execute } = yoga.getEnveloped(contextValue as Parameters<typeof yoga.getEnveloped>[0]);
+    return execute({
+      schema: documents.schema,
+      document: document.ast,
+      operationName: name,
+      variableValues: variables,
+      contextValue,
+    }) as Promise<ExecutionResult>;
+  };
   return {
-    fetch: (request, context) => yoga.fetch(request, context),
-    async run({ document, name }, variables, context) {
-      const contextValue = { ...context, document };
-      const { execute } = yoga.getEnveloped(contextValue as Parameters<typeof yoga.getEnveloped>[0]);
-      return execute({
-        schema: documents.schema,
-        document: document.ast,
-        operationName: name,
-        variableValues: variables,
-        contextValue,
-      }) as Promise<ExecutionResult>;
+    async fetch(request, context) {
+      const response = await yoga.fetch(request, context);
+      const [form] = FORM.exec(response.headers.get('content-type') ?? '') ?? [];
+      const accept = request.headers.get('accept') ?? '';
+      if (form !== undefined && accept.length <= MAX_ACCEPT) forms.set(accept, form);
+      return response;
+    },
+    run,
+    answer(body, accept = '', context) {
+      const form = trustedOnly ? undefined : forms.get(accept);
+      const request = form && readPlainRequest(body, documents);
+      if (!request) return undefined;
+      return (async () => {
+        await context.meter.begin();
+        const result = await run(request.operation, request.variables, context);
+        noteErrors(result, context);
+        return processRegularResult(result as never, fetchAPI as never, form as never) as Response;
+      })();
     },
   };
 }
 
-function createHandler(documents: DocumentCache, logger: Logger, trustedOnly: boolean) {
+const FORM = /^application\/(?:graphql-response\+)?json/;
+/** Values of Accept that are known, and characters of one. */
+const MAX_FORMS = 100;
+const MAX_ACCEPT = 300;
+
+function createHandler(documents: DocumentCache, logger: Logger, trustedOnly: boolean, fetchAPI: object) {
   return createYoga<Context>({
     schema: documents.schema,
     graphqlEndpoint: '/graphql',
@@ -57,8 +101,7 @@ function createHandler(documents: DocumentCache, logger: Logger, trustedOnly: bo
     batching: { limit: OPERATION_LIMITS.batch },
     // src/http has limited it already.
     maxRequestBodySize: false,
-    // The server's own classes (src/server/listen.ts), which it sends without going through a stream.
-    fetchAPI: { fetch, Request, Response, Headers, ReadableStream, TextEncoder, TextDecoder, URL, URLSearchParams },
+    fetchAPI,
     maskedErrors: {
       maskError: (error) => toGraphQLError(error, logger),
     },
@@ -69,7 +112,7 @@ function createHandler(documents: DocumentCache, logger: Logger, trustedOnly: bo
       documentValidation(documents),
       scopesAndLimits(new Subscriptions()),
       multipartSubscriptions,
-      noteErrors,
+      errorNotes,
     ],
   });
 }

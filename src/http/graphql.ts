@@ -31,10 +31,11 @@ export function runGraphQL(graphql: GraphQL): RunKeyed {
 /** A large body is parsed when it is its turn, and not while it arrives. */
 async function fetchFrom(graphql: GraphQL, c: KeyedContext, context: Context): Promise<Response> {
   const announced = announcedBytes(c);
-  if (c.req.method !== 'POST' || (announced !== undefined && announced < LARGE_BODY)) {
-    return graphql.fetch(c.req.raw, context);
-  }
-  return fetchBody(graphql, c, context, await c.req.text());
+  if (c.req.method !== 'POST') return graphql.fetch(c.req.raw, context);
+  const body = await c.req.text();
+  const isPlain = announced !== undefined && announced < LARGE_BODY && isJson(c) && !c.req.url.includes('?');
+  const answer = isPlain ? graphql.answer(body, c.req.header('accept'), context) : undefined;
+  return answer ?? fetchBody(graphql, c, context, body);
 }
 
 async function fetchBody(graphql: GraphQL, c: KeyedContext, context: Context, body: string): Promise<Response> {
@@ -46,6 +47,8 @@ async function fetchBody(graphql: GraphQL, c: KeyedContext, context: Context, bo
     context.use.bodyRead?.();
   }
 }
+
+const isJson = (c: KeyedContext) => /^application\/json\s*(?:;|$)/i.test(c.req.header('content-type') ?? '');
 
 /** Bytes of a body that is read to see whether it asks for the limits alone. */
 const MAX_LOOK = 2000;

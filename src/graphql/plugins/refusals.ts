@@ -50,17 +50,19 @@ export function codeOf([first]: readonly GraphQLError[]): string {
   return String(known?.code ?? extensions['code'] ?? 'INTERNAL_SERVER_ERROR');
 }
 
-/** Notes the codes of all errors in the answer, for the log; one code has one status. */
-export const noteErrors: Plugin<Context> = {
+/** Notes the codes of all errors in an answer, for the log; one code has one status. */
+export function noteErrors({ errors = [] }: ExecutionResult, { use }: Context): void {
+  for (const { extensions } of errors) {
+    use.errors.add(String(extensions?.['code']));
+    // Wherever it was found: Yoga answers application/json with 200 for what it takes for an invalid document.
+    if (extensions?.['code'] === 'COST_LIMIT_EXCEEDED') Object.assign(extensions, { http: { status: 400 } });
+  }
+}
+
+export const errorNotes: Plugin<Context> = {
   onResultProcess({ result, serverContext }) {
-    const { use } = serverContext as unknown as Context;
     for (const one of [result].flat()) {
-      if (isAsyncIterable(one)) continue;
-      for (const { extensions } of one.errors ?? []) {
-        use.errors.add(String(extensions?.['code']));
-        // Wherever it was found: Yoga answers application/json with 200 for what it takes for an invalid document.
-        if (extensions?.['code'] === 'COST_LIMIT_EXCEEDED') Object.assign(extensions, { http: { status: 400 } });
-      }
+      if (!isAsyncIterable(one)) noteErrors(one as ExecutionResult, serverContext as unknown as Context);
     }
   },
 };

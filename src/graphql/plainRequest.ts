@@ -1,0 +1,47 @@
+/**
+ * Requests as most clients send them: one query or mutation by its text, in JSON. What is checked of them is what Yoga's
+ * plugins check of every request; whatever is found to be otherwise is left to Yoga, which answers it in all its forms.
+ */
+import { OperationTypeNode } from 'graphql';
+import { OPERATION_LIMITS } from '../limits/operationLimits.js';
+import type { Operation } from '../operations/document.js';
+import type { DocumentCache } from '../operations/documentCache.js';
+import { depthOf } from '../operations/inputs.js';
+import { asksForLimitsAlone } from '../operations/limitsQuery.js';
+import type { Variables } from '../operations/variables.js';
+import { hasBadText } from '../storable.js';
+
+export interface PlainRequest {
+  readonly operation: Operation;
+  readonly variables: Variables;
+}
+
+const PARAMETERS = new Set(['query', 'variables', 'operationName']);
+
+/** @returns undefined for what is left to Yoga; nothing was charged or run then */
+export function readPlainRequest(body: string, documents: DocumentCache): PlainRequest | undefined {
+  const params = jsonObject(body);
+  if (!params || Object.keys(params).some((name) => !PARAMETERS.has(name))) return undefined;
+  const { query, variables = {}, operationName } = params;
+  if (typeof query !== 'string' || query.length > OPERATION_LIMITS.characters || asksForLimitsAlone(query))
+    return undefined;
+  if (variables !== null && !isObject(variables)) return undefined;
+  if (depthOf(variables) > OPERATION_LIMITS.variableDepth || hasBadText(variables)) return undefined;
+  if (operationName !== undefined && operationName !== null && typeof operationName !== 'string') return undefined;
+  const document = documents.of(query);
+  const operation = document.errors ? undefined : document.operation(operationName);
+  if (!operation || operation.type === OperationTypeNode.SUBSCRIPTION) return undefined;
+  return { operation, variables: variables ?? {} };
+}
+
+function jsonObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
