@@ -65,6 +65,17 @@ beforeAll(async () => {
       },
     });
   }
+  const made = await server.createKey(['tasks:read'], 'LIVE', {
+    description: 'Ünï',
+    autoRenew: true,
+    expiresAt: inDays(9),
+  });
+  await server.createKey(['tasks:*'], 'TEST');
+  await server.gql(`mutation { revokeApiKey(input: { id: "${made.apiKey.id}" }) { revokedKeys } }`);
+  for (const [index, kind] of ['NEW_NETWORK', 'KEY_LEAKED', 'KEYS_GUESSED'].entries()) {
+    const keyId = index === 2 ? null : made.apiKey.id;
+    await system.alert.create({ data: { ...tenant, kind, keyId, message: `m "${index}"`, cause: randomUUID() } });
+  }
   const idsOf = (rows: { id: string }[]) => [...rows.map(({ id }) => id), randomUUID(), 'no id', ''];
   const foreign = await system.task.findFirstOrThrow({ where: { workspaceId: { not: workspace.id } } });
   const tasks = await system.task.findMany({ where: tenant });
@@ -76,6 +87,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
+const inDays = (days: number) => new Date(Date.now() + days * 86_400_000);
 const logger = pino({ level: 'silent' });
 
 async function contextOf(scopes = 'admin:*') {
@@ -121,20 +133,33 @@ const ORDERS = {
   Task: ['CREATED_AT', 'UPDATED_AT', 'START_DATE', 'DUE_DATE', 'TITLE', 'STATUS', 'PRIORITY', 'NUMBER', 'POSITION'],
   Project: ['CREATED_AT', 'UPDATED_AT', 'NAME'],
   User: ['CREATED_AT', 'NAME', 'EMAIL'],
+  ApiKey: [],
+  Alert: [],
+  AuditEvent: [],
 };
 const COLUMNS = {
   Task: 'id number title description status priority tags startDate dueDate position projectId assigneeId createdById createdByKeyId createdAt updatedAt __typename',
   Project: 'id name description slug icon archivedAt createdAt updatedAt createdById createdByKeyId __typename',
   User: 'id email name role createdAt updatedAt __typename',
+  ApiKey:
+    'id name description prefix environment expiresAt autoRenew rotatedAt graceEndsAt successorId revokedAt revokedReason createdById createdByKeyId createdAt updatedAt __typename',
+  Alert: 'id kind message keyId createdAt __typename',
+  AuditEvent: 'id action actorKeyId actorUserId targetType targetId ip userAgent requestId createdAt __typename',
 };
 const RELATIONS = {
   Task: { project: 'Project', assignee: 'User', createdBy: 'User' },
   Project: { createdBy: 'User' },
   User: {},
+  ApiKey: {},
+  Alert: {},
+  AuditEvent: {},
 } as const;
 type Type = keyof typeof COLUMNS;
 
 const condition = fc.constantFrom('', '', '', '', ' @include(if: $yes)', ' @skip(if: $yes)', ' @include(if: $no)');
+
+/** Lists without an offset, a search and an order; their rows are no nodes. */
+const isPlain = (type: Type) => type === 'Alert' || type === 'AuditEvent';
 
 /** A selection of a type's fields, that does not contradict itself: an alias is always of the same field. */
 function selection(type: Type, depth: number): fc.Arbitrary<string> {
@@ -152,7 +177,7 @@ function selection(type: Type, depth: number): fc.Arbitrary<string> {
     const inner = selection(type, depth - 1);
     parts.push(inner.map((fields) => `... on ${type} { ${fields} }`));
     parts.push(fc.tuple(inner, condition).map(([fields, when]) => `...${when} { ${fields} }`));
-    parts.push(inner.map((fields) => `... on Node { id } ... { ${fields} }`));
+    if (!isPlain(type)) parts.push(inner.map((fields) => `... on Node { id } ... { ${fields} }`));
     parts.push(fc.constant(`...Of${type}`));
   }
   return fc
@@ -206,6 +231,24 @@ const FILTERS: Record<Type, fc.Arbitrary<string>> = {
       'email: { contains: "EXAMPLE" }',
     ),
   ),
+  ApiKey: fc.constantFrom(
+    'status: { eq: ACTIVE }',
+    'status: { nin: [REVOKED] }',
+    'scope: { eq: "tasks:read" }',
+    'scope: { neq: "admin:*" }',
+    'environment: { eq: TEST }',
+    'environment: { in: [LIVE, TEST] }',
+    'expiresAt: { eq: null }',
+    'revokedAt: { neq: null }',
+    'name: { contains: "ADMIN" }',
+  ),
+  Alert: fc.constantFrom('kind: { eq: KEY_LEAKED }', 'keyId: { neq: null }', 'kind: { neq: NEW_NETWORK }'),
+  AuditEvent: fc.constantFrom(
+    'action: { contains: "task" }',
+    'targetType: { eq: "Task" }',
+    'actorKeyId: { neq: null }',
+    'targetId: { eq: null }',
+  ),
 };
 function filterOf(type: Type): fc.Arbitrary<string> {
   const { filter } = fc.letrec<{ filter: string }>((tie) => ({
@@ -224,12 +267,17 @@ function filterOf(type: Type): fc.Arbitrary<string> {
   return filter;
 }
 
-const LISTS: Record<Type, string> = { Task: 'tasks', Project: 'projects', User: 'users' };
+const LISTS: Record<Type, string> = {
+  ...{ Task: 'tasks', Project: 'projects', User: 'users', ApiKey: 'apiKeys' },
+  ...{ Alert: 'alerts', AuditEvent: 'auditLog' },
+};
 function listOf(type: Type): fc.Arbitrary<string> {
   const page = fc.oneof(
     fc.integer({ min: 0, max: 12 }).map((first) => `first: ${first}`),
     fc.integer({ min: 0, max: 12 }).map((last) => `last: ${last}`),
-    fc.tuple(fc.nat(5), fc.nat(40)).map(([first, offset]) => `first: ${first}, offset: ${offset}`),
+    fc
+      .tuple(fc.nat(5), fc.nat(40))
+      .map(([first, offset]) => `first: ${first}${isPlain(type) ? '' : `, offset: ${offset}`}`),
     fc
       .tuple(fc.nat(5), fc.nat(99))
       .map(([first, index]) => `first: ${first}, after: ${JSON.stringify(cursors[index % cursors.length])}`),
@@ -238,7 +286,13 @@ function listOf(type: Type): fc.Arbitrary<string> {
       .map(([last, index]) => `last: ${last}, before: ${JSON.stringify(cursors[index % cursors.length])}`),
     fc.constantFrom('first: -1', 'first: 5000', 'first: 1, last: 1', 'first: $count', ''),
   );
-  const order = fc.array(fc.tuple(fc.constantFrom(...ORDERS[type]), fc.constantFrom('ASC', 'DESC')), { maxLength: 3 });
+  const order = fc.array(
+    fc.tuple(
+      fc.constantFrom(...ORDERS[type], ...(ORDERS[type].length > 0 ? [] : [''])),
+      fc.constantFrom('ASC', 'DESC'),
+    ),
+    { maxLength: 3 },
+  );
   const parts = fc.array(
     fc.oneof(
       selection(type, 2).map((fields) => `nodes { ${fields} }`),
@@ -258,9 +312,11 @@ function listOf(type: Type): fc.Arbitrary<string> {
     .map(({ page: rows, order: by, filter, search, parts: shown }) => {
       const args = [
         rows,
-        by && `orderBy: [${by.map(([field, direction]) => `{ field: ${field}, direction: ${direction} }`).join()}]`,
+        by &&
+          ORDERS[type].length > 0 &&
+          `orderBy: [${by.map(([field, direction]) => `{ field: ${field}, direction: ${direction} }`).join()}]`,
         filter && `filter: { ${filter} }`,
-        search && `search: ${search}`,
+        search && !isPlain(type) && `search: ${search}`,
         type === 'Project' && shown.length > 2 && 'includeArchived: true',
       ].filter(Boolean);
       return `${LISTS[type]}${args.length > 0 ? `(${args.join(', ')})` : ''} { ${shown.join(' ')} }`;
@@ -273,9 +329,10 @@ const rowOf = (type: Type): fc.Arbitrary<string> => {
     .map(([index, fields]) => `${name}(id: ${JSON.stringify(ids[name][index % ids[name].length])}) { ${fields} }`);
 };
 const types: Type[] = ['Task', 'Task', 'Project', 'User'];
-const rootField = () => fc.oneof(...types.map(listOf), ...types.map(rowOf));
+const others: Type[] = ['ApiKey', 'Alert', 'AuditEvent'];
+const rootField = () => fc.oneof(...types.map(listOf), ...types.map(rowOf), ...others.map(listOf));
 const fragment = (type: Type) =>
-  `fragment Of${type} on ${type} { ...Inner${type} } fragment Inner${type} on ${type} { id ${type === 'Task' ? 'title tags' : 'name'} }`;
+  `fragment Of${type} on ${type} { ...Inner${type} } fragment Inner${type} on ${type} { id ${{ Task: 'title tags', Alert: 'kind', AuditEvent: 'action' }[type as string] ?? 'name'} }`;
 
 function operationOf(fields: readonly string[]): string {
   const body = fields.map((field, index) => `f${index}: ${field}`).join('\n');

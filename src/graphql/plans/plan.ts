@@ -1,7 +1,7 @@
 /**
  * Queries that are rows, relations and connections of our tables, answered without running a resolver a field: what is
- * selected is read once for each operation, its arguments become the same Prisma arguments that the resolvers make, and
- * each root field is one statement, with one more for each relation. Everything else runs as ever, and so does what fails
+ * selected is collected once for each place in the answer, its arguments become the same Prisma arguments that the
+ * resolvers make, and each root field is one statement, with one more for each relation. Everything else runs as ever, and so does what fails
  * before a statement is made. The scopes of all fields were compared before (src/graphql/plugins/scopesAndLimits.ts).
  */
 import {
