@@ -397,6 +397,7 @@ describe('a plan', () => {
       '{ viewer { environment } }',
       '{ projects { nodes { tasks { totalCount } } } }',
       '{ alerts { nodes { key { name } } } }',
+      '{ __proto__: tasks(first: 1) { nodes { constructor: title __proto__: id } } }',
     ]) {
       const document = server.services.documents.of(text);
       if (document.errors) throw new GraphQLError(text);

@@ -27,7 +27,8 @@ export function readPlainRequest(body: string, documents: DocumentCache): PlainR
     return undefined;
   if (variables !== null && !isObject(variables)) return undefined;
   if (depthOf(variables) > OPERATION_LIMITS.variableDepth || hasBadText(variables)) return undefined;
-  if (operationName !== undefined && operationName !== null && typeof operationName !== 'string') return undefined;
+  // The name of none is left empty by some, which is the name of no operation.
+  if (operationName != null && (typeof operationName !== 'string' || operationName === '')) return undefined;
   const document = documents.of(query);
   const operation = document.errors ? undefined : document.operation(operationName);
   if (!operation || operation.type === OperationTypeNode.SUBSCRIPTION) return undefined;

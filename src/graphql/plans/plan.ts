@@ -129,7 +129,7 @@ class Planner {
   /** @throws NoPlan, NotTranslated */
   rootFields(root: GraphQLObjectType, selections: SelectionSetNode): RootField[] {
     const selected = collectFields(this.schema, this.fragments, this.variables, root, selections);
-    return [...selected].map(([key, nodes]) => ({ key, nodes, read: this.#rootField(root, nodes) }));
+    return entriesOf(selected).map(([key, nodes]) => ({ key, nodes, read: this.#rootField(root, nodes) }));
   }
 
   #rootField(root: GraphQLObjectType, nodes: Nodes): () => Promise<unknown> {
@@ -172,12 +172,10 @@ class Planner {
     const type = objectType(field);
     const rowType = objectType(type.getFields()['nodes']);
     const reading = new Reading(rowType.name);
-    const parts = [...collectSubfields(this.schema, this.fragments, this.variables, type, nodes)].map(
-      ([key, inner]) => ({
-        key,
-        show: this.#connectionPart(type, rowType, inner, reading),
-      }),
-    );
+    const parts = this.#selected(type, nodes).map(([key, inner]) => ({
+      key,
+      show: this.#connectionPart(type, rowType, inner, reading),
+    }));
     return (args: Record<string, unknown>) => {
       const asked = list(args, this.context);
       if (asked.model !== reading.model) throw new NoPlan();
@@ -205,6 +203,10 @@ class Planner {
     };
   }
 
+  #selected(type: GraphQLObjectType, nodes: Nodes): [string, Nodes][] {
+    return entriesOf(collectSubfields(this.schema, this.fragments, this.variables, type, nodes));
+  }
+
   /** A field of a connection. */
   #connectionPart(
     type: GraphQLObjectType,
@@ -214,9 +216,7 @@ class Planner {
   ): (connection: Connection) => unknown {
     const name = nodes[0]?.name.value ?? '';
     const below = (of: GraphQLObjectType) =>
-      [...collectSubfields(this.schema, this.fragments, this.variables, of, nodes)].map(
-        ([key, inner]) => [key, inner[0]?.name.value ?? '', inner] as const,
-      );
+      this.#selected(of, nodes).map(([key, inner]) => [key, inner[0]?.name.value ?? '', inner] as const);
     switch (name) {
       case '__typename':
         return () => type.name;
@@ -263,12 +263,10 @@ class Planner {
 
   /** What is selected of a row. */
   #object(type: GraphQLObjectType, nodes: Nodes, reading: Reading): Show {
-    const fields = [...collectSubfields(this.schema, this.fragments, this.variables, type, nodes)].map(
-      ([key, inner]) => ({
-        key,
-        show: this.#field(type, inner, reading),
-      }),
-    );
+    const fields = this.#selected(type, nodes).map(([key, inner]) => ({
+      key,
+      show: this.#field(type, inner, reading),
+    }));
     return (row) => {
       const answer: Record<string, unknown> = {};
       for (const { key, show } of fields) answer[key] = show(row);
@@ -353,6 +351,12 @@ interface Connection {
 
 type Field = GraphQLField<unknown, unknown>;
 type Where = Readonly<Record<string, unknown>>;
+
+/** @throws NoPlan for a name that is no property like others */
+function entriesOf(selected: ReadonlyMap<string, Nodes>): [string, Nodes][] {
+  if (selected.has('__proto__')) throw new NoPlan();
+  return [...selected];
+}
 
 function sourceOf(field: Field | undefined): Source | undefined {
   return (field?.extensions as { source?: Source } | undefined)?.source;
