@@ -27,6 +27,8 @@ export interface UnitStatements {
   lockUserForReading(id: string): Promise<void>;
   /** Ids of tasks whose column has this value, as they stay until this change is committed; at most so many. */
   lockTasksOf(column: 'projectId' | 'assigneeId', value: string, most: number): Promise<string[]>;
+  /** Tasks that a user is assigned to, or made, in the order of their ids, as all changes lock them. */
+  lockTasksOfUser(userId: string): Promise<void>;
   /** Takes a user who is about to go away from all that they made, in one statement, as new versions. @returns how many */
   forgetCreator(model: 'Task' | 'Project' | 'TaskRelationship', userId: string): Promise<number>;
   /** Whether a task leads to another by relationships of one kind. */
@@ -86,6 +88,17 @@ export function unitStatements(
         environment,
       );
       return rows.map(({ id }) => id);
+    },
+    async lockTasksOfUser(userId: string): Promise<void> {
+      if (!isPostgresql) return;
+      await select(
+        `SELECT 1 FROM "Task" WHERE ("assigneeId" = $1 OR "createdById" = $2) AND "workspaceId" = $3 AND "environment"::text = $4
+         ORDER BY "id" FOR UPDATE`,
+        userId,
+        userId,
+        workspaceId,
+        environment,
+      );
     },
     async forgetCreator(model: 'Task' | 'Project' | 'TaskRelationship', userId: string): Promise<number> {
       const next = isPostgresql

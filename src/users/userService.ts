@@ -100,18 +100,21 @@ export class UserService {
       async (unit) => {
         const { tx } = unit;
         await unit.lockWorkspace();
+        // In the order in which all changes lock: projects, the user, tasks, relationships.
+        const createdProjects = await unit.forgetCreator('Project', id);
         await unit.lock('User', id);
         const before = await tx.user.findUnique({ where: { id } });
         if (!before) throw notFound('user', id);
         mayAssign(held, before.role);
         expectVersion(before, expectedUpdatedAt);
         await keepAnOwner(unit, before);
+        await unit.lockTasksOfUser(id);
         // Before the user goes, for with the user goes what says whose keys they are.
         const revoked = revokeKeys ? await this.keys.revokeOfUser(unit, caller, id) : 0;
         const assignedTasks = await this.tasks.detach(unit, 'assigneeId', id);
         const made = {
           createdTasks: await unit.forgetCreator('Task', id),
-          createdProjects: await unit.forgetCreator('Project', id),
+          createdProjects,
           createdRelationships: await unit.forgetCreator('TaskRelationship', id),
         };
         await tx.user.delete({ where: { id } });
