@@ -112,9 +112,7 @@ class Statement {
       if (name === 'NOT') return [`(NOT ${this.#all(model, value, ' AND ', TRUE)})`];
       return [this.#field(model, name, value)];
     });
-    const known = parts.filter((part) => part !== TRUE);
-    if (known.length === 0) return TRUE;
-    return known.length === 1 ? (known[0] ?? TRUE) : `(${known.join(' AND ')})`;
+    return joined(parts, ' AND ', TRUE);
   }
 
   order(model: string, item: Where): string {
@@ -127,11 +125,7 @@ class Statement {
   #all(model: string, value: unknown, joiner: string, empty: string): string {
     const items = (Array.isArray(value) ? value : [value]) as Where[];
     const parts = items.map((item) => this.condition(model, item));
-    if (parts.length === 0) return empty;
-    // Nothing is left out that holds a value, for the values are counted.
-    const known = parts.filter((part) => part !== empty);
-    if (known.length === 0) return empty;
-    return known.length === 1 ? (known[0] ?? empty) : `(${known.join(joiner)})`;
+    return joined(parts, joiner, empty);
   }
 
   #field(model: string, name: string, value: unknown): string {
@@ -165,8 +159,7 @@ class Statement {
       }
       throw new NotTranslated(`${model}.${name} ${operator}`);
     });
-    if (parts.length === 0) return TRUE;
-    return parts.length === 1 ? (parts[0] ?? TRUE) : `(${parts.join(' AND ')})`;
+    return joined(parts, ' AND ', TRUE);
   }
 
   /** Rows of a list that belong to this one: some, or none. */
@@ -185,6 +178,13 @@ class Statement {
     const inner = `SELECT 1 FROM ${this.quote(other)} WHERE ${this.column(other, column)} = ${this.column(model, 'id')} AND ${this.condition(other, condition)}`;
     return `${some ? '' : 'NOT '}EXISTS (${inner})`;
   }
+}
+
+/** @param empty what all of none is; nothing else is left out, for the values in it are counted */
+function joined(parts: readonly string[], joiner: string, empty: string): string {
+  const known = parts.filter((part) => part !== empty);
+  const [first = empty] = known;
+  return known.length > 1 ? `(${known.join(joiner)})` : first;
 }
 
 function typeOf(model: string, column: string): string {

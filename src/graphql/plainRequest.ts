@@ -3,13 +3,12 @@
  * plugins check of every request; whatever is found to be otherwise is left to Yoga, which answers it in all its forms.
  */
 import { OperationTypeNode } from 'graphql';
-import { OPERATION_LIMITS } from '../limits/operationLimits.js';
 import type { Operation } from '../operations/document.js';
 import type { DocumentCache } from '../operations/documentCache.js';
-import { depthOf } from '../operations/inputs.js';
 import { asksForLimitsAlone } from '../operations/limitsQuery.js';
 import type { Variables } from '../operations/variables.js';
 import { hasBadText } from '../storable.js';
+import { requestExcess } from './plugins/documentChecks.js';
 
 export interface PlainRequest {
   readonly operation: Operation;
@@ -23,10 +22,9 @@ export function readPlainRequest(body: string, documents: DocumentCache): PlainR
   const params = jsonObject(body);
   if (!params || Object.keys(params).some((name) => !PARAMETERS.has(name))) return undefined;
   const { query, variables = {}, operationName } = params;
-  if (typeof query !== 'string' || query.length > OPERATION_LIMITS.characters || asksForLimitsAlone(query))
-    return undefined;
+  if (typeof query !== 'string' || asksForLimitsAlone(query)) return undefined;
   if (variables !== null && !isObject(variables)) return undefined;
-  if (depthOf(variables) > OPERATION_LIMITS.variableDepth || hasBadText(variables)) return undefined;
+  if (requestExcess(query, variables) || hasBadText(variables)) return undefined;
   // The name of none is left empty by some, which is the name of no operation.
   if (operationName != null && (typeof operationName !== 'string' || operationName === '')) return undefined;
   const document = documents.of(query);

@@ -1,8 +1,8 @@
 /**
  * Queries that are rows, relations and connections of our tables, answered without running a resolver a field: what is
  * selected is collected once for each place in the answer, its arguments become the same Prisma arguments that the
- * resolvers make, and each root field is one statement, with one more for each relation. Everything else runs as ever, and so does what fails
- * before a statement is made. The scopes of all fields were compared before (src/graphql/plugins/scopesAndLimits.ts).
+ * resolvers make, and each root field is one statement, with one more for each relation. Everything else runs as ever. The
+ * scopes of all fields were compared before (src/graphql/plugins/scopesAndLimits.ts).
  */
 import {
   type DocumentNode,
@@ -303,10 +303,9 @@ class Planner {
       }
       case 'tags': {
         const place = reading.place('id');
-        const tags = new Map<unknown, string[]>();
-        reading.tags = reading.tags ?? tags;
-        const all = reading.tags;
-        return (row) => all.get(row[place]) ?? [];
+        reading.tags ??= new Map();
+        const { tags } = reading;
+        return (row) => tags.get(row[place]) ?? [];
       }
       default:
         throw new NoPlan();

@@ -1,4 +1,5 @@
 /** What is checked before an operation may run: that there is a document, well-formed, valid and not too large. */
+import type { GraphQLError } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { OPERATION_LIMITS } from '../../limits/operationLimits.js';
 import { BAD_TEXT, type Document } from '../../operations/document.js';
@@ -8,14 +9,19 @@ import { depthOf } from '../../operations/inputs.js';
 import { hasBadText } from '../../storable.js';
 import type { Context } from '../context.js';
 
-/** The sizes of what was sent, before anything is made of it. */
+/** The first limit that what was sent breaks, before anything is made of it. */
+export function requestExcess(query: unknown, variables: unknown): GraphQLError | undefined {
+  const length = typeof query === 'string' ? query.length : 0;
+  if (length > OPERATION_LIMITS.characters) return tooMuch('characters', length);
+  const depth = depthOf(variables);
+  return depth > OPERATION_LIMITS.variableDepth ? tooMuch('variableDepth', depth) : undefined;
+}
+
 export const requestSizes: Plugin<Context> = {
   onParams({ params }) {
     if (params === null || typeof params !== 'object') throw badRequest('Each operation must be a JSON object.');
-    const length = typeof params.query === 'string' ? params.query.length : 0;
-    if (length > OPERATION_LIMITS.characters) throw tooMuch('characters', length);
-    const depth = depthOf(params.variables);
-    if (depth > OPERATION_LIMITS.variableDepth) throw tooMuch('variableDepth', depth);
+    const excess = requestExcess(params.query, params.variables);
+    if (excess) throw excess;
   },
 };
 
