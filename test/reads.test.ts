@@ -1,7 +1,8 @@
 /** Reads of a SQLite file that may take long are done beside the thread that answers, and end in time. */
 import Sqlite from 'better-sqlite3';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { BoundedReads } from '../src/db/boundedReads.js';
+import { ReadThreads } from '../src/db/readThreads.js';
 import { sqliteFile } from '../src/db/sqlite.js';
 import { startTestServer, type TestServer } from './support/server.js';
 
@@ -132,6 +133,19 @@ describe('which reads are done at once', () => {
     const { pageInfo } = (await plain.gql('{ tasks(first: 5) { pageInfo { endCursor } } }')).data.tasks;
     const after = 'query ($after: String) { tasks(first: 5, after: $after) { nodes { id } } }';
     expect(await bounded(after, { after: pageInfo.endCursor })).toBe(true);
+  });
+
+  it('on the connection that the server has', async () => {
+    const query = vi.spyOn(ReadThreads.prototype, 'query');
+    try {
+      for (const id of [taskId, 'none']) await plain.gql('query ($id: ID!) { task(id: $id) { id } }', { id });
+      await plain.gql('{ tasks(first: 5) { nodes { id project { id name } } } viewer { apiKey { id } } }');
+      expect(query).not.toHaveBeenCalled();
+      await plain.gql('{ tasks(search: "7") { nodes { id } } }');
+      expect(query).toHaveBeenCalledOnce();
+    } finally {
+      query.mockRestore();
+    }
   });
 
   it('and no others', async () => {

@@ -4,6 +4,7 @@
  */
 import type Database from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
+import { prepareAnew } from './sqliteStatements.js';
 
 const MAX_STATEMENTS = 2000;
 /** Rows that are passed over in a moment. */
@@ -14,6 +15,9 @@ const SMALL_TABLES = new Set(['TaskCount', 'Epoch']);
 const COMPARISON = /(?:=|<>|<=|>=|<|>) \?| (?:NOT )?(?:IN|LIKE) ?\(| LIKE | IS (?:NOT )?NULL/g;
 /** Rows after those of a cursor: beside the range of the index there is only this, for rows that are equal. */
 const AFTER_CURSOR = /\(\S+`(\w+)` ([<>]) \? OR \(\S+`\1` = \? AND \S+`id` \2 \?\)\) AND /g;
+/** A row of another table for each row (src/db/rows.ts), found by its id. */
+const JOINS = / LEFT JOIN `(\w+)` AS `(\w+)` ON .*?(?= LEFT JOIN | WHERE )/g;
+const JOINED = /^SEARCH (\w+) USING INDEX sqlite_autoindex_\w+_1 \(id=\?\) LEFT-JOIN$/;
 const SEARCH = /^SEARCH (?:main\.)?(\w+) USING (?:COVERING )?INDEX (\w+) \(([^)]*)\)$/;
 
 /**
@@ -41,7 +45,10 @@ export class BoundedReads {
   }
 
   #boundOf(sql: string, args: readonly unknown[]): Bound {
-    const plan = this.#plan(sql, args);
+    const steps = this.#plan(sql, args);
+    const joins = new Set([...sql.matchAll(JOINS)].map(([, , alias]) => alias));
+    const plan = steps.filter((step) => !joins.delete(JOINED.exec(step)?.[1]));
+    if (joins.size > 0) return 'none';
     const searches = plan.map((step) => SEARCH.exec(step)).filter((match) => match !== null);
     const [search] = searches;
     if (!search || searches.length > 1) return 'none';
@@ -54,7 +61,7 @@ export class BoundedReads {
       return 'value';
     }
     // What the index does not find is compared row by row, with rows that are not answered too.
-    const compared = sql.replace(AFTER_CURSOR, '').match(COMPARISON)?.length ?? 0;
+    const compared = sql.replace(JOINS, '').replace(AFTER_CURSOR, '').match(COMPARISON)?.length ?? 0;
     if (compared !== terms.length || /\b(?:COUNT|SUM|MIN|MAX|GROUP BY|DISTINCT)\b/i.test(sql)) return 'none';
     if (others.length === 0) return 'range';
     return others.length === 1 && others[0] === 'USE TEMP B-TREE FOR ORDER BY' ? 'sorted' : 'none';
@@ -62,7 +69,7 @@ export class BoundedReads {
 
   #plan(sql: string, args: readonly unknown[]): string[] {
     try {
-      const steps = this.#prepare(`EXPLAIN QUERY PLAN ${sql}`).all(args) as { detail: string }[];
+      const steps = prepareAnew(this.driver, `EXPLAIN QUERY PLAN ${sql}`).all(args) as { detail: string }[];
       return steps.map(({ detail }) => detail);
     } catch {
       // What is wrong with it is said where it runs.
@@ -70,18 +77,12 @@ export class BoundedReads {
     }
   }
 
-  /** As the driver has it: what is asked once for each statement is not kept compiled. */
-  #prepare(sql: string): Database.Statement<unknown[]> {
-    return (Object.getPrototypeOf(this.driver) as Database.Database).prepare.call(
-      this.driver,
-      sql,
-    ) as Database.Statement<unknown[]>;
-  }
-
   #isUnique(table: string, index: string, columns: number): boolean {
     const sql = `SELECT "unique" AS "isUnique", (SELECT count(*) FROM pragma_index_info(?)) AS "columns"
       FROM pragma_index_list(?) WHERE "name" = ?`;
-    const row = this.#prepare(sql).get(index, table, index) as { isUnique: number; columns: number } | undefined;
+    const row = prepareAnew(this.driver, sql).safeIntegers(false).get(index, table, index) as
+      | { isUnique: number; columns: number }
+      | undefined;
     return row?.isUnique === 1 && row.columns === columns;
   }
 }

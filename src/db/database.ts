@@ -1,13 +1,13 @@
 /** Opens, migrates and inspects the database that DATABASE_URL names. */
 import { existsSync } from 'node:fs';
-import { DriverAdapterError, type SqlDriverAdapter, type SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import { DriverAdapterError, type SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import type { PrismaClient } from '#prisma/client.js';
 import { measured, type OnStatement } from './measured.js';
 import { applyMigrations, stateOf } from './migrate.js';
 import { type PoolOptions, postgresqlAdapter, postgresqlMigrationAdapter, withAdvisoryLock } from './postgresql.js';
 import type { Provider } from './provider.js';
 import { withReplica } from './replica.js';
-import { Rows } from './rows.js';
+import { type RowConnection, Rows } from './rows.js';
 import { sqliteAdapter, sqliteFile, sqliteMigrationAdapter } from './sqlite.js';
 import type { DatabaseState } from './state.js';
 import { type TakeNumber, takesNumberBefore } from './taskNumbers.js';
@@ -74,7 +74,7 @@ export async function openDatabase({
     },
   });
   const log = onQuery ? [{ emit: 'event' as const, level: 'query' as const }] : [];
-  let connection: SqlDriverAdapter | undefined;
+  let connection: RowConnection | undefined;
   const connect = async (adapter: SqlDriverAdapterFactory): Promise<PrismaClient> => {
     const { PrismaClient: Client } =
       provider === 'sqlite'

@@ -5,6 +5,7 @@
 import {
   DriverAdapterError,
   type SqlDriverAdapterFactory,
+  type SqlQuery,
   type SqlQueryable,
   type SqlResultSet,
 } from '@prisma/driver-adapter-utils';
@@ -25,11 +26,10 @@ export function measured(factory: SqlDriverAdapterFactory, onStatement: OnStatem
     async connect() {
       const connection = await factory.connect();
       measure(connection, (sql) => (/^\s*select\b/i.test(sql) ? 'read' : 'write'), onStatement);
-      const query = connection.queryRaw.bind(connection);
-      connection.queryRaw = async (sql) => {
+      wrapAll(connection, ['queryRaw', 'queryRows'], async (run, query) => {
         if (currentReader()?.isGone()) throw new DriverAdapterError({ kind: 'SocketTimeout' });
-        return query(sql);
-      };
+        return run(query);
+      });
       const startTransaction = connection.startTransaction.bind(connection);
       connection.startTransaction = async (isolation) => {
         const transaction = await startTransaction(isolation);
@@ -42,20 +42,34 @@ export function measured(factory: SqlDriverAdapterFactory, onStatement: OnStatem
 }
 
 function measure(target: SqlQueryable, kindOf: (sql: string) => StatementKind, onStatement: OnStatement): void {
-  for (const name of ['queryRaw', 'executeRaw'] as const) {
-    const run = target[name].bind(target) as (query: { sql: string }) => Promise<SqlResultSet | number>;
-    const timed = async (query: { sql: string }) => {
-      const started = performance.now();
-      const ended = (error?: unknown) => onStatement(kindOf(query.sql), (performance.now() - started) / 1000, error);
-      const result = await run(query).catch((error: unknown) => {
-        ended(error);
-        throw error;
-      });
-      ended();
-      if (typeof result === 'object') currentReader()?.take(bytesOf(result.rows));
-      return result;
-    };
-    Object.assign(target, { [name]: timed });
+  wrapAll(target, ['queryRaw', 'queryRows', 'executeRaw'], async (run, query) => {
+    const started = performance.now();
+    const ended = (error?: unknown) => onStatement(kindOf(query.sql), (performance.now() - started) / 1000, error);
+    let result: Result;
+    try {
+      result = await run(query);
+    } catch (error) {
+      ended(error);
+      throw error;
+    }
+    ended();
+    if (typeof result === 'object') currentReader()?.take(bytesOf('rows' in result ? result.rows : result));
+    return result;
+  });
+}
+
+type Result = SqlResultSet | unknown[][] | number;
+type Run = (query: SqlQuery) => Promise<Result>;
+
+/** Puts `around` around each of these methods that the target has. */
+function wrapAll(
+  target: object,
+  names: readonly ('queryRaw' | 'queryRows' | 'executeRaw')[],
+  around: (run: Run, query: SqlQuery) => Promise<Result>,
+): void {
+  for (const name of names) {
+    const run = (target as Partial<Record<string, Run>>)[name]?.bind(target);
+    if (run) Object.assign(target, { [name]: (query: SqlQuery) => around(run, query) });
   }
 }
 

@@ -2,22 +2,41 @@
  * Rows by Prisma's arguments, read as arrays by one statement: what plans run (src/graphql/plans). The arguments are bound to
  * the tenant by the tenant client's own rule, and said in SQL as Prisma says them.
  */
-import type { ArgType, SqlDriverAdapter } from '@prisma/driver-adapter-utils';
+import type { ArgType, SqlDriverAdapter, SqlQuery } from '@prisma/driver-adapter-utils';
 import { getDatamodel } from './generated/pothos.js';
 import type { Provider } from './provider.js';
 import { boundWhere, type Reach } from './tenant.js';
 
 type Where = Readonly<Record<string, unknown>>;
 
-export interface RowQuery {
+/** A table of a query: the model's own, or one that is joined to it. */
+export interface Table {
+  readonly alias: string;
   /** As the datamodel has it. */
   readonly model: string;
-  readonly columns: readonly string[];
+}
+
+/** The row that a column of another table refers to, where it is within reach; all of its columns are null otherwise. */
+export interface Join extends Table {
+  readonly from: Table;
+  readonly column: string;
+}
+
+export interface RowQuery {
+  readonly model: string;
+  readonly columns: readonly { readonly table: Table; readonly column: string }[];
+  readonly joins?: readonly Join[];
   /** As Prisma takes it. */
   readonly where: Where;
   readonly orderBy?: readonly Where[];
   readonly take?: number;
   readonly skip?: number;
+}
+
+/** A connection to the database, which may know a way to read rows without all that Prisma's client asks of them. */
+export interface RowConnection extends Pick<SqlDriverAdapter, 'queryRaw'> {
+  /** Dates are milliseconds since 1970, and booleans 0 and 1. */
+  queryRows?(query: SqlQuery): Promise<unknown[][]>;
 }
 
 /** What cannot be said here: Prisma is asked. */
@@ -33,7 +52,7 @@ const MODEL_FIELDS = new Map(
 export class Rows {
   constructor(
     private readonly provider: Provider,
-    private readonly connection: () => Pick<SqlDriverAdapter, 'queryRaw'>,
+    private readonly connection: () => RowConnection,
     private readonly onQuery: (sql: string) => void = () => {},
   ) {}
 
@@ -41,21 +60,49 @@ export class Rows {
    * @returns a function that reads the rows, each an array of its columns; a date is a Date
    * @throws NotTranslated
    */
-  prepare(reach: Reach, { model, columns, where, orderBy = [], take, skip = 0 }: RowQuery): () => Promise<unknown[][]> {
+  prepare(reach: Reach, query: RowQuery): () => Promise<unknown[][]> {
     const statement = new Statement(this.provider);
-    const selected = columns.map((column) => statement.column(model, column)).join(', ');
-    const condition = statement.condition(model, boundWhere(reach, model, where));
-    const order = orderBy.map((item) => statement.order(model, item)).join(', ');
-    let sql = `SELECT ${selected} FROM ${statement.quote(model)} WHERE ${condition}`;
-    if (order !== '') sql += ` ORDER BY ${order}`;
-    if (take !== undefined) sql += ` LIMIT ${statement.value(take, 'int')} OFFSET ${statement.value(skip, 'int')}`;
-    const dates = columns.flatMap((column, index) => (typeOf(model, column) === 'DateTime' ? [index] : []));
-    return async () => {
-      const rows = await this.#query(sql, statement);
-      for (const row of rows) {
-        for (const index of dates) if (row[index] !== null) row[index] = new Date(row[index] as string);
+    const sql = select(statement, reach, query);
+    const read = reader(query);
+    return async () => read(await this.#query(sql, statement));
+  }
+
+  /**
+   * The rows that belong to each of some rows.
+   * @param parent stands for the id of the other row in the condition
+   * @returns a function that reads them, by the id of the other row
+   * @throws NotTranslated
+   */
+  prepareEach(
+    reach: Reach,
+    query: RowQuery,
+    parent: symbol,
+  ): (ids: readonly string[]) => Promise<Map<string, unknown[][]>> {
+    const statement = new Statement(this.provider, parent);
+    const sql = select(statement, reach, query);
+    const read = reader(query);
+    if (this.provider === 'sqlite') {
+      // No statement of many rows is quicker than one for each here, where none waits for a network.
+      return async (ids) => {
+        const found = new Map<string, unknown[][]>();
+        for (const id of ids) found.set(id, read(await this.#query(sql, statement.with(id))));
+        return found;
+      };
+    }
+    const alias = statement.quote(PARENT);
+    return async (ids) => {
+      const { args, argTypes } = statement;
+      const each = `SELECT ${alias}."id", "child".* FROM unnest($${args.length + 1}::text[]) AS ${alias}("id") CROSS JOIN LATERAL (${sql}) AS "child"`;
+      const listed: ArgType = { scalarType: 'string', arity: 'list' };
+      const rows = await this.#query(each, { args: [...args, ids], argTypes: [...argTypes, listed] });
+      const found = new Map<string, unknown[][]>();
+      for (const [id, ...row] of rows) {
+        const of = found.get(id as string);
+        if (of) of.push(row);
+        else found.set(id as string, [row]);
       }
-      return rows;
+      for (const of of found.values()) read(of);
+      return found;
     };
   }
 
@@ -65,17 +112,60 @@ export class Rows {
    */
   prepareCount(reach: Reach, model: string, where: Where): () => Promise<number> {
     const statement = new Statement(this.provider);
-    const condition = statement.condition(model, boundWhere(reach, model, where));
+    const condition = statement.condition({ alias: model, model }, boundWhere(reach, model, where));
     const sql = `SELECT COUNT(*) FROM ${statement.quote(model)} WHERE ${condition}`;
     return async () => Number((await this.#query(sql, statement))[0]?.[0]);
   }
 
-  async #query(sql: string, { args, argTypes }: Statement): Promise<unknown[][]> {
+  async #query(sql: string, { args, argTypes }: Pick<SqlQuery, 'args' | 'argTypes'>): Promise<unknown[][]> {
     this.onQuery(sql);
-    const { rows } = await this.connection().queryRaw({ sql, args, argTypes });
-    return rows;
+    const connection = this.connection();
+    const query = { sql, args, argTypes };
+    return connection.queryRows ? connection.queryRows(query) : (await connection.queryRaw(query)).rows;
   }
 }
+
+const PARENT = 'parent';
+
+function select(
+  statement: Statement,
+  reach: Reach,
+  { model, columns, joins = [], where, orderBy = [], take, skip = 0 }: RowQuery,
+): string {
+  const base = { alias: model, model };
+  const selected = columns.map(({ table, column }) => statement.column(table, column)).join(', ');
+  let sql = `SELECT ${selected} FROM ${statement.quote(model)}`;
+  for (const join of joins) {
+    const found = `${statement.column(join, 'id')} = ${statement.column(join.from, join.column)}`;
+    const within = statement.condition(join, boundWhere(reach, join.model, {}));
+    sql += ` LEFT JOIN ${statement.quote(join.model)} AS ${statement.quote(join.alias)} ON ${found} AND ${within}`;
+  }
+  sql += ` WHERE ${statement.condition(base, boundWhere(reach, model, where))}`;
+  const order = orderBy.map((item) => statement.order(base, item)).join(', ');
+  if (order !== '') sql += ` ORDER BY ${order}`;
+  if (take !== undefined) sql += ` LIMIT ${statement.value(take, 'int')} OFFSET ${statement.value(skip, 'int')}`;
+  return sql;
+}
+
+/** Makes of what is stored what is answered, in place. */
+function reader({ columns }: RowQuery): (rows: unknown[][]) => unknown[][] {
+  const typed = columns.flatMap(({ table, column }, index) => {
+    const read = READ[typeOf(table.model, column)];
+    return read ? [{ index, read }] : [];
+  });
+  return (rows) => {
+    for (const row of rows) {
+      for (const { index, read } of typed) if (row[index] !== null) row[index] = read(row[index]);
+    }
+    return rows;
+  };
+}
+
+/** What is not stored as it is answered, by the type of its column. */
+const READ: Readonly<Record<string, (value: unknown) => unknown>> = {
+  DateTime: (value) => new Date(value as string | number),
+  Boolean: (value) => Boolean(value),
+};
 
 const COMPARATORS: Readonly<Record<string, string>> = { gt: '>', gte: '>=', lt: '<', lte: '<=' };
 const TRUE = '1=1';
@@ -86,53 +176,70 @@ class Statement {
   readonly args: unknown[] = [];
   readonly argTypes: ArgType[] = [];
 
-  constructor(private readonly provider: Provider) {}
+  /** @param parent stands for the id of a row of another query */
+  constructor(
+    private readonly provider: Provider,
+    private readonly parent?: symbol,
+  ) {}
+
+  /** The same for a row of the other query. */
+  with(id: string): Pick<SqlQuery, 'args' | 'argTypes'> {
+    return { args: this.args.map((arg) => (arg === this.parent ? id : arg)), argTypes: this.argTypes };
+  }
 
   quote(name: string): string {
     return this.provider === 'postgresql' ? `"${name}"` : `\`${name}\``;
   }
 
-  column(model: string, column: string): string {
+  column({ alias, model }: Table, column: string): string {
     typeOf(model, column);
-    return `${this.quote(model)}.${this.quote(column)}`;
+    return `${this.quote(alias)}.${this.quote(column)}`;
   }
 
   value(value: unknown, scalarType: ArgType['scalarType'], cast?: string): string {
-    this.args.push(value instanceof Date ? value.toISOString() : value);
+    if (this.provider === 'postgresql' && this.parent && value === this.parent) return `${this.quote(PARENT)}."id"`;
+    this.args.push(this.#stored(value));
     this.argTypes.push({ scalarType, arity: 'scalar' });
     if (this.provider === 'sqlite') return '?';
     return cast === undefined ? `$${this.args.length}` : `CAST($${this.args.length}::text AS "${cast}")`;
   }
 
-  condition(model: string, where: Where): string {
+  #stored(value: unknown): unknown {
+    if (this.provider === 'sqlite' && typeof value === 'boolean') return Number(value);
+    if (!(value instanceof Date)) return value;
+    return this.provider === 'sqlite' ? value.getTime() : value.toISOString();
+  }
+
+  condition(table: Table, where: Where): string {
     const parts = Object.entries(where).flatMap(([name, value]) => {
       if (value === undefined) return [];
-      if (name === 'AND') return [this.#all(model, value, ' AND ', TRUE)];
-      if (name === 'OR') return [this.#all(model, value, ' OR ', FALSE)];
-      if (name === 'NOT') return [`(NOT ${this.#all(model, value, ' AND ', TRUE)})`];
-      return [this.#field(model, name, value)];
+      if (name === 'AND') return [this.#all(table, value, ' AND ', TRUE)];
+      if (name === 'OR') return [this.#all(table, value, ' OR ', FALSE)];
+      if (name === 'NOT') return [`(NOT ${this.#all(table, value, ' AND ', TRUE)})`];
+      return [this.#field(table, name, value)];
     });
     return joined(parts, ' AND ', TRUE);
   }
 
-  order(model: string, item: Where): string {
+  order(table: Table, item: Where): string {
     const [[column, how]] = Object.entries(item) as [[string, unknown]];
-    if (typeof how === 'string') return `${this.column(model, column)} ${how === 'desc' ? 'DESC' : 'ASC'}`;
+    if (typeof how === 'string') return `${this.column(table, column)} ${how === 'desc' ? 'DESC' : 'ASC'}`;
     const { sort, nulls } = how as { sort: string; nulls: string };
-    return `${this.column(model, column)} ${sort === 'desc' ? 'DESC' : 'ASC'} NULLS ${nulls === 'first' ? 'FIRST' : 'LAST'}`;
+    return `${this.column(table, column)} ${sort === 'desc' ? 'DESC' : 'ASC'} NULLS ${nulls === 'first' ? 'FIRST' : 'LAST'}`;
   }
 
-  #all(model: string, value: unknown, joiner: string, empty: string): string {
+  #all(table: Table, value: unknown, joiner: string, empty: string): string {
     const items = (Array.isArray(value) ? value : [value]) as Where[];
-    const parts = items.map((item) => this.condition(model, item));
+    const parts = items.map((item) => this.condition(table, item));
     return joined(parts, joiner, empty);
   }
 
-  #field(model: string, name: string, value: unknown): string {
+  #field(table: Table, name: string, value: unknown): string {
+    const { model } = table;
     const field = MODEL_FIELDS.get(model)?.get(name);
     if (!field) throw new NotTranslated(`${model}.${name}`);
-    if (field.kind === 'object') return this.#relation(model, name, value);
-    const column = this.column(model, name);
+    if (field.kind === 'object') return this.#relation(table, name, value);
+    const column = this.column(table, name);
     const scalar = scalarOf(field.type);
     const cast = field.kind === 'enum' ? field.type : undefined;
     const bound = (one: unknown) => this.value(one, scalar, cast);
@@ -163,7 +270,8 @@ class Statement {
   }
 
   /** Rows of a list that belong to this one: some, or none. */
-  #relation(model: string, name: string, value: unknown): string {
+  #relation(table: Table, name: string, value: unknown): string {
+    const { model } = table;
     const field = MODEL_FIELDS.get(model)?.get(name);
     const { some, none, ...others } = value as { some?: Where; none?: Where };
     const other = field?.type ?? '';
@@ -175,7 +283,8 @@ class Statement {
     if (!condition || Object.keys(others).length > 0 || column === undefined || (some && none)) {
       throw new NotTranslated(`${model}.${name}`);
     }
-    const inner = `SELECT 1 FROM ${this.quote(other)} WHERE ${this.column(other, column)} = ${this.column(model, 'id')} AND ${this.condition(other, condition)}`;
+    const inside = { alias: other, model: other };
+    const inner = `SELECT 1 FROM ${this.quote(other)} WHERE ${this.column(inside, column)} = ${this.column(table, 'id')} AND ${this.condition(inside, condition)}`;
     return `${some ? '' : 'NOT '}EXISTS (${inner})`;
   }
 }

@@ -14,7 +14,9 @@ import type {
 } from '@prisma/driver-adapter-utils';
 import { BoundedReads } from './boundedReads.js';
 import { ReadThreads } from './readThreads.js';
+import type { RowConnection } from './rows.js';
 import { connectReader, driverOf, libraryAdapter, PRAGMAS, prepareDriver } from './sqliteReader.js';
+import { RowStatements } from './sqliteStatements.js';
 import { SqliteWriter } from './sqliteWriter.js';
 
 /** As SQLite is built with by the driver; where nothing is said, the client takes 999 for the most. */
@@ -77,16 +79,27 @@ function splitReadsFromWrites(
   reader: SqlDriverAdapter,
   writer: SqlDriverAdapter,
   threads: ReadThreads | undefined,
-): SqlDriverAdapter {
+): SqlDriverAdapter & RowConnection {
   const driver = driverOf(writer);
   const writes = new SqliteWriter(writer, () => driver.inTransaction);
   const bounded = new BoundedReads(driverOf(reader));
-  const read = (query: SqlQuery) =>
-    threads && !bounded.has(query.sql, query.args) ? threads.query(query) : reader.queryRaw(query);
+  const rows = new RowStatements(driverOf(reader));
+  const threadFor = ({ sql, args }: SqlQuery) => (bounded.has(sql, args) ? undefined : threads);
+  const read = (query: SqlQuery) => threadFor(query)?.query(query) ?? reader.queryRaw(query);
   return {
     provider: writer.provider,
     adapterName: writer.adapterName,
     getConnectionInfo: () => ({ maxBindValues: MAX_BIND_VALUES, supportsRelationJoins: false }),
+    async queryRows(query) {
+      const thread = threadFor(query);
+      if (thread) return (await thread.query(query)).rows;
+      try {
+        return rows.all(query.sql, query.args);
+      } catch {
+        // The adapter says what is wrong in Prisma's words.
+        return (await reader.queryRaw(query)).rows;
+      }
+    },
     queryRaw: (query) => (isRead(query.sql) ? read(query) : writes.execute(() => writer.queryRaw(query))),
     executeRaw: (query) => writes.execute(() => writer.executeRaw(query)),
     executeScript: (script) => writes.execute(() => writer.executeScript(script)),

@@ -40,3 +40,27 @@ function bindable(statement: Database.Statement<unknown[]>): (args: unknown[]) =
     raw: () => ({ all: () => statement.all(args) }),
   });
 }
+
+/** Statements that read rows as arrays, each compiled once; beside those that Prisma's adapter runs. */
+export class RowStatements {
+  readonly #compiled = new LRUCache<string, Database.Statement<unknown[], unknown[]>>({ max: MAX_STATEMENTS });
+
+  constructor(private readonly driver: Database.Database) {}
+
+  /** @throws what the driver throws */
+  all(sql: string, args: readonly unknown[]): unknown[][] {
+    let statement = this.#compiled.get(sql);
+    if (!statement) {
+      statement = prepareAnew(this.driver, sql).raw().safeIntegers(false) as Database.Statement<unknown[], unknown[]>;
+      this.#compiled.set(sql, statement);
+    }
+    return statement.all(args as unknown[]);
+  }
+}
+
+/** A statement of the driver's own, which is not kept. */
+export function prepareAnew(driver: Database.Database, sql: string): Database.Statement<unknown[]> {
+  return (Object.getPrototypeOf(driver) as Database.Database).prepare.call(driver, sql) as Database.Statement<
+    unknown[]
+  >;
+}

@@ -24,6 +24,7 @@ import type { ProjectService } from '../projects/projectService.js';
 import type { RelationshipService } from '../tasks/relationshipService.js';
 import type { TaskService } from '../tasks/taskService.js';
 import type { UserService } from '../users/userService.js';
+import type { AdmittedOperation } from './admittedOperation.js';
 
 /** Who sent the request, from where. */
 export interface RequestInfo {
@@ -99,6 +100,8 @@ export interface Context {
   readonly services: Services;
   /** What is known of the document, once it was parsed (src/graphql/plugins/documentChecks.ts). */
   readonly document?: ValidDocument;
+  /** Where the operation passed the gate already, and has no plan. */
+  readonly admitted?: AdmittedOperation;
 }
 
 export function createContext(

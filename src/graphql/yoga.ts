@@ -10,6 +10,7 @@ import type { Variables } from '../operations/variables.js';
 import type { Context } from './context.js';
 import { toGraphQLError } from './maskError.js';
 import { readPlainRequest } from './plainRequest.js';
+import { runPlanned } from './plannedAnswer.js';
 import { documentValidation, requestSizes } from './plugins/documentChecks.js';
 import { metering } from './plugins/metering.js';
 import { multipartSubscriptions } from './plugins/multipartSubscriptions.js';
@@ -73,13 +74,17 @@ export function createGraphQL(documents: DocumentCache, logger: Logger, trustedO
       if (!request) return undefined;
       return (async () => {
         await context.meter.begin();
-        const result = await run(request.operation, request.variables, context);
-        noteErrors(result, context);
-        return processRegularResult(result as never, fetchAPI as never, form as never) as Response;
+        const answer = await runPlanned(request, context, { schema: documents.schema, logger, run });
+        if (typeof answer === 'string') return jsonResponse(answer, form);
+        noteErrors(answer, context);
+        return processRegularResult(answer as never, fetchAPI as never, form as never) as Response;
       })();
     },
   };
 }
+
+const jsonResponse = (json: string, form: string) =>
+  new Response(json, { headers: { 'content-type': `${form}; charset=utf-8` } });
 
 const FORM = /^application\/(?:graphql-response\+)?json/;
 /** Values of Accept that are known, and characters of one. */

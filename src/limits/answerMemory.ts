@@ -55,12 +55,18 @@ export class AnswerBudget {
 
   /** Counts a part of the answer as JSON. @returns why it may not be sent; undefined: it may */
   count(part: unknown): ApiError | undefined {
-    if (!this.#refusal) {
-      const bytes = jsonBytes(part, this.memory.largest - this.#counted);
-      this.#counted += bytes;
-      // What was read is in it.
-      this.#take(Math.max(0, this.#counted - this.#taken), this.#counted);
-    }
+    return this.#refusal ?? this.#count(jsonBytes(part, this.memory.largest - this.#counted));
+  }
+
+  /** The same for a part that is JSON text already. */
+  countText(json: string): ApiError | undefined {
+    return this.#refusal ?? this.#count(Buffer.byteLength(json));
+  }
+
+  #count(bytes: number): ApiError | undefined {
+    this.#counted += bytes;
+    // What was read is in it.
+    this.#take(Math.max(0, this.#counted - this.#taken), this.#counted);
     return this.#refusal;
   }
 

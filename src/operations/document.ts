@@ -37,6 +37,8 @@ export interface Executable {
   readonly definition: OperationDefinitionNode;
   /** Points. */
   readonly cost: (variables: Variables) => number;
+  /** What others made of it, kept as long as it is. */
+  readonly derived: Map<string, unknown>;
 }
 
 export class Operation {
@@ -60,7 +62,7 @@ export class Operation {
     this.variables = new Set(definition.variableDefinitions?.map(({ variable }) => variable.name.value));
     this.fields = selectedFields(schema, document.ast, definition);
     this.#defaults = defaultsOf(definition);
-    this.#whole = { document: document.ast, definition, cost: costFunction(schema, document.ast, definition) };
+    this.#whole = executableOf(schema, document.ast, definition);
   }
 
   /** The fields that need more than the fields around them. */
@@ -96,11 +98,15 @@ export class Operation {
     if (!executable) {
       const document = maskFields(this.document.ast, denied);
       const definition = definitionOf(document, this.name) ?? this.definition;
-      executable = { document, definition, cost: costFunction(this.schema, document, definition) };
+      executable = executableOf(this.schema, document, definition);
       this.#masked.set(name, executable);
     }
     return executable;
   }
+}
+
+function executableOf(schema: GraphQLSchema, document: DocumentNode, definition: OperationDefinitionNode): Executable {
+  return { document, definition, cost: costFunction(schema, document, definition), derived: new Map() };
 }
 
 /** A document that may run, as far as it itself says. */

@@ -29,12 +29,19 @@ export function maskFields(document: DocumentNode, denied: readonly SelectedFiel
   });
 }
 
+/** The name in the answer of a field of the masked document, and whether the field was taken out. */
+export function unmaskedKey(key: string): { readonly key: string; readonly isMasked: boolean } {
+  const isMasked = key.startsWith(MARK);
+  return { key: isMasked ? key.slice(MARK.length) : key, isMasked };
+}
+
 export function unmask(data: unknown): unknown {
   if (Array.isArray(data)) return data.map(unmask);
   if (data === null || typeof data !== 'object' || data instanceof Date) return data;
   return Object.fromEntries(
-    Object.entries(data).map(([key, value]) =>
-      key.startsWith(MARK) ? [key.slice(MARK.length), null] : [key, unmask(value)],
-    ),
+    Object.entries(data).map(([name, value]) => {
+      const { key, isMasked } = unmaskedKey(name);
+      return [key, isMasked ? null : unmask(value)];
+    }),
   );
 }

@@ -1,6 +1,8 @@
 /** The rows that every kind of the core's rows has in a dialect: create, get, change, remove. They differ in words alone. */
+
 import type { z } from 'zod';
 import { type Route, type RouteRequest, route } from './route.js';
+import type { Moment } from './shapes.js';
 
 interface ResourceOptions<Core> {
   /** Comes into the names of the operations: `V1` makes CreateV1Task. */
@@ -24,7 +26,7 @@ type Changing<Body> = Pick<Route, 'summary'> &
     readonly variables: (request: RouteRequest<unknown, Body>) => Record<string, unknown>;
   };
 
-export function resource<Core extends { readonly updatedAt: Date }>(options: ResourceOptions<Core>) {
+export function resource<Core extends { readonly updatedAt: Moment }>(options: ResourceOptions<Core>) {
   const { dialect, type, tag, path, selection, show, answers, fields } = options;
   const row = type.charAt(0).toLowerCase() + type.slice(1);
   const shown = { tag, answers, status: 200 as const };

@@ -2,9 +2,11 @@
  * A route is a row: a method and a path, a stored GraphQL operation, how its variables come from the request, and how
  * its data becomes the body. What may be asked, by whom and how often, the operation's fields say.
  */
+
 import type { z } from 'zod';
 import { type StoredOperation, storeOperation } from '../graphql/storedOperation.js';
 import type { CorePage, PageQuery } from './pages.js';
+import type { Moment } from './shapes.js';
 
 type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
@@ -50,7 +52,7 @@ export interface Route<Query = unknown, Body = unknown, Data = unknown> {
   readonly isLook?: true;
   readonly list?: List<Data>;
   /** When the one row that is answered was changed last, for changes that are for this version alone (If-Match). */
-  readonly version?: (data: Data) => Date;
+  readonly version?: (data: Data) => Moment;
   /** What of the answer stays the same while its figures come and go; by default all of it. */
   readonly stable?: (answer: never) => unknown;
   /** The path of the row that is changed, where it is not the route's own. */

@@ -1,4 +1,5 @@
 /** From a request to a route's answer: read, run the stored operation, reshape. */
+
 import { setImmediate } from 'node:timers/promises';
 import { ApiError } from '../errors.js';
 import { apiErrorOf } from '../graphql/apiErrors.js';
@@ -12,6 +13,7 @@ import { MAX_PAGE } from '../operations/pageLimits.js';
 import { type PageQuery, pageHeaders, pageVariables, startOf } from './pages.js';
 import { readRequest } from './request.js';
 import { parametersOf, type Route, type RouteRequest } from './route.js';
+import type { Moment } from './shapes.js';
 
 /** The parts of a path have names of their own in each row; the router knows them by their places. */
 export const parameterName = (index: number): string => `p${index}`;
@@ -170,14 +172,14 @@ async function expectMatch(
   request: RouteRequest,
   graphql: GraphQL,
   context: Context,
-): Promise<Date | undefined> {
+): Promise<Moment | undefined> {
   const data = await load(reader, reader.variables({ ...request, query: {}, body: {} }), graphql, context);
   if (isMatch(ifMatch, await answerOf(reader, data, request))) return reader.version?.(data);
   throw changedSince();
 }
 
 /** The variables of a change that is for one version of its row alone. */
-function expecting({ operation }: Route, variables: Variables, expectedUpdatedAt: Date | undefined): Variables {
+function expecting({ operation }: Route, variables: Variables, expectedUpdatedAt: Moment | undefined): Variables {
   if (!expectedUpdatedAt) return variables;
   if (!operation.variables.has('input')) {
     return operation.variables.has('expectedUpdatedAt') ? { ...variables, expectedUpdatedAt } : variables;

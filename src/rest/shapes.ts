@@ -65,11 +65,14 @@ export const boolean = z
 export const shownId = z.string();
 export const shownDate = z.iso.datetime().meta({ override: plainly });
 
+/** A time in a result: of a resolver, or of JSON. */
+export type Moment = Date | string;
+
 /** As most of the documented systems show a moment: whole seconds. */
-export function seconds(date: Date): string;
-export function seconds(date: Date | null): string | null;
-export function seconds(date: Date | null): string | null {
-  return date === null ? null : `${date.toISOString().slice(0, -5)}Z`;
+export function seconds(moment: Moment): string;
+export function seconds(moment: Moment | null): string | null;
+export function seconds(moment: Moment | null): string | null {
+  return moment === null ? null : `${new Date(moment).toISOString().slice(0, -5)}Z`;
 }
 
 /** At least one of its fields is given. */

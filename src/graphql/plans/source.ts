@@ -14,7 +14,12 @@ export type Source =
   | { readonly kind: 'tags' }
   /** One row, by the argument `id`. */
   | { readonly kind: 'row'; readonly model: string; readonly name: string }
-  | { readonly kind: 'list'; readonly list: (args: object, context: Context) => List };
+  | { readonly kind: 'list'; readonly list: (args: object, context: Context) => List }
+  /** Rows that belong to the row, which ROW_ABOVE stands for in their condition. */
+  | { readonly kind: 'innerList'; readonly list: (args: object, context: Context) => List };
+
+/** In a condition: the id of the row above. */
+export const ROW_ABOVE = Symbol('the id of the row above');
 
 /** Options of a field that answers the row that a column refers to. */
 export const refersTo = (model: string, column: string) => ({

@@ -28,17 +28,17 @@ export function limited({ retryAfter }: RateLimitResult): GraphQLError {
 
 const AWAY = 'SERVICE_UNAVAILABLE';
 
-/** Where nothing was answered because the database is away, the request fails as a whole, and says so by its status. */
-export function asServiceUnavailable(
-  data: ExecutionResult['data'],
-  errors: readonly GraphQLError[],
-): readonly GraphQLError[] {
-  const answered = Object.values(data ?? {}).some((value) => value !== null);
+/**
+ * Where nothing was answered because the database is away, the request fails as a whole, and says so by its status.
+ * @param answered whether any root field has a value
+ */
+export function asServiceUnavailable(answered: boolean, errors: readonly GraphQLError[]): readonly GraphQLError[] {
+  if (answered || errors.length === 0) return errors;
   // What a resolver threw; its code is put on later.
   const away = errors
     .map(({ originalError }) => databaseError(originalError))
     .find((failure) => failure?.code === AWAY);
-  if (answered || !away) return errors;
+  if (!away) return errors;
   return errors.map((error) => atSameLocation(error, away.message, refusal(away).extensions));
 }
 

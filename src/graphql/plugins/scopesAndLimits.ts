@@ -1,79 +1,48 @@
-/** What is checked of an operation before it runs: its scopes, its cost, and the limits of its key. */
-import { type ExecutionResult, type GraphQLError, getVariableValues, OperationTypeNode } from 'graphql';
+/** The gate of operations (src/graphql/operationGate.ts), where Yoga runs them. */
+import {
+  type ExecutionResult,
+  type GraphQLError,
+  type GraphQLSchema,
+  getVariableValues,
+  OperationTypeNode,
+} from 'graphql';
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Principal } from '../../auth/principal.js';
 import { readingFor } from '../../db/reader.js';
 import { readingFromReplica } from '../../db/replica.js';
-import { ApiError, serviceBusy } from '../../errors.js';
-import { SECRET_PATTERN } from '../../keys/format.js';
+import { ApiError } from '../../errors.js';
 import { OPERATION_LIMITS, requestsOf } from '../../limits/operationLimits.js';
-import type { Operation } from '../../operations/document.js';
+import type { Executable, Operation } from '../../operations/document.js';
 import { atSameLocation, tooMuch } from '../../operations/documentErrors.js';
 import { unmask } from '../../operations/mask.js';
-import { forbiddenErrors, outermostDenied, type SelectedField } from '../../operations/selectedFields.js';
-import { closest, satisfies } from '../../scopes/scope.js';
+import { forbiddenErrors } from '../../operations/selectedFields.js';
+import type { Variables } from '../../operations/variables.js';
 import type { Context } from '../context.js';
+import { admitOperation, noteUse } from '../operationGate.js';
 import { runPlan } from '../plans/plan.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
 import { costReport } from './metering.js';
 import { asServiceUnavailable, codeOf, limited, notAcceptable, refusal } from './refusals.js';
 
-/**
- * Compares what the operation needs with what the key holds, before anything runs. A mutation or subscription that
- * lacks a scope is refused whole; a query runs without the fields that it may not see. scope-auth asks again at the
- * fields, so this one is about telling all at once and about reaching no database.
- */
 export const scopesAndLimits = (subscriptions: Subscriptions): Plugin<Context> => ({
   async onExecute({ args, executeFn, setExecuteFn, setResultAndStopExecution }) {
     const operation = operationIn(args.contextValue, args.operationName);
     // Without one, execution says that the operation is not there.
     if (!operation) return undefined;
-    const { principal, services, use, meter } = args.contextValue;
-    const { type } = operation;
+    const { services, use } = args.contextValue;
     const variables = args.variableValues ?? {};
-    const stop = (errors: readonly GraphQLError[]) => {
-      services.metrics.operation(type, codeOf(errors));
-      setResultAndStopExecution({ errors });
+    const admitted = args.contextValue.admitted ?? (await admitOperation(operation, variables, args.contextValue));
+    if ('refused' in admitted) {
+      setResultAndStopExecution({ errors: admitted.refused });
       return undefined;
-    };
-    if (!use.accepts.results) return stop([notAcceptable()]);
-    // Before they are coerced, which takes longest for those that are too many.
-    const excess = operation.inputExcess(variables);
-    if (excess) return stop([excess]);
-    const { scopes } = principal;
-    const asking = { keyId: principal.keyId, variables };
-    const denied = operation.deniedFields(scopes, asking);
-    use.ownKey ||= operation.namesOwnKey(scopes, asking);
-    const errors = denied.length === 0 ? [] : forbiddenErrors(outermostDenied(denied, scopes, type), scopes);
-    const nothingLeft = operation.fields.every((field) => field.parent !== undefined || denied.includes(field));
-    const whole = type !== OperationTypeNode.QUERY;
-    if (denied.length > 0 && whole) return stop(errors);
-    const executable = operation.without(denied);
-    const cost = executable.cost(variables);
-    if (cost > OPERATION_LIMITS.cost) return stop([tooMuch('cost', cost)]);
-    // One request was charged before the operation was parsed.
-    const further = use.counts === 'request' || nothingLeft ? 0 : requestsOf(cost) - 1;
-    const result = await meter.charge(further);
-    if (!result.allowed) return stop([limited(result)]);
-    // What has been read waits as an operation now.
-    use.bodyRead?.();
-    const release = await services.admission.acquire({ key: principal.lineageId, cost });
-    if (!release || use.ended) {
-      release?.();
-      // That there is no room is not the caller's fault.
-      await meter.giveBack(further + 1);
-      return stop([refusal(serviceBusy())]);
     }
-    noteUse(args.contextValue, operation, new Set(denied));
-    use.mutates ||= type === OperationTypeNode.MUTATION;
+    const { executable, errors, cost, limits, reader, release } = admitted;
     args.document = executable.document;
-    const readsReplica = !whole && services.database.hasReplica;
-    const reader = { id: principal.keyId, isGone: () => use.ended, take: use.budget.read };
+    const readsReplica = operation.type === OperationTypeNode.QUERY && services.database.hasReplica;
     setExecuteFn(async (...parameters) => {
       try {
-        const plan = { schema: args.schema, ...executable, variables, context: args.contextValue };
         const execute = async () =>
-          (readsReplica || whole ? undefined : await runPlan(plan)) ?? executeFn(...parameters);
+          (await planned(args.schema, executable, variables, args.contextValue)) ?? executeFn(...parameters);
         const run = () => readingFor(reader, execute);
         return await (readsReplica ? readingFromReplica(run) : run());
       } finally {
@@ -85,14 +54,15 @@ export const scopesAndLimits = (subscriptions: Subscriptions): Plugin<Context> =
         if (isAsyncIterable(executed)) return;
         const { data, errors: others = [], extensions, ...rest } = executed as ExecutionResult;
         const tooLarge = use.budget.count(data);
-        const all = tooLarge ? [refusal(tooLarge)] : [...errors, ...asServiceUnavailable(data, others)];
-        services.metrics.operation(type, codeOf(all));
+        const answered = Object.values(data ?? {}).some((value) => value !== null);
+        const all = tooLarge ? [refusal(tooLarge)] : [...errors, ...asServiceUnavailable(answered, others)];
+        services.metrics.operation(operation.type, codeOf(all));
         if (tooLarge) return setResult({ errors: all });
         setResult({
-          ...(data !== undefined && { data: (denied.length > 0 ? unmask(data) : data) as Record<string, unknown> }),
+          ...(data !== undefined && { data: (errors.length > 0 ? unmask(data) : data) as Record<string, unknown> }),
           ...rest,
           ...(all.length > 0 && { errors: all }),
-          extensions: { ...extensions, cost: costReport(cost, result) },
+          extensions: { ...extensions, cost: costReport(cost, limits) },
         });
       },
     };
@@ -133,21 +103,18 @@ export const scopesAndLimits = (subscriptions: Subscriptions): Plugin<Context> =
   },
 });
 
-/** Characters of a name that are kept. */
-const NAME_LENGTH = 100;
-
-/** Counts the operation and the scopes that it used: of alternatives, the one that the key holds. */
-function noteUse(
-  { use, principal }: Context,
-  { name = 'anonymous', fields }: Operation,
-  denied: ReadonlySet<SelectedField>,
-): void {
-  // It is written to the log and to usage; clients do put keys into names.
-  use.operations.push(name.replace(SECRET_PATTERN, '[redacted]').slice(0, NAME_LENGTH));
-  for (const field of fields) {
-    if (denied.has(field) || !satisfies(principal.scopes, field.requirement)) continue;
-    for (const scope of closest(principal.scopes, field.requirement).required) use.scopes.add(scope);
-  }
+/** What a plan answers, as a result; nothing where there is none, or where it has been tried already. */
+async function planned(
+  schema: GraphQLSchema,
+  executable: Executable,
+  variables: Variables,
+  context: Context,
+): Promise<ExecutionResult | undefined> {
+  if (context.admitted || context.services.database.hasReplica) return undefined;
+  const answer = await runPlan(schema, executable, variables, context);
+  if (!answer) return undefined;
+  const { data, errors } = answer;
+  return { ...(data !== undefined && { data: JSON.parse(data) }), ...(errors.length > 0 && { errors }) };
 }
 
 /** What is known of the operation; without that nothing runs, for nothing would check it. */

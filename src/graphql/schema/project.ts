@@ -1,11 +1,10 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import { notFound } from '../../errors.js';
-import { resolveConnection } from '../connections/connection.js';
 import { mentions } from '../connections/filter.js';
 import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
 import { oneRow, refersTo } from '../plans/source.js';
 import { builder, expectedUpdatedAt, rowField } from './builder.js';
-import { type ListArgs, rowTable } from './rowTable.js';
+import { innerListField, type ListArgs, rowTable } from './rowTable.js';
 import { listTasks, Task, TaskConnection, TaskEdge, taskConnectionArgs } from './task.js';
 import { Project } from './types.js';
 import { User } from './user.js';
@@ -40,8 +39,7 @@ builder.prismaObjectFields(Project, (t) => ({
       nullable: true,
       authScopes: { scope: 'tasks:read' },
       args: taskConnectionArgs,
-      resolve: ({ id }, args, context, info) =>
-        resolveConnection({ ...listTasks(args, context, { projectId: id }), context, info }) as never,
+      ...innerListField((args: ListArgs, context, projectId) => listTasks(args, context, { projectId })),
     },
     TaskConnection,
     TaskEdge,

@@ -10,7 +10,7 @@ import { compileFilter, type Filter, type FilterField, searchWhere } from '../co
 import type { Column, PageArgs } from '../connections/keyset.js';
 import { orderOf } from '../connections/order.js';
 import type { Context } from '../context.js';
-import type { Source } from '../plans/source.js';
+import { ROW_ABOVE, type Source } from '../plans/source.js';
 import { builder } from './builder.js';
 import { DateTimeFilter, IdFilter, IntFilter, OrderDirection, StringFilter } from './filters.js';
 
@@ -153,6 +153,19 @@ export function rowTable(model: string, { name = model, columns, search = [] }: 
           resolveConnection({ ...list(args, context), context, info }) as never,
       };
     },
+  };
+}
+
+/** A field of a row that answers a list of those that belong to it. @param list by the id of the row */
+export function innerListField<Args extends ListArgs>(list: (args: Args, context: Context, id: string) => List) {
+  const source: Source = {
+    kind: 'innerList',
+    list: (args, context) => list(args as Args, context, ROW_ABOVE as unknown as string),
+  };
+  return {
+    extensions: { source },
+    resolve: ({ id }: { id: string }, args: Args, context: Context, info: GraphQLResolveInfo): Promise<Page> =>
+      resolveConnection({ ...list(args, context, id), context, info }) as never,
   };
 }
 

@@ -1,4 +1,5 @@
 /** Kaneo: camelCase under /api, with paths of its own. */
+
 import { z } from 'zod';
 import { notFound } from '../../errors.js';
 import { text } from '../../input.js';
@@ -12,6 +13,7 @@ import {
   date,
   dateOrNull,
   id,
+  type Moment,
   shownDate,
   shownId,
   title,
@@ -82,10 +84,10 @@ interface CoreTask {
   readonly description: string | null;
   readonly status: string;
   readonly priority: string;
-  readonly startDate: Date | null;
-  readonly dueDate: Date | null;
-  readonly createdAt: Date;
-  readonly updatedAt: Date;
+  readonly startDate: Moment | null;
+  readonly dueDate: Moment | null;
+  readonly createdAt: Moment;
+  readonly updatedAt: Moment;
 }
 interface CoreProject {
   readonly id: string;
@@ -93,9 +95,9 @@ interface CoreProject {
   readonly icon: string | null;
   readonly name: string;
   readonly description: string | null;
-  readonly createdAt: Date;
-  readonly updatedAt: Date;
-  readonly archivedAt: Date | null;
+  readonly createdAt: Moment;
+  readonly updatedAt: Moment;
+  readonly archivedAt: Moment | null;
 }
 
 /** A list is whole up to so many rows; a client that knows no pages gets all that there usually are. */

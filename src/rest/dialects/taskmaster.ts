@@ -1,4 +1,5 @@
 /** Taskmaster and TaskFlow: snake_case under /api, bare arrays. */
+
 import { z } from 'zod';
 import { notFound } from '../../errors.js';
 import { text } from '../../input.js';
@@ -6,7 +7,7 @@ import { MAX_PAGE } from '../../operations/pageLimits.js';
 import { type CorePage, PAGE, pageQuery } from '../pages.js';
 import { resource } from '../resource.js';
 import { type Route, route } from '../route.js';
-import { atLeastOne, boolean, id, seconds, shownDate, shownId, title } from '../shapes.js';
+import { atLeastOne, boolean, id, type Moment, seconds, shownDate, shownId, title } from '../shapes.js';
 import { changed, RELATIONSHIP_TYPE, TASKMASTER_STATUS as STATUS } from './words.js';
 
 const Task = z
@@ -45,8 +46,8 @@ const Relationship = z
 
 interface Stamps {
   readonly id: string;
-  readonly createdAt: Date;
-  readonly updatedAt: Date;
+  readonly createdAt: Moment;
+  readonly updatedAt: Moment;
   readonly createdById: string | null;
 }
 interface CoreTask extends Stamps {

@@ -1,4 +1,5 @@
 /** The Task Management API: camelCase under /v1, lists in `data` with `pagination`. */
+
 import { z } from 'zod';
 import { text } from '../../input.js';
 import { type CorePage, PAGE, type PageQuery, pageQuery, pagination } from '../pages.js';
@@ -11,6 +12,7 @@ import {
   date,
   dateOrNull,
   id,
+  type Moment,
   seconds,
   shownDate,
   shownId,
@@ -70,33 +72,33 @@ interface CoreTask {
   readonly createdById: string | null;
   readonly assigneeId: string | null;
   readonly projectId: string | null;
-  readonly dueDate: Date | null;
+  readonly dueDate: Moment | null;
   readonly tags: readonly string[];
-  readonly createdAt: Date;
-  readonly updatedAt: Date;
+  readonly createdAt: Moment;
+  readonly updatedAt: Moment;
 }
 interface CoreUser {
   readonly id: string;
   readonly name: string;
   readonly email: string;
   readonly role: string;
-  readonly createdAt: Date;
-  readonly updatedAt: Date;
+  readonly createdAt: Moment;
+  readonly updatedAt: Moment;
 }
 interface CoreProject {
   readonly id: string;
   readonly name: string;
   readonly description: string | null;
   readonly createdById: string | null;
-  readonly createdAt: Date;
-  readonly updatedAt: Date;
+  readonly createdAt: Moment;
+  readonly updatedAt: Moment;
 }
 const TASK = 'id title description status priority createdById assigneeId projectId dueDate tags createdAt updatedAt';
 const USER = 'id name email role createdAt updatedAt';
 const PROJECT = 'id name description createdById createdAt updatedAt';
 
 /** Moments without their fractions of seconds, as the documents show them. */
-const stamps = ({ createdAt, updatedAt }: { createdAt: Date; updatedAt: Date }) => ({
+const stamps = ({ createdAt, updatedAt }: { createdAt: Moment; updatedAt: Moment }) => ({
   createdAt: seconds(createdAt),
   updatedAt: seconds(updatedAt),
 });

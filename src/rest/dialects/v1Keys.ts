@@ -1,10 +1,21 @@
 /** The product API for API keys: /v1/api-keys in snake_case, and the limits of the calling key. */
+
 import { z } from 'zod';
 import { rate, text } from '../../input.js';
 import { MAX_PAGE } from '../../operations/pageLimits.js';
 import { type CorePage, PAGE, pageQuery } from '../pages.js';
 import { type Route, route } from '../route.js';
-import { atLeastOne, boolean, type Change, date, dateOrNull, seconds, shownDate, shownId } from '../shapes.js';
+import {
+  atLeastOne,
+  boolean,
+  type Change,
+  date,
+  dateOrNull,
+  type Moment,
+  seconds,
+  shownDate,
+  shownId,
+} from '../shapes.js';
 
 const STATUSES = ['active', 'rotated', 'expired', 'revoked'] as const;
 const summaryShape = { id: shownId, name: z.string(), created_at: shownDate, expires_at: shownDate.nullable() };
@@ -39,7 +50,7 @@ const NewKey = z
 interface CoreRateLimit {
   readonly limit: number;
   readonly remaining: number;
-  readonly resetAt: Date;
+  readonly resetAt: Moment;
 }
 
 interface CoreKey {
@@ -47,12 +58,12 @@ interface CoreKey {
   readonly name: string;
   readonly prefix: string;
   readonly scopes: readonly string[];
-  readonly createdAt: Date;
-  readonly lastUsedAt: Date | null;
-  readonly updatedAt: Date;
-  readonly expiresAt: Date | null;
+  readonly createdAt: Moment;
+  readonly lastUsedAt: Moment | null;
+  readonly updatedAt: Moment;
+  readonly expiresAt: Moment | null;
   readonly status: Uppercase<(typeof STATUSES)[number]>;
-  readonly revokedAt: Date | null;
+  readonly revokedAt: Moment | null;
   readonly environment: 'LIVE' | 'TEST';
   readonly rateLimit: { readonly perMinute: number | null; readonly perHour: number | null };
   readonly requestsToday: number;
@@ -263,7 +274,7 @@ export const v1Keys: readonly Route[] = [
     isLook: true,
     status: 200,
     answer: ({ rateLimit: { limit, remaining, resetAt } }: { rateLimit: CoreRateLimit }) => {
-      const reset = Math.ceil(resetAt.getTime() / 1000);
+      const reset = Math.ceil(new Date(resetAt).getTime() / 1000);
       return { limit, remaining, reset, reset_at: seconds(new Date(reset * 1000)) };
     },
     answers: z

@@ -1,0 +1,26 @@
+import type { GraphQLError } from 'graphql';
+import type { Reader } from '../db/reader.js';
+import type { Release } from '../limits/admissionController.js';
+import type { RateLimitResult } from '../limits/slidingWindow.js';
+import type { Executable } from '../operations/document.js';
+
+/** An operation that may run now. */
+export interface AdmittedOperation {
+  /** What of it the key may see. */
+  readonly executable: Executable;
+  /** One for each field that was left out. */
+  readonly errors: readonly GraphQLError[];
+  /** Points. */
+  readonly cost: number;
+  /** How the key stands. */
+  readonly limits: RateLimitResult;
+  /** For what it reads. */
+  readonly reader: Reader;
+  /** To be called when it has ended. */
+  readonly release: Release;
+}
+
+/** An operation that may not run. */
+export interface RefusedOperation {
+  readonly refused: readonly GraphQLError[];
+}

@@ -1,0 +1,82 @@
+/**
+ * What is checked of an operation before it runs: its inputs, its scopes, its cost, the limits of its key, and whether there
+ * is room for it. One gate for Yoga and for what is answered before it.
+ */
+import { type GraphQLError, OperationTypeNode } from 'graphql';
+import { serviceBusy } from '../errors.js';
+import { SECRET_PATTERN } from '../keys/format.js';
+import { OPERATION_LIMITS, requestsOf } from '../limits/operationLimits.js';
+import type { Operation } from '../operations/document.js';
+import { tooMuch } from '../operations/documentErrors.js';
+import { forbiddenErrors, outermostDenied, type SelectedField } from '../operations/selectedFields.js';
+import type { Variables } from '../operations/variables.js';
+import { closest, satisfies } from '../scopes/scope.js';
+import type { AdmittedOperation, RefusedOperation } from './admittedOperation.js';
+import type { Context } from './context.js';
+import { codeOf, limited, notAcceptable, refusal } from './plugins/refusals.js';
+
+/**
+ * Compares what the operation needs with what the key holds, before anything runs. A mutation or subscription that
+ * lacks a scope is refused whole; a query runs without the fields that it may not see. scope-auth asks again at the
+ * fields, so this one is about telling all at once and about reaching no database.
+ */
+export async function admitOperation(
+  operation: Operation,
+  variables: Variables,
+  context: Context,
+): Promise<AdmittedOperation | RefusedOperation> {
+  const { principal, services, use, meter } = context;
+  const { type } = operation;
+  const refuse = (refused: readonly GraphQLError[]): RefusedOperation => {
+    services.metrics.operation(type, codeOf(refused));
+    return { refused };
+  };
+  if (!use.accepts.results) return refuse([notAcceptable()]);
+  // Before they are coerced, which takes longest for those that are too many.
+  const excess = operation.inputExcess(variables);
+  if (excess) return refuse([excess]);
+  const { scopes } = principal;
+  const asking = { keyId: principal.keyId, variables };
+  const denied = operation.deniedFields(scopes, asking);
+  use.ownKey ||= operation.namesOwnKey(scopes, asking);
+  const errors = denied.length === 0 ? [] : forbiddenErrors(outermostDenied(denied, scopes, type), scopes);
+  if (denied.length > 0 && type !== OperationTypeNode.QUERY) return refuse(errors);
+  const executable = operation.without(denied);
+  const cost = executable.cost(variables);
+  if (cost > OPERATION_LIMITS.cost) return refuse([tooMuch('cost', cost)]);
+  const nothingLeft = operation.fields.every((field) => field.parent !== undefined || denied.includes(field));
+  // One request was charged before the operation was parsed.
+  const further = use.counts === 'request' || nothingLeft ? 0 : requestsOf(cost) - 1;
+  const limits = await meter.charge(further);
+  if (!limits.allowed) return refuse([limited(limits)]);
+  // What has been read waits as an operation now.
+  use.bodyRead?.();
+  const release = await services.admission.acquire({ key: principal.lineageId, cost });
+  if (!release || use.ended) {
+    release?.();
+    // That there is no room is not the caller's fault.
+    await meter.giveBack(further + 1);
+    return refuse([refusal(serviceBusy())]);
+  }
+  noteUse(context, operation, new Set(denied));
+  use.mutates ||= type === OperationTypeNode.MUTATION;
+  const reader = { id: principal.keyId, isGone: () => use.ended, take: use.budget.read };
+  return { executable, errors, cost, limits, reader, release };
+}
+
+/** Characters of a name that are kept. */
+const NAME_LENGTH = 100;
+
+/** Counts the operation and the scopes that it used: of alternatives, the one that the key holds. */
+export function noteUse(
+  { use, principal }: Context,
+  { name = 'anonymous', fields }: Operation,
+  denied: ReadonlySet<SelectedField>,
+): void {
+  // It is written to the log and to usage; clients do put keys into names.
+  use.operations.push(name.replace(SECRET_PATTERN, '[redacted]').slice(0, NAME_LENGTH));
+  for (const field of fields) {
+    if (denied.has(field) || !satisfies(principal.scopes, field.requirement)) continue;
+    for (const scope of closest(principal.scopes, field.requirement).required) use.scopes.add(scope);
+  }
+}

@@ -1,0 +1,64 @@
+/** Operations that have a plan, answered as Yoga would answer them, without it. */
+import type { ExecutionResult, GraphQLSchema } from 'graphql';
+import type { Logger } from 'pino';
+import { readingFor } from '../db/reader.js';
+import type { AdmittedOperation } from './admittedOperation.js';
+import type { Context } from './context.js';
+import { toGraphQLError } from './maskError.js';
+import { admitOperation } from './operationGate.js';
+import type { PlainRequest } from './plainRequest.js';
+import { type PlanAnswer, runPlan } from './plans/plan.js';
+import { costReport } from './plugins/metering.js';
+import { asServiceUnavailable, codeOf, refusal } from './plugins/refusals.js';
+
+export interface Reference {
+  readonly schema: GraphQLSchema;
+  readonly logger: Logger;
+  /** Runs what has no plan. */
+  readonly run: (
+    operation: PlainRequest['operation'],
+    variables: PlainRequest['variables'],
+    context: Context,
+  ) => Promise<ExecutionResult>;
+}
+
+/** @returns the whole answer as JSON where there are no errors, else the result that says so */
+export async function runPlanned(
+  { operation, variables }: PlainRequest,
+  context: Context,
+  { schema, logger, run }: Reference,
+): Promise<string | ExecutionResult> {
+  const admitted = await admitOperation(operation, variables, context);
+  if ('refused' in admitted) return { errors: admitted.refused };
+  const { executable, reader, release } = admitted;
+  let answer: PlanAnswer | undefined;
+  try {
+    if (!context.services.database.hasReplica) {
+      answer = await readingFor(reader, () => runPlan(schema, executable, variables, context));
+    }
+  } catch (error) {
+    release();
+    throw error;
+  }
+  // What has no plan is under way until it has been run.
+  if (!answer) return run(operation, variables, { ...context, admitted });
+  release();
+  return shown(answer, admitted, context, operation.type, logger);
+}
+
+function shown(
+  { data, errors: failed, isAnswered }: PlanAnswer,
+  { errors: left, cost, limits }: AdmittedOperation,
+  { use, services }: Context,
+  type: PlainRequest['operation']['type'],
+  logger: Logger,
+): string | ExecutionResult {
+  const tooLarge = data === undefined ? undefined : use.budget.countText(data);
+  const errors = tooLarge ? [refusal(tooLarge)] : [...left, ...asServiceUnavailable(isAnswered, failed)];
+  services.metrics.operation(type, codeOf(errors));
+  const extensions = { cost: costReport(cost, limits) };
+  if (errors.length === 0) return `{"data":${data},"extensions":${JSON.stringify(extensions)}}`;
+  const masked = errors.map((error) => toGraphQLError(error, logger));
+  if (tooLarge) return { errors: masked };
+  return { ...(data !== undefined && { data: JSON.parse(data) }), errors: masked, extensions };
+}

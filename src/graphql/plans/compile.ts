@@ -1,0 +1,438 @@
+/**
+ * Queries that are rows, relations and connections of our tables, answered without running a resolver a field. Compiled once
+ * for each operation: what is selected is collected for each place in the answer, with how it is written as JSON. Each time
+ * it runs, the arguments become the same Prisma arguments that the resolvers make; each root field is one statement, with one
+ * more for tags and for each list within its rows. Everything else runs as ever. The scopes of all fields were
+ * compared before (src/graphql/operationGate.ts).
+ */
+import {
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLField,
+  type GraphQLObjectType,
+  type GraphQLSchema,
+  getArgumentValues,
+  getNamedType,
+  isLeafType,
+  isObjectType,
+} from 'graphql';
+import { collectFields, collectSubfields } from 'graphql/execution/collectFields.js';
+import type { Join, Table } from '../../db/rows.js';
+import { NotTranslated } from '../../db/rows.js';
+import { notFound } from '../../errors.js';
+import type { Executable } from '../../operations/document.js';
+import { fragmentsOf } from '../../operations/fragments.js';
+import { unmaskedKey } from '../../operations/mask.js';
+import type { Variables } from '../../operations/variables.js';
+import type { List } from '../connections/connection.js';
+import { cursorColumns, cutPage, encodeCursor, type PagePlan, planPage } from '../connections/keyset.js';
+import type { Context } from '../context.js';
+import { leafWriter, listOf, objectWriter, text } from './json.js';
+import { ROW_ABOVE, type Source } from './source.js';
+
+type Row = readonly unknown[];
+type Nodes = readonly FieldNode[];
+/** Writes a part of the answer of a row, which is one of those. */
+type Write = (row: Row, rows: LoadedRows) => string;
+type Read = () => Promise<string>;
+
+/** Rows of one place in the answer, with what is in other tables than theirs. */
+interface LoadedRows {
+  /** By the id of the task. */
+  readonly tags: ReadonlyMap<unknown, readonly string[]>;
+  /** What each list within the rows shows, by the id of the row. */
+  readonly lists: readonly ReadonlyMap<unknown, string>[];
+}
+
+/** Reads what is in other tables than the rows themselves. */
+type Load = (rows: readonly Row[]) => Promise<LoadedRows>;
+
+/** A root field, compiled. */
+export interface RootField {
+  readonly key: string;
+  readonly nodes: Nodes;
+  /**
+   * Makes the statements; nothing is read yet.
+   * @throws NoPlan, NotTranslated; ApiError and GraphQLError for arguments, as the resolver does
+   */
+  bind(variables: Variables, context: Context): Read;
+}
+
+/** What has no plan. */
+export class NoPlan extends Error {}
+
+/** Tables joined in one statement; PostgreSQL takes long to plan more. */
+const MAX_JOINS = 8;
+
+/**
+ * @param variables those that conditions name; the others may be missing
+ * @throws NoPlan
+ */
+export function compileRootFields(
+  schema: GraphQLSchema,
+  { document, definition }: Executable,
+  variables: Variables,
+): RootField[] {
+  const root = schema.getQueryType();
+  if (!root) throw new NoPlan();
+  const fragments = Object.fromEntries(fragmentsOf(document));
+  const compiler = new Compiler(schema, fragments, variables);
+  const selected = collectFields(schema, fragments, variables, root, definition.selectionSet);
+  return entriesOf(selected).map(([key, nodes]) => ({ nodes, ...compiler.rootField(root, key, nodes) }));
+}
+
+/** What one statement reads: columns of a table and of those that are joined to it. */
+class Selection {
+  readonly columns: { readonly table: Table; readonly column: string }[] = [];
+  readonly joins: Join[] = [];
+  readonly lists: InnerList[] = [];
+  readonly table: Table;
+  /** Where the id of the task is whose tags are shown. */
+  tagsOf: number | undefined;
+
+  constructor(readonly model: string) {
+    this.table = { alias: model, model };
+  }
+
+  /** Where the column is in each row. */
+  place(table: Table, column: string): number {
+    const known = this.columns.findIndex((one) => one.table === table && one.column === column);
+    return known < 0 ? this.columns.push({ table, column }) - 1 : known;
+  }
+
+  join(from: Table, column: string, model: string): Table {
+    const known = this.joins.find((join) => join.from === from && join.column === column);
+    if (known) return known;
+    if (this.joins.length === MAX_JOINS) throw new NoPlan();
+    const join = { alias: `j${this.joins.length}`, model, from, column };
+    this.joins.push(join);
+    return join;
+  }
+}
+
+/** A list within the rows of another. */
+interface InnerList {
+  /** Where the id of the row is that it belongs to. */
+  readonly place: number;
+  bind(variables: Variables, context: Context): (ids: readonly unknown[]) => Promise<ReadonlyMap<unknown, string>>;
+}
+
+/** What is shown of a connection. */
+interface ConnectionShape {
+  readonly rowType: GraphQLObjectType;
+  readonly selection: Selection;
+  readonly parts: readonly (readonly [string, (connection: Connection) => string])[];
+  readonly hasCursors: boolean;
+  readonly hasCount: boolean;
+}
+
+/** A page of rows, of which a connection shows parts. */
+interface Connection {
+  readonly page: readonly Row[];
+  readonly rows: LoadedRows;
+  readonly hasNextPage: boolean;
+  readonly hasPreviousPage: boolean;
+  readonly cursorOf: (row: Row) => string;
+  readonly count: number;
+}
+
+class Compiler {
+  constructor(
+    private readonly schema: GraphQLSchema,
+    private readonly fragments: Record<string, FragmentDefinitionNode>,
+    private readonly variables: Variables,
+  ) {}
+
+  rootField(root: GraphQLObjectType, answerKey: string, nodes: Nodes): Omit<RootField, 'nodes'> {
+    const [node] = nodes;
+    if (!node) throw new NoPlan();
+    const { key, isMasked } = unmaskedKey(answerKey);
+    if (node.name.value === '__typename') {
+      const written = isMasked ? 'null' : text(root.name);
+      return { key, bind: () => async () => written };
+    }
+    const field = root.getFields()[node.name.value];
+    const source = sourceOf(field);
+    if (!field || !source) throw new NoPlan();
+    if (source.kind === 'row') return { key, bind: this.#row(field, source, nodes) };
+    if (source.kind === 'list') return { key, bind: this.#list(field, source, nodes) };
+    throw new NoPlan();
+  }
+
+  #row(field: Field, source: Source & { kind: 'row' }, nodes: Nodes): RootField['bind'] {
+    const selection = new Selection(source.model);
+    const { table } = selection;
+    const write = this.#object(objectType(field), nodes, selection, table);
+    selection.place(table, 'id');
+    const argumentsOf = this.#arguments(field, nodes);
+    return (variables, context) => {
+      const id = String(argumentsOf(variables)['id']);
+      const { rows } = context.services.database;
+      const { columns, joins } = selection;
+      const find = rows.prepare(context.reach, { model: source.model, columns, joins, where: { id } });
+      const load = loader(selection, variables, context);
+      return async () => {
+        const found = await find();
+        const [row] = found;
+        if (!row) throw notFound(source.name, id);
+        return write(row, await load(found));
+      };
+    };
+  }
+
+  #list(field: Field, { list }: Source & { kind: 'list' }, nodes: Nodes): RootField['bind'] {
+    const shape = this.#connection(field, nodes);
+    const write = objectWriter(shape.parts);
+    const argumentsOf = this.#arguments(field, nodes);
+    return (variables, context) => {
+      const asked = list(argumentsOf(variables), context);
+      const { reach } = context;
+      const { rows } = context.services.database;
+      const { query, connectionOf } = pageQuery(shape, asked);
+      const find = rows.prepare(reach, query);
+      const { count = rows.prepareCount(reach, asked.model, asked.where as Where) } = asked;
+      const load = loader(shape.selection, variables, context);
+      return async () => {
+        const [found, counted] = await Promise.all([find(), shape.hasCount ? count() : 0]);
+        return write(await connectionOf(found, load, counted));
+      };
+    };
+  }
+
+  /** A list within rows, which is read for all of them together. */
+  #innerList(field: Field, { list }: Source & { kind: 'innerList' }, nodes: Nodes): InnerList['bind'] {
+    const shape = this.#connection(field, nodes);
+    // It would be counted for each row.
+    if (shape.hasCount) throw new NoPlan();
+    const write = objectWriter(shape.parts);
+    const argumentsOf = this.#arguments(field, nodes);
+    return (variables, context) => {
+      const { query, connectionOf } = orNoPlan(() => pageQuery(shape, list(argumentsOf(variables), context)));
+      const find = context.services.database.rows.prepareEach(context.reach, query, ROW_ABOVE);
+      const load = loader(shape.selection, variables, context);
+      return async (ids) => {
+        const found = await find(ids as string[]);
+        const shown = ids.map(async (id): Promise<[unknown, string]> => {
+          const rows = found.get(id as string) ?? [];
+          return [id, write(await connectionOf(rows, load, 0))];
+        });
+        return new Map(await Promise.all(shown));
+      };
+    };
+  }
+
+  #connection(field: Field, nodes: Nodes): ConnectionShape {
+    const type = objectType(field);
+    const rowType = objectType(type.getFields()['nodes']);
+    const selection = new Selection(rowType.name);
+    const used = new Set<string>();
+    const parts = this.#selected(type, nodes).map(
+      ([key, inner]) => [key, this.#connectionPart(type, rowType, inner, selection, used)] as const,
+    );
+    return { rowType, selection, parts, hasCursors: used.has('cursor'), hasCount: used.has('count') };
+  }
+
+  /** The arguments of a field; made once where they name no variable. */
+  #arguments(field: Field, nodes: Nodes): (variables: Variables) => Record<string, unknown> {
+    const [node] = nodes;
+    if (!node) throw new NoPlan();
+    return (variables) => getArgumentValues(field, node, variables);
+  }
+
+  #selected(type: GraphQLObjectType, nodes: Nodes): [string, Nodes][] {
+    return entriesOf(collectSubfields(this.schema, this.fragments, this.variables, type, nodes));
+  }
+
+  /** A field of a connection. @param used is told what the field needs */
+  #connectionPart(
+    type: GraphQLObjectType,
+    rowType: GraphQLObjectType,
+    nodes: Nodes,
+    selection: Selection,
+    used: Set<string>,
+  ): (connection: Connection) => string {
+    const name = nodes[0]?.name.value ?? '';
+    const below = (of: GraphQLObjectType) =>
+      this.#selected(of, nodes).map(([key, inner]) => [key, inner[0]?.name.value ?? '', inner] as const);
+    switch (name) {
+      case '__typename':
+        return constant(text(type.name));
+      case 'totalCount':
+        used.add('count');
+        return ({ count }) => String(count);
+      case 'nodes': {
+        const write = this.#object(rowType, nodes, selection, selection.table);
+        return ({ page, rows }) => listOf(page.map((row) => write(row, rows)));
+      }
+      case 'edges': {
+        const edgeType = objectType(type.getFields()['edges']);
+        const parts = below(edgeType).map(([key, part, inner]): [string, (row: Row, of: Connection) => string] => {
+          if (part === '__typename') return [key, constant(text(edgeType.name))];
+          if (part === 'cursor') {
+            used.add('cursor');
+            return [key, (row, { cursorOf }) => text(cursorOf(row))];
+          }
+          const write = this.#object(rowType, inner, selection, selection.table);
+          return [key, (row, { rows }) => write(row, rows)];
+        });
+        const write = objectWriter(parts);
+        return (connection) => listOf(connection.page.map((row) => write(row, connection)));
+      }
+      case 'pageInfo': {
+        const infoType = objectType(type.getFields()['pageInfo']);
+        const cursorAt = ({ page, cursorOf }: Connection, index: number) => {
+          const row = page.at(index);
+          return row ? text(cursorOf(row)) : 'null';
+        };
+        const writes: Readonly<Record<string, (connection: Connection) => string>> = {
+          hasNextPage: ({ hasNextPage }) => String(hasNextPage),
+          hasPreviousPage: ({ hasPreviousPage }) => String(hasPreviousPage),
+          startCursor: (connection) => cursorAt(connection, 0),
+          endCursor: (connection) => cursorAt(connection, -1),
+          __typename: constant(text(infoType.name)),
+        };
+        const parts = below(infoType).map(([key, part]) => {
+          const write = writes[part];
+          if (!write) throw new NoPlan();
+          if (part.endsWith('Cursor')) used.add('cursor');
+          return [key, write] as const;
+        });
+        return objectWriter(parts);
+      }
+      default:
+        throw new NoPlan();
+    }
+  }
+
+  /** What is selected of a row, which may be one that is joined. */
+  #object(type: GraphQLObjectType, nodes: Nodes, selection: Selection, table: Table): Write {
+    return objectWriter(
+      this.#selected(type, nodes).map(([answerKey, inner]): [string, Write] => {
+        const { key, isMasked } = unmaskedKey(answerKey);
+        return [key, isMasked ? constant('null') : this.#field(type, inner, selection, table)];
+      }),
+    );
+  }
+
+  #field(type: GraphQLObjectType, nodes: Nodes, selection: Selection, table: Table): Write {
+    const name = nodes[0]?.name.value ?? '';
+    if (name === '__typename') return constant(text(type.name));
+    const field = type.getFields()[name];
+    const source: Source | undefined = name === 'id' ? { kind: 'column', column: 'id' } : sourceOf(field);
+    if (!field || (field.args.length > 0 && source?.kind !== 'innerList')) throw new NoPlan();
+    switch (source?.kind) {
+      case 'column': {
+        const place = selection.place(table, source.column);
+        const leaf = getNamedType(field.type);
+        if (!isLeafType(leaf)) throw new NoPlan();
+        const write = leafWriter(leaf);
+        return (row) => (row[place] === null ? 'null' : write(row[place]));
+      }
+      case 'relation': {
+        const joined = selection.join(table, source.column, source.model);
+        const place = selection.place(joined, 'id');
+        const write = this.#object(objectType(field), nodes, selection, joined);
+        return (row, rows) => (row[place] === null ? 'null' : write(row, rows));
+      }
+      case 'tags': {
+        const place = selection.place(table, 'id');
+        if (selection.tagsOf !== undefined && selection.tagsOf !== place) throw new NoPlan();
+        selection.tagsOf = place;
+        return (row, { tags }) => listOf((tags.get(row[place]) ?? []).map(text));
+      }
+      case 'innerList': {
+        const place = selection.place(table, 'id');
+        const index = selection.lists.push({ place, bind: this.#innerList(field, source, nodes) }) - 1;
+        return (row, { lists }) => lists[index]?.get(row[place]) ?? 'null';
+      }
+      default:
+        throw new NoPlan();
+    }
+  }
+}
+
+/** The statement of a page, and what a connection shows of the rows that it finds. */
+function pageQuery({ rowType, selection, hasCursors }: ConnectionShape, asked: List) {
+  if (asked.model !== rowType.name) throw new NoPlan();
+  const plan = planPage(asked.args, asked.order);
+  const { table, joins } = selection;
+  const columns = [...selection.columns];
+  const cursor = hasCursors
+    ? Object.keys(cursorColumns(plan)).map((column) => [column, columns.push({ table, column }) - 1] as const)
+    : [];
+  if (columns.length === 0) columns.push({ table, column: 'id' });
+  const where = { AND: [asked.where, ...plan.where] };
+  const { orderBy, take, skip } = plan;
+  const cursorOf = (row: Row) =>
+    encodeCursor(Object.fromEntries(cursor.map(([column, place]) => [column, row[place]])), plan.order);
+  return {
+    query: { model: asked.model, columns, joins, where, orderBy, take, skip },
+    connectionOf: async (found: readonly Row[], load: Load, count: number): Promise<Connection> => {
+      const cut = cutPage<Row>(plan as PagePlan, asked.args, found);
+      return { ...cut, rows: await load(cut.page), cursorOf, count };
+    },
+  };
+}
+
+/** Reads tags and inner lists of rows. */
+function loader({ tagsOf, lists }: Selection, variables: Variables, context: Context): Load {
+  if (tagsOf === undefined && lists.length === 0) return async () => NOTHING_LOADED;
+  const bound = lists.map(({ place, bind }) => ({ place, load: bind(variables, context) }));
+  return async (rows) => {
+    if (rows.length === 0) return NOTHING_LOADED;
+    const idsAt = (place: number) => [...new Set(rows.map((row) => row[place]))].filter((id) => id !== null);
+    const [tags, ...shown] = await Promise.all([
+      tagsOf === undefined ? NOTHING_LOADED.tags : loadTags(context, idsAt(tagsOf)),
+      ...bound.map(({ place, load }) => load(idsAt(place))),
+    ]);
+    return { tags, lists: shown };
+  };
+}
+
+const NOTHING_LOADED: LoadedRows = { tags: new Map(), lists: [] };
+
+async function loadTags({ services, reach }: Context, ids: readonly unknown[]): Promise<LoadedRows['tags']> {
+  const model = 'TaskTag';
+  const table = { alias: model, model };
+  const columns = ['taskId', 'name'].map((column) => ({ table, column }));
+  const where = { taskId: { in: ids } };
+  const find = services.database.rows.prepare(reach, { model, columns, where, orderBy: [{ name: 'asc' }] });
+  const tags = new Map<unknown, string[]>();
+  for (const [taskId, name] of await find()) {
+    const names = tags.get(taskId);
+    if (names) names.push(name as string);
+    else tags.set(taskId, [name as string]);
+  }
+  return tags;
+}
+
+/** What is wrong with the arguments of a list within rows is an error of each row, which the reference reports. */
+function orNoPlan<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    throw error instanceof NotTranslated ? error : new NoPlan();
+  }
+}
+
+type Field = GraphQLField<unknown, unknown>;
+type Where = Readonly<Record<string, unknown>>;
+
+const constant = (written: string) => () => written;
+
+/** @throws NoPlan for a name that is no property like others */
+function entriesOf(selected: ReadonlyMap<string, Nodes>): [string, Nodes][] {
+  if (selected.has('__proto__')) throw new NoPlan();
+  return [...selected];
+}
+
+function sourceOf(field: Field | undefined): Source | undefined {
+  return (field?.extensions as { source?: Source } | undefined)?.source;
+}
+
+/** The type of the object, or of the objects, that a field answers. */
+function objectType(field: Field | undefined): GraphQLObjectType {
+  const type = field && getNamedType(field.type);
+  if (!isObjectType(type)) throw new NoPlan();
+  return type;
+}
