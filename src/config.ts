@@ -74,6 +74,7 @@ const schema = z.object({
   MAX_WAITING: integer(1, 100_000).default(50),
   MAX_CONNECTIONS: integer(1, 1_000_000).default(10_000),
   MAX_RESPONSE: integer(1024, 512 * 1024 * 1024).default(16 * 1024 * 1024),
+  RESPONSE_CACHE_MB: integer(0, 100_000).default(64),
   PERSISTED_ONLY: boolean.default(false),
   CORS_ORIGINS: z
     .string()
@@ -125,6 +126,8 @@ export interface Config {
   readonly maxConnections: number;
   /** Bytes of one answer. */
   readonly maxResponse: number;
+  /** Bytes of answers that are remembered; 0: none. */
+  readonly responseCache: number;
   /** Whether trusted documents alone run over HTTP. */
   readonly trustedOnly: boolean;
   /** Origins whose pages may call; `*`: all. None: CORS is off. */
@@ -190,6 +193,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     maxWaiting: env.MAX_WAITING,
     maxConnections: env.MAX_CONNECTIONS,
     maxResponse: env.MAX_RESPONSE,
+    responseCache: env.RESPONSE_CACHE_MB * 1024 * 1024,
     trustedOnly: env.PERSISTED_ONLY,
     corsOrigins: env.CORS_ORIGINS,
     leakReportKeysFile: env.LEAK_REPORT_KEYS_FILE,

@@ -32,6 +32,12 @@ export class Metrics {
     buckets: [0.0001, 0.001, 0.01, 0.1, 1, 10],
     ...this.#registers,
   });
+  readonly #remembered = new Counter({
+    name: 'taskgate_remembered_answers_total',
+    help: 'Queries whose answer may be remembered. hit: it was, and is still true.',
+    labelNames: ['result'],
+    ...this.#registers,
+  });
   readonly #limitRefusals = new Counter({
     name: 'taskgate_limit_refusals_total',
     help: 'What a limit refused: minute, hour (of a key), field, failures, reports (of an address).',
@@ -65,6 +71,10 @@ export class Metrics {
 
   operation(type: string, code: string): void {
     this.#operations.inc({ type, code });
+  }
+
+  remembered(isHit: boolean): void {
+    this.#remembered.inc({ result: isHit ? 'hit' : 'miss' });
   }
 
   statement(kind: string, seconds: number): void {

@@ -39,9 +39,10 @@ export class BoundedReads {
       this.#known.set(sql, bound);
     }
     if (bound === 'value' || bound === 'none') return bound === 'value';
-    if (!sql.endsWith('LIMIT ? OFFSET ?')) return true;
-    const [limit, offset] = args.slice(-2).map(Number);
-    return (bound === 'range' || limit === -1) && Number(offset) <= SHORT_OFFSET;
+    if (/ LIMIT \d+$/.test(sql)) return bound === 'range';
+    if (!sql.endsWith(' OFFSET ?')) return true;
+    const limit = sql.endsWith('LIMIT ? OFFSET ?') ? Number(args.at(-2)) : 0;
+    return (bound === 'range' || limit === -1) && Number(args.at(-1)) <= SHORT_OFFSET;
   }
 
   #boundOf(sql: string, args: readonly unknown[]): Bound {

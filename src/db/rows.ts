@@ -3,9 +3,10 @@
  * the tenant by the tenant client's own rule, and said in SQL as Prisma says them.
  */
 import type { ArgType, SqlDriverAdapter, SqlQuery } from '@prisma/driver-adapter-utils';
+import { LRUCache } from 'lru-cache';
 import { getDatamodel } from './generated/pothos.js';
 import type { Provider } from './provider.js';
-import { boundWhere, type Reach } from './tenant.js';
+import { boundWhere, type Reach, type Tenant } from './tenant.js';
 
 type Where = Readonly<Record<string, unknown>>;
 
@@ -22,10 +23,15 @@ export interface Join extends Table {
   readonly column: string;
 }
 
-export interface RowQuery {
+/** What is read of each row. The same object stands for the same always: what is made of it is kept with it. */
+export interface RowSelection {
   readonly model: string;
   readonly columns: readonly { readonly table: Table; readonly column: string }[];
-  readonly joins?: readonly Join[];
+  readonly joins: readonly Join[];
+}
+
+export interface RowQuery {
+  readonly selection: RowSelection;
   /** As Prisma takes it. */
   readonly where: Where;
   readonly orderBy?: readonly Where[];
@@ -37,6 +43,8 @@ export interface RowQuery {
 export interface RowConnection extends Pick<SqlDriverAdapter, 'queryRaw'> {
   /** Dates are milliseconds since 1970, and booleans 0 and 1. */
   queryRows?(query: SqlQuery): Promise<unknown[][]>;
+  /** Changes with every change of what the reach has of tasks, projects and users. */
+  rowVersion?(tenant: Tenant): number;
 }
 
 /** What cannot be said here: Prisma is asked. */
@@ -50,6 +58,8 @@ const MODEL_FIELDS = new Map(
 );
 
 export class Rows {
+  readonly #heads = new WeakMap<RowSelection, LRUCache<string, Head>>();
+
   constructor(
     private readonly provider: Provider,
     private readonly connection: () => RowConnection,
@@ -61,9 +71,7 @@ export class Rows {
    * @throws NotTranslated
    */
   prepare(reach: Reach, query: RowQuery): () => Promise<unknown[][]> {
-    const statement = new Statement(this.provider);
-    const sql = select(statement, reach, query);
-    const read = reader(query);
+    const { sql, statement, read } = this.#select(reach, query);
     return async () => read(await this.#query(sql, statement));
   }
 
@@ -78,11 +86,9 @@ export class Rows {
     query: RowQuery,
     parent: symbol,
   ): (ids: readonly string[]) => Promise<Map<string, unknown[][]>> {
-    const statement = new Statement(this.provider, parent);
-    const sql = select(statement, reach, query);
-    const read = reader(query);
+    const { sql, statement, read } = this.#select(reach, query, parent);
     if (this.provider === 'sqlite') {
-      // No statement of many rows is quicker than one for each here, where none waits for a network.
+      // No statement for many rows is quicker than one for each here, where none waits for a network.
       return async (ids) => {
         const found = new Map<string, unknown[][]>();
         for (const id of ids) found.set(id, read(await this.#query(sql, statement.with(id))));
@@ -107,6 +113,19 @@ export class Rows {
   }
 
   /**
+   * A number that changes with every change of the tasks, projects and users within reach.
+   * @returns undefined where the database does not tell
+   */
+  version(reach: Reach): number | undefined {
+    try {
+      return this.connection().rowVersion?.(reach);
+    } catch {
+      // What is wrong with the database is said where it is read.
+      return undefined;
+    }
+  }
+
+  /**
    * @returns a function that counts the rows
    * @throws NotTranslated
    */
@@ -115,6 +134,36 @@ export class Rows {
     const condition = statement.condition({ alias: model, model }, boundWhere(reach, model, where));
     const sql = `SELECT COUNT(*) FROM ${statement.quote(model)} WHERE ${condition}`;
     return async () => Number((await this.#query(sql, statement))[0]?.[0]);
+  }
+
+  #select(reach: Reach, { selection, where, orderBy = [], take, skip = 0 }: RowQuery, parent?: symbol) {
+    const { model } = selection;
+    const base = { alias: model, model };
+    const head = this.#head(reach, selection);
+    const statement = new Statement(this.provider, parent, head);
+    let sql = `${head.sql} WHERE ${statement.condition(base, boundWhere(reach, model, where))}`;
+    const order = orderBy.map((item) => statement.order(base, item)).join(', ');
+    if (order !== '') sql += ` ORDER BY ${order}`;
+    if (take !== undefined) sql += statement.page(take, skip);
+    return { sql, statement, read: head.read };
+  }
+
+  /** What comes before the condition, made once for each tenant. */
+  #head(reach: Reach, selection: RowSelection): Head {
+    let heads = this.#heads.get(selection);
+    if (!heads) {
+      heads = new LRUCache({ max: MAX_HEADS });
+      this.#heads.set(selection, heads);
+    }
+    const name = `${reach.kind} ${reach.workspaceId} ${reach.environment}`;
+    let head = heads.get(name);
+    if (!head) {
+      const statement = new Statement(this.provider);
+      const sql = headOf(statement, reach, selection);
+      head = { sql, args: statement.args, argTypes: statement.argTypes, read: reader(selection) };
+      heads.set(name, head);
+    }
+    return head;
   }
 
   async #query(sql: string, { args, argTypes }: Pick<SqlQuery, 'args' | 'argTypes'>): Promise<unknown[][]> {
@@ -126,13 +175,15 @@ export class Rows {
 }
 
 const PARENT = 'parent';
+/** Tenants for which what comes before the condition of a statement is kept. */
+const MAX_HEADS = 20;
 
-function select(
-  statement: Statement,
-  reach: Reach,
-  { model, columns, joins = [], where, orderBy = [], take, skip = 0 }: RowQuery,
-): string {
-  const base = { alias: model, model };
+interface Head extends Pick<SqlQuery, 'sql' | 'args' | 'argTypes'> {
+  /** Makes of what is stored what is answered, in place. */
+  readonly read: (rows: unknown[][]) => unknown[][];
+}
+
+function headOf(statement: Statement, reach: Reach, { model, columns, joins }: RowSelection): string {
   const selected = columns.map(({ table, column }) => statement.column(table, column)).join(', ');
   let sql = `SELECT ${selected} FROM ${statement.quote(model)}`;
   for (const join of joins) {
@@ -140,15 +191,10 @@ function select(
     const within = statement.condition(join, boundWhere(reach, join.model, {}));
     sql += ` LEFT JOIN ${statement.quote(join.model)} AS ${statement.quote(join.alias)} ON ${found} AND ${within}`;
   }
-  sql += ` WHERE ${statement.condition(base, boundWhere(reach, model, where))}`;
-  const order = orderBy.map((item) => statement.order(base, item)).join(', ');
-  if (order !== '') sql += ` ORDER BY ${order}`;
-  if (take !== undefined) sql += ` LIMIT ${statement.value(take, 'int')} OFFSET ${statement.value(skip, 'int')}`;
   return sql;
 }
 
-/** Makes of what is stored what is answered, in place. */
-function reader({ columns }: RowQuery): (rows: unknown[][]) => unknown[][] {
+function reader({ columns }: RowSelection): (rows: unknown[][]) => unknown[][] {
   const typed = columns.flatMap(({ table, column }, index) => {
     const read = READ[typeOf(table.model, column)];
     return read ? [{ index, read }] : [];
@@ -173,14 +219,21 @@ const FALSE = '1=0';
 
 /** One statement while it is made: its text refers to what it holds. */
 class Statement {
-  readonly args: unknown[] = [];
-  readonly argTypes: ArgType[] = [];
+  readonly args: unknown[];
+  readonly argTypes: ArgType[];
 
-  /** @param parent stands for the id of a row of another query */
+  /**
+   * @param parent stands for the id of a row of another query
+   * @param head what comes before
+   */
   constructor(
     private readonly provider: Provider,
     private readonly parent?: symbol,
-  ) {}
+    head?: Head,
+  ) {
+    this.args = head ? [...head.args] : [];
+    this.argTypes = head ? [...head.argTypes] : [];
+  }
 
   /** The same for a row of the other query. */
   with(id: string): Pick<SqlQuery, 'args' | 'argTypes'> {
@@ -226,6 +279,13 @@ class Statement {
     if (typeof how === 'string') return `${this.column(table, column)} ${how === 'desc' ? 'DESC' : 'ASC'}`;
     const { sort, nulls } = how as { sort: string; nulls: string };
     return `${this.column(table, column)} ${sort === 'desc' ? 'DESC' : 'ASC'} NULLS ${nulls === 'first' ? 'FIRST' : 'LAST'}`;
+  }
+
+  /** On SQLite the rows are said in the text: it takes twice as long where it does not know how many it looks for. */
+  page(take: number, skip: number): string {
+    if (this.provider === 'sqlite')
+      return ` LIMIT ${Math.trunc(take)}${skip > 0 ? ` OFFSET ${this.value(skip, 'int')}` : ''}`;
+    return ` LIMIT ${this.value(take, 'int')} OFFSET ${this.value(skip, 'int')}`;
   }
 
   #all(table: Table, value: unknown, joiner: string, empty: string): string {

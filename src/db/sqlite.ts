@@ -15,6 +15,7 @@ import type {
 import { BoundedReads } from './boundedReads.js';
 import { ReadThreads } from './readThreads.js';
 import type { RowConnection } from './rows.js';
+import { RowVersions } from './rowVersions.js';
 import { connectReader, driverOf, libraryAdapter, PRAGMAS, prepareDriver } from './sqliteReader.js';
 import { RowStatements } from './sqliteStatements.js';
 import { SqliteWriter } from './sqliteWriter.js';
@@ -84,6 +85,7 @@ function splitReadsFromWrites(
   const writes = new SqliteWriter(writer, () => driver.inTransaction);
   const bounded = new BoundedReads(driverOf(reader));
   const rows = new RowStatements(driverOf(reader));
+  let versions: RowVersions | undefined;
   const threadFor = ({ sql, args }: SqlQuery) => (bounded.has(sql, args) ? undefined : threads);
   const read = (query: SqlQuery) => threadFor(query)?.query(query) ?? reader.queryRaw(query);
   return {
@@ -99,6 +101,11 @@ function splitReadsFromWrites(
         // The adapter says what is wrong in Prisma's words.
         return (await reader.queryRaw(query)).rows;
       }
+    },
+    rowVersion(tenant) {
+      // Made when it is asked for: the table is not there before the migrations.
+      versions ??= new RowVersions(driverOf(reader));
+      return versions.of(tenant);
     },
     queryRaw: (query) => (isRead(query.sql) ? read(query) : writes.execute(() => writer.queryRaw(query))),
     executeRaw: (query) => writes.execute(() => writer.executeRaw(query)),

@@ -25,6 +25,7 @@ import type { RelationshipService } from '../tasks/relationshipService.js';
 import type { TaskService } from '../tasks/taskService.js';
 import type { UserService } from '../users/userService.js';
 import type { AdmittedOperation } from './admittedOperation.js';
+import type { RememberedAnswers } from './plans/rememberedAnswers.js';
 
 /** Who sent the request, from where. */
 export interface RequestInfo {
@@ -54,6 +55,7 @@ export interface Services {
   readonly documents: DocumentCache;
   readonly metrics: Metrics;
   readonly answerMemory: AnswerMemory;
+  readonly rememberedAnswers: RememberedAnswers;
 }
 
 /** What a client takes: whole results, and streams of them. */

@@ -8,9 +8,9 @@ import { SECRET_PATTERN } from '../keys/format.js';
 import { OPERATION_LIMITS, requestsOf } from '../limits/operationLimits.js';
 import type { Operation } from '../operations/document.js';
 import { tooMuch } from '../operations/documentErrors.js';
-import { forbiddenErrors, outermostDenied, type SelectedField } from '../operations/selectedFields.js';
+import { forbiddenErrors, outermostDenied } from '../operations/selectedFields.js';
 import type { Variables } from '../operations/variables.js';
-import { closest, satisfies } from '../scopes/scope.js';
+import type { Scope } from '../scopes/scope.js';
 import type { AdmittedOperation, RefusedOperation } from './admittedOperation.js';
 import type { Context } from './context.js';
 import { codeOf, limited, notAcceptable, refusal } from './plugins/refusals.js';
@@ -37,16 +37,16 @@ export async function admitOperation(
   if (excess) return refuse([excess]);
   const { scopes } = principal;
   const asking = { keyId: principal.keyId, variables };
-  const denied = operation.deniedFields(scopes, asking);
-  use.ownKey ||= operation.namesOwnKey(scopes, asking);
+  const reach = operation.reachFor(scopes, asking);
+  const { denied } = reach;
+  use.ownKey ||= reach.namesOwnKey;
   const errors = denied.length === 0 ? [] : forbiddenErrors(outermostDenied(denied, scopes, type), scopes);
   if (denied.length > 0 && type !== OperationTypeNode.QUERY) return refuse(errors);
   const executable = operation.without(denied);
   const cost = executable.cost(variables);
   if (cost > OPERATION_LIMITS.cost) return refuse([tooMuch('cost', cost)]);
-  const nothingLeft = operation.fields.every((field) => field.parent !== undefined || denied.includes(field));
   // One request was charged before the operation was parsed.
-  const further = use.counts === 'request' || nothingLeft ? 0 : requestsOf(cost) - 1;
+  const further = use.counts === 'request' || reach.nothingLeft ? 0 : requestsOf(cost) - 1;
   const limits = await meter.charge(further);
   if (!limits.allowed) return refuse([limited(limits)]);
   // What has been read waits as an operation now.
@@ -58,7 +58,7 @@ export async function admitOperation(
     await meter.giveBack(further + 1);
     return refuse([refusal(serviceBusy())]);
   }
-  noteUse(context, operation, new Set(denied));
+  noteUse(use, operation, reach.scopes);
   use.mutates ||= type === OperationTypeNode.MUTATION;
   const reader = { id: principal.keyId, isGone: () => use.ended, take: use.budget.read };
   return { executable, errors, cost, limits, reader, release };
@@ -67,16 +67,9 @@ export async function admitOperation(
 /** Characters of a name that are kept. */
 const NAME_LENGTH = 100;
 
-/** Counts the operation and the scopes that it used: of alternatives, the one that the key holds. */
-export function noteUse(
-  { use, principal }: Context,
-  { name = 'anonymous', fields }: Operation,
-  denied: ReadonlySet<SelectedField>,
-): void {
+/** Counts the operation and the scopes that it used. */
+export function noteUse(use: Context['use'], { name = 'anonymous' }: Operation, scopes: Iterable<Scope>): void {
   // It is written to the log and to usage; clients do put keys into names.
   use.operations.push(name.replace(SECRET_PATTERN, '[redacted]').slice(0, NAME_LENGTH));
-  for (const field of fields) {
-    if (denied.has(field) || !satisfies(principal.scopes, field.requirement)) continue;
-    for (const scope of closest(principal.scopes, field.requirement).required) use.scopes.add(scope);
-  }
+  for (const scope of scopes) use.scopes.add(scope);
 }

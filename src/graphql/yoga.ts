@@ -24,11 +24,21 @@ export interface GraphQL {
   fetch(request: Request, context: Context): Response | Promise<Response>;
   /** Runs an operation of the server's own with the same checks, limits and errors as one that came over HTTP. */
   run(operation: Operation, variables: Variables, context: Context): Promise<ExecutionResult>;
+  /** In which form a client gets its answers, by what it accepts; undefined where that is not known yet. */
+  formOf(accept: string | undefined): string | undefined;
   /**
    * Answers a request that has been read, as `fetch` would.
+   * @param form of the answer
    * @returns undefined for what is left to `fetch`; nothing was charged or run then
    */
-  answer(body: string, accept: string | undefined, context: Context): Promise<Response> | undefined;
+  answer(body: string, form: string, context: Context): Promise<JsonAnswer> | undefined;
+}
+
+/** An answer that is whole. */
+export interface JsonAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
 }
 
 /** @param trustedOnly whether no other document runs over HTTP */
@@ -68,23 +78,25 @@ export function createGraphQL(documents: DocumentCache, logger: Logger, trustedO
       return response;
     },
     run,
-    answer(body, accept = '', context) {
-      const form = trustedOnly ? undefined : forms.get(accept);
-      const request = form && readPlainRequest(body, documents);
+    formOf: (accept = '') => (trustedOnly ? undefined : forms.get(accept)),
+    answer(body, form, context) {
+      const request = readPlainRequest(body, documents);
       if (!request) return undefined;
       return (async () => {
         await context.meter.begin();
         const answer = await runPlanned(request, context, { schema: documents.schema, logger, run });
-        if (typeof answer === 'string') return jsonResponse(answer, form);
+        if (typeof answer === 'string') return { status: 200, headers: contentType(form), body: answer };
         noteErrors(answer, context);
-        return processRegularResult(answer as never, fetchAPI as never, form as never) as Response;
+        const response = processRegularResult(answer as never, fetchAPI as never, form as never) as Response;
+        const headers = Object.fromEntries(response.headers);
+        delete headers['content-length'];
+        return { status: response.status, headers, body: await response.text() };
       })();
     },
   };
 }
 
-const jsonResponse = (json: string, form: string) =>
-  new Response(json, { headers: { 'content-type': `${form}; charset=utf-8` } });
+const contentType = (form: string) => ({ 'content-type': `${form}; charset=utf-8` });
 
 const FORM = /^application\/(?:graphql-response\+)?json/;
 /** Values of Accept that are known, and characters of one. */

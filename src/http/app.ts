@@ -13,10 +13,10 @@ import { databaseError } from '../db/databaseError.js';
 import { ApiError } from '../errors.js';
 import type { Services } from '../graphql/context.js';
 import { createGraphQL, type GraphQL } from '../graphql/yoga.js';
-import { SECRET_PATTERN } from '../keys/format.js';
 import type { UsageRecorder } from '../keys/usage.js';
 import type { AnswerBudget } from '../limits/answerMemory.js';
 import { clientAddressFrom } from './clientAddress.js';
+import { directGraphQL } from './direct.js';
 import { createGateway, type Gateway, type HttpEnvironment, MAX_BODY } from './gateway.js';
 import { runGraphQL } from './graphql.js';
 import { isSecure, requireHttps } from './https.js';
@@ -26,10 +26,8 @@ import { tokenEndpoint } from './oauth.js';
 import { NOTHING_ALLOWED, sendAsset } from './page.js';
 import { playground } from './playground.js';
 import { refuse } from './refusal.js';
+import { noteEnd } from './requestEnd.js';
 import type { OpenStreams } from './streams.js';
-
-/** Characters of a path that the log keeps. */
-const PATH_LENGTH = 500;
 
 /** What a page of another origin may read of an answer. */
 const EXPOSED_HEADERS = [
@@ -88,61 +86,25 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
     c.res.headers.set('x-request-id', c.get('requestId'));
     streams.watch(c.res, c.env.outgoing);
     releaseWhenSent(c.env.outgoing, c.var.context?.use.budget);
-    const ms = performance.now() - started;
     const { route = routeOf(c), refusal, context } = c.var;
-    metrics.request(c.req.method, route, c.res.status, ms / 1000);
-    const errors = new Set([...(context?.use.errors ?? []), ...(refusal === undefined ? [] : [refusal])]);
-    logger.info(
+    noteEnd(
       {
         requestId: c.get('requestId'),
         method: c.req.method,
-        // Somebody will put a key there.
-        path: c.req.path.replace(SECRET_PATTERN, '[redacted]').slice(0, PATH_LENGTH),
-        operations: context?.use.operations,
+        path: c.req.path,
+        route,
         status: c.res.status,
-        errors: errors.size > 0 ? [...errors] : undefined,
-        cost: context?.meter.spent,
-        ms: Math.round(ms * 10) / 10,
+        started,
         ip: c.get('ip'),
         keyId: c.get('principal')?.keyId,
+        refusal,
+        context,
       },
-      'request',
+      metrics,
+      logger,
     );
   });
-  // A page sets a policy of its own; everything else may load nothing.
-  app.use(async (c, next) => {
-    await next();
-    if (!c.res.headers.has('content-security-policy')) {
-      c.res.headers.set('content-security-policy', NOTHING_ALLOWED);
-    }
-  });
-  app.use(
-    secureHeaders({
-      crossOriginResourcePolicy: 'same-origin',
-      referrerPolicy: 'no-referrer',
-      strictTransportSecurity: config.requireHttps || config.tls ? 'max-age=31536000; includeSubDomains' : false,
-    }),
-  );
-
-  if (config.corsOrigins.length > 0) {
-    app.use(
-      cors({
-        origin: config.corsOrigins.includes('*') ? '*' : [...config.corsOrigins],
-        allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-        allowHeaders: [
-          'authorization',
-          'x-api-key',
-          'content-type',
-          'idempotency-key',
-          'if-match',
-          'if-none-match',
-          'x-request-id',
-        ],
-        exposeHeaders: EXPOSED_HEADERS,
-        maxAge: 600,
-      }),
-    );
-  }
+  for (const handler of commonHandlers(config)) app.use(handler);
   if (config.requireHttps) {
     const { keyMonitor } = services;
     app.use(requireHttps({ authenticator, keyMonitor, trustProxy: config.trustProxy }));
@@ -180,7 +142,63 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
     logger.error({ err: error, requestId: c.get('requestId') }, 'request failed');
     return refuse(c, new ApiError('INTERNAL_SERVER_ERROR', 'Something went wrong on our side.'));
   });
-  return app;
+  let common: string[] | undefined;
+  void commonHeaders(config).then((headers) => {
+    common = headers;
+  });
+  return {
+    fetch: app.fetch,
+    /** Asked before the application. */
+    direct: directGraphQL({
+      ...{ config, services, authenticator, graphql, usage, logger, clientAddress },
+      commonHeaders: () => common,
+    }),
+  };
+}
+
+/** What every answer passes on its way out. */
+function commonHandlers(config: Config): MiddlewareHandler[] {
+  const handlers: MiddlewareHandler[] = [
+    // A page sets a policy of its own; everything else may load nothing.
+    async (c, next) => {
+      await next();
+      if (!c.res.headers.has('content-security-policy')) {
+        c.res.headers.set('content-security-policy', NOTHING_ALLOWED);
+      }
+    },
+    secureHeaders({
+      crossOriginResourcePolicy: 'same-origin',
+      referrerPolicy: 'no-referrer',
+      strictTransportSecurity: config.requireHttps || config.tls ? 'max-age=31536000; includeSubDomains' : false,
+    }),
+  ];
+  if (config.corsOrigins.length === 0) return handlers;
+  return [
+    ...handlers,
+    cors({
+      origin: config.corsOrigins.includes('*') ? '*' : [...config.corsOrigins],
+      allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+      allowHeaders: [
+        'authorization',
+        'x-api-key',
+        'content-type',
+        'idempotency-key',
+        'if-match',
+        'if-none-match',
+        'x-request-id',
+      ],
+      exposeHeaders: EXPOSED_HEADERS,
+      maxAge: 600,
+    }),
+  ];
+}
+
+/** The headers that they give an answer, where no page of another origin asks: names and values by turns. */
+async function commonHeaders(config: Config): Promise<string[]> {
+  const app = new Hono();
+  for (const handler of commonHandlers(config)) app.use(handler);
+  app.get('/', (c) => c.body(null));
+  return [...(await app.request('/')).headers].flat();
 }
 
 function tooLarge(c: Context) {

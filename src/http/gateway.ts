@@ -13,6 +13,7 @@ import { LARGE, type Release } from '../limits/admissionController.js';
 import { limitHeaders } from '../limits/keyLimits.js';
 import { LARGE_BODY } from '../limits/meter.js';
 import { OPERATION_LIMITS } from '../limits/operationLimits.js';
+import { type BegunRequest, begunRequest } from './begunRequests.js';
 import { failedAuthentication } from './failedAuthentication.js';
 import { originOf } from './origin.js';
 import { refuse } from './refusal.js';
@@ -20,9 +21,11 @@ import { refuse } from './refusal.js';
 /** Bytes; a larger body is refused with 413. */
 export const MAX_BODY = 1024 * 1024;
 /** Milliseconds. */
-const REQUEST_LIMIT = 30_000;
+export const REQUEST_LIMIT = 30_000;
 /** What the log has for a request whose client did not wait for the answer. */
-const LEFT = 499;
+export const LEFT = 499;
+
+export const tooLate = () => new ApiError('SERVICE_UNAVAILABLE', 'The request took too long.', { retryAfter: 1 });
 
 interface Variables {
   requestId: string;
@@ -59,7 +62,10 @@ export type Gateway = (run: RunKeyed) => (c: KeyedContext) => Promise<Response>;
 
 export function createGateway({ services, authenticator, usage, logger }: GatewayOptions): Gateway {
   const failed = failedAuthentication(services, logger);
-  return (run) => async (c) => {
+  /** Who asks, and what the request turns out to be; or a refusal. */
+  const begin = async (c: KeyedContext): Promise<BegunRequest | Response> => {
+    const begun = begunRequest((c.env as Partial<HttpBindings> | undefined)?.incoming);
+    if (begun) return begun;
     const credential = readCredential(c.req.header('authorization'), c.req.header('x-api-key'));
     if (credential.kind === 'conflict') {
       return refuse(
@@ -69,7 +75,7 @@ export function createGateway({ services, authenticator, usage, logger }: Gatewa
     }
     const key = credential.kind === 'key' ? credential.key : '';
     const origin = originOf(c);
-    const { ip, userAgent } = origin;
+    const { ip } = origin;
     const result = key === '' ? ({ ok: false, reason: 'missing' } as const) : await authenticator.authenticate(key, ip);
     if (!result.ok) {
       const wait = await failed(result, origin);
@@ -80,25 +86,28 @@ export function createGateway({ services, authenticator, usage, logger }: Gatewa
           : new ApiError('UNAUTHENTICATED', UNAUTHENTICATED_MESSAGE, challengeFor(key)),
       );
     }
-    const { principal } = result;
+    const context = createContext(result.principal, origin, authenticator.session(key, ip), services);
+    return { context, credential: key };
+  };
+  return (run) => async (c) => {
+    const begun = await begin(c);
+    if (begun instanceof Response) return begun;
+    const { context, credential } = begun;
+    const { principal } = context;
     c.set('principal', principal);
-    c.set('credential', key);
-    const context = createContext(principal, origin, authenticator.session(key, ip), services);
+    c.set('credential', credential);
     c.set('context', context);
     let response: Response;
     try {
-      response = await inTime(run(c, context), c.req.raw.signal, () =>
-        refuse(c, new ApiError('SERVICE_UNAVAILABLE', 'The request took too long.', { retryAfter: 1 })),
-      );
+      response = await inTime(run(c, context), c.req.raw.signal, () => refuse(c, tooLate()));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       response = refuse(c, error);
     } finally {
       context.use.ended = true;
     }
-    for (const [name, value] of limitHeaders(await context.meter.state(), Date.now()))
-      response.headers.set(name, value);
-    tellRotation(response.headers, principal);
+    for (const [name, value] of await headersOf(context)) response.headers.set(name, value);
+    const { ip, userAgent } = context.request;
     usage.record({
       key: principal.apiKey,
       operations: context.use.operations,
@@ -202,11 +211,19 @@ async function inTime(answer: Promise<Response>, left: AbortSignal, late: () => 
   }
 }
 
+/** Of every answer to a known key: how it stands, and whether it has a successor. */
+export async function headersOf({ meter, principal }: Context): Promise<[string, string][]> {
+  return [...limitHeaders(await meter.state(), Date.now()), ...rotationHeaders(principal)];
+}
+
 /** A rotated key says so while it lasts (RFC 9745), and until when (RFC 8594). */
-function tellRotation(headers: Headers, { apiKey }: Principal): void {
-  if (apiKey.rotatedAt === null || apiKey.graceEndsAt === null || keyStatus(apiKey, new Date()) !== 'ROTATED') return;
+function rotationHeaders({ apiKey }: Principal): [string, string][] {
+  if (apiKey.rotatedAt === null || apiKey.graceEndsAt === null || keyStatus(apiKey, new Date()) !== 'ROTATED')
+    return [];
   const { expiresAt, graceEndsAt, rotatedAt } = apiKey;
   const end = expiresAt !== null && expiresAt < graceEndsAt ? expiresAt : graceEndsAt;
-  headers.set('Deprecation', `@${Math.floor(rotatedAt.getTime() / 1000)}`);
-  headers.set('Sunset', end.toUTCString());
+  return [
+    ['Deprecation', `@${Math.floor(rotatedAt.getTime() / 1000)}`],
+    ['Sunset', end.toUTCString()],
+  ];
 }

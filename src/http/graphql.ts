@@ -34,8 +34,10 @@ async function fetchFrom(graphql: GraphQL, c: KeyedContext, context: Context): P
   if (c.req.method !== 'POST') return graphql.fetch(c.req.raw, context);
   const body = await c.req.text();
   const isPlain = announced !== undefined && announced < LARGE_BODY && isJson(c) && !c.req.url.includes('?');
-  const answer = isPlain ? graphql.answer(body, c.req.header('accept'), context) : undefined;
-  return answer ?? fetchBody(graphql, c, context, body);
+  const form = isPlain ? graphql.formOf(c.req.header('accept')) : undefined;
+  const answer = form === undefined ? undefined : await graphql.answer(body, form, context);
+  if (!answer) return fetchBody(graphql, c, context, body);
+  return new Response(answer.body, { status: answer.status, headers: answer.headers });
 }
 
 async function fetchBody(graphql: GraphQL, c: KeyedContext, context: Context, body: string): Promise<Response> {

@@ -3,7 +3,7 @@
  * The checksum is the CRC-32 (IEEE) of the ASCII of all before it, so that a typo is recognised without a database read, and a leaked key
  * from a random string, without asking a database.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import type { Environment } from '#prisma/client.js';
 
@@ -44,7 +44,7 @@ export function isToken(text: string): boolean {
 
 /** What is stored: the scheme and the SHA-256 of the whole key. 32 random bytes need no salt and no slow hash. */
 export function hashKey(key: string): string {
-  return `sha256:${createHash('sha256').update(key).digest('hex')}`;
+  return `sha256:${hash('sha256', key, 'hex')}`;
 }
 
 /** What is shown after creation, e.g. `sk_live_abc...`. */

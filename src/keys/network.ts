@@ -1,6 +1,7 @@
 /** IP addresses and CIDR blocks, v4 and v6; an IPv4 address written as IPv6 (::ffff:1.2.3.4) is the IPv4 address. */
 import { isIP, isIPv4 } from 'node:net';
 import ipaddr from 'ipaddr.js';
+import { LRUCache } from 'lru-cache';
 
 type Block = readonly [ipaddr.IPv4 | ipaddr.IPv6, number];
 
@@ -16,8 +17,22 @@ export function normalizeBlock(text: string): string | undefined {
   return `${network.toString()}/${bits}`;
 }
 
+/** Addresses whose networks are remembered: to find one takes longer than most of what a request takes. */
+const MAX_KNOWN = 2000;
+const knownNetworks = new LRUCache<string, { readonly network: string | undefined }>({ max: MAX_KNOWN });
+
 /** The network that an address is in, of so many bits for IPv4 and for IPv6; undefined for what is no address. */
 export function networkOf(address: string, ipv4: number, ipv6: number): string | undefined {
+  const name = `${address}/${ipv4}/${ipv6}`;
+  let known = knownNetworks.get(name);
+  if (!known) {
+    known = { network: findNetwork(address, ipv4, ipv6) };
+    knownNetworks.set(name, known);
+  }
+  return known.network;
+}
+
+function findNetwork(address: string, ipv4: number, ipv6: number): string | undefined {
   const normal = normalizeAddress(address);
   return normalizeBlock(`${normal}/${isIPv4(normal) ? ipv4 : ipv6}`);
 }

@@ -15,6 +15,8 @@ export class Meter {
   #forBody = 0;
   /** Whether the first operation is paid for that was not begun yet. */
   #prepaid: 'charged' | 'free' | undefined;
+  /** What came of charging the first operation. */
+  #prepaying: Promise<void> | undefined;
 
   constructor(
     private readonly principal: Principal,
@@ -24,6 +26,8 @@ export class Meter {
 
   /** Takes requests from every window of the key, or from none; negative ones are given back. */
   async charge(requests: number): Promise<RateLimitResult> {
+    // Nothing changes, and how it stands was told a moment ago.
+    if (requests === 0 && this.#last?.allowed) return this.#last;
     const result = await this.keyLimits.consume(this.principal, requests);
     this.#last = result;
     if (result.allowed) this.#spent += requests;
@@ -39,13 +43,15 @@ export class Meter {
   }
 
   /**
-   * Charges the first operation of a request that has not been read.
+   * Charges the first operation of a request that has not been read; once, however often it is asked.
    * @param bytes of its body
    * @throws RATE_LIMITED
    */
-  async prepay(bytes: number): Promise<void> {
-    await this.#chargeWithBody(bytes);
-    this.#prepaid = 'charged';
+  prepay(bytes: number): Promise<void> {
+    this.#prepaying ??= this.#chargeWithBody(bytes).then(() => {
+      this.#prepaid = 'charged';
+    });
+    return this.#prepaying;
   }
 
   /** For a request that asks for the limits alone, of a key that has reached them. @returns whether one more is free */

@@ -58,6 +58,8 @@ export class SlotCounts {
   readonly #counts = new Uint32Array(KEPT);
   readonly #last = new Float64Array(KEPT);
   #newest = -1;
+  /** No slot before it has anything: it only goes on, for what is counted is counted in the newest. */
+  #oldest = 0;
   #sum = 0;
 
   /** @param length of the window, in seconds */
@@ -106,7 +108,7 @@ export class SlotCounts {
   downTo(points: number): number | undefined {
     let over = this.#sum - points;
     if (over <= 0) return undefined;
-    for (let slot = Math.max(0, this.#newest - SLOTS); slot <= this.#newest; slot += 1) {
+    for (let slot = this.#firstSlot(); slot <= this.#newest; slot += 1) {
       over -= this.#counts[slot % KEPT] ?? 0;
       if (over <= 0) return this.#leaves(slot % KEPT);
     }
@@ -120,6 +122,13 @@ export class SlotCounts {
       if (count > 0) entries.push(slot, count, this.#last[slot % KEPT] ?? 0);
     }
     return entries;
+  }
+
+  /** The oldest slot in which anything was counted, or one before it. */
+  #firstSlot(): number {
+    this.#oldest = Math.max(0, this.#oldest, this.#newest - SLOTS);
+    while (this.#oldest < this.#newest && this.#counts[this.#oldest % KEPT] === 0) this.#oldest += 1;
+    return this.#oldest;
   }
 
   #advanceTo(slot: number): void {

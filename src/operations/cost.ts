@@ -28,6 +28,7 @@ import {
   type SelectionSetNode,
   TypeMetaFieldDef,
   valueFromASTUntyped,
+  visit,
 } from 'graphql';
 import { fragmentsOf } from './fragments.js';
 import { DEFAULT_PAGE } from './pageLimits.js';
@@ -47,12 +48,33 @@ export function costFunction(
   document: DocumentNode,
   operation: OperationDefinitionNode,
 ): (variables: Variables) => number {
-  if (operation.variableDefinitions?.length) return (variables) => costOf(schema, document, operation, variables);
+  if (countsVariables(document)) return (variables) => costOf(schema, document, operation, variables);
   let cost: number | undefined;
   return () => {
     cost ??= costOf(schema, document, operation, {});
     return cost;
   };
+}
+
+/** The arguments that cost depends on. */
+const COUNTED = ['first', 'last', 'ids', 'filter', 'search', 'offset'] as const;
+type Counted = (typeof COUNTED)[number];
+
+/** Whether a variable stands in an argument that cost depends on. */
+function countsVariables(document: DocumentNode): boolean {
+  let counts = false;
+  visit(document, {
+    Argument: (argument) => {
+      if (!COUNTED.some((name) => name === argument.name.value)) return false;
+      visit(argument, {
+        Variable() {
+          counts = true;
+        },
+      });
+      return false;
+    },
+  });
+  return counts;
 }
 
 function costOf(
@@ -64,7 +86,7 @@ function costOf(
   const fragments = fragmentsOf(document);
   const known = new Map<string, number>();
   const values = { ...defaultsOf(operation), ...variables };
-  const argumentOf = (field: FieldNode, name: string): unknown => {
+  const argumentOf = (field: FieldNode, name: Counted): unknown => {
     const node = field.arguments?.find((argument) => argument.name.value === name)?.value;
     return node && valueFromASTUntyped(node, values);
   };

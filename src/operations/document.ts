@@ -17,7 +17,7 @@ import {
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { OPERATION_LIMITS } from '../limits/operationLimits.js';
-import type { Scope, ScopeSet } from '../scopes/scope.js';
+import { closest, type Scope, type ScopeSet, satisfies } from '../scopes/scope.js';
 import { isStorable } from '../storable.js';
 import { costFunction } from './cost.js';
 import { badRequest, tooMuch, withCode } from './documentErrors.js';
@@ -41,6 +41,17 @@ export interface Executable {
   readonly derived: Map<string, unknown>;
 }
 
+/** What of an operation a key may see. */
+export interface OperationReach {
+  readonly denied: readonly SelectedField[];
+  /** Whether all that it asks for is denied. */
+  readonly nothingLeft: boolean;
+  /** Whether one of its fields is answered because it names the calling key itself. */
+  readonly namesOwnKey: boolean;
+  /** The scopes that it uses: of alternatives, the one that the key holds. */
+  readonly scopes: ReadonlySet<Scope>;
+}
+
 export class Operation {
   /** Undefined: it has none. */
   readonly name: string | undefined;
@@ -50,6 +61,7 @@ export class Operation {
   readonly fields: readonly SelectedField[];
   readonly #defaults: Variables;
   readonly #whole: Executable;
+  readonly #reach = new WeakMap<ScopeSet, OperationReach>();
   readonly #masked = new LRUCache<string, Executable>({ max: MAX_MASKED });
 
   constructor(
@@ -80,9 +92,25 @@ export class Operation {
     return deniedFields(this.fields, held, asking && { ...asking, defaults: this.#defaults });
   }
 
-  /** Whether one of its fields is answered because it names the calling key itself. */
-  namesOwnKey(held: ScopeSet, asking: Omit<Asking, 'defaults'>): boolean {
-    return this.fields.some((field) => isOwn(field, held, { ...asking, defaults: this.#defaults }));
+  /** What a key may see of it; found once for each set of scopes, unless it may name the calling key. */
+  reachFor(held: ScopeSet, asking: Omit<Asking, 'defaults'>): OperationReach {
+    const known = this.#reach.get(held);
+    if (known) return known;
+    const denied = this.deniedFields(held, asking);
+    const all = new Set(denied);
+    const scopes = new Set<Scope>();
+    for (const field of this.fields) {
+      if (all.has(field) || !satisfies(held, field.requirement)) continue;
+      for (const scope of closest(held, field.requirement).required) scopes.add(scope);
+    }
+    const reach = {
+      denied,
+      nothingLeft: this.fields.every((field) => field.parent !== undefined || all.has(field)),
+      namesOwnKey: this.fields.some((field) => isOwn(field, held, { ...asking, defaults: this.#defaults })),
+      scopes,
+    };
+    if (this.fields.every(({ ownKey }) => !ownKey)) this.#reach.set(held, reach);
+    return reach;
   }
 
   /** @returns the first limit that its inputs break */

@@ -11,6 +11,7 @@ import { UnitOfWork } from '../db/unitOfWork.js';
 import { Writability } from '../db/writability.js';
 import { TrustedDocuments } from '../documents/trustedDocuments.js';
 import type { Services } from '../graphql/context.js';
+import { RememberedAnswers } from '../graphql/plans/rememberedAnswers.js';
 import { schema } from '../graphql/schema/schema.js';
 import { createHttpApp } from '../http/app.js';
 import { OpenStreams } from '../http/streams.js';
@@ -111,6 +112,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     trustedDocuments: new TrustedDocuments(database.system, units),
     documents: new DocumentCache(schema),
     answerMemory: new AnswerMemory(config.maxResponse),
+    rememberedAnswers: new RememberedAnswers(config.responseCache),
   };
   const streams = new OpenStreams();
   const ready = async () => {

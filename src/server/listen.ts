@@ -52,7 +52,8 @@ export async function startServer(config: Config, options: AppOptions = {}): Pro
     if (host === undefined ? request.httpVersion !== '1.0' : !HOST.test(host)) {
       return answerBadRequest(response, 400);
     }
-    return admission.shouldShed() && !isProbe(request.url) ? answerBusy(request, response) : answer(request, response);
+    if (admission.shouldShed() && !isProbe(request.url)) return answerBusy(request, response);
+    app.http.direct(request, response, () => answer(request, response));
   };
   const timeouts = {
     headersTimeout: HEADERS_TIMEOUT,

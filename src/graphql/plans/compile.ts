@@ -17,8 +17,7 @@ import {
   isObjectType,
 } from 'graphql';
 import { collectFields, collectSubfields } from 'graphql/execution/collectFields.js';
-import type { Join, Table } from '../../db/rows.js';
-import { NotTranslated } from '../../db/rows.js';
+import { type Join, NotTranslated, type RowSelection, type Table } from '../../db/rows.js';
 import { notFound } from '../../errors.js';
 import type { Executable } from '../../operations/document.js';
 import { fragmentsOf } from '../../operations/fragments.js';
@@ -51,6 +50,8 @@ type Load = (rows: readonly Row[]) => Promise<LoadedRows>;
 export interface RootField {
   readonly key: string;
   readonly nodes: Nodes;
+  /** What its rows are; undefined: it reads none. */
+  readonly model: string | undefined;
   /**
    * Makes the statements; nothing is read yet.
    * @throws NoPlan, NotTranslated; ApiError and GraphQLError for arguments, as the resolver does
@@ -82,11 +83,13 @@ export function compileRootFields(
 }
 
 /** What one statement reads: columns of a table and of those that are joined to it. */
-class Selection {
+class Selection implements RowSelection {
   readonly columns: { readonly table: Table; readonly column: string }[] = [];
   readonly joins: Join[] = [];
   readonly lists: InnerList[] = [];
   readonly table: Table;
+  /** With the columns of a cursor, by their names. */
+  readonly #ordered = new Map<string, OrderedSelection>();
   /** Where the id of the task is whose tags are shown. */
   tagsOf: number | undefined;
 
@@ -100,6 +103,19 @@ class Selection {
     return known < 0 ? this.columns.push({ table, column }) - 1 : known;
   }
 
+  /** Once all of it is known. */
+  with(names: readonly string[]): OrderedSelection {
+    const key = names.join();
+    let ordered = this.#ordered.get(key);
+    if (!ordered) {
+      const columns = [...this.columns];
+      const places = names.map((column) => [column, columns.push({ table: this.table, column }) - 1] as const);
+      ordered = { selection: { model: this.model, columns, joins: this.joins }, places };
+      this.#ordered.set(key, ordered);
+    }
+    return ordered;
+  }
+
   join(from: Table, column: string, model: string): Table {
     const known = this.joins.find((join) => join.from === from && join.column === column);
     if (known) return known;
@@ -108,6 +124,12 @@ class Selection {
     this.joins.push(join);
     return join;
   }
+}
+
+/** A selection with more columns of its table, and where they are. */
+interface OrderedSelection {
+  readonly selection: RowSelection;
+  readonly places: readonly (readonly [column: string, place: number])[];
 }
 
 /** A list within the rows of another. */
@@ -149,14 +171,15 @@ class Compiler {
     const { key, isMasked } = unmaskedKey(answerKey);
     if (node.name.value === '__typename') {
       const written = isMasked ? 'null' : text(root.name);
-      return { key, bind: () => async () => written };
+      return { key, model: undefined, bind: () => async () => written };
     }
     const field = root.getFields()[node.name.value];
     const source = sourceOf(field);
     if (!field || !source) throw new NoPlan();
-    if (source.kind === 'row') return { key, bind: this.#row(field, source, nodes) };
-    if (source.kind === 'list') return { key, bind: this.#list(field, source, nodes) };
-    throw new NoPlan();
+    if (source.kind === 'row') return { key, model: source.model, bind: this.#row(field, source, nodes) };
+    if (source.kind !== 'list') throw new NoPlan();
+    const shape = this.#connection(field, nodes);
+    return { key, model: shape.rowType.name, bind: this.#list(field, source, nodes, shape) };
   }
 
   #row(field: Field, source: Source & { kind: 'row' }, nodes: Nodes): RootField['bind'] {
@@ -168,8 +191,7 @@ class Compiler {
     return (variables, context) => {
       const id = String(argumentsOf(variables)['id']);
       const { rows } = context.services.database;
-      const { columns, joins } = selection;
-      const find = rows.prepare(context.reach, { model: source.model, columns, joins, where: { id } });
+      const find = rows.prepare(context.reach, { selection, where: { id } });
       const load = loader(selection, variables, context);
       return async () => {
         const found = await find();
@@ -180,8 +202,7 @@ class Compiler {
     };
   }
 
-  #list(field: Field, { list }: Source & { kind: 'list' }, nodes: Nodes): RootField['bind'] {
-    const shape = this.#connection(field, nodes);
+  #list(field: Field, { list }: Source & { kind: 'list' }, nodes: Nodes, shape: ConnectionShape): RootField['bind'] {
     const write = objectWriter(shape.parts);
     const argumentsOf = this.#arguments(field, nodes);
     return (variables, context) => {
@@ -229,6 +250,8 @@ class Compiler {
     const parts = this.#selected(type, nodes).map(
       ([key, inner]) => [key, this.#connectionPart(type, rowType, inner, selection, used)] as const,
     );
+    // A statement selects something.
+    selection.place(selection.table, 'id');
     return { rowType, selection, parts, hasCursors: used.has('cursor'), hasCount: used.has('count') };
   }
 
@@ -355,18 +378,13 @@ class Compiler {
 function pageQuery({ rowType, selection, hasCursors }: ConnectionShape, asked: List) {
   if (asked.model !== rowType.name) throw new NoPlan();
   const plan = planPage(asked.args, asked.order);
-  const { table, joins } = selection;
-  const columns = [...selection.columns];
-  const cursor = hasCursors
-    ? Object.keys(cursorColumns(plan)).map((column) => [column, columns.push({ table, column }) - 1] as const)
-    : [];
-  if (columns.length === 0) columns.push({ table, column: 'id' });
+  const ordered = hasCursors ? selection.with(Object.keys(cursorColumns(plan))) : { selection, places: [] };
   const where = { AND: [asked.where, ...plan.where] };
   const { orderBy, take, skip } = plan;
   const cursorOf = (row: Row) =>
-    encodeCursor(Object.fromEntries(cursor.map(([column, place]) => [column, row[place]])), plan.order);
+    encodeCursor(Object.fromEntries(ordered.places.map(([column, place]) => [column, row[place]])), plan.order);
   return {
-    query: { model: asked.model, columns, joins, where, orderBy, take, skip },
+    query: { selection: ordered.selection, where, orderBy, take, skip },
     connectionOf: async (found: readonly Row[], load: Load, count: number): Promise<Connection> => {
       const cut = cutPage<Row>(plan as PagePlan, asked.args, found);
       return { ...cut, rows: await load(cut.page), cursorOf, count };
@@ -391,12 +409,16 @@ function loader({ tagsOf, lists }: Selection, variables: Variables, context: Con
 
 const NOTHING_LOADED: LoadedRows = { tags: new Map(), lists: [] };
 
+const TAG_TABLE: Table = { alias: 'TaskTag', model: 'TaskTag' };
+const TAGS: RowSelection = {
+  model: TAG_TABLE.model,
+  columns: ['taskId', 'name'].map((column) => ({ table: TAG_TABLE, column })),
+  joins: [],
+};
+
 async function loadTags({ services, reach }: Context, ids: readonly unknown[]): Promise<LoadedRows['tags']> {
-  const model = 'TaskTag';
-  const table = { alias: model, model };
-  const columns = ['taskId', 'name'].map((column) => ({ table, column }));
   const where = { taskId: { in: ids } };
-  const find = services.database.rows.prepare(reach, { model, columns, where, orderBy: [{ name: 'asc' }] });
+  const find = services.database.rows.prepare(reach, { selection: TAGS, where, orderBy: [{ name: 'asc' }] });
   const tags = new Map<unknown, string[]>();
   for (const [taskId, name] of await find()) {
     const names = tags.get(taskId);

@@ -79,14 +79,15 @@ export const scopesAndLimits = (subscriptions: Subscriptions): Plugin<Context> =
     const variables = args.variableValues ?? {};
     const excess = operation.inputExcess(variables);
     if (excess) return stop(excess);
-    const refusalFor = ({ scopes }: Principal) => forbiddenErrors(operation.deniedFields(scopes), scopes)[0];
-    const denied = operation.deniedFields(context.principal.scopes);
-    if (denied.length > 0) return stop(...forbiddenErrors(denied, context.principal.scopes));
+    const refusalFor = (now: Principal) => forbiddenErrors(operation.deniedFields(now.scopes), now.scopes)[0];
+    const { scopes, keyId } = context.principal;
+    const denied = operation.deniedFields(scopes);
+    if (denied.length > 0) return stop(...forbiddenErrors(denied, scopes));
     const cost = operation.without([]).cost(variables);
     if (cost > OPERATION_LIMITS.cost) return stop(tooMuch('cost', cost));
     const result = await context.meter.charge(requestsOf(cost) - 1);
     if (!result.allowed) return stop(limited(result));
-    noteUse(context, operation, new Set());
+    noteUse(context.use, operation, operation.reachFor(scopes, { keyId, variables }).scopes);
     context.services.metrics.operation('subscription', 'ok');
     setSubscribeFn(async () => {
       const definitions = operation.definition.variableDefinitions ?? [];

@@ -1,0 +1,55 @@
+/**
+ * What plans answered, for as long as nothing of it has changed: by the operation, its variables and the rows within reach.
+ * What a key may see of an operation is another operation. Valid for one version of the rows alone (src/db/rowVersions.ts).
+ */
+import { LRUCache } from 'lru-cache';
+import type { Reach } from '../../db/tenant.js';
+import type { Executable } from '../../operations/document.js';
+import type { Variables } from '../../operations/variables.js';
+
+interface Remembered {
+  readonly version: number;
+  /** JSON. */
+  readonly data: string;
+  readonly isAnswered: boolean;
+}
+
+/** Characters of variables as JSON; those of an operation with more are hardly the same again. */
+const MAX_VARIABLES = 4000;
+const BYTES_OF_CHARACTER = 2;
+/** What an entry takes besides its texts, in bytes. */
+const ENTRY = 500;
+
+export class RememberedAnswers {
+  readonly #answers: LRUCache<string, Remembered> | undefined;
+  #executables = 0;
+
+  /** @param bytes that they may take; 0: nothing is remembered */
+  constructor(bytes: number) {
+    if (bytes > 0) this.#answers = new LRUCache({ maxSize: bytes, sizeCalculation: sizeOf });
+  }
+
+  /** @returns undefined where nothing is remembered */
+  nameFor({ derived }: Executable, variables: Variables, { workspaceId, environment }: Reach): string | undefined {
+    if (!this.#answers) return undefined;
+    let executable = derived.get('number');
+    if (executable === undefined) {
+      this.#executables += 1;
+      executable = this.#executables;
+      derived.set('number', executable);
+    }
+    const values = JSON.stringify(variables);
+    return values.length > MAX_VARIABLES ? undefined : `${workspaceId} ${environment} ${executable} ${values}`;
+  }
+
+  get(name: string, version: number): Remembered | undefined {
+    const remembered = this.#answers?.get(name);
+    return remembered?.version === version ? remembered : undefined;
+  }
+
+  set(name: string, remembered: Remembered): void {
+    this.#answers?.set(name, remembered);
+  }
+}
+
+const sizeOf = ({ data }: Remembered, name: string) => ENTRY + BYTES_OF_CHARACTER * (data.length + name.length);

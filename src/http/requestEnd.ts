@@ -1,0 +1,49 @@
+/** What is said of every request when it has been answered: in the log and in the figures. */
+import type { Logger } from 'pino';
+import type { Context } from '../graphql/context.js';
+import { SECRET_PATTERN } from '../keys/format.js';
+import type { Metrics } from '../metrics.js';
+
+/** Characters of a path that the log keeps. */
+const PATH_LENGTH = 500;
+
+export interface EndedRequest {
+  readonly requestId: string;
+  readonly method: string;
+  readonly path: string;
+  /** As a template. */
+  readonly route: string;
+  readonly status: number;
+  /** When it came, as `performance.now()` tells it. */
+  readonly started: number;
+  readonly ip: string | null;
+  readonly keyId: string | undefined;
+  /** Why the request was refused as a whole. */
+  readonly refusal: string | undefined;
+  /** What it turned out to be, where its key is good. */
+  readonly context: Context | undefined;
+}
+
+export function noteEnd(ended: EndedRequest, metrics: Metrics, logger: Logger): void {
+  const { requestId, method, path, route, status, started, ip, keyId, refusal, context } = ended;
+  const ms = performance.now() - started;
+  metrics.request(method, route, status, ms / 1000);
+  const errors = [...(context?.use.errors ?? [])];
+  if (refusal !== undefined && !errors.includes(refusal)) errors.push(refusal);
+  logger.info(
+    {
+      requestId,
+      method,
+      // Somebody will put a key there.
+      path: path.replace(SECRET_PATTERN, '[redacted]').slice(0, PATH_LENGTH),
+      operations: context?.use.operations,
+      status,
+      errors: errors.length > 0 ? errors : undefined,
+      cost: context?.meter.spent,
+      ms: Math.round(ms * 10) / 10,
+      ip,
+      keyId,
+    },
+    'request',
+  );
+}
