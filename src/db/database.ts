@@ -1,7 +1,8 @@
 /** Opens, migrates and inspects the database that DATABASE_URL names. */
 import { existsSync } from 'node:fs';
-import { DriverAdapterError, type SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import { DriverAdapterError, type SqlDriverAdapter, type SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import type { PrismaClient } from '#prisma/client.js';
+import { type InsertingTransaction, inTransaction } from './insertions.js';
 import { measured, type OnStatement } from './measured.js';
 import { applyMigrations, stateOf } from './migrate.js';
 import { type PoolOptions, postgresqlAdapter, postgresqlMigrationAdapter, withAdvisoryLock } from './postgresql.js';
@@ -23,6 +24,8 @@ export interface Database {
   readonly hasReplica: boolean;
   /** Reads of plans, which need no client between them and the database. */
   readonly rows: Rows;
+  /** For units of work: a transaction on the driver. */
+  readonly inTransaction: <T>(run: (transaction: InsertingTransaction) => Promise<T>) => Promise<T>;
   close(): Promise<void>;
 }
 
@@ -74,7 +77,7 @@ export async function openDatabase({
     },
   });
   const log = onQuery ? [{ emit: 'event' as const, level: 'query' as const }] : [];
-  let connection: RowConnection | undefined;
+  let connection: (SqlDriverAdapter & RowConnection) | undefined;
   const connect = async (adapter: SqlDriverAdapterFactory): Promise<PrismaClient> => {
     const { PrismaClient: Client } =
       provider === 'sqlite'
@@ -107,20 +110,18 @@ export async function openDatabase({
   // What decides about keys must not be late, so it has a client of its own that knows no replica.
   const tenants =
     replicaUrl === undefined ? system : await connect(withReplica(primary(), postgresqlAdapter(replicaUrl, pool)));
+  const connected = () => {
+    if (!connection || isClosed) throw new DriverAdapterError({ kind: 'ConnectionClosed' });
+    return connection;
+  };
   return {
     provider,
     system,
     forTenant: tenantDatabases(tenants),
-    takeTaskNumber: takesNumberBefore(provider, system),
+    takeTaskNumber: takesNumberBefore(provider, connected),
     hasReplica: replicaUrl !== undefined,
-    rows: new Rows(
-      provider,
-      () => {
-        if (!connection || isClosed) throw new DriverAdapterError({ kind: 'ConnectionClosed' });
-        return connection;
-      },
-      onQuery,
-    ),
+    rows: new Rows(provider, connected, onQuery),
+    inTransaction: async (run) => inTransaction(connected(), provider, onQuery ?? (() => {}), run),
     async close() {
       isClosed = true;
       await system.$disconnect();

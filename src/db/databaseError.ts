@@ -41,7 +41,7 @@ interface Fault {
 export function databaseError(error: unknown): ApiError | undefined {
   const fault = (error ?? {}) as Fault;
   if (isUniqueViolation(fault)) return new ApiError('CONFLICT', 'There is such a row already.');
-  if (fault.code === 'P2003' || fault.code === 'P2025') {
+  if (fault.code === 'P2003' || fault.code === 'P2025' || fault.cause?.kind === 'ForeignKeyConstraintViolation') {
     return new ApiError('NOT_FOUND', 'A row that this refers to is not there any more.');
   }
   if (isUnwritable(error)) {
@@ -57,7 +57,8 @@ export function databaseError(error: unknown): ApiError | undefined {
 
 /** Whether there is a row already with what only one may have. */
 export function isUniqueViolation(error: unknown): boolean {
-  return (error as Fault | undefined)?.code === 'P2002';
+  const fault = error as Fault | undefined;
+  return fault?.code === 'P2002' || fault?.cause?.kind === 'UniqueConstraintViolation';
 }
 
 /** Whether the disk is full, fails, or may not be written. */

@@ -89,8 +89,11 @@ export class Idempotency {
     let changed = false;
     const result = await withClaim(
       {
-        mark: (tx) =>
-          tx.idempotencyRecord.updateMany({ where: { keyId, idempotencyKey }, data: { status: COMMITTED } }),
+        mark: (raw, provider) => {
+          const [status, key, name] = provider === 'sqlite' ? ['?', '?', '?'] : ['$1', '$2', '$3'];
+          const sql = `UPDATE "IdempotencyRecord" SET "status" = ${status} WHERE "keyId" = ${key} AND "idempotencyKey" = ${name}`;
+          return raw.execute(sql, [COMMITTED, keyId, idempotencyKey]);
+        },
         committed: () => {
           changed = true;
         },

@@ -5,35 +5,44 @@
  * would make all creations of a workspace wait for each other until they are committed; there the number is taken
  * before, by a statement of its own, and stays unused where the creation fails.
  */
-import type { PrismaClient } from '#prisma/client.js';
+import type { ArgType, SqlDriverAdapter } from '@prisma/driver-adapter-utils';
+import type { RawStatements } from './insertions.js';
 import type { Provider } from './provider.js';
-import type { Tenant, TenantTransaction } from './tenant.js';
+import type { Tenant } from './tenant.js';
 
 /** @returns the next number, taken at once; nothing where that is done within the transaction */
 export type TakeNumber = (tenant: Tenant) => Promise<number>;
 
-export function takesNumberBefore(provider: Provider, system: PrismaClient): TakeNumber | undefined {
+export function takesNumberBefore(
+  provider: Provider,
+  connection: () => Pick<SqlDriverAdapter, 'queryRaw'>,
+): TakeNumber | undefined {
   if (provider === 'sqlite') return undefined;
+  // No waiting for the disk: the log is in order, so where the task is durable, its number is too.
+  const sql = `
+    WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
+    INSERT INTO "TaskCounter" AS counter ("workspaceId", "environment", "lastNumber")
+    SELECT $1, $2::"Environment", 1 FROM quick
+    ON CONFLICT ("workspaceId", "environment") DO UPDATE SET "lastNumber" = counter."lastNumber" + 1
+    RETURNING "lastNumber"`;
+  const text: ArgType = { scalarType: 'string', arity: 'scalar' };
   return async ({ workspaceId, environment }) => {
-    // No waiting for the disk: the log is in order, so where the task is durable, its number is too.
-    const [row] = await system.$queryRaw<{ lastNumber: number }[]>`
-      WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
-      INSERT INTO "TaskCounter" AS counter ("workspaceId", "environment", "lastNumber")
-      SELECT ${workspaceId}, ${environment}::"Environment", 1 FROM quick
-      ON CONFLICT ("workspaceId", "environment") DO UPDATE SET "lastNumber" = counter."lastNumber" + 1
-      RETURNING "lastNumber"`;
-    if (!row) throw new Error('no number was given');
-    return row.lastNumber;
+    const { rows } = await connection().queryRaw({ sql, args: [workspaceId, environment], argTypes: [text, text] });
+    const number = rows[0]?.[0];
+    if (typeof number !== 'number') throw new Error('no number was given');
+    return number;
   };
 }
 
 /** The next number, for a task that the same transaction makes. */
-export async function takeNumberWithin(tx: TenantTransaction, { workspaceId, environment }: Tenant): Promise<number> {
-  const key = { workspaceId, environment };
-  const { lastNumber } = await tx.taskCounter.upsert({
-    where: { workspaceId_environment: key },
-    create: { ...key, lastNumber: 1 },
-    update: { lastNumber: { increment: 1 } },
-  });
-  return lastNumber;
+export async function takeNumberWithin(raw: RawStatements, provider: Provider, tenant: Tenant): Promise<number> {
+  const [environment, ...parameters] = provider === 'sqlite' ? ['?', '?', '?'] : ['$2::"Environment"', '$1', '$2'];
+  const [row] = await raw.query<{ lastNumber: number }>(
+    `INSERT INTO "TaskCounter" AS counter ("workspaceId", "environment", "lastNumber") VALUES (${parameters[0]}, ${environment}, 1)
+     ON CONFLICT ("workspaceId", "environment") DO UPDATE SET "lastNumber" = counter."lastNumber" + 1
+     RETURNING "lastNumber"`,
+    [tenant.workspaceId, tenant.environment],
+  );
+  if (!row) throw new Error('no number was given');
+  return row.lastNumber;
 }

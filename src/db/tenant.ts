@@ -229,10 +229,21 @@ async function checkForeignKeys(reader: TenantTransaction, shape: ModelShape, ar
     for (const id of ids) {
       const delegate = (reader as unknown as Record<string, { count(args: Args): Promise<number> }>)[lowerFirst(model)];
       // Bound to the tenant like every other query.
-      if ((await delegate?.count({ where: { id } })) !== 1) throw notFound(words(model), id);
+      if ((await delegate?.count({ where: { id } })) !== 1) throw notFoundRow(model, id);
     }
   }
 }
 
 const lowerFirst = (name: string) => name.charAt(0).toLowerCase() + name.slice(1);
+/** @param model as the datamodel has it */
+export const notFoundRow = (model: string, id: string) => notFound(words(model), id);
+
+/** The rows of the same tenant that a new row refers to, as far as a caller can name them. */
+export function referredTo(model: string, row: Args): { model: string; id: string }[] {
+  return [...(models.get(model)?.foreignKeys ?? [])].flatMap(([column, other]) => {
+    const id = row[column];
+    return typeof id === 'string' ? [{ model: other, id }] : [];
+  });
+}
+
 const words = (model: string) => (model === 'ApiKey' ? 'API key' : lowerFirst(model));

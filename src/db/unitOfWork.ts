@@ -11,9 +11,11 @@ import { setImmediate } from 'node:timers/promises';
 import type { PrismaClient } from '#prisma/client.js';
 import { type Actor, type AuditEntry, auditRow } from '../audit/entry.js';
 import type { Database } from './database.js';
+import type { RawStatements } from './insertions.js';
+import type { Provider } from './provider.js';
 import { forNobody } from './reader.js';
 import { takeNumberWithin } from './taskNumbers.js';
-import { type Reach, type TenantTransaction, withoutBinding } from './tenant.js';
+import { notFoundRow, type Reach, referredTo, type TenantTransaction, withoutBinding } from './tenant.js';
 import { type UnitStatements, unitStatements } from './unitStatements.js';
 
 export const KEY_CHANGES = 'api_keys';
@@ -35,6 +37,21 @@ export interface Unit extends UnitStatements {
   afterCommit(effect: () => void): void;
   /** A key is changed: every process drops what it remembers of keys. */
   keysChanged(): void;
+}
+
+/** What a change works with that adds rows. */
+export interface AddingUnit extends UnitStatements {
+  readonly actor: Actor;
+  /** When the change began; all that it writes bears this time. */
+  readonly now: Date;
+  /**
+   * Adds rows to the actor's workspace and environment, all with the same columns.
+   * @throws NOT_FOUND for a row that they refer to and that is not there
+   */
+  insert(model: string, ...rows: readonly Readonly<Record<string, unknown>>[]): Promise<void>;
+  audit(entry: AuditEntry): void;
+  /** Runs after the commit. What it throws is logged. */
+  afterCommit(effect: () => void): void;
   nextTaskNumber(): Promise<number>;
 }
 
@@ -47,7 +64,7 @@ interface RunOptions {
 
 /** The Idempotency-Key of a request: every change of the request marks it as carried out. */
 export interface ClaimMark {
-  mark(tx: Pick<PrismaClient, 'idempotencyRecord'>): Promise<unknown>;
+  mark(raw: RawStatements, provider: Provider): Promise<unknown>;
   /** Called once a change is committed. */
   committed(): void;
 }
@@ -88,8 +105,9 @@ export class UnitOfWork {
         async (tx) => {
           const entries: AuditEntry[] = [];
           const now = this.clock();
+          const raw = rawStatements(tx);
           const unit: Unit = {
-            ...unitStatements(tx, actor, now, this.database.provider),
+            ...unitStatements(raw, actor, now, this.database.provider),
             tx,
             actor,
             now,
@@ -98,7 +116,6 @@ export class UnitOfWork {
             keysChanged: () => {
               keysChanged = true;
             },
-            nextTaskNumber: () => takeNumberWithin(tx, actor),
           };
           const made = await work(unit);
           const rows = entries.map((entry) => auditRow(actor, entry, unit.now));
@@ -106,7 +123,7 @@ export class UnitOfWork {
             await tx.auditEvent.createMany({ data: rows.slice(at, at + AUDIT_BATCH) });
             if (at + AUDIT_BATCH < rows.length) await setImmediate();
           }
-          if (claim) await withoutBinding(() => claim.mark(tx));
+          if (claim) await claim.mark(raw, this.database.provider);
           if (keysChanged) await withoutBinding(() => countKeyChange(tx));
           return made;
         },
@@ -122,6 +139,45 @@ export class UnitOfWork {
     }
   }
 
+  /** The same for a change that only adds rows, without the client's way of making statements. */
+  async add<T>(actor: Actor, work: (unit: AddingUnit) => Promise<T>): Promise<T> {
+    const { provider } = this.database;
+    const claim = claims.getStore();
+    const effects: (() => void)[] = [];
+    const result = await this.database.inTransaction(async (transaction) => {
+      const now = this.clock();
+      const entries: AuditEntry[] = [];
+      const statements = unitStatements(transaction, actor, now, provider);
+      const { workspaceId, environment } = actor;
+      const made = await work({
+        ...statements,
+        actor,
+        now,
+        async insert(model, ...rows) {
+          for (const { model: other, id } of rows.flatMap((row) => referredTo(model, row))) {
+            if (!(await statements.has(other, id))) throw notFoundRow(other, id);
+          }
+          transaction.insert(
+            model,
+            rows.map((row) => ({ ...row, workspaceId, environment })),
+          );
+        },
+        audit: (entry) => void entries.push(entry),
+        afterCommit: (effect) => void effects.push(effect),
+        nextTaskNumber: () => takeNumberWithin(transaction, provider, actor),
+      });
+      transaction.insert(
+        'AuditEvent',
+        entries.map((entry) => auditRow(actor, entry, now)),
+      );
+      await claim?.mark(transaction, provider);
+      return made;
+    });
+    claim?.committed();
+    for (const effect of effects) this.#effect(effect);
+    return result;
+  }
+
   /** The next number of a task, where that is taken before the transaction; nothing where it is taken within. */
   async reserveTaskNumber(actor: Actor): Promise<number | undefined> {
     return this.database.takeTaskNumber?.(actor);
@@ -134,6 +190,15 @@ export class UnitOfWork {
       this.onError(error);
     }
   }
+}
+
+function rawStatements(tx: TenantTransaction): RawStatements {
+  const raw = tx as unknown as Pick<PrismaClient, '$queryRawUnsafe' | '$executeRawUnsafe'>;
+  return {
+    query: <Row>(sql: string, values: readonly unknown[]) =>
+      withoutBinding(() => raw.$queryRawUnsafe<Row[]>(sql, ...values)),
+    execute: (sql, values) => withoutBinding(() => raw.$executeRawUnsafe(sql, ...values)),
+  };
 }
 
 /** Other processes see the new value and drop what they remember of keys. */

@@ -2,9 +2,10 @@
  * What a unit of work asks of the database beyond Prisma's queries: locks, and statements over many rows, by SQL of each
  * database. All are bound to the tenant here.
  */
-import type { PrismaClient } from '#prisma/client.js';
+
+import type { RawStatements } from './insertions.js';
 import type { Provider } from './provider.js';
-import { type Tenant, type TenantTransaction, withoutBinding } from './tenant.js';
+import type { Tenant } from './tenant.js';
 
 /** The plan of a workspace, with the operator's numbers where the plan leaves them to the operator. */
 interface WorkspaceRow {
@@ -22,7 +23,9 @@ export interface UnitStatements {
   /** No other transaction changes the row until this change is committed; a row that is not there is not locked. */
   lock(model: Lockable, id: string): Promise<void>;
   /** The project as it is, and stays until this change is committed; others may read it so too. */
-  lockProjectForReading(id: string): Promise<{ archivedAt: Date | null } | undefined>;
+  lockProjectForReading(id: string): Promise<{ archivedAt: unknown } | undefined>;
+  /** Whether there is such a row within the tenant. */
+  has(model: string, id: string): Promise<boolean>;
   /** The user stays until this change is committed. */
   lockUserForReading(id: string): Promise<void>;
   /** Ids of tasks whose column has this value, as they stay until this change is committed; at most so many. */
@@ -39,20 +42,15 @@ export interface UnitStatements {
 
 /** SQLite has one writer at a time, from the beginning of the transaction on, and needs no locks. */
 export function unitStatements(
-  tx: TenantTransaction,
+  raw: RawStatements,
   { workspaceId, environment }: Tenant,
   now: Date,
   provider: Provider,
 ): UnitStatements {
   const isPostgresql = provider === 'postgresql';
-  const raw = tx as unknown as Pick<PrismaClient, '$queryRawUnsafe' | '$executeRawUnsafe'>;
-  const select = <Row>(sql: string, ...values: unknown[]) =>
-    withoutBinding(() =>
-      raw.$queryRawUnsafe<Row[]>(
-        isPostgresql ? sql : sql.replace(/\$\d|::text/g, (part) => (part === '::text' ? '' : '?')),
-        ...values,
-      ),
-    );
+  const said = (sql: string) =>
+    isPostgresql ? sql : sql.replace(/\$\d|::text/g, (part) => (part === '::text' ? '' : '?'));
+  const select = <Row>(sql: string, ...values: unknown[]) => raw.query<Row>(said(sql), values);
   const lock = (model: Lockable, id: string, strength: string) =>
     select(
       `SELECT 1 FROM "${model}" WHERE "id" = $1 AND "workspaceId" = $2 AND "environment"::text = $3 ${strength}`,
@@ -72,9 +70,24 @@ export function unitStatements(
     async lock(model: Lockable, id: string): Promise<void> {
       if (isPostgresql) await lock(model, id, 'FOR UPDATE');
     },
-    async lockProjectForReading(id: string): Promise<{ archivedAt: Date | null } | undefined> {
-      if (isPostgresql) await lock('Project', id, 'FOR SHARE');
-      return (await tx.project.findUnique({ where: { id }, select: { archivedAt: true } })) ?? undefined;
+    async lockProjectForReading(id: string): Promise<{ archivedAt: unknown } | undefined> {
+      const [row] = await select<{ archivedAt: unknown }>(
+        `SELECT "archivedAt" FROM "Project"
+         WHERE "id" = $1 AND "workspaceId" = $2 AND "environment"::text = $3${isPostgresql ? ' FOR SHARE' : ''}`,
+        id,
+        workspaceId,
+        environment,
+      );
+      return row;
+    },
+    async has(model: string, id: string): Promise<boolean> {
+      const rows = await select(
+        `SELECT 1 FROM "${model}" WHERE "id" = $1 AND "workspaceId" = $2 AND "environment"::text = $3`,
+        id,
+        workspaceId,
+        environment,
+      );
+      return rows.length > 0;
     },
     async lockUserForReading(id: string): Promise<void> {
       if (isPostgresql) await lock('User', id, 'FOR KEY SHARE');
@@ -108,7 +121,7 @@ export function unitStatements(
       const sql = `UPDATE "${model}" SET "createdById" = NULL, "updatedAt" = ${next}
         WHERE "createdById" = ${first} AND "workspaceId" = ${rest[0]} AND "environment"${isPostgresql ? '::text' : ''} = ${rest[1]}`;
       const at = isPostgresql ? now.toISOString().slice(0, -1) : now.getTime();
-      return withoutBinding(() => raw.$executeRawUnsafe(sql, at, userId, workspaceId, environment));
+      return raw.execute(sql, [at, userId, workspaceId, environment]);
     },
     async leadsTo(from: string, to: string, type: string): Promise<boolean> {
       const rows = await select(

@@ -1,5 +1,6 @@
 /** Making, changing and deleting tasks; each change is one unit of work. */
 import { setImmediate } from 'node:timers/promises';
+import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { type Actor, changesBetween } from '../audit/entry.js';
 import { tagKey } from '../db/text.js';
@@ -71,26 +72,23 @@ export class TaskService {
     const { tags, ...data } = check(rules, withoutNulls(input, ['status', 'priority', 'tags', 'position']));
     inOrder(data);
     const reserved = await this.units.reserveTaskNumber(actor);
-    return this.units.run(actor, async (unit) => {
-      const { tx, now } = unit;
-      const { workspaceId, environment, userId, keyId } = actor;
-      if (data.projectId != null) mustBeOpen(await unit.lockProjectForReading(data.projectId), data.projectId);
+    return this.units.add(actor, async (unit) => {
+      const { now } = unit;
+      const { projectId = null } = data;
+      if (projectId !== null) mustBeOpen(await unit.lockProjectForReading(projectId), projectId);
       const number = reserved ?? (await unit.nextTaskNumber());
-      const task = await tx.task.create({
-        data: {
-          ...given(data),
-          ...{ workspaceId, environment, number, createdById: userId, createdByKeyId: keyId },
-          ...{ createdAt: now, updatedAt: now },
-          title: data.title,
-          description: data.description || null,
-          position: data.position ?? number,
-        },
-        select: { id: true, projectId: true },
+      const id = uuidv7();
+      await unit.insert('Task', {
+        ...{ id, ...given(data), number },
+        ...{ createdById: actor.userId, createdByKeyId: actor.keyId, createdAt: now, updatedAt: now },
+        title: data.title,
+        description: data.description || null,
+        position: data.position ?? number,
       });
-      if (tags) await addTags(unit, task.id, tags);
-      unit.audit({ ...about(task.id, 'create'), changes: changesBetween({}, { title: data.title }) });
-      this.#publish(unit, { action: 'CREATED', taskId: task.id, projectId: task.projectId });
-      return task;
+      if (tags) await unit.insert('TaskTag', ...tagRows(id, tags));
+      unit.audit({ ...about(id, 'create'), changes: changesBetween({}, { title: data.title }) });
+      this.#publish(unit, { action: 'CREATED', taskId: id, projectId });
+      return { id };
     });
   }
 
@@ -122,7 +120,8 @@ export class TaskService {
       });
       if (tags) {
         await tx.taskTag.deleteMany({ where: { taskId: id } });
-        await addTags(unit, id, tags);
+        const { workspaceId, environment } = actor;
+        await tx.taskTag.createMany({ data: tagRows(id, tags).map((row) => ({ ...row, workspaceId, environment })) });
       }
       const old = { ...before, tags: before.tags.map(({ name }) => name) };
       unit.audit({ ...about(id, 'update'), changes: changesBetween(old, { ...data, ...(tags && { tags }) }) });
@@ -189,7 +188,7 @@ export class TaskService {
     return changed;
   }
 
-  #publish({ actor, afterCommit }: Unit, event: TaskEvent): void {
+  #publish({ actor, afterCommit }: Pick<Unit, 'actor' | 'afterCommit'>, event: TaskEvent): void {
     afterCommit(() => this.events.publish(actor, event));
   }
 }
@@ -203,7 +202,7 @@ function inOrder(dates: { startDate?: Date | null | undefined; dueDate?: Date | 
 }
 
 /** @throws NOT_FOUND; CONFLICT when it takes no tasks any more */
-function mustBeOpen(project: { readonly archivedAt: Date | null } | undefined, id: string): void {
+function mustBeOpen(project: { readonly archivedAt: unknown } | undefined, id: string): void {
   if (!project) throw notFound('project', id);
   if (project.archivedAt !== null) {
     throw new ApiError('CONFLICT', 'The project is archived and takes no new tasks.', {
@@ -213,11 +212,8 @@ function mustBeOpen(project: { readonly archivedAt: Date | null } | undefined, i
 }
 
 /** Of tags that differ in case only, the first one is meant. */
-async function addTags({ tx, actor }: Unit, taskId: string, tags: readonly string[]): Promise<void> {
-  const { workspaceId, environment } = actor;
+function tagRows(taskId: string, tags: readonly string[]): { taskId: string; key: string; name: string }[] {
   const names = new Map<string, string>();
   for (const name of tags) if (!names.has(tagKey(name))) names.set(tagKey(name), name);
-  await tx.taskTag.createMany({
-    data: [...names].map(([key, name]) => ({ workspaceId, environment, taskId, key, name })),
-  });
+  return [...names].map(([key, name]) => ({ taskId, key, name }));
 }

@@ -1,5 +1,5 @@
 /**
- * Queries that are rows, relations and connections of our tables, answered without running a resolver a field. Compiled once
+ * Queries that are rows, relations and connections of our tables, and changes that answer a row, answered without running a resolver a field. Compiled once
  * for each operation: what is selected is collected for each place in the answer, with how it is written as JSON. Each time
  * it runs, the arguments become the same Prisma arguments that the resolvers make; each root field is one statement, with one
  * more for tags and for each list within its rows. Everything else runs as ever. The scopes of all fields were
@@ -15,9 +15,11 @@ import {
   getNamedType,
   isLeafType,
   isObjectType,
+  OperationTypeNode,
 } from 'graphql';
 import { collectFields, collectSubfields } from 'graphql/execution/collectFields.js';
-import { type Join, NotTranslated, type RowSelection, type Table } from '../../db/rows.js';
+import type { Join, RowSelection } from '../../db/rows.js';
+import { NotTranslated, type Table } from '../../db/statement.js';
 import { notFound } from '../../errors.js';
 import type { Executable } from '../../operations/document.js';
 import { fragmentsOf } from '../../operations/fragments.js';
@@ -74,11 +76,14 @@ export function compileRootFields(
   { document, definition }: Executable,
   variables: Variables,
 ): RootField[] {
-  const root = schema.getQueryType();
+  const isChange = definition.operation === OperationTypeNode.MUTATION;
+  const root = isChange ? schema.getMutationType() : schema.getQueryType();
   if (!root) throw new NoPlan();
   const fragments = Object.fromEntries(fragmentsOf(document));
   const compiler = new Compiler(schema, fragments, variables);
   const selected = collectFields(schema, fragments, variables, root, definition.selectionSet);
+  // Several changes run one after another.
+  if (isChange && selected.size > 1) throw new NoPlan();
   return entriesOf(selected).map(([key, nodes]) => ({ nodes, ...compiler.rootField(root, key, nodes) }));
 }
 
@@ -139,6 +144,12 @@ interface InnerList {
   bind(variables: Variables, context: Context): (ids: readonly unknown[]) => Promise<ReadonlyMap<unknown, string>>;
 }
 
+/** What is shown of a row that was changed. */
+interface Changed {
+  readonly selection: Selection;
+  readonly write: Write;
+}
+
 /** What is shown of a connection. */
 interface ConnectionShape {
   readonly rowType: GraphQLObjectType;
@@ -177,6 +188,7 @@ class Compiler {
     const source = sourceOf(field);
     if (!field || !source) throw new NoPlan();
     if (source.kind === 'row') return { key, model: source.model, bind: this.#row(field, source, nodes) };
+    if (source.kind === 'change') return { key, model: root.name, bind: this.#change(field, source, nodes) };
     if (source.kind !== 'list') throw new NoPlan();
     const shape = this.#connection(field, nodes);
     return { key, model: shape.rowType.name, bind: this.#list(field, source, nodes, shape) };
@@ -198,6 +210,46 @@ class Compiler {
         const [row] = found;
         if (!row) throw notFound(source.name, id);
         return write(row, await load(found));
+      };
+    };
+  }
+
+  #change(field: Field, { run }: Source & { kind: 'change' }, nodes: Nodes): RootField['bind'] {
+    const payload = objectType(field);
+    const parts = this.#selected(payload, nodes).map(([key, inner]): [string, Changed | undefined] => {
+      if (inner[0]?.name.value === '__typename') return [key, undefined];
+      const shown = payload.getFields()[inner[0]?.name.value ?? ''];
+      const source = sourceOf(shown);
+      if (source?.kind !== 'changedRow') throw new NoPlan();
+      const selection = new Selection(source.model);
+      const write = this.#object(objectType(shown), inner, selection, selection.table);
+      selection.place(selection.table, 'id');
+      return [key, { selection, write }];
+    });
+    const argumentsOf = this.#arguments(field, nodes);
+    const typeName = text(payload.name);
+    return (variables, context) => {
+      const args = argumentsOf(variables);
+      const { rows } = context.services.database;
+      const reads = parts.map(([key, shown]) => {
+        if (!shown) return { key, read: async () => typeName };
+        const { selection, write } = shown;
+        const load = loader(selection, variables, context);
+        const find = (id: string) => rows.prepare(context.reach, { selection, where: { id } });
+        // What cannot be read is known before anything is changed.
+        find('');
+        const read = async (id: string) => {
+          const found = await find(id)();
+          const [row] = found;
+          if (!row) throw notFound(selection.model.toLowerCase(), id);
+          return write(row, await load(found));
+        };
+        return { key, read };
+      });
+      return async () => {
+        const { id } = await run(args, context);
+        const shown = await Promise.all(reads.map(async ({ key, read }) => `${JSON.stringify(key)}:${await read(id)}`));
+        return `{${shown.join(',')}}`;
       };
     };
   }

@@ -8,7 +8,7 @@ import {
   OperationTypeNode,
   visit,
 } from 'graphql';
-import { NotTranslated } from '../../db/rows.js';
+import { NotTranslated } from '../../db/statement.js';
 import type { Executable } from '../../operations/document.js';
 import type { Variables } from '../../operations/variables.js';
 import type { Context } from '../context.js';
@@ -40,7 +40,7 @@ const COUNTED = new Set(['Task', 'Project', 'User']);
 
 /** Whether an operation has a plan, as far as that is known without its variables. */
 export function isCompiled(schema: GraphQLSchema, executable: Executable): boolean {
-  if (executable.definition.operation !== OperationTypeNode.QUERY) return false;
+  if (executable.definition.operation === OperationTypeNode.SUBSCRIPTION) return false;
   const plans = plansOf(executable);
   return (
     formOf(schema, executable, plans, Object.fromEntries(plans.conditions.map((name) => [name, true]))) !== undefined
@@ -54,8 +54,7 @@ export async function runPlan(
   variables: Variables,
   context: Context,
 ): Promise<PlanAnswer | undefined> {
-  const { definition } = executable;
-  if (definition.operation !== OperationTypeNode.QUERY) return undefined;
+  if (executable.definition.operation === OperationTypeNode.SUBSCRIPTION) return undefined;
   const plans = plansOf(executable);
   const { rememberedAnswers, database, metrics } = context.services;
   // Read before the rows: what is remembered may be newer than its version says, and never older.

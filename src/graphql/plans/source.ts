@@ -15,6 +15,10 @@ export type Source =
   /** One row, by the argument `id`. */
   | { readonly kind: 'row'; readonly model: string; readonly name: string }
   | { readonly kind: 'list'; readonly list: (args: object, context: Context) => List }
+  /** A change, of which a row is answered. */
+  | { readonly kind: 'change'; readonly run: (args: object, context: Context) => Promise<{ readonly id: string }> }
+  /** In the payload of a change: the row as it is now. */
+  | { readonly kind: 'changedRow'; readonly model: string }
   /** Rows that belong to the row, which ROW_ABOVE stands for in their condition. */
   | { readonly kind: 'innerList'; readonly list: (args: object, context: Context) => List };
 
@@ -30,3 +34,13 @@ export const refersTo = (model: string, column: string) => ({
 export const oneRow = (model: string, name: string) => ({
   extensions: { source: { kind: 'row', model, name } satisfies Source },
 });
+
+/** Options of a field that changes a row: its resolver, and what a plan runs in its place. */
+export function changing<Input>(run: (input: Input, context: Context) => Promise<{ readonly id: string }>) {
+  const source: Source = { kind: 'change', run: (args, context) => run((args as { input: Input }).input, context) };
+  return {
+    extensions: { source },
+    // What the builder knows of the input is said by the type of what takes it.
+    resolve: ((_root: unknown, { input }: { input: Input }, context: Context) => run(input, context)) as never,
+  };
+}

@@ -8,6 +8,7 @@ import { getDatamodel } from '../../db/generated/pothos.js';
 import { forbidden, requirementOfField } from '../../operations/requirement.js';
 import { type Scope, satisfies } from '../../scopes/scope.js';
 import type { Context } from '../context.js';
+import type { Source } from '../plans/source.js';
 import RateLimitPlugin from '../plugins/fieldRateLimit.js';
 import { DateTime } from './dateTime.js';
 
@@ -103,5 +104,6 @@ export function rowField<Payload = { id: string }>(
       ...query,
       where: { id: idOf(payload) },
     });
-  return { [name]: prismaField.call(t, { type, nullable: true, resolve }) };
+  const source: Source = { kind: 'changedRow', model: name.charAt(0).toUpperCase() + name.slice(1) };
+  return { [name]: prismaField.call(t, { type, nullable: true, extensions: { source }, resolve }) };
 }

@@ -1,8 +1,9 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import { notFound } from '../../errors.js';
+import type { ProjectService } from '../../projects/projectService.js';
 import { mentions } from '../connections/filter.js';
 import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
-import { oneRow, refersTo } from '../plans/source.js';
+import { changing, oneRow, refersTo } from '../plans/source.js';
 import { builder, expectedUpdatedAt, rowField } from './builder.js';
 import { innerListField, type ListArgs, rowTable } from './rowTable.js';
 import { listTasks, Task, TaskConnection, TaskEdge, taskConnectionArgs } from './task.js';
@@ -101,7 +102,9 @@ builder.relayMutationField(
     nullable: true,
     authScopes: { scope: 'projects:write' },
     grantScopes: ['self'],
-    resolve: (_root, { input }, { services, actor }) => services.projects.create(actor, input),
+    ...changing((input: Parameters<ProjectService['create']>[1], { services, actor }) =>
+      services.projects.create(actor, input),
+    ),
   },
   {
     outputFields: (t) => rowField(t, 'project', Project),
@@ -125,7 +128,9 @@ builder.relayMutationField(
     description: 'Changes what is given; null clears a field that may be empty.',
     authScopes: { scope: 'projects:write' },
     grantScopes: ['self'],
-    resolve: (_root, { input }, { services, actor }) => services.projects.update(actor, input),
+    ...changing((input: Parameters<ProjectService['update']>[1], { services, actor }) =>
+      services.projects.update(actor, input),
+    ),
   },
   {
     outputFields: (t) => rowField(t, 'project', Project),

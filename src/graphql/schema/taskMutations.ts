@@ -1,5 +1,8 @@
 /** Making, changing and deleting tasks: thin over src/tasks. */
+
 import { queryFromInfo } from '@pothos/plugin-prisma';
+import type { TaskService } from '../../tasks/taskService.js';
+import { changing } from '../plans/source.js';
 import { builder, expectedUpdatedAt, rowField } from './builder.js';
 import { Task, TaskPriority, TaskStatus } from './task.js';
 
@@ -26,7 +29,9 @@ builder.relayMutationField(
     nullable: true,
     authScopes: { scope: 'tasks:write' },
     grantScopes: ['self'],
-    resolve: (_root, { input }, { services, actor }) => services.tasks.create(actor, input),
+    ...changing((input: Parameters<TaskService['create']>[1], { services, actor }) =>
+      services.tasks.create(actor, input),
+    ),
   },
   {
     outputFields: (t) => rowField(t, 'task', Task),
@@ -64,7 +69,9 @@ builder.relayMutationField(
     description: 'Changes what is given; null clears a field that may be empty.',
     authScopes: { scope: 'tasks:write' },
     grantScopes: ['self'],
-    resolve: (_root, { input }, { services, actor }) => services.tasks.update(actor, input),
+    ...changing((input: Parameters<TaskService['update']>[1], { services, actor }) =>
+      services.tasks.update(actor, input),
+    ),
   },
   {
     outputFields: (t) => rowField(t, 'task', Task),

@@ -1,0 +1,136 @@
+/**
+ * Transactions that add rows by statements of their own, on the driver: what is added most often does not wait for a client
+ * that makes statements of queries. What is added is written at the end: on PostgreSQL by one statement, which needs no
+ * transaction around it where nothing else was asked before, for each statement there is a way to the server and back.
+ */
+import type { ArgType, SqlDriverAdapter, SqlQuery, Transaction } from '@prisma/driver-adapter-utils';
+import type { Provider } from './provider.js';
+import { MODEL_FIELDS, Statement, scalarOf } from './statement.js';
+
+/** Statements within a transaction, by SQL of each database. */
+export interface RawStatements {
+  query<Row>(sql: string, values: readonly unknown[]): Promise<Row[]>;
+  /** @returns how many rows were changed */
+  execute(sql: string, values: readonly unknown[]): Promise<number>;
+}
+
+interface Insertion {
+  readonly model: string;
+  /** All with the same columns. */
+  readonly rows: readonly Row[];
+}
+type Row = Readonly<Record<string, unknown>>;
+type Connection = Pick<SqlDriverAdapter, 'startTransaction' | 'executeRaw'>;
+
+/** Commits what `run` did, or nothing of it. */
+export async function inTransaction<T>(
+  connection: Connection,
+  provider: Provider,
+  onQuery: (sql: string) => void,
+  run: (transaction: InsertingTransaction) => Promise<T>,
+): Promise<T> {
+  const transaction = new InsertingTransaction(connection, provider, onQuery);
+  try {
+    const result = await run(transaction);
+    await transaction.commit();
+    return result;
+  } catch (error) {
+    // What went wrong first is told.
+    await transaction.rollback();
+    throw error;
+  }
+}
+
+export class InsertingTransaction implements RawStatements {
+  #begun: Transaction | undefined;
+  readonly #insertions: Insertion[] = [];
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly provider: Provider,
+    private readonly onQuery: (sql: string) => void,
+  ) {}
+
+  async query<R>(sql: string, values: readonly unknown[]): Promise<R[]> {
+    const transaction = await this.#begin();
+    this.onQuery(sql);
+    const { columnNames, rows } = await transaction.queryRaw(rawQuery(sql, values));
+    return rows.map((row) => Object.fromEntries(columnNames.map((name, index) => [name, row[index]]))) as R[];
+  }
+
+  async execute(sql: string, values: readonly unknown[]): Promise<number> {
+    const transaction = await this.#begin();
+    this.onQuery(sql);
+    return transaction.executeRaw(rawQuery(sql, values));
+  }
+
+  /** Added at the end, in this order. */
+  insert(model: string, rows: readonly Row[]): void {
+    if (rows.length > 0) this.#insertions.push({ model, rows });
+  }
+
+  async commit(): Promise<void> {
+    if (this.provider === 'postgresql') {
+      await this.#insertTogether();
+    } else {
+      for (const insertion of this.#insertions) await this.#run(await this.#begin(), this.#statement([insertion]));
+    }
+    await this.#end('COMMIT');
+  }
+
+  async rollback(): Promise<void> {
+    await this.#end('ROLLBACK').catch(() => this.#begun?.rollback().catch(() => {}));
+  }
+
+  async #insertTogether(): Promise<void> {
+    if (this.#insertions.length > 0) await this.#run(this.#begun ?? this.connection, this.#statement(this.#insertions));
+  }
+
+  #statement(insertions: readonly Insertion[]): SqlQuery {
+    const statement = new Statement(this.provider);
+    const parts = insertions.map(({ model, rows: [first = {}, ...others] }) => {
+      const columns = Object.keys(first).filter((column) => first[column] !== undefined);
+      const values = [first, ...others].map(
+        (row) => `(${columns.map((column) => written(statement, model, column, row)).join(',')})`,
+      );
+      const names = columns.map((column) => statement.quote(column)).join(',');
+      return `INSERT INTO ${statement.quote(model)} (${names}) VALUES ${values.join(',')}`;
+    });
+    const last = parts.pop() ?? '';
+    const before = parts.map((part, index) => `i${index} AS (${part})`).join(', ');
+    const sql = before === '' ? last : `WITH ${before} ${last}`;
+    return { sql, args: statement.args, argTypes: statement.argTypes };
+  }
+
+  async #run(target: Pick<SqlDriverAdapter, 'executeRaw'>, query: SqlQuery): Promise<void> {
+    this.onQuery(query.sql);
+    await target.executeRaw(query);
+  }
+
+  async #begin(): Promise<Transaction> {
+    this.#begun ??= await this.connection.startTransaction();
+    return this.#begun;
+  }
+
+  /** The adapter leaves the statement to its caller, and then has the connection back. */
+  async #end(statement: 'COMMIT' | 'ROLLBACK'): Promise<void> {
+    if (!this.#begun) return;
+    if (!this.#begun.options.usePhantomQuery) await this.#begun.executeRaw(rawQuery(statement, []));
+    await (statement === 'COMMIT' ? this.#begun.commit() : this.#begun.rollback());
+  }
+}
+
+function written(statement: Statement, model: string, column: string, row: Row): string {
+  const field = MODEL_FIELDS.get(model)?.get(column);
+  if (!field || field.kind === 'object') throw new Error(`${model} has no column ${column}`);
+  const value = row[column] ?? null;
+  const stored = field.type === 'Json' && value !== null ? JSON.stringify(value) : value;
+  return statement.value(stored, scalarOf(field.type));
+}
+
+function rawQuery(sql: string, values: readonly unknown[]): SqlQuery {
+  const argTypes = values.map(
+    (value): ArgType => ({ scalarType: typeof value === 'number' ? 'int' : 'string', arity: 'scalar' }),
+  );
+  return { sql, args: [...values], argTypes };
+}
