@@ -11,7 +11,7 @@ import type { Config } from '../config.js';
 import { databaseError } from '../db/databaseError.js';
 import { ApiError } from '../errors.js';
 import { createContext, type Services } from '../graphql/context.js';
-import type { GraphQL } from '../graphql/yoga.js';
+import type { GraphQL, JsonAnswer } from '../graphql/yoga.js';
 import type { UsageRecorder } from '../keys/usage.js';
 import { LARGE_BODY } from '../limits/meter.js';
 import { type BegunRequest, handOver } from './begunRequests.js';
@@ -36,12 +36,6 @@ export interface DirectOptions {
 
 /** @param otherwise asks the application */
 export type DirectListener = (request: IncomingMessage, response: ServerResponse, otherwise: () => void) => void;
-
-interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
 
 export function directGraphQL(options: DirectOptions): DirectListener {
   const { config, services, authenticator, graphql, clientAddress } = options;
@@ -129,7 +123,7 @@ class DirectRequest {
     await this.#send(answer, error.code);
   }
 
-  async #send({ status, headers, body }: Answer, refusal?: string): Promise<void> {
+  async #send({ status, headers, body }: JsonAnswer, refusal?: string): Promise<void> {
     if (this.#isOver) return;
     this.#isOver = true;
     const { context } = this.begun;

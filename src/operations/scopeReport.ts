@@ -18,5 +18,5 @@ export function explainDocument(schema: GraphQLSchema, text: string, operationNa
   if (document.errors) throw badInput({ document: [document.errors[0]?.message ?? 'is not valid'] });
   const operation = document.operation(operationName);
   if (!operation) throw badInput({ operationName: ['must name one operation of the document'] });
-  return { scopes: operation.scopes, fields: operation.neededFields };
+  return { scopes: operation.scopes, fields: operation.neededFields, executable: operation.without([]) };
 }

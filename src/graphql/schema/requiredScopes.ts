@@ -1,7 +1,9 @@
 /** requiredScopes: what an operation needs, and what the calling key lacks. Needs no scope. */
+import type { Executable } from '../../operations/document.js';
 import type { FieldNeed } from '../../operations/neededScopes.js';
 import { explainDocument } from '../../operations/scopeReport.js';
 import { closest, type Scope } from '../../scopes/scope.js';
+import { isCompiled } from '../plans/plan.js';
 import { builder } from './builder.js';
 
 const FieldScopes = builder.objectRef<FieldNeed>('FieldScopes').implement({
@@ -21,6 +23,7 @@ interface Report {
   readonly scopes: readonly Scope[];
   readonly fields: readonly FieldNeed[];
   readonly held: ReadonlySet<Scope>;
+  readonly executable: Executable;
 }
 
 /** Points: a document is parsed and validated like one that runs. */
@@ -37,6 +40,10 @@ const ScopeReport = builder.objectRef<Report>('ScopeReport').implement({
       resolve: ({ fields, held }) => {
         return [...new Set(fields.flatMap(({ anyOf }) => closest(held, anyOf).missing))].sort();
       },
+    }),
+    compiled: t.boolean({
+      description: 'Whether it runs as compiled SQL, which is fastest. Other operations answer the same.',
+      resolve: ({ executable }, _args, _context, { schema }) => isCompiled(schema, executable),
     }),
     fields: t.field({ type: [FieldScopes], extensions: { size: 100 }, resolve: ({ fields }) => [...fields] }),
   }),

@@ -1,0 +1,214 @@
+/**
+ * Answers that are remembered are those that would be read: random steps of several keys, workspaces and environments over two
+ * processes that remember, each answer compared with that of a third which does not. On SQLite, where they are remembered.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import Sqlite from 'better-sqlite3';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openDatabase } from '../src/db/database.js';
+import { UnitOfWork } from '../src/db/unitOfWork.js';
+import { ApiKeyService } from '../src/keys/apiKeyService.js';
+import { generateKey } from '../src/keys/format.js';
+import { Plans } from '../src/keys/plans.js';
+import { killServers, type ServerProcess, serve } from './support/process.js';
+import type { GraphQLAnswer } from './support/server.js';
+
+const STEPS = Number(process.env['REMEMBER_STEPS'] ?? 1500);
+/** Milliseconds after which the other process knows of a changed key. */
+const TOLD = 600;
+
+describe.skipIf(process.env['TEST_POSTGRES_TEMPLATE'])('remembered answers', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-remembered-'));
+  const file = path.join(folder, 'test.db');
+  const databaseUrl = `file:${file}`;
+  const adminKey = generateKey('LIVE');
+  let servers: ServerProcess[];
+  let reference: ServerProcess;
+  /** One for each tenant, which may do everything there. */
+  let writers: string[];
+
+  beforeAll(async () => {
+    const values = { DATABASE_URL: databaseUrl, DEFAULT_PLAN: 'enterprise', TASKGATE_BOOTSTRAP_KEY: adminKey };
+    const first = await serve(values);
+    servers = [first, await serve(values)];
+    reference = await serve({ ...values, RESPONSE_CACHE_MB: '0' });
+    const database = await openDatabase({ provider: 'sqlite', databaseUrl });
+    const { system } = database;
+    await system.workspace.updateMany({ data: { ratePerMinute: 10_000_000, ratePerHour: 10_000_000 } });
+    const own = await system.workspace.findFirstOrThrow();
+    const other = await system.workspace.create({
+      data: { name: 'Other', slug: 'other', plan: 'enterprise', ratePerMinute: 10_000_000, ratePerHour: 10_000_000 },
+    });
+    const units = new UnitOfWork(database, () => {});
+    const keys = new ApiKeyService(units, new Plans());
+    const made = [own, other].flatMap(({ id: workspaceId }) =>
+      (['LIVE', 'TEST'] as const).map(async (environment) => {
+        const user = await system.user.create({
+          data: { workspaceId, environment, email: `${workspaceId}${environment}@example.com`, name: 'Ada' },
+        });
+        const origin = { keyId: null, userId: user.id, ip: null, userAgent: null, requestId: null };
+        const actor = { workspaceId, environment, ...origin };
+        return (await keys.create(actor, 'operator', { name: 'w', scopes: ['admin:*'] })).key;
+      }),
+    );
+    writers = await Promise.all(made);
+    await database.close();
+    for (const key of writers) {
+      for (const name of ['One', 'Two']) {
+        await ask(first, key, 'mutation ($n: String!) { createProject(input: { name: $n }) { project { id } } }', {
+          n: name,
+        });
+      }
+      for (let i = 0; i < 5; i += 1) {
+        await ask(first, key, 'mutation { createTask(input: { title: "t", tags: ["a"] }) { task { id } } }');
+      }
+    }
+  });
+  afterAll(() => {
+    killServers();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  async function ask(server: ServerProcess, key: string, query: string, variables: object = {}) {
+    const response = await fetch(`${server.url}/graphql`, {
+      method: 'POST',
+      headers: { 'x-api-key': key, 'content-type': 'application/json' },
+      body: JSON.stringify({ query, variables }),
+    });
+    const { data, errors } = (await response.json()) as GraphQLAnswer;
+    return { data, errors };
+  }
+
+  async function figure(server: ServerProcess, result: string): Promise<number> {
+    const text = await (await fetch(`${server.url}/metrics`, { headers: { 'x-api-key': adminKey } })).text();
+    return Number(new RegExp(`^taskgate_remembered_answers_total\\{result="${result}"\\} (\\d+)`, 'm').exec(text)?.[1]);
+  }
+
+  const READS = [
+    '{ tasks(first: 5) { totalCount nodes { id title status tags project { id name } assignee { name } } } }',
+    'query ($s: String) { tasks(first: 3, search: $s) { edges { cursor node { number updatedAt } } } }',
+    '{ projects { nodes { id name tasks(first: 2) { nodes { title } } } } users { nodes { id name } } }',
+    'query ($id: ID!) { task(id: $id) { id title tags project { name } createdBy { name } } }',
+    '{ t: tasks(first: 2, orderBy: [{ field: UPDATED_AT, direction: DESC }]) { nodes { title } } __typename }',
+  ];
+
+  it('are never old, and never of another tenant', { timeout: 3_600_000 }, async () => {
+    const seed = Number(process.env['REMEMBER_SEED'] ?? Date.now() % 1_000_000);
+    process.stderr.write(`remembered: seed ${seed}, ${STEPS} steps\n`);
+    const numbers = fc.sample(fc.infiniteStream(fc.nat(1_000_000)), { seed, numRuns: 1 })[0] as Iterator<number>;
+    const below = (most: number) => (numbers.next().value as number) % most;
+    const pick = <T>(items: readonly T[]): T => items[below(items.length)] as T;
+    const narrow = await Promise.all(
+      writers.map(async (key) => {
+        const text =
+          'mutation ($s: [String!]!) { createApiKey(input: { name: "n", scopes: $s }) { key apiKey { id } } }';
+        const made = async (scopes: string[]) => (await ask(reference, key, text, { s: scopes })).data.createApiKey;
+        return {
+          all: (await made(['tasks:read', 'projects:read', 'users:read'])).key,
+          few: (await made(['tasks:read'])).key,
+        };
+      }),
+    );
+    const idsOf = async (key: string) => {
+      const { data } = await ask(
+        reference,
+        key,
+        '{ tasks { nodes { id } } projects { nodes { id } } users { nodes { id } } }',
+      );
+      const ids = (rows: { nodes: { id: string }[] }) => rows.nodes.map(({ id }) => id);
+      return { tasks: ids(data.tasks), projects: ids(data.projects), users: ids(data.users) };
+    };
+    let ids = await Promise.all(writers.map(idsOf));
+    const sqlite = new Sqlite(file, { timeout: 5000 });
+    let compared = 0;
+    for (let step = 0; step < STEPS; step += 1) {
+      const tenant = below(writers.length);
+      const own = ids[tenant];
+      const key = writers[tenant] ?? '';
+      const server = pick(servers);
+      const kind = below(100);
+      if (kind < 70) {
+        const asked = pick([key, narrow[tenant]?.all ?? '', narrow[tenant]?.few ?? '']);
+        const query = pick(READS);
+        // Rows of all tenants, so that what is remembered of one is asked for by another.
+        const variables = query.includes('$id')
+          ? { id: pick(pick(ids).tasks) ?? 'none' }
+          : query.includes('$s')
+            ? { s: pick(['t', '1', null]) }
+            : {};
+        const expected = await ask(reference, asked, query, variables);
+        expect(await ask(server, asked, query, variables), `step ${step}: ${query}`).toEqual(expected);
+        compared += 1;
+      } else if (kind < 76) {
+        const made = await ask(
+          server,
+          key,
+          'mutation ($t: String!) { createTask(input: { title: $t }) { task { id } } }',
+          {
+            t: `t ${step}`,
+          },
+        );
+        own?.tasks.unshift(made.data.createTask.task.id);
+      } else if (kind < 84 && own?.tasks.length) {
+        const input = {
+          id: pick(own.tasks),
+          ...pick([{ title: `x ${step}` }, { tags: [`g${step % 7}`] }, { projectId: pick(own.projects) }]),
+        };
+        await ask(server, key, 'mutation ($input: UpdateTaskInput!) { updateTask(input: $input) { task { id } } }', {
+          input,
+        });
+      } else if (kind < 88 && own && own.tasks.length > 3) {
+        const id = own.tasks.pop();
+        await ask(server, key, 'mutation ($id: ID!) { deleteTask(input: { id: $id }) { task { id } } }', { id });
+      } else if (kind < 92) {
+        const input = { id: pick(own?.projects ?? []), name: `p ${step}` };
+        await ask(
+          server,
+          key,
+          'mutation ($input: UpdateProjectInput!) { updateProject(input: $input) { project { id } } }',
+          { input },
+        );
+      } else if (kind < 95) {
+        const input = { id: pick(own?.users ?? []), name: `u ${step}` };
+        await ask(server, key, 'mutation ($input: UpdateUserInput!) { updateUser(input: $input) { user { id } } }', {
+          input,
+        });
+      } else if (kind < 99) {
+        // By no server at all.
+        sqlite
+          .prepare('UPDATE "Task" SET "title" = ? WHERE "id" = ?')
+          .run(`direct ${step}`, pick(own?.tasks ?? []) ?? '');
+      } else {
+        ids = await Promise.all(writers.map(idsOf));
+      }
+    }
+    sqlite.close();
+    process.stderr.write(`remembered: ${compared} answers compared\n`);
+    for (const server of servers) expect(await figure(server, 'hit')).toBeGreaterThan(compared / 20);
+    expect(await figure(reference, 'hit')).toBeNaN();
+  });
+
+  it('are not given to a key that was narrowed or revoked', async () => {
+    const [key = ''] = writers;
+    const [here, there] = servers as [ServerProcess, ServerProcess];
+    const text =
+      'mutation { createApiKey(input: { name: "n", scopes: ["tasks:read", "projects:read"] }) { key apiKey { id } } }';
+    const { key: asked, apiKey } = (await ask(here, key, text)).data.createApiKey;
+    const read = '{ tasks(first: 2) { nodes { id project { id } } } projects { nodes { id } } }';
+    for (const server of [here, there, here, there]) expect((await ask(server, asked, read)).errors).toBeUndefined();
+    const narrowing =
+      'mutation ($id: ID!) { updateApiKey(input: { id: $id, scopes: ["tasks:read"] }) { apiKey { id } } }';
+    expect((await ask(here, key, narrowing, { id: apiKey.id })).errors).toBeUndefined();
+    expect((await ask(here, asked, read)).data.projects).toBeNull();
+    await pause(TOLD);
+    expect((await ask(there, asked, read)).data.projects).toBeNull();
+    await ask(here, key, 'mutation ($id: ID!) { revokeApiKey(input: { id: $id }) { revokedKeys } }', { id: apiKey.id });
+    expect((await ask(here, asked, read)).errors?.[0]?.extensions['code']).toBe('UNAUTHENTICATED');
+    await pause(TOLD);
+    expect((await ask(there, asked, read)).errors?.[0]?.extensions['code']).toBe('UNAUTHENTICATED');
+  });
+});
