@@ -141,7 +141,10 @@ describe.skipIf(process.env['TEST_POSTGRES_TEMPLATE'])('remembered answers', () 
             ? { s: pick(['t', '1', null]) }
             : {};
         const expected = await ask(reference, asked, query, variables);
-        expect(await ask(server, asked, query, variables), `step ${step}: ${query}`).toEqual(expected);
+        // The second time at the latest it is remembered, unless it has errors.
+        for (let time = 0; time < 2; time += 1) {
+          expect(await ask(server, asked, query, variables), `step ${step}: ${query}`).toEqual(expected);
+        }
         compared += 1;
       } else if (kind < 76) {
         const made = await ask(
@@ -188,7 +191,7 @@ describe.skipIf(process.env['TEST_POSTGRES_TEMPLATE'])('remembered answers', () 
     }
     sqlite.close();
     process.stderr.write(`remembered: ${compared} answers compared\n`);
-    for (const server of servers) expect(await figure(server, 'hit')).toBeGreaterThan(compared / 20);
+    for (const server of servers) expect(await figure(server, 'hit')).toBeGreaterThan(compared / 10);
     expect(await figure(reference, 'hit')).toBeNaN();
   });
 

@@ -3,6 +3,9 @@ import { createHash } from 'node:crypto';
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { PrismaPg } from '@prisma/adapter-pg';
 
+// With the bench it ends.
+if (process.send) process.on('disconnect', () => process.exit());
+
 export const isPostgresql = (url) => url.startsWith('postgresql:');
 const STATUSES = ['BACKLOG', 'TRIAGE', 'TODO', 'IN_PROGRESS', 'IN_REVIEW', 'DONE', 'CANCELED'];
 export const statusName = (status) => STATUSES[status];

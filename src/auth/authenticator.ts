@@ -1,6 +1,6 @@
 /**
- * key -> principal. A key costs one indexed read (its workspace one more, rarely), or none while it is cached; a text
- * that is no key never reaches the database.
+ * key -> principal. A key costs one indexed read (its workspace one more, rarely), or none while it is cached, and so does one
+ * that nobody has; a text that is no key never reaches the database.
  *
  * The cache is never more than MAX_AGE behind a change made by direct SQL, POLL behind one made by another process
  * (seen by the change counter; sooner when that process says so), and not at all behind one made here: a change drops the entry
@@ -40,6 +40,8 @@ interface Watched {
 
 export class Authenticator {
   readonly #cache: LRUCache<string, Principal>;
+  /** Hashes of well-formed keys that nobody has: to guess costs the database nothing more. Apart, so that guesses push out no key. */
+  readonly #unknown: LRUCache<string, true>;
   readonly #plans: LRUCache<string, Plan>;
   /** Reads under way, which all who ask for the same key wait for. */
   readonly #reading = new Map<string, Promise<Principal | undefined>>();
@@ -57,6 +59,7 @@ export class Authenticator {
   ) {
     const options = { max: MAX_ENTRIES, ttl: MAX_AGE, ttlResolution: 0, perf: { now: () => clock().getTime() } };
     this.#cache = new LRUCache(options);
+    this.#unknown = new LRUCache(options);
     this.#plans = new LRUCache(options);
     units.onKeysChanged(() => this.invalidate());
     units.onKeysChanged(() => bus.publish({ topic: TOPIC }));
@@ -137,6 +140,7 @@ export class Authenticator {
   invalidate(): void {
     this.#generation += 1;
     this.#cache.clear();
+    this.#unknown.clear();
     this.#plans.clear();
     this.#reading.clear();
     for (const { check } of this.#watched.values()) check();
@@ -153,11 +157,15 @@ export class Authenticator {
     const hash = hashKey(credential);
     const cached = this.#cache.get(hash);
     if (cached) return cached;
+    if (this.#unknown.has(hash)) return undefined;
     let reading = this.#reading.get(hash);
     if (!reading) {
       const generation = this.#generation;
       const begun = read.call(this, hash, generation).then((principal) => {
-        if (principal && generation === this.#generation) this.#cache.set(hash, principal);
+        if (generation === this.#generation) {
+          if (principal) this.#cache.set(hash, principal);
+          else this.#unknown.set(hash, true);
+        }
         return principal;
       });
       const done = () => void (this.#reading.get(hash) === begun && this.#reading.delete(hash));

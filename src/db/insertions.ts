@@ -16,7 +16,7 @@ export interface RawStatements {
 
 interface Insertion {
   readonly model: string;
-  /** All with the same columns. */
+  /** What one of them leaves out and another has is null. */
   readonly rows: readonly Row[];
 }
 type Row = Readonly<Record<string, unknown>>;
@@ -88,9 +88,10 @@ export class InsertingTransaction implements RawStatements {
 
   #statement(insertions: readonly Insertion[]): SqlQuery {
     const statement = new Statement(this.provider);
-    const parts = insertions.map(({ model, rows: [first = {}, ...others] }) => {
-      const columns = Object.keys(first).filter((column) => first[column] !== undefined);
-      const values = [first, ...others].map(
+    const parts = insertions.map(({ model, rows }) => {
+      const given = rows.flatMap((row) => Object.keys(row).filter((column) => row[column] !== undefined));
+      const columns = [...new Set(given)];
+      const values = rows.map(
         (row) => `(${columns.map((column) => written(statement, model, column, row)).join(',')})`,
       );
       const names = columns.map((column) => statement.quote(column)).join(',');

@@ -45,7 +45,7 @@ export interface AddingUnit extends UnitStatements {
   /** When the change began; all that it writes bears this time. */
   readonly now: Date;
   /**
-   * Adds rows to the actor's workspace and environment, all with the same columns.
+   * Adds rows to the actor's workspace and environment, at the end of the change.
    * @throws NOT_FOUND for a row that they refer to and that is not there
    */
   insert(model: string, ...rows: readonly Readonly<Record<string, unknown>>[]): Promise<void>;

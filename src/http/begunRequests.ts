@@ -11,13 +11,18 @@ export interface BegunRequest {
   readonly credential: string;
 }
 
+const REQUEST_ID = 'x-request-id';
+
 const begun = new WeakMap<IncomingMessage, BegunRequest>();
 
 /** @param body as far as it was read: all of it, or nothing */
 export function handOver(incoming: IncomingMessage, request: BegunRequest, body?: Buffer): void {
   begun.set(incoming, request);
   // Where the application looks for them.
-  incoming.rawHeaders.push('x-request-id', request.context.request.requestId);
+  const { rawHeaders } = incoming;
+  const known = rawHeaders.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === REQUEST_ID);
+  const place = known < 0 ? rawHeaders.length : known;
+  rawHeaders.splice(place, 2, REQUEST_ID, request.context.request.requestId);
   if (body) Object.assign(incoming, { rawBody: body });
 }
 

@@ -17,6 +17,7 @@ import { LARGE_BODY } from '../limits/meter.js';
 import { type BegunRequest, handOver } from './begunRequests.js';
 import type { ClientAddress } from './clientAddress.js';
 import { headersOf, LEFT, REQUEST_LIMIT, tooLate } from './gateway.js';
+import { spokeTls } from './https.js';
 import { errorAnswer } from './refusal.js';
 import { noteEnd } from './requestEnd.js';
 
@@ -42,9 +43,11 @@ export function directGraphQL(options: DirectOptions): DirectListener {
   return (request, response, otherwise) => {
     const started = performance.now();
     const { headers, socket } = request;
-    if (!isPlain(request) || config.requireHttps || (config.corsOrigins.length > 0 && headers.origin !== undefined)) {
-      return otherwise();
-    }
+    const forwardedProto = headers['x-forwarded-proto'] as string | undefined;
+    if (!isPlain(request)) return otherwise();
+    if (config.requireHttps && !spokeTls(socket, forwardedProto, config.trustProxy)) return otherwise();
+    // Of a page of another origin.
+    if (config.corsOrigins.length > 0 && headers.origin !== undefined) return otherwise();
     const common = options.commonHeaders();
     const form = graphql.formOf(headers.accept);
     const credential = readCredential(headers.authorization, headers['x-api-key'] as string | undefined);

@@ -24,9 +24,18 @@ interface Socket {
 
 /** Whether the client spoke TLS, to this server or to a proxy that is believed. */
 export function isSecure(c: Context<HttpEnvironment>, trustProxy: readonly string[]): boolean {
-  const socket: Socket | undefined = c.env.incoming?.socket;
-  const forwarded = c.req.header('x-forwarded-proto')?.split(',').at(-1)?.trim();
-  return socket?.encrypted === true || (forwarded === 'https' && inBlocks(socket?.remoteAddress ?? null, trustProxy));
+  return spokeTls(c.env.incoming?.socket, c.req.header('x-forwarded-proto'), trustProxy);
+}
+
+/** @param forwarded X-Forwarded-Proto */
+export function spokeTls(
+  socket: Socket | undefined,
+  forwarded: string | undefined,
+  trustProxy: readonly string[],
+): boolean {
+  if (socket?.encrypted === true) return true;
+  const scheme = forwarded?.split(',').at(-1)?.trim();
+  return scheme === 'https' && inBlocks(socket?.remoteAddress ?? null, trustProxy);
 }
 
 export function requireHttps({
