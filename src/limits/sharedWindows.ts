@@ -39,6 +39,8 @@ export class SharedWindows implements WindowCounter {
   /** What was counted for all, as of the last answer. */
   readonly #known = new LRUCache<string, readonly SlotCounts[]>({ max: MAX_KNOWN });
   readonly #alone = new MemoryWindows(MAX_KNOWN);
+  /** Identities of which a request is under way that brings what was counted alone. */
+  readonly #carrying = new Set<string>();
   /** Milliseconds that the shared clock is ahead of this process' own. */
   #ahead = 0;
   #answeredAt = Number.NEGATIVE_INFINITY;
@@ -67,7 +69,11 @@ export class SharedWindows implements WindowCounter {
     const alone = isTrial ? await this.#takeAlone(identity, windows, points) : undefined;
     if (alone?.allowed) await this.#takeAlone(identity, windows, -points);
     const charged = alone?.allowed === false ? 0 : points;
-    const carried = this.#alone.drain(identity, windows, this.#now());
+    // What was counted alone goes on counting here until it is known to count there; one request at a time brings it.
+    const isCarrying = !this.#carrying.has(identity);
+    const sums = this.#alone.counted(identity, windows, this.#now()).map(({ sum }) => sum);
+    const carried = isCarrying ? sums : sums.map(() => 0);
+    if (isCarrying) this.#carrying.add(identity);
     try {
       const { now, counted } = await this.remote.take(identity, windows, charged, carried);
       this.#answered(now);
@@ -76,13 +82,19 @@ export class SharedWindows implements WindowCounter {
       const result = decide(windows, counts, charged, now);
       if (result.allowed) for (const one of counts) one.add(charged, now);
       this.#known.set(identity, counts);
+      this.#alone.add(
+        identity,
+        windows,
+        carried.map((sum) => -sum),
+        this.#now(),
+      );
       return alone?.allowed === false ? alone : result;
     } catch (error) {
-      this.#alone.add(identity, windows, carried, this.#now());
       this.#lost(error);
       return this.#takeAlone(identity, windows, points);
     } finally {
       if (isTrial) this.#trying = false;
+      if (isCarrying) this.#carrying.delete(identity);
     }
   }
 

@@ -220,13 +220,6 @@ export class MemoryWindows implements WindowCounter {
       this.#add(identity, window, counted[index], points[index] ?? 0, now);
   }
 
-  /** Forgets what counts, and answers it by window. */
-  drain(identity: string, windows: readonly Window[], now: number): number[] {
-    const sums = this.counted(identity, windows, now).map(({ sum }) => sum);
-    for (const { name } of windows) this.#counts.delete(nameOf(identity, name));
-    return sums;
-  }
-
   #add(identity: string, { name, length }: Window, counts: SlotCounts | undefined, points: number, now: number): void {
     if (!counts || points === 0) return;
     counts.add(points, now);
