@@ -254,11 +254,20 @@ describe('more than can be done in time', () => {
     const release = await gate.acquire();
     expect(release).toBeDefined();
     const statuses: Promise<number>[] = [];
-    const send = () => statuses.push(small.post(body, key).then(({ status }) => status));
+    let answered = 0;
+    const send = () =>
+      statuses.push(
+        small.post(body, key).then(({ status }) => {
+          answered += 1;
+          return status;
+        }),
+      );
     for (let i = 0; i < 20; i += 1) send();
+    await expect.poll(() => gate.waiting, { timeout: 5000 }).toBe(20);
     await setTimeout(700);
     for (let i = 0; i < 60; i += 1) send();
-    await setTimeout(500);
+    // All but those that wait, however long the machine takes to take them up.
+    await expect.poll(() => answered, { timeout: 5000, interval: 10 }).toBe(78);
     const refused = await small.post(body, key);
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
     expect(await refused.json()).toMatchObject({ errors: [{ extensions: { code: 'SERVICE_UNAVAILABLE' } }] });
