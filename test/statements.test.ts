@@ -37,6 +37,12 @@ async function statements(run: () => Promise<unknown>): Promise<string[]> {
   return server.queries.slice(before).filter((sql) => sql.startsWith('SELECT') && !BESIDE.test(sql));
 }
 
+it('tags of tasks within projects are read together', async () => {
+  const query = '{ projects(first: 20) { nodes { tasks(first: 2) { nodes { title tags } } } } }';
+  const tags = (await statements(() => server.gql(query))).filter((sql) => /FROM .TaskTag\b/.test(sql));
+  expect(tags).toHaveLength(1);
+});
+
 it('listing tasks with project, assignee and creator takes the same statements for 1 as for 100', async () => {
   const document =
     'query ($n: Int!) { tasks(first: $n) { nodes { title tags project { name } assignee { name } createdBy { name } } } }';

@@ -3,13 +3,16 @@
  * with every change of them, by whichever process, in the transaction of the change (triggers; see the migrations).
  */
 import type Database from 'better-sqlite3';
+import { LRUCache } from 'lru-cache';
 import { prepareAnew } from './sqliteStatements.js';
 import type { Tenant } from './tenant.js';
+
+const MAX_TENANTS = 1000;
 
 export class RowVersions {
   readonly #dataVersion: Database.Statement<unknown[]>;
   readonly #changes: Database.Statement<unknown[]>;
-  readonly #known = new Map<string, number>();
+  readonly #known = new LRUCache<string, number>({ max: MAX_TENANTS });
   #seen: unknown;
 
   /** @param driver of a connection that does not write: SQLite tells it when another one has committed */

@@ -82,12 +82,10 @@ export class SharedWindows implements WindowCounter {
       const result = decide(windows, counts, charged, now);
       if (result.allowed) for (const one of counts) one.add(charged, now);
       this.#known.set(identity, counts);
-      this.#alone.add(
-        identity,
-        windows,
-        carried.map((sum) => -sum),
-        this.#now(),
-      );
+      if (carried.some((sum) => sum > 0)) {
+        const taken = carried.map((sum) => -sum);
+        this.#alone.add(identity, windows, taken, this.#now());
+      }
       return alone?.allowed === false ? alone : result;
     } catch (error) {
       this.#lost(error);

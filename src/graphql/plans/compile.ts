@@ -1,6 +1,6 @@
 /**
- * Queries that are rows, relations and connections of our tables, and changes that answer a row, answered without running a resolver a field. Compiled once
- * for each operation: what is selected is collected for each place in the answer, with how it is written as JSON. Each time
+ * Queries that are rows, relations and connections of our tables, and changes that answer a row, answered without running a
+ * resolver a field. Compiled once for each operation: what is selected is collected for each place in the answer, with how it is written as JSON. Each time
  * it runs, the arguments become the same Prisma arguments that the resolvers make; each root field is one statement, with one
  * more for tags and for each list within its rows. Everything else runs as ever. The scopes of all fields were
  * compared before (src/graphql/operationGate.ts).
@@ -18,35 +18,31 @@ import {
   OperationTypeNode,
 } from 'graphql';
 import { collectFields, collectSubfields } from 'graphql/execution/collectFields.js';
-import type { Join, RowSelection } from '../../db/rows.js';
 import { NotTranslated, type Table } from '../../db/statement.js';
 import { notFound } from '../../errors.js';
 import type { Executable } from '../../operations/document.js';
 import { fragmentsOf } from '../../operations/fragments.js';
 import { unmaskedKey } from '../../operations/mask.js';
 import type { Variables } from '../../operations/variables.js';
-import type { List } from '../connections/connection.js';
-import { cursorColumns, cutPage, encodeCursor, type PagePlan, planPage } from '../connections/keyset.js';
 import type { Context } from '../context.js';
 import { leafWriter, listOf, objectWriter, text } from './json.js';
+import {
+  type Connection,
+  type ConnectionShape,
+  type InnerList,
+  type LoadedRows,
+  loader,
+  NoPlan,
+  pageQuery,
+  type Row,
+  Selection,
+} from './reading.js';
 import { ROW_ABOVE, type Source } from './source.js';
 
-type Row = readonly unknown[];
 type Nodes = readonly FieldNode[];
 /** Writes a part of the answer of a row, which is one of those. */
 type Write = (row: Row, rows: LoadedRows) => string;
 type Read = () => Promise<string>;
-
-/** Rows of one place in the answer, with what is in other tables than theirs. */
-interface LoadedRows {
-  /** By the id of the task. */
-  readonly tags: ReadonlyMap<unknown, readonly string[]>;
-  /** What each list within the rows shows, by the id of the row. */
-  readonly lists: readonly ReadonlyMap<unknown, string>[];
-}
-
-/** Reads what is in other tables than the rows themselves. */
-type Load = (rows: readonly Row[]) => Promise<LoadedRows>;
 
 /** A root field, compiled. */
 export interface RootField {
@@ -60,12 +56,6 @@ export interface RootField {
    */
   bind(variables: Variables, context: Context): Read;
 }
-
-/** What has no plan. */
-export class NoPlan extends Error {}
-
-/** Tables joined in one statement; PostgreSQL takes long to plan more. */
-const MAX_JOINS = 8;
 
 /**
  * @param variables those that conditions name; the others may be missing
@@ -87,86 +77,10 @@ export function compileRootFields(
   return entriesOf(selected).map(([key, nodes]) => ({ nodes, ...compiler.rootField(root, key, nodes) }));
 }
 
-/** What one statement reads: columns of a table and of those that are joined to it. */
-class Selection implements RowSelection {
-  readonly columns: { readonly table: Table; readonly column: string }[] = [];
-  readonly joins: Join[] = [];
-  readonly lists: InnerList[] = [];
-  readonly table: Table;
-  /** With the columns of a cursor, by their names. */
-  readonly #ordered = new Map<string, OrderedSelection>();
-  /** Where the id of the task is whose tags are shown. */
-  tagsOf: number | undefined;
-
-  constructor(readonly model: string) {
-    this.table = { alias: model, model };
-  }
-
-  /** Where the column is in each row. */
-  place(table: Table, column: string): number {
-    const known = this.columns.findIndex((one) => one.table === table && one.column === column);
-    return known < 0 ? this.columns.push({ table, column }) - 1 : known;
-  }
-
-  /** Once all of it is known. */
-  with(names: readonly string[]): OrderedSelection {
-    const key = names.join();
-    let ordered = this.#ordered.get(key);
-    if (!ordered) {
-      const columns = [...this.columns];
-      const places = names.map((column) => [column, columns.push({ table: this.table, column }) - 1] as const);
-      ordered = { selection: { model: this.model, columns, joins: this.joins }, places };
-      this.#ordered.set(key, ordered);
-    }
-    return ordered;
-  }
-
-  join(from: Table, column: string, model: string): Table {
-    const known = this.joins.find((join) => join.from === from && join.column === column);
-    if (known) return known;
-    if (this.joins.length === MAX_JOINS) throw new NoPlan();
-    const join = { alias: `j${this.joins.length}`, model, from, column };
-    this.joins.push(join);
-    return join;
-  }
-}
-
-/** A selection with more columns of its table, and where they are. */
-interface OrderedSelection {
-  readonly selection: RowSelection;
-  readonly places: readonly (readonly [column: string, place: number])[];
-}
-
-/** A list within the rows of another. */
-interface InnerList {
-  /** Where the id of the row is that it belongs to. */
-  readonly place: number;
-  bind(variables: Variables, context: Context): (ids: readonly unknown[]) => Promise<ReadonlyMap<unknown, string>>;
-}
-
-/** What is shown of a row that was changed. */
-interface Changed {
-  readonly selection: Selection;
-  readonly write: Write;
-}
-
-/** What is shown of a connection. */
-interface ConnectionShape {
-  readonly rowType: GraphQLObjectType;
-  readonly selection: Selection;
-  readonly parts: readonly (readonly [string, (connection: Connection) => string])[];
-  readonly hasCursors: boolean;
-  readonly hasCount: boolean;
-}
-
-/** A page of rows, of which a connection shows parts. */
-interface Connection {
-  readonly page: readonly Row[];
-  readonly rows: LoadedRows;
-  readonly hasNextPage: boolean;
-  readonly hasPreviousPage: boolean;
-  readonly cursorOf: (row: Row) => string;
-  readonly count: number;
+/** What is shown of a change: its row, by the id that the change answers. */
+interface ChangedPart {
+  readonly key: string;
+  bind(variables: Variables, context: Context): (id: string) => Read;
 }
 
 class Compiler {
@@ -195,60 +109,55 @@ class Compiler {
   }
 
   #row(field: Field, source: Source & { kind: 'row' }, nodes: Nodes): RootField['bind'] {
-    const selection = new Selection(source.model);
-    const { table } = selection;
-    const write = this.#object(objectType(field), nodes, selection, table);
-    selection.place(table, 'id');
+    const bind = this.#rowById(objectType(field), source.model, source.name, nodes);
     const argumentsOf = this.#arguments(field, nodes);
     return (variables, context) => {
       const id = String(argumentsOf(variables)['id']);
-      const { rows } = context.services.database;
-      const find = rows.prepare(context.reach, { selection, where: { id } });
+      return bind(variables, context)(id);
+    };
+  }
+
+  /** A row by its id; what is not known of it before its id is bound first. @param name of such a row, in errors */
+  #rowById(type: GraphQLObjectType, model: string, name: string, nodes: Nodes) {
+    const selection = new Selection(model);
+    const write = this.#object(type, nodes, selection, selection.table);
+    selection.place(selection.table, 'id');
+    return (variables: Variables, context: Context) => {
       const load = loader(selection, variables, context);
-      return async () => {
-        const found = await find();
-        const [row] = found;
-        if (!row) throw notFound(source.name, id);
-        return write(row, await load(found));
+      return (id: string): Read => {
+        const find = context.services.database.rows.prepare(context.reach, { selection, where: { id } });
+        return async () => {
+          const found = await find();
+          const [row] = found;
+          if (!row) throw notFound(name, id);
+          return write(row, await load(found));
+        };
       };
     };
   }
 
   #change(field: Field, { run }: Source & { kind: 'change' }, nodes: Nodes): RootField['bind'] {
     const payload = objectType(field);
-    const parts = this.#selected(payload, nodes).map(([key, inner]): [string, Changed | undefined] => {
-      if (inner[0]?.name.value === '__typename') return [key, undefined];
+    const typeName = async () => text(payload.name);
+    const parts = this.#selected(payload, nodes).map(([key, inner]): ChangedPart => {
+      if (inner[0]?.name.value === '__typename') return { key, bind: () => () => typeName };
       const shown = payload.getFields()[inner[0]?.name.value ?? ''];
       const source = sourceOf(shown);
       if (source?.kind !== 'changedRow') throw new NoPlan();
-      const selection = new Selection(source.model);
-      const write = this.#object(objectType(shown), inner, selection, selection.table);
-      selection.place(selection.table, 'id');
-      return [key, { selection, write }];
+      const { model } = source;
+      return { key, bind: this.#rowById(objectType(shown), model, model.toLowerCase(), inner) };
     });
     const argumentsOf = this.#arguments(field, nodes);
-    const typeName = text(payload.name);
     return (variables, context) => {
       const args = argumentsOf(variables);
-      const { rows } = context.services.database;
-      const reads = parts.map(([key, shown]) => {
-        if (!shown) return { key, read: async () => typeName };
-        const { selection, write } = shown;
-        const load = loader(selection, variables, context);
-        const find = (id: string) => rows.prepare(context.reach, { selection, where: { id } });
-        // What cannot be read is known before anything is changed.
-        find('');
-        const read = async (id: string) => {
-          const found = await find(id)();
-          const [row] = found;
-          if (!row) throw notFound(selection.model.toLowerCase(), id);
-          return write(row, await load(found));
-        };
-        return { key, read };
-      });
+      const reads = parts.map(({ key, bind }) => ({ key, read: bind(variables, context) }));
+      // What cannot be read is known before anything is changed.
+      for (const { read } of reads) read('');
       return async () => {
         const { id } = await run(args, context);
-        const shown = await Promise.all(reads.map(async ({ key, read }) => `${JSON.stringify(key)}:${await read(id)}`));
+        const shown = await Promise.all(
+          reads.map(async ({ key, read }) => `${JSON.stringify(key)}:${await read(id)()}`),
+        );
         return `{${shown.join(',')}}`;
       };
     };
@@ -261,13 +170,16 @@ class Compiler {
       const asked = list(argumentsOf(variables), context);
       const { reach } = context;
       const { rows } = context.services.database;
-      const { query, connectionOf } = pageQuery(shape, asked);
+      const { query, cut } = pageQuery(shape, asked);
       const find = rows.prepare(reach, query);
-      const { count = rows.prepareCount(reach, asked.model, asked.where as Where) } = asked;
+      const count = shape.hasCount
+        ? (asked.count ?? rows.prepareCount(reach, asked.model, asked.where as Where))
+        : () => 0;
       const load = loader(shape.selection, variables, context);
       return async () => {
-        const [found, counted] = await Promise.all([find(), shape.hasCount ? count() : 0]);
-        return write(await connectionOf(found, load, counted));
+        const [found, counted] = await Promise.all([find(), count()]);
+        const page = cut(found);
+        return write({ ...page, rows: await load(page.page), count: counted });
       };
     };
   }
@@ -280,16 +192,14 @@ class Compiler {
     const write = objectWriter(shape.parts);
     const argumentsOf = this.#arguments(field, nodes);
     return (variables, context) => {
-      const { query, connectionOf } = orNoPlan(() => pageQuery(shape, list(argumentsOf(variables), context)));
+      const { query, cut } = orNoPlan(() => pageQuery(shape, list(argumentsOf(variables), context)));
       const find = context.services.database.rows.prepareEach(context.reach, query, ROW_ABOVE);
       const load = loader(shape.selection, variables, context);
       return async (ids) => {
         const found = await find(ids as string[]);
-        const shown = ids.map(async (id): Promise<[unknown, string]> => {
-          const rows = found.get(id as string) ?? [];
-          return [id, write(await connectionOf(rows, load, 0))];
-        });
-        return new Map(await Promise.all(shown));
+        const pages = ids.map((id) => ({ id, page: cut(found.get(id as string) ?? []) }));
+        const rows = await load(pages.flatMap(({ page }) => page.page));
+        return new Map(pages.map(({ id, page }) => [id, write({ ...page, rows, count: 0 })]));
       };
     };
   }
@@ -307,7 +217,7 @@ class Compiler {
     return { rowType, selection, parts, hasCursors: used.has('cursor'), hasCount: used.has('count') };
   }
 
-  /** The arguments of a field; made once where they name no variable. */
+  /** The arguments of a field, as its resolver gets them. */
   #arguments(field: Field, nodes: Nodes): (variables: Variables) => Record<string, unknown> {
     const [node] = nodes;
     if (!node) throw new NoPlan();
@@ -424,60 +334,6 @@ class Compiler {
         throw new NoPlan();
     }
   }
-}
-
-/** The statement of a page, and what a connection shows of the rows that it finds. */
-function pageQuery({ rowType, selection, hasCursors }: ConnectionShape, asked: List) {
-  if (asked.model !== rowType.name) throw new NoPlan();
-  const plan = planPage(asked.args, asked.order);
-  const ordered = hasCursors ? selection.with(Object.keys(cursorColumns(plan))) : { selection, places: [] };
-  const where = { AND: [asked.where, ...plan.where] };
-  const { orderBy, take, skip } = plan;
-  const cursorOf = (row: Row) =>
-    encodeCursor(Object.fromEntries(ordered.places.map(([column, place]) => [column, row[place]])), plan.order);
-  return {
-    query: { selection: ordered.selection, where, orderBy, take, skip },
-    connectionOf: async (found: readonly Row[], load: Load, count: number): Promise<Connection> => {
-      const cut = cutPage<Row>(plan as PagePlan, asked.args, found);
-      return { ...cut, rows: await load(cut.page), cursorOf, count };
-    },
-  };
-}
-
-/** Reads tags and inner lists of rows. */
-function loader({ tagsOf, lists }: Selection, variables: Variables, context: Context): Load {
-  if (tagsOf === undefined && lists.length === 0) return async () => NOTHING_LOADED;
-  const bound = lists.map(({ place, bind }) => ({ place, load: bind(variables, context) }));
-  return async (rows) => {
-    if (rows.length === 0) return NOTHING_LOADED;
-    const idsAt = (place: number) => [...new Set(rows.map((row) => row[place]))].filter((id) => id !== null);
-    const [tags, ...shown] = await Promise.all([
-      tagsOf === undefined ? NOTHING_LOADED.tags : loadTags(context, idsAt(tagsOf)),
-      ...bound.map(({ place, load }) => load(idsAt(place))),
-    ]);
-    return { tags, lists: shown };
-  };
-}
-
-const NOTHING_LOADED: LoadedRows = { tags: new Map(), lists: [] };
-
-const TAG_TABLE: Table = { alias: 'TaskTag', model: 'TaskTag' };
-const TAGS: RowSelection = {
-  model: TAG_TABLE.model,
-  columns: ['taskId', 'name'].map((column) => ({ table: TAG_TABLE, column })),
-  joins: [],
-};
-
-async function loadTags({ services, reach }: Context, ids: readonly unknown[]): Promise<LoadedRows['tags']> {
-  const where = { taskId: { in: ids } };
-  const find = services.database.rows.prepare(reach, { selection: TAGS, where, orderBy: [{ name: 'asc' }] });
-  const tags = new Map<unknown, string[]>();
-  for (const [taskId, name] of await find()) {
-    const names = tags.get(taskId);
-    if (names) names.push(name as string);
-    else tags.set(taskId, [name as string]);
-  }
-  return tags;
 }
 
 /** What is wrong with the arguments of a list within rows is an error of each row, which the reference reports. */

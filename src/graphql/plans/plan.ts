@@ -12,7 +12,8 @@ import { NotTranslated } from '../../db/statement.js';
 import type { Executable } from '../../operations/document.js';
 import type { Variables } from '../../operations/variables.js';
 import type { Context } from '../context.js';
-import { compileRootFields, NoPlan, type RootField } from './compile.js';
+import { compileRootFields, type RootField } from './compile.js';
+import { NoPlan } from './reading.js';
 
 /** As an execution result is, with the data as JSON text. */
 export interface PlanAnswer {
