@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import type { PrismaClient } from '#prisma/client.js';
 import { ApiError } from '../errors.js';
 import type { Database } from './database.js';
-import { getDatamodel } from './generated/pothos.js';
+import { MODELS } from './datamodel.js';
 import { MARKS } from './state.js';
 
 const BATCH = 500;
@@ -70,7 +70,7 @@ export async function copyDatabase(
 }
 
 function readModels(): Model[] {
-  return Object.entries(getDatamodel().datamodel.models).map(([name, model]) => {
+  return Object.entries(MODELS).map(([name, model]) => {
     const scalars = model.fields.filter((field) => field.kind !== 'object');
     const relations = model.fields.filter((field) => (field.relationFromFields ?? []).length > 0);
     return {

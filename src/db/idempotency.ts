@@ -89,11 +89,12 @@ export class Idempotency {
     let changed = false;
     const result = await withClaim(
       {
-        mark: (raw, provider) => {
-          const [status, key, name] = provider === 'sqlite' ? ['?', '?', '?'] : ['$1', '$2', '$3'];
-          const sql = `UPDATE "IdempotencyRecord" SET "status" = ${status} WHERE "keyId" = ${key} AND "idempotencyKey" = ${name}`;
-          return raw.execute(sql, [COMMITTED, keyId, idempotencyKey]);
-        },
+        mark: (raw) =>
+          raw.execute('UPDATE "IdempotencyRecord" SET "status" = $1 WHERE "keyId" = $2 AND "idempotencyKey" = $3', [
+            COMMITTED,
+            keyId,
+            idempotencyKey,
+          ]),
         committed: () => {
           changed = true;
         },

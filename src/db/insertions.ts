@@ -7,11 +7,17 @@ import type { ArgType, SqlDriverAdapter, SqlQuery, Transaction } from '@prisma/d
 import type { Provider } from './provider.js';
 import { MODEL_FIELDS, Statement, scalarOf } from './statement.js';
 
-/** Statements within a transaction, by SQL of each database. */
+/** Statements within a transaction, said as PostgreSQL has them, with each parameter once and in order. */
 export interface RawStatements {
   query<Row>(sql: string, values: readonly unknown[]): Promise<Row[]>;
   /** @returns how many rows were changed */
   execute(sql: string, values: readonly unknown[]): Promise<number>;
+}
+
+/** What PostgreSQL has, as the provider has it: its parameters, and no casts to text. */
+export function said(provider: Provider, sql: string): string {
+  if (provider === 'postgresql') return sql;
+  return sql.replace(/\$\d|::text/g, (part) => (part === '::text' ? '' : '?'));
 }
 
 interface Insertion {
@@ -53,15 +59,17 @@ export class InsertingTransaction implements RawStatements {
 
   async query<R>(sql: string, values: readonly unknown[]): Promise<R[]> {
     const transaction = await this.#begin();
-    this.onQuery(sql);
-    const { columnNames, rows } = await transaction.queryRaw(rawQuery(sql, values));
+    const query = rawQuery(said(this.provider, sql), values);
+    this.onQuery(query.sql);
+    const { columnNames, rows } = await transaction.queryRaw(query);
     return rows.map((row) => Object.fromEntries(columnNames.map((name, index) => [name, row[index]]))) as R[];
   }
 
   async execute(sql: string, values: readonly unknown[]): Promise<number> {
     const transaction = await this.#begin();
-    this.onQuery(sql);
-    return transaction.executeRaw(rawQuery(sql, values));
+    const query = rawQuery(said(this.provider, sql), values);
+    this.onQuery(query.sql);
+    return transaction.executeRaw(query);
   }
 
   /** Added at the end, in this order. */

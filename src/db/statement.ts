@@ -1,6 +1,6 @@
 /** SQL for a condition, an order or a value, said as Prisma says its arguments; each statement is made anew. */
 import type { ArgType, SqlQuery } from '@prisma/driver-adapter-utils';
-import { getDatamodel } from './generated/pothos.js';
+import { MODELS } from './datamodel.js';
 import type { Provider } from './provider.js';
 
 export type Where = Readonly<Record<string, unknown>>;
@@ -17,7 +17,6 @@ export class NotTranslated extends Error {
   override readonly name = 'NotTranslated';
 }
 
-const MODELS = getDatamodel().datamodel.models;
 export const MODEL_FIELDS = new Map(
   Object.entries(MODELS).map(([model, { fields }]) => [model, new Map(fields.map((field) => [field.name, field]))]),
 );

@@ -34,14 +34,13 @@ export function takesNumberBefore(
   };
 }
 
-/** The next number, for a task that the same transaction makes. */
-export async function takeNumberWithin(raw: RawStatements, provider: Provider, tenant: Tenant): Promise<number> {
-  const [environment, ...parameters] = provider === 'sqlite' ? ['?', '?', '?'] : ['$2::"Environment"', '$1', '$2'];
+/** The next number, for a task that the same transaction makes; on SQLite. */
+export async function takeNumberWithin(raw: RawStatements, { workspaceId, environment }: Tenant): Promise<number> {
   const [row] = await raw.query<{ lastNumber: number }>(
-    `INSERT INTO "TaskCounter" AS counter ("workspaceId", "environment", "lastNumber") VALUES (${parameters[0]}, ${environment}, 1)
+    `INSERT INTO "TaskCounter" AS counter ("workspaceId", "environment", "lastNumber") VALUES ($1, $2, 1)
      ON CONFLICT ("workspaceId", "environment") DO UPDATE SET "lastNumber" = counter."lastNumber" + 1
      RETURNING "lastNumber"`,
-    [tenant.workspaceId, tenant.environment],
+    [workspaceId, environment],
   );
   if (!row) throw new Error('no number was given');
   return row.lastNumber;

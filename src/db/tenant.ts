@@ -8,7 +8,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { LRUCache } from 'lru-cache';
 import type { Environment, PrismaClient } from '#prisma/client.js';
 import { notFound } from '../errors.js';
-import { getDatamodel } from './generated/pothos.js';
+import { MODELS } from './datamodel.js';
 
 export interface Tenant {
   readonly workspaceId: string;
@@ -57,7 +57,7 @@ interface ModelShape {
 }
 
 const models: ReadonlyMap<string, ModelShape> = new Map(
-  Object.entries(getDatamodel().datamodel.models).map(([name, model]) => {
+  Object.entries(MODELS).map(([name, model]) => {
     const columns = new Set(model.fields.map((field) => field.name));
     const relations = model.fields.filter((field) => field.kind === 'object');
     return [

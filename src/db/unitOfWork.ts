@@ -11,7 +11,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { PrismaClient } from '#prisma/client.js';
 import { type Actor, type AuditEntry, auditRow } from '../audit/entry.js';
 import type { Database } from './database.js';
-import type { RawStatements } from './insertions.js';
+import { type RawStatements, said } from './insertions.js';
 import type { Provider } from './provider.js';
 import { forNobody } from './reader.js';
 import { takeNumberWithin } from './taskNumbers.js';
@@ -64,7 +64,7 @@ interface RunOptions {
 
 /** The Idempotency-Key of a request: every change of the request marks it as carried out. */
 export interface ClaimMark {
-  mark(raw: RawStatements, provider: Provider): Promise<unknown>;
+  mark(raw: RawStatements): Promise<unknown>;
   /** Called once a change is committed. */
   committed(): void;
 }
@@ -105,7 +105,7 @@ export class UnitOfWork {
         async (tx) => {
           const entries: AuditEntry[] = [];
           const now = this.clock();
-          const raw = rawStatements(tx);
+          const raw = rawStatements(tx, this.database.provider);
           const unit: Unit = {
             ...unitStatements(raw, actor, now, this.database.provider),
             tx,
@@ -123,7 +123,7 @@ export class UnitOfWork {
             await tx.auditEvent.createMany({ data: rows.slice(at, at + AUDIT_BATCH) });
             if (at + AUDIT_BATCH < rows.length) await setImmediate();
           }
-          if (claim) await claim.mark(raw, this.database.provider);
+          if (claim) await claim.mark(raw);
           if (keysChanged) await withoutBinding(() => countKeyChange(tx));
           return made;
         },
@@ -164,13 +164,13 @@ export class UnitOfWork {
         },
         audit: (entry) => void entries.push(entry),
         afterCommit: (effect) => void effects.push(effect),
-        nextTaskNumber: () => takeNumberWithin(transaction, provider, actor),
+        nextTaskNumber: () => takeNumberWithin(transaction, actor),
       });
       transaction.insert(
         'AuditEvent',
         entries.map((entry) => auditRow(actor, entry, now)),
       );
-      await claim?.mark(transaction, provider);
+      await claim?.mark(transaction);
       return made;
     });
     claim?.committed();
@@ -192,12 +192,12 @@ export class UnitOfWork {
   }
 }
 
-function rawStatements(tx: TenantTransaction): RawStatements {
+function rawStatements(tx: TenantTransaction, provider: Provider): RawStatements {
   const raw = tx as unknown as Pick<PrismaClient, '$queryRawUnsafe' | '$executeRawUnsafe'>;
   return {
     query: <Row>(sql: string, values: readonly unknown[]) =>
-      withoutBinding(() => raw.$queryRawUnsafe<Row[]>(sql, ...values)),
-    execute: (sql, values) => withoutBinding(() => raw.$executeRawUnsafe(sql, ...values)),
+      withoutBinding(() => raw.$queryRawUnsafe<Row[]>(said(provider, sql), ...values)),
+    execute: (sql, values) => withoutBinding(() => raw.$executeRawUnsafe(said(provider, sql), ...values)),
   };
 }
 

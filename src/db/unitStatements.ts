@@ -48,9 +48,7 @@ export function unitStatements(
   provider: Provider,
 ): UnitStatements {
   const isPostgresql = provider === 'postgresql';
-  const said = (sql: string) =>
-    isPostgresql ? sql : sql.replace(/\$\d|::text/g, (part) => (part === '::text' ? '' : '?'));
-  const select = <Row>(sql: string, ...values: unknown[]) => raw.query<Row>(said(sql), values);
+  const select = <Row>(sql: string, ...values: unknown[]) => raw.query<Row>(sql, values);
   const lock = (model: Lockable, id: string, strength: string) =>
     select(
       `SELECT 1 FROM "${model}" WHERE "id" = $1 AND "workspaceId" = $2 AND "environment"::text = $3 ${strength}`,
@@ -116,10 +114,9 @@ export function unitStatements(
     async forgetCreator(model: 'Task' | 'Project' | 'TaskRelationship', userId: string): Promise<number> {
       const next = isPostgresql
         ? `GREATEST($1::timestamp, "updatedAt" + interval '1 millisecond')`
-        : 'MAX(?, "updatedAt" + 1)';
-      const [first, ...rest] = isPostgresql ? ['$2', '$3', '$4'] : ['?', '?', '?'];
+        : 'MAX($1, "updatedAt" + 1)';
       const sql = `UPDATE "${model}" SET "createdById" = NULL, "updatedAt" = ${next}
-        WHERE "createdById" = ${first} AND "workspaceId" = ${rest[0]} AND "environment"${isPostgresql ? '::text' : ''} = ${rest[1]}`;
+        WHERE "createdById" = $2 AND "workspaceId" = $3 AND "environment"::text = $4`;
       const at = isPostgresql ? now.toISOString().slice(0, -1) : now.getTime();
       return raw.execute(sql, [at, userId, workspaceId, environment]);
     },

@@ -9,7 +9,6 @@ import { secureHeaders } from 'hono/secure-headers';
 import type { Logger } from 'pino';
 import type { Authenticator } from '../auth/authenticator.js';
 import type { Config } from '../config.js';
-import { databaseError } from '../db/databaseError.js';
 import { ApiError } from '../errors.js';
 import type { Services } from '../graphql/context.js';
 import { createGraphQL, type GraphQL } from '../graphql/yoga.js';
@@ -25,7 +24,7 @@ import { metricsEndpoint } from './metrics.js';
 import { tokenEndpoint } from './oauth.js';
 import { NOTHING_ALLOWED, sendAsset } from './page.js';
 import { playground } from './playground.js';
-import { refuse } from './refusal.js';
+import { failureOf, refuse } from './refusal.js';
 import { noteEnd } from './requestEnd.js';
 import type { OpenStreams } from './streams.js';
 
@@ -136,12 +135,7 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
   }
 
   app.notFound((c) => refuse(c, new ApiError('NOT_FOUND', `There is no ${c.req.path} here.`)));
-  app.onError((error, c) => {
-    const known = databaseError(error);
-    if (known) return refuse(c, known);
-    logger.error({ err: error, requestId: c.get('requestId') }, 'request failed');
-    return refuse(c, new ApiError('INTERNAL_SERVER_ERROR', 'Something went wrong on our side.'));
-  });
+  app.onError((error, c) => refuse(c, failureOf(error, c.get('requestId'), logger)));
   let common: string[] | undefined;
   void commonHeaders(config).then((headers) => {
     common = headers;

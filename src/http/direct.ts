@@ -8,7 +8,6 @@ import type { Logger } from 'pino';
 import type { Authenticator } from '../auth/authenticator.js';
 import { readCredential } from '../auth/credential.js';
 import type { Config } from '../config.js';
-import { databaseError } from '../db/databaseError.js';
 import { ApiError } from '../errors.js';
 import { createContext, type Services } from '../graphql/context.js';
 import type { GraphQL, JsonAnswer } from '../graphql/yoga.js';
@@ -16,10 +15,10 @@ import type { UsageRecorder } from '../keys/usage.js';
 import { LARGE_BODY } from '../limits/meter.js';
 import { type BegunRequest, handOver } from './begunRequests.js';
 import type { ClientAddress } from './clientAddress.js';
-import { headersOf, LEFT, REQUEST_LIMIT, tooLate } from './gateway.js';
+import { headersOf, isJson, LEFT, REQUEST_LIMIT, tooLate } from './gateway.js';
 import { spokeTls } from './https.js';
-import { errorAnswer } from './refusal.js';
-import { noteEnd } from './requestEnd.js';
+import { errorAnswer, failureOf } from './refusal.js';
+import { noteEnd, recordUse } from './requestEnd.js';
 
 const PATH = '/graphql';
 
@@ -114,10 +113,8 @@ class DirectRequest {
   }
 
   async #failed(error: unknown): Promise<void> {
-    const { logger } = this.options;
-    const known = error instanceof ApiError ? error : databaseError(error);
-    if (!known) logger.error({ err: error, requestId: this.begun.context.request.requestId }, 'request failed');
-    await this.#refuse(known ?? new ApiError('INTERNAL_SERVER_ERROR', 'Something went wrong on our side.'));
+    const { requestId } = this.begun.context.request;
+    await this.#refuse(error instanceof ApiError ? error : failureOf(error, requestId, this.options.logger));
   }
 
   async #refuse(error: ApiError): Promise<void> {
@@ -155,8 +152,7 @@ class DirectRequest {
     const { principal, request, use, services } = context;
     const { usage, logger } = this.options;
     use.ended = true;
-    const { operations, scopes } = use;
-    usage.record({ key: principal.apiKey, operations, scopes, status, ip: request.ip, userAgent: request.userAgent });
+    recordUse(usage, context, status);
     noteEnd(
       {
         requestId: request.requestId,
@@ -185,7 +181,7 @@ function isPlain({ method, url, headers, rawHeaders }: IncomingMessage): boolean
   if (method !== 'POST' || url !== PATH) return false;
   const length = Number(headers['content-length']);
   if (!(length > 0 && length < LARGE_BODY)) return false;
-  if (!/^application\/json\s*(?:;|$)/i.test(headers['content-type'] ?? '')) return false;
+  if (!isJson(headers['content-type'])) return false;
   for (const name of OTHERS) if (headers[name] !== undefined) return false;
   let once = 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {

@@ -17,6 +17,7 @@ import { type BegunRequest, begunRequest } from './begunRequests.js';
 import { failedAuthentication } from './failedAuthentication.js';
 import { originOf } from './origin.js';
 import { refuse } from './refusal.js';
+import { recordUse } from './requestEnd.js';
 
 /** Bytes; a larger body is refused with 413. */
 export const MAX_BODY = 1024 * 1024;
@@ -107,18 +108,12 @@ export function createGateway({ services, authenticator, usage, logger }: Gatewa
       context.use.ended = true;
     }
     for (const [name, value] of await headersOf(context)) response.headers.set(name, value);
-    const { ip, userAgent } = context.request;
-    usage.record({
-      key: principal.apiKey,
-      operations: context.use.operations,
-      scopes: context.use.scopes,
-      status: response.status,
-      ip,
-      userAgent,
-    });
+    recordUse(usage, context, response.status);
     return response;
   };
 }
+
+export const isJson = (contentType: string | undefined) => /^application\/json\s*(?:;|$)/i.test(contentType ?? '');
 
 /** Bytes of the body, as announced; undefined where it comes in chunks. */
 export function announcedBytes(c: KeyedContext): number | undefined {

@@ -7,7 +7,7 @@ import { storeOperation } from '../graphql/storedOperation.js';
 import type { GraphQL } from '../graphql/yoga.js';
 import { LARGE_BODY } from '../limits/meter.js';
 import { asksForLimitsAlone } from '../operations/limitsQuery.js';
-import { admitBody, announcedBytes, type KeyedContext, type RunKeyed, refuseEncoded } from './gateway.js';
+import { admitBody, announcedBytes, isJson, type KeyedContext, type RunKeyed, refuseEncoded } from './gateway.js';
 import { once } from './idempotency.js';
 import { refuse } from './refusal.js';
 import type { JsonAnswer } from './send.js';
@@ -33,7 +33,11 @@ async function fetchFrom(graphql: GraphQL, c: KeyedContext, context: Context): P
   const announced = announcedBytes(c);
   if (c.req.method !== 'POST') return graphql.fetch(c.req.raw, context);
   const body = await c.req.text();
-  const isPlain = announced !== undefined && announced < LARGE_BODY && isJson(c) && !c.req.url.includes('?');
+  const isPlain =
+    announced !== undefined &&
+    announced < LARGE_BODY &&
+    isJson(c.req.header('content-type')) &&
+    !c.req.url.includes('?');
   const form = isPlain ? graphql.formOf(c.req.header('accept')) : undefined;
   const answer = form === undefined ? undefined : await graphql.answer(body, form, context);
   if (!answer) return fetchBody(graphql, c, context, body);
@@ -49,8 +53,6 @@ async function fetchBody(graphql: GraphQL, c: KeyedContext, context: Context, bo
     context.use.bodyRead?.();
   }
 }
-
-const isJson = (c: KeyedContext) => /^application\/json\s*(?:;|$)/i.test(c.req.header('content-type') ?? '');
 
 /** The request, with the body that was read of it: made into bytes and read again, a large one takes its time twice. */
 function withBody(request: Request, body: string): Request {

@@ -1,6 +1,8 @@
 /** A request that fails as a whole, in the words of the path that it was sent to. */
 import type { Context as HttpContext } from 'hono';
-import { type ApiError, HTTP_STATUS } from '../errors.js';
+import type { Logger } from 'pino';
+import { databaseError } from '../db/databaseError.js';
+import { ApiError, HTTP_STATUS } from '../errors.js';
 import { envelopeOf, prefixOf } from './envelope.js';
 import type { JsonAnswer } from './send.js';
 
@@ -20,6 +22,14 @@ export function refusalAnswer(c: HttpContext, error: ApiError): JsonAnswer {
   c.set('refusal', error.code);
   const { status, body, headers } = errorAnswer(c.req.path, error, c.get('requestId'));
   return { status, body: JSON.stringify(body), headers };
+}
+
+/** What is answered where something failed; what nobody expected is logged, and nothing of it is told. */
+export function failureOf(error: unknown, requestId: string, logger: Logger): ApiError {
+  const known = databaseError(error);
+  if (known) return known;
+  logger.error({ err: error, requestId }, 'request failed');
+  return new ApiError('INTERNAL_SERVER_ERROR', 'Something went wrong on our side.');
 }
 
 export function refuse(c: HttpContext, error: ApiError): Response {

@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { Context } from '../graphql/context.js';
 import { SECRET_PATTERN } from '../keys/format.js';
+import type { UsageRecorder } from '../keys/usage.js';
 import type { Metrics } from '../metrics.js';
 
 /** Characters of a path that the log keeps. */
@@ -22,6 +23,13 @@ export interface EndedRequest {
   readonly refusal: string | undefined;
   /** What it turned out to be, where its key is good. */
   readonly context: Context | undefined;
+}
+
+/** Counts what a request with a key was used for. @param status of HTTP */
+export function recordUse(usage: UsageRecorder, { principal, use, request }: Context, status: number): void {
+  const { operations, scopes } = use;
+  const { ip, userAgent } = request;
+  usage.record({ key: principal.apiKey, operations, scopes, status, ip, userAgent });
 }
 
 export function noteEnd(ended: EndedRequest, metrics: Metrics, logger: Logger): void {

@@ -3,8 +3,8 @@ import SchemaBuilder from '@pothos/core';
 import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin from '@pothos/plugin-relay';
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
+import { DATAMODEL } from '../../db/datamodel.js';
 import type PrismaTypes from '../../db/generated/pothos.js';
-import { getDatamodel } from '../../db/generated/pothos.js';
 import { forbidden, requirementOfField } from '../../operations/requirement.js';
 import { type Scope, satisfies } from '../../scopes/scope.js';
 import type { Context } from '../context.js';
@@ -58,7 +58,7 @@ export const builder = new SchemaBuilder<{
   },
   prisma: {
     client: ({ db }) => db as never,
-    dmmf: getDatamodel(),
+    dmmf: DATAMODEL,
     exposeDescriptions: false,
     filterConnectionTotalCount: true,
     onUnusedQuery: null,

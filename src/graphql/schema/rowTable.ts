@@ -4,7 +4,7 @@
  */
 import type { InputRef } from '@pothos/core';
 import type { GraphQLResolveInfo } from 'graphql';
-import { getDatamodel } from '../../db/generated/pothos.js';
+import { MODELS } from '../../db/datamodel.js';
 import { type List, resolveConnection } from '../connections/connection.js';
 import { compileFilter, type Filter, type FilterField, searchWhere } from '../connections/filter.js';
 import type { Column, PageArgs } from '../connections/keyset.js';
@@ -62,7 +62,6 @@ const FILTERS: Readonly<Record<string, unknown>> = {
   DateTime: DateTimeFilter,
 };
 const ORDER_KINDS: Readonly<Record<string, Column['kind']>> = { DateTime: 'date', Int: 'int', Float: 'number' };
-const MODELS = getDatamodel().datamodel.models;
 
 export function rowTable(model: string, { name = model, columns, search = [] }: RowTableOptions) {
   const entries = Object.entries(columns);
