@@ -16,6 +16,7 @@ import type { AnswerBudget, AnswerMemory } from '../limits/answerMemory.js';
 import type { FieldLimits } from '../limits/fieldLimits.js';
 import type { KeyLimits } from '../limits/keyLimits.js';
 import { Meter } from '../limits/meter.js';
+import type { Pacing } from '../limits/pacing.js';
 import type { TaskEvents } from '../messaging/taskEvents.js';
 import type { Metrics } from '../metrics.js';
 import type { ValidDocument } from '../operations/document.js';
@@ -47,6 +48,7 @@ export interface Services {
   readonly keyLimits: KeyLimits;
   readonly fieldLimits: FieldLimits;
   readonly admission: AdmissionController;
+  readonly pacing: Pacing;
   readonly keyMonitor: KeyMonitor;
   readonly addressLimits: AddressLimits;
   readonly taskEvents: TaskEvents;
@@ -130,7 +132,7 @@ export function createContext(
     reach,
     request,
     session,
-    meter: new Meter(principal, services.keyLimits, services.keyMonitor),
+    meter: new Meter(principal, services.keyLimits, services.keyMonitor, services.pacing),
     use: {
       operations: [],
       scopes: new Set(),

@@ -2,7 +2,7 @@
  * Requests as most clients send them: one query or mutation by its text, in JSON. What is checked of them is what Yoga's
  * plugins check of every request; whatever is found to be otherwise is left to Yoga, which answers it in all its forms.
  */
-import { OperationTypeNode } from 'graphql';
+import { type GraphQLError, OperationTypeNode } from 'graphql';
 import type { Operation } from '../operations/document.js';
 import type { DocumentCache } from '../operations/documentCache.js';
 import { asksForLimitsAlone } from '../operations/limitsQuery.js';
@@ -15,20 +15,28 @@ export interface PlainRequest {
   readonly variables: Variables;
 }
 
+/** A request that cannot run, whoever sends it. */
+export interface InvalidRequest {
+  readonly errors: readonly GraphQLError[];
+}
+
 const PARAMETERS = new Set(['query', 'variables', 'operationName']);
 
 /** @returns undefined for what is left to Yoga; nothing was charged or run then */
-export function readPlainRequest(body: string, documents: DocumentCache): PlainRequest | undefined {
+export function readPlainRequest(body: string, documents: DocumentCache): PlainRequest | InvalidRequest | undefined {
   const params = jsonObject(body);
   if (!params || Object.keys(params).some((name) => !PARAMETERS.has(name))) return undefined;
   const { query, variables = {}, operationName } = params;
   if (typeof query !== 'string' || asksForLimitsAlone(query)) return undefined;
   if (variables !== null && !isObject(variables)) return undefined;
-  if (requestExcess(query, variables) || hasBadText(variables)) return undefined;
+  const excess = requestExcess(query, variables);
+  if (excess) return { errors: [excess] };
+  if (hasBadText(variables)) return undefined;
   // The name of none is left empty by some, which is the name of no operation.
   if (operationName != null && (typeof operationName !== 'string' || operationName === '')) return undefined;
   const document = documents.of(query);
-  const operation = document.errors ? undefined : document.operation(operationName);
+  if (document.errors) return { errors: document.errors };
+  const operation = document.operation(operationName);
   if (!operation || operation.type === OperationTypeNode.SUBSCRIPTION) return undefined;
   return { operation, variables: variables ?? {} };
 }

@@ -80,11 +80,14 @@ export function createGraphQL(documents: DocumentCache, logger: Logger, trustedO
     run,
     formOf: (accept = '') => (trustedOnly ? undefined : forms.get(accept)),
     answer(body, form, context) {
-      const request = readPlainRequest(body, documents);
+      const request = context.meter.reading(() => readPlainRequest(body, documents));
       if (!request) return undefined;
       return (async () => {
         await context.meter.begin();
-        const answer = await runPlanned(request, context, { schema: documents.schema, logger, run });
+        const answer =
+          'errors' in request
+            ? { errors: request.errors }
+            : await runPlanned(request, context, { schema: documents.schema, logger, run });
         if (typeof answer === 'string') return { status: 200, headers: contentType(form), body: answer };
         noteErrors(answer, context);
         const response = processRegularResult(answer as never, fetchAPI as never, form as never) as Response;

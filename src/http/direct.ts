@@ -91,6 +91,7 @@ class DirectRequest {
     const timer = setTimeout(() => this.#refuse(tooLate()), REQUEST_LIMIT);
     this.response.once('close', () => this.#closed());
     try {
+      await context.meter.turn();
       const body = await bodyOf(this.request);
       // Its client has left.
       if (!body) return;

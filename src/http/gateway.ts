@@ -137,7 +137,7 @@ export async function admitBody(c: KeyedContext, context: Context, body: string)
   const { principal, services, use, meter } = context;
   if (body.length < LARGE_BODY) return undefined;
   if (announcedBytes(c) === undefined) await meter.chargeBody(body.length);
-  const nodes = jsonNodes(body);
+  const nodes = meter.reading(() => jsonNodes(body));
   if (nodes > OPERATION_LIMITS.bodyNodes) throw tooManyNodes(nodes);
   const release = await services.admission.acquire({ key: principal.lineageId, cost: LARGE });
   if (release && !use.ended) return release;
@@ -151,8 +151,6 @@ export async function admitBody(c: KeyedContext, context: Context, body: string)
  * within strings are left out.
  */
 function jsonNodes(json: string): number {
-  // Most bodies have few brackets, within strings or not, and searching for them is quick.
-  if (countOf('[', json) + countOf('{', json) <= OPERATION_LIMITS.bodyNodes) return 0;
   let nodes = 0;
   let isText = false;
   for (let at = 0; at < json.length; at += 1) {
@@ -162,11 +160,6 @@ function jsonNodes(json: string): number {
     else if (code === BACKSLASH) at += 1;
   }
   return nodes;
-}
-function countOf(character: string, text: string): number {
-  let count = 0;
-  for (let at = text.indexOf(character); at >= 0; at = text.indexOf(character, at + 1)) count += 1;
-  return count;
 }
 const [QUOTE, BRACKET, BRACE, BACKSLASH] = [0x22, 0x5b, 0x7b, 0x5c];
 

@@ -17,6 +17,7 @@ export function runGraphQL(graphql: GraphQL): RunKeyed {
   return async (c, context) => {
     const isRegistration = c.req.method === 'POST' && c.req.query('doc') === '';
     await prepay(c, context, isRegistration);
+    await context.meter.turn();
     refuseEncoded(c);
     context.use.accepts = acceptsOf(c.req.header('accept'));
     if (!context.use.accepts.results && !context.use.accepts.streams) throw NOT_ACCEPTABLE;
@@ -48,15 +49,18 @@ async function fetchBody(graphql: GraphQL, c: KeyedContext, context: Context, bo
   const { url, headers } = c.req.raw;
   context.use.bodyRead = await admitBody(c, context, body);
   try {
-    return await graphql.fetch(withBody(new Request(url, { method: 'POST', headers }), body), context);
+    return await graphql.fetch(withBody(new Request(url, { method: 'POST', headers }), body, context), context);
   } finally {
     context.use.bodyRead?.();
   }
 }
 
 /** The request, with the body that was read of it: made into bytes and read again, a large one takes its time twice. */
-function withBody(request: Request, body: string): Request {
-  return Object.assign(request, { text: async () => body, json: async () => JSON.parse(body) });
+function withBody(request: Request, body: string, { meter }: Context): Request {
+  return Object.assign(request, {
+    text: async () => body,
+    json: async () => meter.reading(() => JSON.parse(body)),
+  });
 }
 
 /** Bytes of a body that is read to see whether it asks for the limits alone. */

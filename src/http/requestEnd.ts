@@ -35,6 +35,7 @@ export function recordUse(usage: UsageRecorder, { principal, use, request }: Con
 export function noteEnd(ended: EndedRequest, metrics: Metrics, logger: Logger): void {
   const { requestId, method, path, route, status, started, ip, keyId, refusal, context } = ended;
   const ms = performance.now() - started;
+  context?.meter.end();
   metrics.request(method, route, status, ms / 1000);
   const errors = [...(context?.use.errors ?? [])];
   if (refusal !== undefined && !errors.includes(refusal)) errors.push(refusal);

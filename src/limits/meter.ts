@@ -3,9 +3,10 @@
  * beyond that before it runs. One meter for each HTTP request.
  */
 import type { Principal } from '../auth/principal.js';
-import { type ApiError, rateLimited } from '../errors.js';
+import { type ApiError, rateLimited, serviceBusy } from '../errors.js';
 import type { KeyMonitor } from '../keys/keyMonitor.js';
 import type { KeyLimits } from './keyLimits.js';
+import type { Pacing } from './pacing.js';
 import type { RateLimitResult } from './slidingWindow.js';
 
 export class Meter {
@@ -15,6 +16,9 @@ export class Meter {
   #forBody = 0;
   /** Whether the first operation is paid for that was not begun yet. */
   #prepaid: 'charged' | 'free' | undefined;
+  #hadTurn = false;
+  /** Milliseconds that reading the request took. */
+  #read = 0;
   /** What came of charging the first operation. */
   #prepaying: Promise<void> | undefined;
 
@@ -22,6 +26,7 @@ export class Meter {
     private readonly principal: Principal,
     private readonly keyLimits: KeyLimits,
     private readonly keyMonitor: KeyMonitor,
+    private readonly pacing: Pacing,
   ) {}
 
   /** Takes requests from every window of the key, or from none; negative ones are given back. */
@@ -98,6 +103,38 @@ export class Meter {
     const further = furtherFor(bytes);
     await this.chargeOrRefuse(1 + further);
     this.#forBody = further;
+  }
+
+  /**
+   * Until the request may be read, for which it has been charged.
+   * @returns undefined: at once
+   * @throws SERVICE_UNAVAILABLE where too many requests of the key wait; it is charged nothing then
+   */
+  turn(): Promise<void> | undefined {
+    if (this.#hadTurn) return undefined;
+    this.#hadTurn = true;
+    const turn = this.pacing.turn(this.principal.lineageId);
+    return turn?.then(async (isTurn) => {
+      if (isTurn) return;
+      await this.giveBack(this.#spent - this.#forBody);
+      throw serviceBusy();
+    });
+  }
+
+  /** Reads a part of the request, on the key's time. */
+  reading<T>(read: () => T): T {
+    const began = performance.now();
+    try {
+      return read();
+    } finally {
+      this.#read += performance.now() - began;
+    }
+  }
+
+  /** The request has been answered, or left. */
+  end(): void {
+    this.pacing.took(this.principal.lineageId, this.#read);
+    this.#read = 0;
   }
 
   /** Requests that were charged, without those that were given back. */

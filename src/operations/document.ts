@@ -20,7 +20,7 @@ import { OPERATION_LIMITS } from '../limits/operationLimits.js';
 import { closest, type Scope, type ScopeSet, satisfies } from '../scopes/scope.js';
 import { isStorable } from '../storable.js';
 import { costFunction } from './cost.js';
-import { badRequest, tooMuch, withCode } from './documentErrors.js';
+import { badRequest, ofDocument, tooMuch } from './documentErrors.js';
 import { inputExcess, type WrittenInputs, writtenInputs } from './inputs.js';
 import { maskFields } from './mask.js';
 import { type FieldNeed, fewestScopes, neededFields } from './neededScopes.js';
@@ -200,7 +200,11 @@ export function compileDocument(
   maxTokens: number = OPERATION_LIMITS.tokens,
 ): Document {
   let ast: DocumentNode | undefined;
-  const refused = (...errors: readonly GraphQLError[]) => ({ text, errors, ast });
+  const refused = (...errors: readonly GraphQLError[]) => ({
+    text,
+    errors: errors.map((error) => ofDocument(error, ast ? 'GRAPHQL_VALIDATION_FAILED' : 'GRAPHQL_PARSE_FAILED')),
+    ast,
+  });
   if (text.length > OPERATION_LIMITS.characters) return refused(tooMuch('characters', text.length));
   try {
     ast = parse(text, { maxTokens });
@@ -211,7 +215,7 @@ export function compileDocument(
   const excess = shapeExcess(ast) ?? inputExcess(inputs, undefined);
   if (excess) return refused(excess);
   const invalid = validate(schema, ast);
-  if (invalid.length > 0) return refused(...invalid.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED')));
+  if (invalid.length > 0) return refused(...invalid);
   if (hasBadLiteral(ast)) return refused(badRequest(BAD_TEXT));
   return new ValidDocument(text, ast, inputs, schema);
 }
@@ -220,7 +224,7 @@ export const BAD_TEXT = 'Text must be well-formed Unicode, without the character
 
 function parseError(error: GraphQLError, maxTokens: number): GraphQLError {
   if (/more that \d+ tokens/.test(error.message)) return tooMuch('tokens', maxTokens + 1);
-  return withCode(error, 'GRAPHQL_PARSE_FAILED');
+  return error;
 }
 
 /** Text that not both databases can store as it is. */

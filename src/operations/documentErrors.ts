@@ -31,9 +31,14 @@ export function badRequest(message: string): GraphQLError {
   return new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT', http: { status: 400 } } });
 }
 
-/** @param code where the error has none */
-export function withCode(error: GraphQLError, code: string): GraphQLError {
-  return atSameLocation(error, error.message, { code, ...error.extensions });
+/**
+ * An error of a document that cannot run, whoever sends it. `spec`: application/json gets it with status 200 (GraphQL over
+ * HTTP, 6.4.1).
+ * @param code where the error has none
+ */
+export function ofDocument(error: GraphQLError, code: string): GraphQLError {
+  const http = { status: 400, spec: true, ...(error.extensions['http'] as object | undefined) };
+  return atSameLocation(error, error.message, { code, ...error.extensions, http });
 }
 
 /** The same place in the document and the result, with another message and other extensions. */

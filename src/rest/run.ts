@@ -37,9 +37,10 @@ export function runRoute(
   return async (c, context) => {
     context.use.counts = 'request';
     await context.meter.begin(route.isLook, announcedBytes(c) ?? 0);
-    const body = route.body === undefined ? '' : await readBody(c);
+    await context.meter.turn();
+    const body = route.body === undefined ? '' : await readBody(c, context);
     const bodyRead = route.body === undefined ? undefined : await admitBody(c, context, body);
-    const request = readingWith(bodyRead, () =>
+    const request = readingWith(bodyRead, context, () =>
       readRequest(route, {
         params: Object.fromEntries(names.map((name, index) => [name, c.req.param(parameterName(index)) ?? ''])),
         url: urlOf(c),
@@ -69,9 +70,9 @@ export function runRoute(
   };
 }
 
-function readingWith<T>(done: (() => void) | undefined, read: () => T): T {
+function readingWith<T>(done: (() => void) | undefined, { meter }: Context, read: () => T): T {
   try {
-    return read();
+    return meter.reading(read);
   } finally {
     done?.();
   }
@@ -194,11 +195,11 @@ function changedSince(): ApiError {
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** @throws ApiError for what is compressed, or is no text: it would be stored as something else */
-async function readBody(c: KeyedContext): Promise<string> {
+async function readBody(c: KeyedContext, { meter }: Context): Promise<string> {
   refuseEncoded(c);
   const bytes = await c.req.arrayBuffer();
   try {
-    return utf8.decode(bytes);
+    return meter.reading(() => utf8.decode(bytes));
   } catch {
     throw new ApiError('BAD_USER_INPUT', 'The body is not UTF-8.');
   }

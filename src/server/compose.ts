@@ -25,6 +25,7 @@ import { AdmissionController } from '../limits/admissionController.js';
 import { AnswerMemory } from '../limits/answerMemory.js';
 import { FieldLimits } from '../limits/fieldLimits.js';
 import { KeyLimits } from '../limits/keyLimits.js';
+import { Pacing } from '../limits/pacing.js';
 import { PrimaryProcessWindows } from '../limits/primaryProcess.js';
 import { RedisWindows } from '../limits/redisWindows.js';
 import { SharedWindows } from '../limits/sharedWindows.js';
@@ -104,6 +105,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     users: new UserService(units, keys, tasks),
     keyLimits: new KeyLimits(counted(counters.keys)),
     admission,
+    pacing: new Pacing(),
     fieldLimits: new FieldLimits(counted(counters.fields)),
     addressLimits: new AddressLimits(counted(counters.addresses), config.authFailureLimit),
     keyMonitor: new KeyMonitor(database.system, onError),

@@ -33,8 +33,9 @@ export function documentValidation(documents: DocumentCache): Plugin<Context> {
       // Text that not both databases can store as it is.
       if (hasBadText(params.variables)) throw badRequest(BAD_TEXT);
     },
-    onParse({ params: { source }, extendContext, setParsedDocument, setParseFn }) {
-      const document: Document = documents.of(String(source));
+    onParse({ params: { source }, context, extendContext, setParsedDocument, setParseFn }) {
+      const { meter } = context as unknown as Context;
+      const document: Document = meter.reading(() => documents.of(String(source)));
       extendContext({ document } as object);
       if (document.ast) return setParsedDocument(document.ast);
       return setParseFn(() => {
