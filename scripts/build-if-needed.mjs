@@ -5,8 +5,16 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
-const built = path.join(root, 'dist/.tsbuildinfo');
-const sources = ['src', 'prisma/schema.prisma', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
+// Written last.
+const built = path.join(root, 'dist/pages/playground.json');
+const sources = [
+  'src',
+  'prisma/schema.prisma',
+  'package.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'scripts/pages.mjs',
+];
 
 if (!existsSync(built) || newest(sources) > statSync(built).mtimeMs) {
   process.stderr.write('Building...\n');

@@ -8,6 +8,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import type { PrismaClient } from '#prisma/client.js';
+import { atMost } from '../atMost.js';
 import { KEY_CHANGES, type UnitOfWork } from '../db/unitOfWork.js';
 import { keyRefusal, type Refusal } from '../keys/apiKey.js';
 import { listOf } from '../keys/authority.js';
@@ -57,7 +58,7 @@ export class Authenticator {
     bus: Bus,
     private readonly clock: () => Date = () => new Date(),
   ) {
-    const options = { max: MAX_ENTRIES, ttl: MAX_AGE, ttlResolution: 0, perf: { now: () => clock().getTime() } };
+    const options = { ...atMost(MAX_ENTRIES), ttl: MAX_AGE, ttlResolution: 0, perf: { now: () => clock().getTime() } };
     this.#cache = new LRUCache(options);
     this.#unknown = new LRUCache(options);
     this.#plans = new LRUCache(options);

@@ -20,8 +20,19 @@ export function said(provider: Provider, sql: string): string {
   return sql.replace(/\$\d|::text/g, (part) => (part === '::text' ? '' : '?'));
 }
 
+/** What becomes of a row that is there already. */
+export interface Merge {
+  /** The columns by which it is the same. */
+  readonly by: readonly string[];
+  /** Columns that take the new row's value. */
+  readonly replacing?: readonly string[];
+  /** A column to which the new row's value is added. */
+  readonly adding?: string;
+}
+
 interface Insertion {
   readonly model: string;
+  readonly merge: Merge | undefined;
   /** What one of them leaves out and another has is null. */
   readonly rows: readonly Row[];
 }
@@ -72,9 +83,12 @@ export class InsertingTransaction implements RawStatements {
     return transaction.executeRaw(query);
   }
 
-  /** Added at the end, in this order. */
-  insert(model: string, rows: readonly Row[]): void {
-    if (rows.length > 0) this.#insertions.push({ model, rows });
+  /**
+   * Added at the end, in this order.
+   * @param merge by default a row that is there already is an error; no two of the rows may be the same
+   */
+  insert(model: string, rows: readonly Row[], merge?: Merge): void {
+    if (rows.length > 0) this.#insertions.push({ model, rows, merge });
   }
 
   async commit(): Promise<void> {
@@ -96,14 +110,14 @@ export class InsertingTransaction implements RawStatements {
 
   #statement(insertions: readonly Insertion[]): SqlQuery {
     const statement = new Statement(this.provider);
-    const parts = insertions.map(({ model, rows }) => {
+    const parts = insertions.map(({ model, rows, merge }) => {
       const given = rows.flatMap((row) => Object.keys(row).filter((column) => row[column] !== undefined));
       const columns = [...new Set(given)];
       const values = rows.map(
         (row) => `(${columns.map((column) => written(statement, model, column, row)).join(',')})`,
       );
       const names = columns.map((column) => statement.quote(column)).join(',');
-      return `INSERT INTO ${statement.quote(model)} (${names}) VALUES ${values.join(',')}`;
+      return `INSERT INTO ${statement.quote(model)} (${names}) VALUES ${values.join(',')}${merging(statement, model, merge)}`;
     });
     const last = parts.pop() ?? '';
     const before = parts.map((part, index) => `i${index} AS (${part})`).join(', ');
@@ -127,6 +141,17 @@ export class InsertingTransaction implements RawStatements {
     if (!this.#begun.options.usePhantomQuery) await this.#begun.executeRaw(rawQuery(statement, []));
     await (statement === 'COMMIT' ? this.#begun.commit() : this.#begun.rollback());
   }
+}
+
+function merging(statement: Statement, model: string, merge: Merge | undefined): string {
+  if (!merge) return '';
+  const { by, replacing = [], adding } = merge;
+  const quote = (column: string) => statement.quote(column);
+  const changes = [
+    ...replacing.map((column) => `${quote(column)} = excluded.${quote(column)}`),
+    ...(adding ? [`${quote(adding)} = ${quote(model)}.${quote(adding)} + excluded.${quote(adding)}`] : []),
+  ];
+  return ` ON CONFLICT (${by.map(quote).join(',')}) DO UPDATE SET ${changes.join(', ')}`;
 }
 
 function written(statement: Statement, model: string, column: string, row: Row): string {

@@ -3,6 +3,7 @@
  * plugins check of every request; whatever is found to be otherwise is left to Yoga, which answers it in all its forms.
  */
 import { type GraphQLError, OperationTypeNode } from 'graphql';
+import { bodyExcess } from '../limits/bodyExcess.js';
 import type { Operation } from '../operations/document.js';
 import type { DocumentCache } from '../operations/documentCache.js';
 import { asksForLimitsAlone } from '../operations/limitsQuery.js';
@@ -24,6 +25,7 @@ const PARAMETERS = new Set(['query', 'variables', 'operationName']);
 
 /** @returns undefined for what is left to Yoga; nothing was charged or run then */
 export function readPlainRequest(body: string, documents: DocumentCache): PlainRequest | InvalidRequest | undefined {
+  if (bodyExcess(body)) return undefined;
   const params = jsonObject(body);
   if (!params || Object.keys(params).some((name) => !PARAMETERS.has(name))) return undefined;
   const { query, variables = {}, operationName } = params;

@@ -22,8 +22,8 @@ import { isSecure, requireHttps } from './https.js';
 import { leakedKeys, readPublicKeys, revokeCredentials } from './leaks.js';
 import { metricsEndpoint } from './metrics.js';
 import { tokenEndpoint } from './oauth.js';
-import { NOTHING_ALLOWED, sendAsset } from './page.js';
-import { playground } from './playground.js';
+import { NOTHING_ALLOWED } from './page.js';
+import { sendPlayground } from './playground.js';
 import { failureOf, refuse } from './refusal.js';
 import { noteEnd } from './requestEnd.js';
 import type { OpenStreams } from './streams.js';
@@ -119,7 +119,7 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
   app.get('/graphql', async (c, next) => {
     const wantsPage = c.req.header('accept')?.includes('text/html') && c.req.query('query') === undefined;
     if (!wantsPage) return next();
-    return sendAsset(c, playground());
+    return sendPlayground(c);
   });
 
   const graphql = createGraphQL(services.documents, logger, config.trustedOnly);

@@ -10,9 +10,9 @@ import { type Context, createContext, type Services } from '../graphql/context.j
 import { keyStatus } from '../keys/apiKey.js';
 import type { UsageRecorder } from '../keys/usage.js';
 import { LARGE, type Release } from '../limits/admissionController.js';
+import { bodyExcess } from '../limits/bodyExcess.js';
 import { limitHeaders } from '../limits/keyLimits.js';
 import { LARGE_BODY } from '../limits/meter.js';
-import { OPERATION_LIMITS } from '../limits/operationLimits.js';
 import { type BegunRequest, begunRequest } from './begunRequests.js';
 import { failedAuthentication } from './failedAuthentication.js';
 import { originOf } from './origin.js';
@@ -135,41 +135,18 @@ export function refuseEncoded(c: KeyedContext): void {
  */
 export async function admitBody(c: KeyedContext, context: Context, body: string): Promise<Release | undefined> {
   const { principal, services, use, meter } = context;
+  const excess = meter.reading(() => bodyExcess(body));
+  if (body.length >= LARGE_BODY) {
+    if (announcedBytes(c) === undefined) await meter.chargeBody(body.length);
+    meter.received(body.length);
+  }
+  if (excess) throw excess;
   if (body.length < LARGE_BODY) return undefined;
-  if (announcedBytes(c) === undefined) await meter.chargeBody(body.length);
-  const nodes = meter.reading(() => jsonNodes(body));
-  if (nodes > OPERATION_LIMITS.bodyNodes) throw tooManyNodes(nodes);
   const release = await services.admission.acquire({ key: principal.lineageId, cost: LARGE });
   if (release && !use.ended) return release;
   release?.();
   await meter.giveBack(1);
   throw serviceBusy();
-}
-
-/**
- * Objects and lists of a JSON text, counted before it is parsed: making them takes far longer than reading them. Brackets
- * within strings are left out.
- */
-function jsonNodes(json: string): number {
-  let nodes = 0;
-  let isText = false;
-  for (let at = 0; at < json.length; at += 1) {
-    const code = json.charCodeAt(at);
-    if (code === QUOTE) isText = !isText;
-    else if (!isText) nodes += code === BRACKET || code === BRACE ? 1 : 0;
-    else if (code === BACKSLASH) at += 1;
-  }
-  return nodes;
-}
-const [QUOTE, BRACKET, BRACE, BACKSLASH] = [0x22, 0x5b, 0x7b, 0x5c];
-
-function tooManyNodes(actual: number): ApiError {
-  const limit = OPERATION_LIMITS.bodyNodes;
-  return new ApiError('COST_LIMIT_EXCEEDED', `The body holds ${actual} objects and lists; the limit is ${limit}.`, {
-    what: 'bodyNodes',
-    limit,
-    actual,
-  });
 }
 
 /** A client with a token is asked to get another one (RFC 6750 3.1), judged by the token's form alone. */

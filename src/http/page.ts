@@ -14,7 +14,7 @@ export function pagePolicy(...allowed: readonly string[]): string {
 export interface Asset {
   /** Compressed with gzip. */
   readonly body: Uint8Array<ArrayBuffer>;
-  readonly plain: string;
+  readonly plain: () => string | Promise<string>;
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -28,11 +28,11 @@ export function assetOf(plain: string, type: string, policy?: string): Asset {
     vary: 'accept-encoding',
     ...(policy !== undefined && { 'content-security-policy': policy }),
   };
-  return { body: new Uint8Array(gzipSync(plain)), plain, headers };
+  return { body: new Uint8Array(gzipSync(plain)), plain: () => plain, headers };
 }
 
-export function sendAsset(c: Context, { body, plain, headers }: Asset): Response {
+export async function sendAsset(c: Context, { body, plain, headers }: Asset): Promise<Response> {
   if (c.req.header('if-none-match') === headers['etag']) return c.body(null, 304, headers);
   const zipped = /\bgzip\b/.test(c.req.header('accept-encoding') ?? '');
-  return zipped ? c.body(body, 200, { ...headers, 'content-encoding': 'gzip' }) : c.body(plain, 200, headers);
+  return zipped ? c.body(body, 200, { ...headers, 'content-encoding': 'gzip' }) : c.body(await plain(), 200, headers);
 }

@@ -4,6 +4,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import type { ApiKey, PrismaClient } from '#prisma/client.js';
+import { atMost } from '../atMost.js';
 import { raiseAlert } from './alerts.js';
 import type { ApiKeyService } from './apiKeyService.js';
 import { ENTERPRISE } from './plans.js';
@@ -21,7 +22,7 @@ export class ExpiryJob {
   #running: Promise<void> | undefined;
   #isStopping = false;
   /** Alerts that this process knows to be raised, so that it does not look each of them up each minute. */
-  readonly #raised = new LRUCache<string, true>({ max: MAX_REMEMBERED });
+  readonly #raised = new LRUCache<string, true>(atMost(MAX_REMEMBERED));
 
   constructor(
     private readonly system: PrismaClient,

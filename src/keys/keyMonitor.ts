@@ -1,6 +1,7 @@
 /** Watches keys in use: refused ones for the audit log, limits reached and failures piling up for the alerts. */
 import { LRUCache } from 'lru-cache';
 import type { PrismaClient } from '#prisma/client.js';
+import { atMost } from '../atMost.js';
 import { shortUserAgent } from '../audit/entry.js';
 import type { Tenant } from '../db/tenant.js';
 import { type AlertKind, raiseAlert } from './alerts.js';
@@ -24,9 +25,9 @@ interface Origin {
 
 export class KeyMonitor {
   /** Alerts that were raised already, so that a flood of the same costs the database nothing. */
-  readonly #raised = new LRUCache<string, true>({ max: 10_000, ttl: HOUR });
+  readonly #raised = new LRUCache<string, true>({ ...atMost(10_000), ttl: HOUR });
   readonly #beingRaised = new Set<string>();
-  readonly #refusals = new LRUCache<string, number>({ max: 10_000, ttl: HOUR });
+  readonly #refusals = new LRUCache<string, number>({ ...atMost(10_000), ttl: HOUR });
 
   constructor(
     private readonly system: PrismaClient,

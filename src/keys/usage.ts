@@ -4,7 +4,10 @@
  */
 import { LRUCache } from 'lru-cache';
 import type { Environment, PrismaClient } from '#prisma/client.js';
+import { atMost } from '../atMost.js';
 import { shortUserAgent } from '../audit/entry.js';
+import type { Database } from '../db/database.js';
+import type { Merge } from '../db/insertions.js';
 import type { TenantDatabase } from '../db/tenant.js';
 import { scopeSet } from '../scopes/scope.js';
 import { raiseAlert } from './alerts.js';
@@ -19,6 +22,11 @@ const NAME_LENGTH = 100;
 /** Different operation names kept per key and day; the rest is counted as `other`. */
 const MAX_KEPT = 200;
 const OTHER = 'other';
+/** Keys that are written together, whose counts are within what one statement may hold. */
+const MOST_KEYS = 10;
+/** Rows of one statement. */
+const MOST_ROWS = 1000;
+const SAME_COUNT: Merge = { by: ['keyId', 'day', 'dimension', 'value'], adding: 'count' };
 /** Networks kept per key: a key that is used from more raises the same alert. */
 const MAX_NETWORKS = 1000;
 
@@ -45,16 +53,19 @@ interface Pending {
 export class UsageRecorder {
   #pending = new Map<string, Pending>();
   #writing: Promise<void> = Promise.resolve();
-  readonly #known = new LRUCache<string, true>({ max: 50_000 });
+  readonly #known = new LRUCache<string, true>(atMost(50_000));
   /** The operation names that a key has on a day, as far as this process saw them written. */
-  readonly #names = new LRUCache<string, Set<string>>({ max: 500 });
+  readonly #names = new LRUCache<string, Set<string>>(atMost(500));
   readonly #timer: NodeJS.Timeout;
 
+  readonly #system: PrismaClient;
+
   constructor(
-    private readonly system: PrismaClient,
+    private readonly database: Pick<Database, 'system' | 'inTransaction'>,
     private readonly onError: (error: unknown) => void,
     private readonly clock: () => Date = () => new Date(),
   ) {
+    this.#system = database.system;
     this.#timer = setInterval(() => void this.flush(), FLUSH_EVERY).unref();
   }
 
@@ -91,15 +102,20 @@ export class UsageRecorder {
     const batch = this.#pending;
     if (batch.size === 0) return;
     this.#pending = new Map();
-    try {
-      for (const pending of batch.values()) await this.#boundNames(pending);
-      await this.system.$transaction([...batch.values()].flatMap((pending) => this.#statements(pending)));
-    } catch (error) {
-      this.#takeBack(batch);
-      this.onError(error);
-      return;
+    // In the order in which all processes write them, so that none waits for another in a circle.
+    const all = [...batch.values()].sort((a, b) => (a.key.id < b.key.id ? -1 : 1));
+    for (let at = 0; at < all.length; at += MOST_KEYS) {
+      const part = all.slice(at, at + MOST_KEYS);
+      try {
+        for (const pending of part) await this.#boundNames(pending);
+        await this.#add(part);
+      } catch (error) {
+        this.#takeBack(all.slice(at));
+        this.onError(error);
+        return;
+      }
     }
-    for (const pending of batch.values()) {
+    for (const pending of all) {
       try {
         await this.#noteNetworks(pending);
       } catch (error) {
@@ -117,7 +133,7 @@ export class UsageRecorder {
       let names = this.#names.get(cached) ?? new Set<string>();
       if (entries.some(([, { value }]) => !names.has(value))) {
         const where = { keyId: key.id, day, dimension: 'operation' };
-        const rows = await this.system.apiKeyUsage.findMany({ where, select: { value: true }, take: MAX_KEPT + 1 });
+        const rows = await this.#system.apiKeyUsage.findMany({ where, select: { value: true }, take: MAX_KEPT + 1 });
         names = new Set(rows.map(({ value }) => value));
       }
       for (const [name, { value, count: counted }] of entries) {
@@ -130,27 +146,26 @@ export class UsageRecorder {
     }
   }
 
-  #statements({ key, counts, lastUse }: Pending) {
-    const tenant = { workspaceId: key.workspaceId, environment: key.environment };
-    const keyId = key.id;
-    return [
-      this.system.apiKeyLastUse.upsert({
-        where: { keyId },
-        create: { keyId, ...tenant, ...lastUse },
-        update: lastUse,
-      }),
-      ...[...counts.values()].map(({ day, dimension, value, count: counted }) =>
-        this.system.apiKeyUsage.upsert({
-          where: { keyId_day_dimension_value: { keyId, day, dimension, value } },
-          create: { keyId, ...tenant, day, dimension, value, count: counted },
-          update: { count: { increment: counted } },
-        }),
-      ),
-    ];
+  /** Adds what was counted of some keys, of all or of none. */
+  async #add(part: readonly Pending[]): Promise<void> {
+    await this.database.inTransaction(async (transaction) => {
+      const rows = part.map(({ key: { id, workspaceId, environment }, lastUse }) => ({
+        ...{ keyId: id, workspaceId, environment },
+        ...lastUse,
+      }));
+      transaction.insert('ApiKeyLastUse', rows, { by: ['keyId'], replacing: ['at', 'ip', 'userAgent'] });
+      const counted = part.flatMap(({ key: { id, workspaceId, environment }, counts }) =>
+        [...counts.values()].map((entry) => ({ keyId: id, workspaceId, environment, ...entry })),
+      );
+      for (let at = 0; at < counted.length; at += MOST_ROWS) {
+        transaction.insert('ApiKeyUsage', counted.slice(at, at + MOST_ROWS), SAME_COUNT);
+      }
+    });
   }
 
-  #takeBack(batch: Map<string, Pending>): void {
-    for (const [id, old] of batch) {
+  #takeBack(batch: readonly Pending[]): void {
+    for (const old of batch) {
+      const { id } = old.key;
       const newer = this.#pending.get(id);
       if (!newer) {
         this.#pending.set(id, old);
@@ -171,17 +186,17 @@ export class UsageRecorder {
       const name = `${key.id} ${network}`;
       if (this.#known.has(name)) continue;
       const where = { keyId_network: { keyId: key.id, network } };
-      if ((await this.system.apiKeyNetwork.findUnique({ where })) === null) {
-        const others = await this.system.apiKeyNetwork.count({ where: { keyId: key.id } });
+      if ((await this.#system.apiKeyNetwork.findUnique({ where })) === null) {
+        const others = await this.#system.apiKeyNetwork.count({ where: { keyId: key.id } });
         if (others >= MAX_NETWORKS) continue;
         const { workspaceId, environment } = key;
-        await this.system.apiKeyNetwork.upsert({
+        await this.#system.apiKeyNetwork.upsert({
           where,
           create: { keyId: key.id, network, workspaceId, environment },
           update: {},
         });
         if (others > 0) {
-          await raiseAlert(this.system, {
+          await raiseAlert(this.#system, {
             workspaceId,
             environment,
             kind: 'NEW_NETWORK',

@@ -131,6 +131,11 @@ export class Meter {
     }
   }
 
+  /** A large body has arrived. Taking it from its connection is part of reading it, which cannot be timed. */
+  received(bytes: number): void {
+    this.#read += bytes * RECEIVING;
+  }
+
   /** The request has been answered, or left. */
   end(): void {
     this.pacing.took(this.principal.lineageId, this.#read);
@@ -150,6 +155,9 @@ export class Meter {
 
 /** Bytes of a body from which on it takes its time to be read, and costs a request more for each as many. */
 export const LARGE_BODY = 100_000;
+
+/** Milliseconds that a byte of a large body takes beyond what is timed: it is received, copied, and cleared away. */
+const RECEIVING = 15e-6;
 
 const furtherFor = (bytes: number) => Math.floor(bytes / LARGE_BODY);
 

@@ -19,7 +19,7 @@ export const OPERATION_LIMITS = {
   filterNodes: 200,
   /** Values in all lists of an operation's inputs. */
   listValues: 1000,
-  /** Objects and lists in a body of 100 kB and more. */
+  /** Objects and lists in a body: making them takes far longer than reading them. */
   bodyNodes: 100_000,
   /** Operations in one HTTP request. */
   batch: 10,

@@ -6,6 +6,7 @@
  */
 import { setTimeout } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../atMost.js';
 
 /** Milliseconds in which a request is read, usually; what takes no longer is not timed. */
 const MOMENT = 1;
@@ -28,7 +29,7 @@ interface Pace {
 }
 
 export class Pacing {
-  readonly #slow = new LRUCache<string, Pace>({ max: MAX_KEYS });
+  readonly #slow = new LRUCache<string, Pace>(atMost(MAX_KEYS));
   /** Who came last, and when somebody else did. */
   #last = '';
   #otherAt = Number.NEGATIVE_INFINITY;

@@ -4,6 +4,7 @@
  * one request at a time tries, and the others do not wait for it.
  */
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../atMost.js';
 import {
   decide,
   MemoryWindows,
@@ -37,7 +38,7 @@ const MAX_KNOWN = 50_000;
 
 export class SharedWindows implements WindowCounter {
   /** What was counted for all, as of the last answer. */
-  readonly #known = new LRUCache<string, readonly SlotCounts[]>({ max: MAX_KNOWN });
+  readonly #known = new LRUCache<string, readonly SlotCounts[]>(atMost(MAX_KNOWN));
   readonly #alone = new MemoryWindows(MAX_KNOWN);
   /** Identities of which a request is under way that brings what was counted alone. */
   readonly #carrying = new Set<string>();

@@ -4,6 +4,7 @@
  * twice the limit through around their edge.
  */
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../atMost.js';
 
 const SLOTS = 60;
 const KEPT = SLOTS + 1;
@@ -188,7 +189,7 @@ export class MemoryWindows implements WindowCounter {
   readonly #counts: LRUCache<string, SlotCounts>;
 
   constructor(max = 100_000) {
-    this.#counts = new LRUCache({ max, updateAgeOnGet: true });
+    this.#counts = new LRUCache({ ...atMost(max), updateAgeOnGet: true });
   }
 
   async take(

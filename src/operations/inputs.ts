@@ -32,6 +32,15 @@ export function inputExcess(
   return undefined;
 }
 
+/** The same for variables alone, whatever the document: before anything else goes through all of them. */
+export function variablesExcess(variables: unknown): GraphQLError | undefined {
+  const size = { values: 0, filterNodes: 0 };
+  measure(variables, false, size);
+  if (size.values > OPERATION_LIMITS.listValues) return tooMuch('listValues', size.values);
+  const depth = depthOf(variables);
+  return depth > OPERATION_LIMITS.variableDepth ? tooMuch('variableDepth', depth) : undefined;
+}
+
 /** @param document which need not be valid */
 export function writtenInputs(document: DocumentNode): WrittenInputs {
   const size = { values: 0, filterNodes: 0 };
@@ -90,17 +99,11 @@ function measure(value: unknown, inFilter: boolean, size: InputSize): void {
   }
 }
 
-/** How deep objects and lists lie within each other; without recursion, for it may be very deep. */
-export function depthOf(value: unknown): number {
-  let depth = 0;
-  let level: unknown[] = [value];
-  while (level.length > 0 && depth <= OPERATION_LIMITS.variableDepth + 1) {
-    const next: unknown[] = [];
-    for (const item of level) {
-      if (item !== null && typeof item === 'object') for (const inner of Object.values(item)) next.push(inner);
-    }
-    level = next;
-    depth += 1;
-  }
-  return depth - 1;
+/** How deep objects and lists lie within each other; no further than one beyond the limit. */
+function depthOf(value: unknown, left: number = OPERATION_LIMITS.variableDepth + 1): number {
+  if (value === null || typeof value !== 'object' || left === 0) return 0;
+  let deepest = 0;
+  // What JSON made has no properties but its own, and there may be very many.
+  for (const name in value) deepest = Math.max(deepest, depthOf((value as Record<string, unknown>)[name], left - 1));
+  return deepest + 1;
 }

@@ -86,7 +86,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const keys = new ApiKeyService(units, config.plans, rememberLosses(config, onError));
   const taskEvents = new TaskEvents(bus);
   const tasks = new TaskService(units, taskEvents);
-  const usage = new UsageRecorder(database.system, onError, clock);
+  const usage = new UsageRecorder(database, onError, clock);
   const expiryJob = new ExpiryJob(database.system, keys, onError, clock);
   let stopCleanup = () => {};
   const counted = (counter: WindowCounter) => reportingRefusals(counter, (window) => metrics.limitRefused(window));

@@ -5,7 +5,7 @@ import { OPERATION_LIMITS } from '../../limits/operationLimits.js';
 import { BAD_TEXT, type Document } from '../../operations/document.js';
 import type { DocumentCache } from '../../operations/documentCache.js';
 import { badRequest, tooMuch } from '../../operations/documentErrors.js';
-import { depthOf } from '../../operations/inputs.js';
+import { variablesExcess } from '../../operations/inputs.js';
 import { hasBadText } from '../../storable.js';
 import type { Context } from '../context.js';
 
@@ -13,8 +13,7 @@ import type { Context } from '../context.js';
 export function requestExcess(query: unknown, variables: unknown): GraphQLError | undefined {
   const length = typeof query === 'string' ? query.length : 0;
   if (length > OPERATION_LIMITS.characters) return tooMuch('characters', length);
-  const depth = depthOf(variables);
-  return depth > OPERATION_LIMITS.variableDepth ? tooMuch('variableDepth', depth) : undefined;
+  return variablesExcess(variables);
 }
 
 export const requestSizes: Plugin<Context> = {
