@@ -93,7 +93,10 @@ const logger = pino({ level: 'silent' });
 
 async function contextOf(scopes = 'admin:*') {
   const apiKey = await server.system.apiKey.findFirstOrThrow({ where: { workspaceId: server.workspace.id } });
-  const principal = principalOf({ ...apiKey, scopes }, new Plans().of({ ...server.workspace, plan: 'enterprise' }));
+  const principal = principalOf(
+    { ...apiKey, scopes, role: null, lock: null },
+    new Plans().of({ ...server.workspace, plan: 'enterprise' }),
+  );
   const session = { id: '', current: async () => principal, onChange: () => () => {} };
   return createContext(principal, { requestId: 'x', ip: null, userAgent: null }, session, server.services);
 }

@@ -2,6 +2,13 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Environment } from '#prisma/client.js';
 
+/** What a key is bound to that sees and changes some projects alone. */
+export interface ProjectBound {
+  /** Ids. */
+  readonly projects: readonly string[];
+  readonly keyId: string;
+}
+
 /** Who acts. Comes from the context alone, never from input. `keyId` is null for the command line. */
 export interface Actor {
   readonly workspaceId: string;
@@ -11,6 +18,8 @@ export interface Actor {
   readonly ip: string | null;
   readonly userAgent: string | null;
   readonly requestId: string | null;
+  /** Where it is bound to projects. */
+  readonly bound?: ProjectBound | undefined;
 }
 
 /** An actor of the server itself, named in place of a user agent. */
@@ -27,6 +36,8 @@ export interface AuditEntry {
   readonly targetType?: string;
   readonly targetId?: string;
   readonly changes?: Changes;
+  /** The one project that it concerns: keys that are bound to projects see nothing else. */
+  readonly projectId?: string | null;
   /** Where the target is, if not where the actor is: an administrator of live changes keys of the sandbox. */
   readonly environment?: Environment;
 }
@@ -49,6 +60,7 @@ export function auditRow(actor: Actor, entry: AuditEntry, at: Date) {
     actorUserId: actor.userId,
     targetType: entry.targetType ?? null,
     targetId: entry.targetId ?? null,
+    projectId: entry.projectId ?? null,
     ip: actor.ip,
     userAgent: shortUserAgent(actor.userAgent),
     requestId: actor.requestId,

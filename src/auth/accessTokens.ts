@@ -4,7 +4,7 @@ import type { UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError } from '../errors.js';
 import { authorityOf, earliest, isSubset, listOf } from '../keys/authority.js';
 import { generateToken, hashKey } from '../keys/format.js';
-import { GRANTABLE, scopeSet } from '../scopes/scope.js';
+import { GRANTABLE, narrowed, scopeSet } from '../scopes/scope.js';
 import type { Principal } from './principal.js';
 
 /** Seconds. */
@@ -28,7 +28,7 @@ export async function issueToken(
   { apiKey, authority, keyId, workspaceId, environment, plan }: Principal,
   wanted: readonly string[] | undefined,
 ): Promise<IssuedToken> {
-  const scopes = [...new Set(wanted ?? listOf(apiKey.scopes))];
+  const scopes = [...new Set(wanted ?? narrowed(listOf(apiKey.scopes), [...authority.scopes]))];
   return units.run(actor, async ({ tx, audit, now }) => {
     const end = new Date(now.getTime() + LIFETIME * 1000);
     const until = earliest(end, authority.expiresAt) ?? end;

@@ -14,6 +14,8 @@ import { keyRefusal, type Refusal } from '../keys/apiKey.js';
 import { listOf } from '../keys/authority.js';
 import { hashKey, isToken, parseKey } from '../keys/format.js';
 import type { Plan, Plans } from '../keys/plans.js';
+import { timedGrants } from '../keys/scopeGrants.js';
+import { withBonds } from '../keys/storedKeys.js';
 import type { Bus } from '../messaging/bus.js';
 import { type Principal, principalOf } from './principal.js';
 import type { Session } from './session.js';
@@ -90,7 +92,7 @@ export class Authenticator {
 
   /** The same at once, of a key that is cached and may be used; undefined for all others, which `authenticate` tells apart. */
   known(credential: string, ip: string | null): Principal | undefined {
-    const principal = this.#cache.get(hashKey(credential));
+    const principal = this.#cached(hashKey(credential));
     if (!principal) return undefined;
     const now = this.clock();
     if (principal.token && principal.token.until <= now) return undefined;
@@ -156,7 +158,7 @@ export class Authenticator {
     const read = parseKey(credential) ? this.#readKey : isToken(credential) ? this.#readToken : undefined;
     if (!read) return 'malformed';
     const hash = hashKey(credential);
-    const cached = this.#cache.get(hash);
+    const cached = this.#cached(hash);
     if (cached) return cached;
     if (this.#unknown.has(hash)) return undefined;
     let reading = this.#reading.get(hash);
@@ -177,9 +179,20 @@ export class Authenticator {
     return reading;
   }
 
+  #cached(hash: string): Principal | undefined {
+    const principal = this.#cache.get(hash);
+    if (!principal?.changesAt || principal.changesAt > this.clock()) return principal;
+    this.#cache.delete(hash);
+    return undefined;
+  }
+
   async #readKey(hash: string, generation: number): Promise<Principal | undefined> {
     const row = await this.system.apiKey.findUnique({ where: { hash } });
-    return row ? principalOf(row, await this.#plan(row.workspaceId, generation)) : undefined;
+    if (!row) return undefined;
+    const now = this.clock();
+    const [key] = await withBonds(this.system, [row], now);
+    const plan = await this.#plan(row.workspaceId, generation);
+    return key && principalOf(key, plan, undefined, await timedGrants(this.system, row.id, now));
   }
 
   /** A token is its key, with fewer scopes perhaps, for a while. */
@@ -187,7 +200,8 @@ export class Authenticator {
     const token = await this.system.accessToken.findUnique({ where: { hash }, include: { key: true } });
     if (!token) return undefined;
     const narrowing = { scopes: listOf(token.scopes), until: token.expiresAt };
-    return principalOf(token.key, await this.#plan(token.workspaceId, generation), narrowing);
+    const [key] = await withBonds(this.system, [token.key], this.clock());
+    return key && principalOf(key, await this.#plan(token.workspaceId, generation), narrowing);
   }
 
   async #plan(workspaceId: string, generation: number): Promise<Plan> {

@@ -6,7 +6,7 @@ import type { ArgType, SqlDriverAdapter, SqlQuery } from '@prisma/driver-adapter
 import { LRUCache } from 'lru-cache';
 import type { Provider } from './provider.js';
 import { PARENT, Statement, type Table, typeOf, type Where } from './statement.js';
-import { boundWhere, type Reach, type Tenant } from './tenant.js';
+import { boundWhere, nameOfReach, type Reach, type Tenant } from './tenant.js';
 
 /** The row that a column of another table refers to, where it is within reach; all of its columns are null otherwise. */
 export interface Join extends Table {
@@ -136,7 +136,7 @@ export class Rows {
       heads = new LRUCache({ max: MAX_HEADS });
       this.#heads.set(selection, heads);
     }
-    const name = `${reach.kind} ${reach.workspaceId} ${reach.environment}`;
+    const name = nameOfReach(reach);
     let head = heads.get(name);
     if (!head) {
       const statement = new Statement(this.provider);

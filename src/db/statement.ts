@@ -138,10 +138,17 @@ export class Statement {
     return joined(parts, ' AND ', TRUE);
   }
 
-  /** Rows of a list that belong to this one: some, or none. */
+  /** Rows of a list that belong to this one: some, or none; or the one row that it refers to. */
   #relation(table: Table, name: string, value: unknown): string {
     const { model } = table;
     const field = MODEL_FIELDS.get(model)?.get(name);
+    const [referring] = field?.relationFromFields ?? [];
+    if (field && referring !== undefined) {
+      const inside = { alias: field.type, model: field.type };
+      const found = `${this.column(inside, 'id')} = ${this.column(table, referring)}`;
+      const condition = this.condition(inside, value as Where);
+      return `EXISTS (SELECT 1 FROM ${this.quote(field.type)} WHERE ${found} AND ${condition})`;
+    }
     const { some, none, ...others } = value as { some?: Where; none?: Where };
     const other = field?.type ?? '';
     const back = [...(MODEL_FIELDS.get(other)?.values() ?? [])].find(

@@ -7,8 +7,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { LRUCache } from 'lru-cache';
 import type { Environment, PrismaClient } from '#prisma/client.js';
+import type { ProjectBound } from '../audit/entry.js';
 import { notFound } from '../errors.js';
 import { MODELS } from './datamodel.js';
+import { mustBeImplied, mustStayWithin, projectCondition } from './projectReach.js';
 
 export interface Tenant {
   readonly workspaceId: string;
@@ -19,7 +21,17 @@ export interface Tenant {
  * Whose rows a client reaches. `tenant`: of one environment. `keys`: the same, and API keys with what belongs to them of
  * both environments, for an administrator of live. `workspace`: of both environments, for changes of keys.
  */
-export type Reach = Tenant & { readonly kind?: 'tenant' | 'keys' | 'workspace' };
+export type Reach = Tenant & {
+  readonly kind?: 'tenant' | 'keys' | 'workspace';
+  /** Of these, the rows of some projects alone. */
+  readonly bound?: ProjectBound | undefined;
+};
+
+/** The same for the same rows. */
+export function nameOfReach({ kind = 'tenant', workspaceId, environment, bound }: Reach): string {
+  const name = `${kind}:${kind === 'workspace' ? '' : environment}:${workspaceId}`;
+  return bound ? `${name}:${bound.keyId}:${bound.projects.join()}` : name;
+}
 
 /** The client without what could leave its tenant. */
 export type TenantTransaction = Omit<
@@ -51,7 +63,8 @@ const SERVER_SET_COLUMNS = new Set(['createdById', 'createdByKeyId', 'successorI
 interface ModelShape {
   readonly hasEnvironment: boolean;
   readonly hasWorkspace: boolean;
-  readonly relations: ReadonlySet<string>;
+  /** field -> what it refers to */
+  readonly relations: ReadonlyMap<string, { readonly model: string; readonly isList: boolean }>;
   /** column -> the model it refers to */
   readonly foreignKeys: ReadonlyMap<string, string>;
 }
@@ -65,7 +78,7 @@ const models: ReadonlyMap<string, ModelShape> = new Map(
       {
         hasWorkspace: columns.has('workspaceId'),
         hasEnvironment: columns.has('environment'),
-        relations: new Set(relations.map((field) => field.name)),
+        relations: new Map(relations.map(({ name, type, isList }) => [name, { model: type, isList }])),
         foreignKeys: new Map(
           relations.flatMap((field) =>
             (field.relationFromFields ?? [])
@@ -93,11 +106,11 @@ export function withoutBinding<T>(run: () => PromiseLike<T>): Promise<T> {
 export function tenantDatabases(client: PrismaClient): (reach: Reach) => TenantDatabase {
   const cache = new LRUCache<string, TenantDatabase>({ max: MAX_TENANTS });
   return (reach) => {
-    const { kind = 'tenant', workspaceId, environment } = reach;
-    const name = `${kind}:${kind === 'workspace' ? '' : environment}:${workspaceId}`;
+    const name = nameOfReach(reach);
     let database = cache.get(name);
     if (!database) {
-      database = bind(client, { kind, workspaceId, environment });
+      const { kind = 'tenant', workspaceId, environment, bound } = reach;
+      database = bind(client, { kind, workspaceId, environment, bound });
       cache.set(name, database);
     }
     return database;
@@ -111,8 +124,7 @@ export function tenantDatabases(client: PrismaClient): (reach: Reach) => TenantD
 export function boundWhere(reach: Reach, model: string, where: object): Args {
   const shape = models.get(model);
   if (!shape?.hasWorkspace || !shape.hasEnvironment) throw new Error(`${model} cannot be bound to a workspace`);
-  const environments = environmentsOf(model, reach);
-  return bindArguments(shape, 'findMany', { where }, reach.workspaceId, environments)['where'] as Args;
+  return bindArguments(model, shape, 'findMany', { where }, reach)['where'] as Args;
 }
 
 function environmentsOf(model: string, { kind, environment }: Reach): readonly Environment[] {
@@ -138,13 +150,7 @@ function bind(client: PrismaClient, reach: Reach): TenantDatabase {
         }
         const open = openTransaction.getStore();
         if (!open && WRITES.has(operation)) throw new Error(`${model}.${operation} outside of a unit of work`);
-        const bound = bindArguments(
-          shape,
-          operation,
-          (args ?? {}) as Args,
-          reach.workspaceId,
-          environmentsOf(model, reach),
-        );
+        const bound = bindArguments(model, shape, operation, (args ?? {}) as Args, reach);
         await checkForeignKeys(open ?? (extended as unknown as TenantTransaction), shape, bound);
         return query(bound);
       },
@@ -157,16 +163,19 @@ function bind(client: PrismaClient, reach: Reach): TenantDatabase {
   return Object.create(extended, { $transaction: { value: inside } }) as TenantDatabase;
 }
 
-function bindArguments(
-  shape: ModelShape,
-  operation: string,
-  args: Args,
-  workspaceId: string,
-  environments: readonly Environment[],
-): Args {
-  const bound: Args = { ...args };
+function bindArguments(model: string, shape: ModelShape, operation: string, args: Args, reach: Reach): Args {
+  const { workspaceId, bound: projects } = reach;
+  const environments = environmentsOf(model, reach);
+  const bound: Args = projects ? boundSelection(model, shape, args, projects) : { ...args };
   const [only] = environments.length === 1 ? environments : [];
-  const own = (data: unknown) => ({ ...writable(shape, data), workspaceId, environment: only ?? stated(data) });
+  const own = (data: unknown) => {
+    if (projects) mustStayWithin(projects, model, data as Args, true);
+    return { ...writable(shape, data), workspaceId, environment: only ?? stated(data) };
+  };
+  const changed = (data: unknown) => {
+    if (projects) mustStayWithin(projects, model, data as Args, false);
+    return writable(shape, data);
+  };
   const stated = (data: unknown): Environment => {
     const environment = (data as { environment?: Environment }).environment;
     if (environment === undefined || !environments.includes(environment)) throw new Error('of which environment?');
@@ -182,12 +191,12 @@ function bindArguments(
       return bound;
     case 'upsert':
       bound['create'] = own(args['create']);
-      bound['update'] = writable(shape, args['update']);
+      bound['update'] = changed(args['update']);
       break;
     case 'update':
     case 'updateMany':
     case 'updateManyAndReturn':
-      bound['data'] = writable(shape, args['data']);
+      bound['data'] = changed(args['data']);
       break;
     case 'findUnique':
     case 'findUniqueOrThrow':
@@ -204,10 +213,58 @@ function bindArguments(
       throw new Error(`${operation} cannot be bound to a workspace`);
   }
   const where = args['where'] as Args | undefined;
-  bound['where'] = only
-    ? { ...where, workspaceId, environment: only }
-    : { ...where, workspaceId, AND: [where?.['AND'] ?? [], { environment: { in: environments } }].flat() };
+  const conditions = [
+    ...(only ? [] : [{ environment: { in: environments } }]),
+    ...(projects ? [projectCondition(model, projects)] : []),
+  ];
+  bound['where'] = {
+    ...where,
+    workspaceId,
+    ...(only && { environment: only }),
+    ...(conditions.length > 0 && { AND: [where?.['AND'] ?? [], ...conditions].flat() }),
+  };
   return bound;
+}
+
+/** What is selected of related rows, within the projects as well; workspace and environment are those of the row. */
+function boundSelection(model: string, shape: ModelShape, args: Args, projects: ProjectBound): Args {
+  const bound: Args = { ...args };
+  for (const part of ['select', 'include'] as const) {
+    const selected = args[part] as Args | undefined;
+    if (!selected) continue;
+    bound[part] = Object.fromEntries(
+      Object.entries(selected).map(([field, wanted]) => {
+        if (field === '_count' && wanted) return [field, boundCounts(shape, wanted as Args | true, projects)];
+        const relation = shape.relations.get(field);
+        if (!relation || !wanted) return [field, wanted];
+        if (!relation.isList) mustBeImplied(model, field, relation.model);
+        const other = models.get(relation.model);
+        if (!other) throw new Error(`no model ${relation.model}`);
+        const inner = boundSelection(relation.model, other, wanted === true ? {} : (wanted as Args), projects);
+        if (!relation.isList) return [field, Object.keys(inner).length > 0 ? inner : true];
+        return [
+          field,
+          { ...inner, where: { AND: [inner['where'] ?? {}, projectCondition(relation.model, projects)] } },
+        ];
+      }),
+    );
+  }
+  return bound;
+}
+
+function boundCounts(shape: ModelShape, counts: Args | true, projects: ProjectBound): Args {
+  const selected = counts === true ? undefined : (counts['select'] as Args | undefined);
+  if (!selected) throw new Error('which related rows are counted?');
+  return {
+    select: Object.fromEntries(
+      Object.entries(selected).map(([field, wanted]) => {
+        const relation = shape.relations.get(field);
+        if (!relation || !wanted) return [field, wanted];
+        const where = wanted === true ? {} : ((wanted as Args)['where'] ?? {});
+        return [field, { where: { AND: [where, projectCondition(relation.model, projects)] } }];
+      }),
+    ),
+  };
 }
 
 /** Data without the columns that say whose row it is. A nested write would escape the binding, so it is refused. */

@@ -12,6 +12,7 @@ import type { PrismaClient } from '#prisma/client.js';
 import { type Actor, type AuditEntry, auditRow } from '../audit/entry.js';
 import type { Database } from './database.js';
 import { type RawStatements, said } from './insertions.js';
+import { mustStayWithin } from './projectReach.js';
 import type { Provider } from './provider.js';
 import { forNobody } from './reader.js';
 import { takeNumberWithin } from './taskNumbers.js';
@@ -95,6 +96,8 @@ export class UnitOfWork {
       workspaceId: actor.workspaceId,
       environment: actor.environment,
       kind: options.reach ?? 'tenant',
+      // Which keys a key may change, its authority says.
+      bound: options.reach === 'workspace' ? undefined : actor.bound,
     });
     const claim = claims.getStore();
     const effects: (() => void)[] = [];
@@ -154,6 +157,7 @@ export class UnitOfWork {
         actor,
         now,
         async insert(model, ...rows) {
+          for (const row of rows) if (actor.bound) mustStayWithin(actor.bound, model, row, true);
           for (const { model: other, id } of rows.flatMap((row) => referredTo(model, row))) {
             if (!(await statements.has(other, id))) throw notFoundRow(other, id);
           }

@@ -3,6 +3,7 @@
  * database. All are bound to the tenant here.
  */
 
+import type { ProjectBound } from '../audit/entry.js';
 import type { RawStatements } from './insertions.js';
 import type { Provider } from './provider.js';
 import type { Tenant } from './tenant.js';
@@ -43,7 +44,7 @@ export interface UnitStatements {
 /** SQLite has one writer at a time, from the beginning of the transaction on, and needs no locks. */
 export function unitStatements(
   raw: RawStatements,
-  { workspaceId, environment }: Tenant,
+  { workspaceId, environment, bound }: Tenant & { readonly bound?: ProjectBound | undefined },
   now: Date,
   provider: Provider,
 ): UnitStatements {
@@ -69,6 +70,7 @@ export function unitStatements(
       if (isPostgresql) await lock(model, id, 'FOR UPDATE');
     },
     async lockProjectForReading(id: string): Promise<{ archivedAt: unknown } | undefined> {
+      if (bound && !bound.projects.includes(id)) return undefined;
       const [row] = await select<{ archivedAt: unknown }>(
         `SELECT "archivedAt" FROM "Project"
          WHERE "id" = $1 AND "workspaceId" = $2 AND "environment"::text = $3${isPostgresql ? ' FOR SHARE' : ''}`,
@@ -79,6 +81,7 @@ export function unitStatements(
       return row;
     },
     async has(model: string, id: string): Promise<boolean> {
+      if (bound && model === 'Project' && !bound.projects.includes(id)) return false;
       const rows = await select(
         `SELECT 1 FROM "${model}" WHERE "id" = $1 AND "workspaceId" = $2 AND "environment"::text = $3`,
         id,

@@ -10,6 +10,9 @@ import type { TrustedDocuments } from '../documents/trustedDocuments.js';
 import type { ApiKeyService } from '../keys/apiKeyService.js';
 import { reachesEnvironment } from '../keys/authority.js';
 import type { KeyMonitor } from '../keys/keyMonitor.js';
+import type { OperationSets } from '../keys/operationSets.js';
+import type { ScopeGrants } from '../keys/scopeGrants.js';
+import type { UsedOperation } from '../keys/usage.js';
 import type { AddressLimits } from '../limits/addressLimits.js';
 import type { AdmissionController, Release } from '../limits/admissionController.js';
 import type { AnswerBudget, AnswerMemory } from '../limits/answerMemory.js';
@@ -41,6 +44,8 @@ export interface Services {
   readonly clock: () => Date;
   readonly units: UnitOfWork;
   readonly keys: ApiKeyService;
+  readonly operationSets: OperationSets;
+  readonly scopeGrants: ScopeGrants;
   readonly tasks: TaskService;
   readonly relationships: RelationshipService;
   readonly projects: ProjectService;
@@ -70,6 +75,12 @@ export interface Accepts {
 interface RequestUse {
   readonly operations: string[];
   readonly scopes: Set<string>;
+  /** Which operations of its sets a locked key ran. */
+  readonly locked: UsedOperation[];
+  /** Scopes that were missing. */
+  readonly missing: Set<string>;
+  /** Projects of which a key that is bound to some got or changed rows. */
+  readonly projects: Set<string>;
   /** Codes of the errors in the answer. */
   readonly errors: Set<string>;
   /** By the cost of each operation, or one for the whole of it, charged when it came, as REST clients expect. */
@@ -114,9 +125,9 @@ export function createContext(
   session: Session,
   services: Services,
 ): Context {
-  const { workspaceId, environment, keyId, userId } = principal;
+  const { workspaceId, environment, keyId, userId, bound } = principal;
   const kind = reachesEnvironment(principal.authority, environment === 'LIVE' ? 'TEST' : 'LIVE') ? 'keys' : 'tenant';
-  const reach: Reach = { workspaceId, environment, kind };
+  const reach: Reach = { workspaceId, environment, kind, bound };
   return {
     principal,
     actor: {
@@ -127,6 +138,7 @@ export function createContext(
       ip: request.ip,
       userAgent: request.userAgent,
       requestId: request.requestId,
+      bound,
     },
     db: services.database.forTenant(reach),
     reach,
@@ -136,6 +148,9 @@ export function createContext(
     use: {
       operations: [],
       scopes: new Set(),
+      locked: [],
+      missing: new Set(),
+      projects: new Set(),
       errors: new Set(),
       counts: 'cost',
       budget: services.answerMemory.budgetFor(principal.lineageId),

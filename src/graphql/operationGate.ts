@@ -2,12 +2,15 @@
  * What is checked of an operation before it runs: its inputs, its scopes, its cost, the limits of its key, and whether there
  * is room for it. One gate for Yoga and for what is answered before it.
  */
-import { type GraphQLError, OperationTypeNode } from 'graphql';
+import { GraphQLError, OperationTypeNode } from 'graphql';
 import { serviceBusy } from '../errors.js';
 import { SECRET_PATTERN } from '../keys/format.js';
+import { decideLock } from '../keys/operationLock.js';
+import type { UsedOperation } from '../keys/usage.js';
 import { OPERATION_LIMITS, requestsOf } from '../limits/operationLimits.js';
 import type { Operation } from '../operations/document.js';
 import { tooMuch } from '../operations/documentErrors.js';
+import { labelOf } from '../operations/keyOperations.js';
 import { forbiddenErrors, outermostDenied } from '../operations/selectedFields.js';
 import type { Variables } from '../operations/variables.js';
 import type { Scope } from '../scopes/scope.js';
@@ -22,7 +25,7 @@ import { codeOf, limited, notAcceptable, refusal } from './plugins/refusals.js';
  */
 export async function admitOperation(
   operation: Operation,
-  variables: Variables,
+  given: Variables,
   context: Context,
 ): Promise<AdmittedOperation | RefusedOperation> {
   const { principal, services, use, meter } = context;
@@ -33,14 +36,18 @@ export async function admitOperation(
   };
   if (!use.accepts.results) return refuse([notAcceptable()]);
   // Before they are coerced, which takes longest for those that are too many.
-  const excess = operation.inputExcess(variables);
+  const excess = operation.inputExcess(given);
   if (excess) return refuse([excess]);
+  const permitted = permittedByLock(operation, given, context);
+  if (permitted instanceof GraphQLError) return refuse([permitted]);
+  const { variables } = permitted;
   const { scopes } = principal;
   const asking = { keyId: principal.keyId, variables };
   const reach = operation.reachFor(scopes, asking);
   const { denied } = reach;
   use.ownKey ||= reach.namesOwnKey;
   const errors = denied.length === 0 ? [] : forbiddenErrors(outermostDenied(denied, scopes, type), scopes);
+  noteMissing(use, errors);
   if (denied.length > 0 && type !== OperationTypeNode.QUERY) return refuse(errors);
   const executable = operation.without(denied);
   const cost = executable.cost(variables);
@@ -58,18 +65,72 @@ export async function admitOperation(
     await meter.giveBack(further + 1);
     return refuse([refusal(serviceBusy())]);
   }
-  noteUse(use, operation, reach.scopes);
+  noteUse(use, operation, reach.scopes, permitted.used);
   use.mutates ||= type === OperationTypeNode.MUTATION;
   const reader = { id: principal.keyId, isGone: () => use.ended, take: use.budget.read };
-  return { executable, errors, cost, limits, reader, release };
+  return { executable, variables, errors, cost, limits, reader, release };
 }
+
+interface PermittedOperation {
+  /** With those that the key has values of its own for. */
+  readonly variables: Variables;
+  /** Which operation of the key it is. */
+  readonly used?: UsedOperation;
+}
+
+/** Whether a key that is locked to operations runs this one. @returns why not */
+export function permittedByLock(
+  operation: Operation,
+  variables: Variables,
+  { principal, services }: Pick<Context, 'principal' | 'services'>,
+): PermittedOperation | GraphQLError {
+  const lock = principal.authority.operations;
+  if (!lock) return { variables };
+  const name = labelOf(operation);
+  const decision = decideLock(lock, operation.normalHash, name, variables, services.clock());
+  if (decision.kind === 'permitted') {
+    const { setId, hash } = decision.operation;
+    return { variables: decision.variables, used: { setId, hash } };
+  }
+  const shown = shownName(name);
+  if (decision.kind === 'pinned') {
+    return notPermitted(`This key runs ${shown} with a value of its own for ${decision.variable}.`, {
+      ...{ operation: shown, pinned: decision.variable },
+    });
+  }
+  const { nearest } = decision;
+  const hint = nearest === undefined ? '' : nearest === name ? ', as it is sent' : `; the nearest is ${nearest}`;
+  return notPermitted(`This key is locked to operations, and ${shown} is none of them${hint}.`, {
+    ...{ operation: shown, hash: operation.normalHash, nearest: nearest ?? null },
+  });
+}
+
+function notPermitted(message: string, details: Readonly<Record<string, unknown>>): GraphQLError {
+  const extensions = { code: 'FORBIDDEN', requiredScopes: [], missingScopes: [], locked: true, ...details };
+  return new GraphQLError(message, { extensions });
+}
+
+/** Clients do put keys into names. */
+const shownName = (name: string) => name.replace(SECRET_PATTERN, '[redacted]').slice(0, NAME_LENGTH);
 
 /** Characters of a name that are kept. */
 const NAME_LENGTH = 100;
 
+function noteMissing(use: Context['use'], errors: readonly GraphQLError[]): void {
+  for (const { extensions } of errors) {
+    for (const scope of extensions['missingScopes'] as readonly Scope[]) use.missing.add(scope);
+  }
+}
+
 /** Counts the operation and the scopes that it used. */
-export function noteUse(use: Context['use'], { name = 'anonymous' }: Operation, scopes: Iterable<Scope>): void {
-  // It is written to the log and to usage; clients do put keys into names.
-  use.operations.push(name.replace(SECRET_PATTERN, '[redacted]').slice(0, NAME_LENGTH));
+export function noteUse(
+  use: Context['use'],
+  { name = 'anonymous' }: Operation,
+  scopes: Iterable<Scope>,
+  used: UsedOperation | undefined,
+): void {
+  if (used) use.locked.push(used);
+  // It is written to the log and to usage.
+  use.operations.push(shownName(name));
   for (const scope of scopes) use.scopes.add(scope);
 }

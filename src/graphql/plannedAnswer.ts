@@ -30,18 +30,18 @@ export async function runPlanned(
 ): Promise<string | ExecutionResult> {
   const admitted = await admitOperation(operation, variables, context);
   if ('refused' in admitted) return { errors: admitted.refused };
-  const { executable, reader, release } = admitted;
+  const { executable, variables: permitted, reader, release } = admitted;
   let answer: PlanAnswer | undefined;
   try {
     if (!context.services.database.hasReplica) {
-      answer = await readingFor(reader, () => runPlan(schema, executable, variables, context));
+      answer = await readingFor(reader, () => runPlan(schema, executable, permitted, context));
     }
   } catch (error) {
     release();
     throw error;
   }
   // What has no plan is under way until it has been run.
-  if (!answer) return run(operation, variables, { ...context, admitted });
+  if (!answer) return run(operation, permitted, { ...context, admitted });
   release();
   return shown(answer, admitted, context, operation.type, logger);
 }

@@ -27,9 +27,9 @@ export interface EndedRequest {
 
 /** Counts what a request with a key was used for. @param status of HTTP */
 export function recordUse(usage: UsageRecorder, { principal, use, request }: Context, status: number): void {
-  const { operations, scopes } = use;
+  const { operations, scopes, missing, projects, locked } = use;
   const { ip, userAgent } = request;
-  usage.record({ key: principal.apiKey, operations, scopes, status, ip, userAgent });
+  usage.record({ key: principal.apiKey, operations, scopes, missing, projects, locked, status, ip, userAgent });
 }
 
 export function noteEnd(ended: EndedRequest, metrics: Metrics, logger: Logger): void {

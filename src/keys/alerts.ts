@@ -14,6 +14,7 @@ export const ALERT_KINDS = [
   'KEY_UNUSED',
   'KEY_LEAKED',
   'KEYS_GUESSED',
+  'SCOPES_REQUESTED',
 ] as const;
 export type AlertKind = (typeof ALERT_KINDS)[number];
 

@@ -1,7 +1,6 @@
 /**
  * The life of an API key. Knows nothing of HTTP or GraphQL; both are thin over it, and so is the command line. What may
- * be done is decided in rules.ts; here it is done, each change as one unit of work. Changes of keys of one workspace go on
- * one after another, and ask for the caller anew, so that a key that is being ended or narrowed gives nothing any more.
+ * be done is decided in rules.ts; here it is done, each change as one unit of work (keyUnit.ts).
  */
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
@@ -9,25 +8,25 @@ import type { ApiKey, Environment } from '#prisma/client.js';
 import { type Actor, changesBetween, serverActor } from '../audit/entry.js';
 import { withoutBinding } from '../db/tenant.js';
 import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
-import { ApiError, badInput, notFound, UNAUTHENTICATED_MESSAGE } from '../errors.js';
+import { ApiError, badInput } from '../errors.js';
 import { check, expectVersion, text } from '../input.js';
-import { keyStatus } from './apiKey.js';
-import { authorityOf, boundsOf, type KeyBounds, listOf, type Narrowing, reachesEnvironment } from './authority.js';
+import { authorityOf, boundsOf, type KeyBounds, listOf, type StoredKey } from './authority.js';
 import { displayPrefix, generateKey, hashKey } from './format.js';
+import { aboutKey, type Caller, findChangeable, findKey, type KeyUnit, KeyUnits } from './keyUnit.js';
+import { checkOperations, newLock, writeOperations } from './operationSets.js';
 import type { Plans } from './plans.js';
 import {
-  type Bound,
   decideChange,
   decideGrant,
   decideRenewal,
   type KeyChange,
   type KeyGrant,
   type KeyRequest,
-  mayChange,
   mayRevoke,
   outOfReach,
-  type Policy,
+  type ResolvedRequest,
 } from './rules.js';
+import { lineageOf, withBonds } from './storedKeys.js';
 
 /** Seconds. */
 const MAX_GRACE = 30 * 86_400;
@@ -37,9 +36,6 @@ export const DEFAULT_GRACE = 86_400;
 const MAX_KEYS = 10_000;
 const BATCH = 5000;
 const reasonRule = z.object({ reason: text(0, 200).nullish() });
-
-/** Whose authority bounds a change: a key, perhaps by one of its access tokens, or the operator at the command line. */
-export type Caller = 'operator' | { readonly keyId: string; readonly token?: Narrowing | undefined };
 
 export interface MintedKey {
   readonly apiKey: ApiKey;
@@ -68,35 +64,36 @@ interface RevocationOptions {
   readonly expectedUpdatedAt?: Date | null | undefined;
 }
 
-/** A change of keys under way: the caller and the plan as they are now. */
-interface KeyUnit {
-  readonly unit: Unit;
-  readonly bound: Bound;
-  readonly policy: Policy;
-  /** The environments whose keys the caller reaches. */
-  readonly environments: readonly Environment[];
-}
-
 export class ApiKeyService {
+  readonly units: KeyUnits;
+
   /** @param remember keeps what keys lost beside the database, so that a restored backup gives nothing back */
   constructor(
-    private readonly units: UnitOfWork,
-    private readonly plans: Plans,
+    units: UnitOfWork,
+    plans: Plans,
     private readonly remember: (losses: readonly KeyLoss[]) => void = () => {},
-  ) {}
+  ) {
+    this.units = new KeyUnits(units, plans);
+  }
 
   /**
    * The new row, and the key itself: shown once, stored nowhere.
    * @throws BAD_USER_INPUT for a field that breaks its rule; FORBIDDEN for what the caller does not hold itself
    */
   async create(actor: Actor, caller: Caller, request: KeyRequest): Promise<MintedKey> {
-    return this.#change(actor, caller, async ({ unit, bound, policy }) => {
-      const grant = decideGrant({ environment: actor.environment, ...given(request) }, bound, policy);
+    const { operations } = request;
+    if (operations) checkOperations(operations.operations);
+    return this.units.run(actor, caller, async (context) => {
+      const { unit, bound, policy } = context;
+      const grant = decideGrant(await resolved(context, actor.environment, request), bound, policy);
+      await mustBeThere(unit, grant);
       await keepRoom(unit);
       const key = generateKey(grant.environment);
       const createdById = await userIn(unit, grant.environment);
       const apiKey = await unit.tx.apiKey.create({ data: newRow(key, grant, { ...unit.actor, userId: createdById }) });
-      unit.audit({ ...about(apiKey, 'create'), changes: changesBetween({}, grant) });
+      if (operations?.lock) await writeOperations(unit, apiKey, operations.operations, 1);
+      const names = operations && { operations: { to: operations.operations.map(({ name }) => name) } };
+      unit.audit({ ...aboutKey(apiKey, 'create'), changes: { ...changesBetween({}, grant), ...names } });
       return { apiKey, key };
     });
   }
@@ -107,18 +104,25 @@ export class ApiKeyService {
    * @throws CONFLICT when it was revoked, has expired, was rotated or changed; FORBIDDEN when it lies beyond the caller
    */
   async update(actor: Actor, caller: Caller, id: string, change: KeyChange, expected?: Date | null): Promise<ApiKey> {
-    return this.#change(actor, caller, async (context) => {
+    return this.units.run(actor, caller, async (context) => {
       const { unit, bound, policy } = context;
       const before = await findChangeable(context, id);
       expectVersion(before, expected);
-      const { environment: _environment, ...data } = decideChange(before, change, bound, policy);
+      const { actsAsId, ...others } = change;
+      const actsAs = actsAsId === undefined ? undefined : await userOf(unit, actsAsId);
+      const { environment: _environment, ...data } = decideChange(before, { ...others, actsAs }, bound, policy);
+      await mustBeThere(unit, {
+        environment: before.environment,
+        projectIds: change.projects === undefined ? null : data.projectIds,
+        actsAsId: actsAsId === undefined ? null : data.actsAsId,
+      });
       const changes = changesBetween(before, data);
       const changed = Object.fromEntries(Object.entries(data).filter(([field]) => field in changes));
       const apiKey = await unit.tx.apiKey.update({
         where: { id },
         data: { ...changed, updatedAt: nextVersion(before, unit.now) },
       });
-      unit.audit({ ...about(before, 'update'), changes });
+      unit.audit({ ...aboutKey(before, 'update'), changes });
       if (Object.keys(boundsOf(apiKey)).some((field) => field in changes)) {
         unit.afterCommit(() => this.remember([{ hash: before.hash, at: unit.now, bounds: boundsOf(apiKey) }]));
       }
@@ -142,7 +146,7 @@ export class ApiKeyService {
     if (!Number.isInteger(gracePeriod) || gracePeriod < 0 || gracePeriod > MAX_GRACE) {
       throw badInput({ gracePeriod: [`must be from 0 to ${MAX_GRACE} seconds`] });
     }
-    return this.#change(actor, caller, async (context) => {
+    return this.units.run(actor, caller, async (context) => {
       const { unit, bound, policy } = context;
       const old = await findChangeable(context, id);
       expectVersion(old, expected);
@@ -151,7 +155,7 @@ export class ApiKeyService {
       const apiKey = await unit.tx.apiKey.create({
         data: {
           ...newRow(key, grant, { ...unit.actor, userId: old.createdById }),
-          lineageId: old.lineageId ?? old.id,
+          lineageId: lineageOf(old),
         },
       });
       await unit.tx.apiKey.update({
@@ -165,7 +169,7 @@ export class ApiKeyService {
         },
       });
       unit.audit({
-        ...about(old, 'rotate'),
+        ...aboutKey(old, 'rotate'),
         changes: { successorId: { to: apiKey.id }, gracePeriod: { to: gracePeriod } },
       });
       unit.afterCommit(() => this.remember([{ hash: old.hash, at: unit.now }]));
@@ -180,14 +184,14 @@ export class ApiKeyService {
   async revoke(actor: Actor, caller: Caller, id: string, options: RevocationOptions = {}): Promise<Revocation> {
     const { reason } = check(reasonRule, { reason: options.reason });
     const end = async (context: KeyUnit) => {
-      const target = await find(context, id);
+      const target = await findKey(context, id);
       expectVersion(target, options.expectedUpdatedAt);
       const descendants = options.descendants ? await descendantsOf(context, target) : [];
       const revoked = await this.#end(context, caller, [target, ...descendants], reason);
       const apiKey = await context.unit.tx.apiKey.findUniqueOrThrow({ where: { id } });
       return { apiKey, revoked };
     };
-    return this.#change(actor, caller, end, options.descendants === true);
+    return this.units.run(actor, caller, end, options.descendants === true);
   }
 
   /**
@@ -195,29 +199,43 @@ export class ApiKeyService {
    * @returns how many
    */
   async revokeOfUser(unit: Unit, caller: Caller, userId: string): Promise<number> {
-    const context = await this.#context(unit, caller);
+    const context = await this.units.context(unit, caller);
     const rows = await unit.tx.apiKey.findMany({ where: { createdById: userId, revokedAt: null } });
-    return this.#end(context, caller, rows, 'its user was removed');
+    return this.#end(context, caller, await withBonds(unit.tx, rows, unit.now), 'its user was removed');
+  }
+
+  /**
+   * Ends every key that acts as a user who is about to go, within the change in which that happens: they would hold nothing.
+   * @returns how many
+   */
+  async endActing(unit: Unit, caller: Caller, userId: string): Promise<number> {
+    const context = { ...(await this.units.context(unit, caller)), bound: 'operator' as const };
+    const rows = await unit.tx.apiKey.findMany({ where: { actsAsId: userId, revokedAt: null } });
+    const keys = await withBonds(unit.tx, rows, unit.now);
+    if (caller !== 'operator') await keepAnAdministrator(context, keys, caller.keyId);
+    return this.#end(context, caller, keys, 'the user as whom it acted was removed');
   }
 
   /** Ends keys whose holder sent them: the key itself is the proof. @returns how many */
   async revokeLeaked(actor: Actor, row: ApiKey, reason: string): Promise<number> {
-    return this.#change(actor, 'operator', async (context) => this.#end(context, 'operator', [row], reason));
+    return this.units.run(actor, 'operator', async (context) =>
+      this.#end(context, 'operator', await withBonds(context.unit.tx, [row], context.unit.now), reason),
+    );
   }
 
   /** Extends a key that renews itself, if it is due; undefined when it is not, or another process was faster. */
   async renew({ id, workspaceId, environment }: ApiKey): Promise<ApiKey | undefined> {
     const actor = serverActor({ workspaceId, environment }, 'auto-renewal');
-    return this.#change(actor, 'operator', async ({ unit, policy }) => {
+    return this.units.run(actor, 'operator', async ({ unit, policy }) => {
       const key = await unit.tx.apiKey.findUnique({ where: { id } });
       const expiresAt = key ? decideRenewal(key, policy) : undefined;
       if (!key || !expiresAt) return undefined;
-      unit.audit({ ...about(key, 'renew'), changes: { expiresAt: { from: key.expiresAt, to: expiresAt } } });
+      unit.audit({ ...aboutKey(key, 'renew'), changes: { expiresAt: { from: key.expiresAt, to: expiresAt } } });
       return unit.tx.apiKey.update({ where: { id }, data: { expiresAt, updatedAt: nextVersion(key, unit.now) } });
     });
   }
 
-  async #end(context: KeyUnit, caller: Caller, keys: readonly ApiKey[], reason?: string | null): Promise<number> {
+  async #end(context: KeyUnit, caller: Caller, keys: readonly StoredKey[], reason?: string | null): Promise<number> {
     const { unit, bound, policy, environments } = context;
     const callingKeyId = caller === 'operator' || caller.token ? null : caller.keyId;
     for (const key of keys) {
@@ -242,66 +260,54 @@ export class ApiKeyService {
         data: { revokedAt: unit.now, revokedReason: reason ?? 'revoked', updatedAt: unit.now },
       });
     }
-    for (const key of live) unit.audit({ ...about(key, 'revoke'), changes: { reason: { to: reason ?? 'revoked' } } });
+    for (const key of live)
+      unit.audit({ ...aboutKey(key, 'revoke'), changes: { reason: { to: reason ?? 'revoked' } } });
     unit.keysChanged();
     unit.afterCommit(() => this.remember(live.map(({ hash }) => ({ hash, at: unit.now }))));
     return live.length;
   }
-
-  async #change<T>(actor: Actor, caller: Caller, run: (context: KeyUnit) => Promise<T>, long = false): Promise<T> {
-    return this.units.run(
-      actor,
-      async (unit) => {
-        const result = await run(await this.#context(unit, caller));
-        unit.keysChanged();
-        return result;
-      },
-      { reach: 'workspace', long },
-    );
-  }
-
-  async #context(unit: Unit, caller: Caller): Promise<KeyUnit> {
-    const plan = this.plans.of(await unit.lockWorkspace());
-    const policy = { now: unit.now, plan };
-    if (caller === 'operator') return { unit, policy, bound: caller, environments: ['LIVE', 'TEST'] };
-    const row = await unit.tx.apiKey.findUnique({ where: { id: caller.keyId } });
-    const status = row ? keyStatus(row, unit.now) : 'REVOKED';
-    if (!row || status === 'REVOKED' || status === 'EXPIRED') {
-      throw new ApiError('UNAUTHENTICATED', UNAUTHENTICATED_MESSAGE);
-    }
-    const bound = authorityOf(row, plan, caller.token);
-    const environments = (['LIVE', 'TEST'] as const).filter((environment) => reachesEnvironment(bound, environment));
-    return { unit, policy, bound, environments };
-  }
 }
 
-/** Undefined where the caller gave null for what has no null. */
-function given(request: KeyRequest): KeyRequest {
-  const { environment, ...rest } = request;
-  return environment ? { ...rest, environment } : rest;
+/** The request with its user and its operations; what the caller acts as is taken over. */
+async function resolved(
+  { unit, key: callingKey, bound }: KeyUnit,
+  usual: Environment,
+  { environment, actsAsId, operations, ...request }: KeyRequest,
+): Promise<ResolvedRequest> {
+  const inherited = bound === 'operator' ? null : (callingKey?.actsAsId ?? null);
+  return {
+    ...request,
+    environment: environment ?? usual,
+    actsAs: await userOf(unit, actsAsId === undefined ? inherited : actsAsId),
+    lock: operations?.lock ? newLock(operations.operations) : null,
+    needed: operations ? [...new Set(operations.operations.flatMap(({ scopes }) => scopes))] : null,
+  };
 }
 
-const about = ({ id, environment }: Pick<ApiKey, 'id' | 'environment'>, verb: string) => ({
-  action: `api_key.${verb}`,
-  targetType: 'ApiKey',
-  targetId: id,
-  environment,
-});
-
-async function find({ unit, environments }: KeyUnit, id: string): Promise<ApiKey> {
-  const row = await unit.tx.apiKey.findUnique({ where: { id } });
-  if (!row || !environments.includes(row.environment)) throw notFound('API key', id);
-  return row;
+/** One who is not there has no role, and is refused once the key is known to lie within the caller. */
+async function userOf({ tx }: Unit, id: string | null): Promise<ResolvedRequest['actsAs']> {
+  if (id === null) return null;
+  const user = await tx.user.findUnique({ where: { id }, select: { role: true } });
+  return { id, role: user?.role ?? null };
 }
 
-/** @throws FORBIDDEN before anything is said of a key beyond the caller; CONFLICT for one that does not work any more */
-async function findChangeable(context: KeyUnit, id: string): Promise<ApiKey> {
-  const row = await find(context, id);
-  if (!mayChange(row, context.bound, context.policy.plan)) throw outOfReach();
-  if (keyStatus(row, context.unit.now) !== 'ACTIVE') {
-    throw new ApiError('CONFLICT', `The API key ${id} was rotated or revoked, or has expired; it cannot be changed.`);
+/** @throws BAD_USER_INPUT for projects and users that are not in the environment of the key */
+async function mustBeThere(
+  { tx }: Unit,
+  { environment, projectIds, actsAsId }: Pick<KeyGrant, 'environment' | 'projectIds' | 'actsAsId'>,
+): Promise<void> {
+  const ids = listOf(projectIds);
+  const where = { id: { in: ids }, environment };
+  const found = ids.length === 0 ? [] : await tx.project.findMany({ where, select: { id: true } });
+  const missing = ids.filter((id) => !found.some((project) => project.id === id));
+  if (missing.length > 0) {
+    throw badInput({
+      projects: missing.map((id) => `has ${JSON.stringify(id.slice(0, 60))}, which is no project there`),
+    });
   }
-  return row;
+  if (actsAsId === null) return;
+  const user = await tx.user.findFirst({ where: { id: actsAsId, environment }, select: { id: true } });
+  if (!user) throw badInput({ actsAs: ['must be the id of a user in the environment of the key'] });
 }
 
 /** @throws CONFLICT when the workspace has as many keys as it may */
@@ -312,13 +318,13 @@ async function keepRoom({ tx, now }: Unit): Promise<void> {
 }
 
 /** The keys that work and that a key made, and those that they made, wherever they are. */
-async function descendantsOf({ unit }: KeyUnit, key: ApiKey): Promise<ApiKey[]> {
+async function descendantsOf({ unit }: KeyUnit, key: ApiKey): Promise<StoredKey[]> {
   const ids = await unit.descendantKeys(key, MAX_KEYS);
   const found: ApiKey[] = [];
   for (let at = 0; at < ids.length; at += BATCH) {
     found.push(...(await unit.tx.apiKey.findMany({ where: { id: { in: ids.slice(at, at + BATCH) } } })));
   }
-  return found;
+  return withBonds(unit.tx, found, unit.now);
 }
 
 /**
@@ -327,15 +333,18 @@ async function descendantsOf({ unit }: KeyUnit, key: ApiKey): Promise<ApiKey[]> 
  */
 async function keepAnAdministrator(
   { unit, policy }: KeyUnit,
-  ending: readonly ApiKey[],
+  ending: readonly StoredKey[],
   callingKeyId: string | null,
 ): Promise<void> {
   const { tx, now, actor } = unit;
-  const isAdmin = ({ scopes }: Pick<ApiKey, 'scopes'>) => listOf(scopes).includes('admin:*');
+  const isAdmin = (key: StoredKey) => {
+    const { scopes, operations } = authorityOf(key, policy.plan);
+    return scopes.has('admin:*') && operations === null;
+  };
   const affected = ending.filter((key) => isAdmin(key) && key.id !== callingKeyId);
   if (affected.length === 0) return;
   // In both environments, whatever the change reaches: the sandbox is managed by the administrators of live as well.
-  const admins = await withoutBinding(() =>
+  const rows = await withoutBinding(() =>
     tx.apiKey.findMany({
       where: {
         workspaceId: actor.workspaceId,
@@ -344,9 +353,10 @@ async function keepAnAdministrator(
       },
     }),
   );
+  const admins = await withoutBinding(() => withBonds(tx, rows, now));
   const gone = new Set(ending.map(({ id }) => id));
   const left = admins.filter((key) => isAdmin(key) && !gone.has(key.id));
-  const end = (key: ApiKey) => {
+  const end = (key: StoredKey) => {
     const { expiresAt, renewalTerm } = authorityOf(key, policy.plan);
     return expiresAt === null || renewalTerm !== null ? Number.POSITIVE_INFINITY : expiresAt.getTime();
   };

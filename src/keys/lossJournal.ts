@@ -18,6 +18,10 @@ const loss = z.object({
   bounds: z
     .object({
       scopes: z.string(),
+      // Lines of versions that knew none of these.
+      projectIds: z.string().nullable().default(null),
+      actsAsId: z.string().nullable().default(null),
+      isLocked: z.boolean().default(false),
       allowedIps: z.string().nullable(),
       ratePerMinute: z.number().nullable(),
       ratePerHour: z.number().nullable(),

@@ -10,6 +10,7 @@ import { keyStatus } from './apiKey.js';
 import { authorityOf, boundsOf, isSubset, type KeyBounds } from './authority.js';
 import { readLosses } from './lossJournal.js';
 import type { Plans } from './plans.js';
+import { withBonds } from './storedKeys.js';
 
 export interface Revival {
   readonly key: ApiKey;
@@ -40,7 +41,8 @@ export async function findRevivals(system: PrismaClient, file: string, plans: Pl
       if (revokedAt) found.push({ key, since: { revokedAt } });
       else if (narrowedTo) {
         const plan = plans.of(await system.workspace.findUniqueOrThrow({ where: { id: key.workspaceId } }));
-        if (isSubset(authorityOf(key, plan), authorityOf({ ...key, ...narrowedTo }, plan))) continue;
+        const [as, to] = await withBonds(system, [key, { ...key, ...narrowedTo }], now);
+        if (as && to && isSubset(authorityOf(as, plan), authorityOf(to, plan))) continue;
         found.push({ key, since: { bounds: boundsOf(narrowedTo) } });
       }
     }
@@ -95,10 +97,14 @@ function readKeys(file: string): Map<string, Present> {
     database = new Sqlite(file, { readonly: true });
     for (const row of database.prepare('SELECT * FROM "ApiKey"').iterate() as Iterable<Record<string, unknown>>) {
       const date = (name: string) => (row[name] == null ? null : new Date(Number(row[name])));
+      const text = (name: string) => (row[name] == null ? null : String(row[name]));
       const number = (name: string) => (row[name] == null ? null : Number(row[name]));
       found.set(String(row['hash']), {
         scopes: String(row['scopes']),
-        allowedIps: row['allowedIps'] == null ? null : String(row['allowedIps']),
+        projectIds: text('projectIds'),
+        actsAsId: text('actsAsId'),
+        isLocked: Number(row['isLocked']) === 1,
+        allowedIps: text('allowedIps'),
         ratePerMinute: number('ratePerMinute'),
         ratePerHour: number('ratePerHour'),
         expiresAt: date('expiresAt'),

@@ -17,10 +17,13 @@ import { networkOf } from './network.js';
 /** Milliseconds. */
 const FLUSH_EVERY = 500;
 const DAY = 86_400_000;
+const MINUTE = 60_000;
 /** Longer operation names are cut. */
 const NAME_LENGTH = 100;
-/** Different operation names kept per key and day; the rest is counted as `other`. */
+/** Different names of a dimension kept per key and day; the rest is counted as `other`. */
 const MAX_KEPT = 200;
+/** Dimensions whose names clients choose. */
+const BOUNDED: readonly Dimension[] = ['operation', 'network'];
 const OTHER = 'other';
 /** Keys that are written together, whose counts are within what one statement may hold. */
 const MOST_KEYS = 10;
@@ -30,32 +33,47 @@ const SAME_COUNT: Merge = { by: ['keyId', 'day', 'dimension', 'value'], adding: 
 /** Networks kept per key: a key that is used from more raises the same alert. */
 const MAX_NETWORKS = 1000;
 
+/** An operation of a set that a key is locked to. */
+export interface UsedOperation {
+  readonly setId: string;
+  readonly hash: string;
+}
+
 /** One request of an authenticated key. */
 export interface Use {
   readonly key: { readonly id: string; readonly workspaceId: string; readonly environment: Environment };
   /** The names of the operations that ran; `anonymous` for one without. */
   readonly operations: readonly string[];
   readonly scopes: Iterable<string>;
+  /** Scopes that were missing. */
+  readonly missing?: Iterable<string>;
+  /** Projects, for a key that is bound to some. */
+  readonly projects?: Iterable<string>;
+  readonly locked?: readonly UsedOperation[];
   /** HTTP status */
   readonly status: number;
   readonly ip: string | null;
   readonly userAgent: string | null;
 }
 
-type Dimension = 'total' | 'operation' | 'scope' | 'status';
+type Dimension = 'total' | 'operation' | 'scope' | 'status' | 'project' | 'missing' | 'network';
 interface Pending {
   readonly key: Use['key'];
   readonly counts: Map<string, { day: string; dimension: Dimension; value: string; count: number }>;
   lastUse: { at: Date; ip: string | null; userAgent: string | null };
   readonly networks: Set<string>;
+  /** Which operations of its sets it ran, by set and hash. */
+  readonly locked: Map<string, UsedOperation>;
 }
 
 export class UsageRecorder {
   #pending = new Map<string, Pending>();
   #writing: Promise<void> = Promise.resolve();
   readonly #known = new LRUCache<string, true>(atMost(50_000));
-  /** The operation names that a key has on a day, as far as this process saw them written. */
+  /** The names that a key has on a day, as far as this process saw them written. */
   readonly #names = new LRUCache<string, Set<string>>(atMost(500));
+  /** In which minute an operation was written to have run. */
+  readonly #ran = new LRUCache<string, number>(atMost(50_000));
   readonly #timer: NodeJS.Timeout;
 
   readonly #system: PrismaClient;
@@ -74,7 +92,13 @@ export class UsageRecorder {
     const at = this.clock();
     let pending = this.#pending.get(key.id);
     if (!pending) {
-      pending = { key, counts: new Map(), lastUse: { at, ip: null, userAgent: null }, networks: new Set() };
+      pending = {
+        key,
+        counts: new Map(),
+        lastUse: { at, ip: null, userAgent: null },
+        networks: new Set(),
+        locked: new Map(),
+      };
       this.#pending.set(key.id, pending);
     }
     pending.lastUse = { at, ip: use.ip, userAgent: shortUserAgent(use.userAgent) };
@@ -85,6 +109,10 @@ export class UsageRecorder {
     count(pending, day, 'status', String(use.status));
     for (const name of use.operations) count(pending, day, 'operation', name.slice(0, NAME_LENGTH));
     for (const scope of use.scopes) count(pending, day, 'scope', scope);
+    for (const scope of use.missing ?? []) count(pending, day, 'missing', scope);
+    for (const project of use.projects ?? []) count(pending, day, 'project', project);
+    if (network !== undefined) count(pending, day, 'network', network);
+    for (const used of use.locked ?? []) pending.locked.set(`${used.setId} ${used.hash}`, used);
   }
 
   /** Writes what is counted; what cannot be written is kept for the next time. */
@@ -118,6 +146,7 @@ export class UsageRecorder {
     for (const pending of all) {
       try {
         await this.#noteNetworks(pending);
+        await this.#noteOperations(pending);
       } catch (error) {
         this.onError(error);
       }
@@ -127,19 +156,20 @@ export class UsageRecorder {
   /** Counts names beyond the most that a key may have on a day as one, whichever process wrote the others. */
   async #boundNames({ key, counts }: Pending): Promise<void> {
     const days = new Set([...counts.values()].map(({ day }) => day));
-    for (const day of days) {
-      const entries = [...counts].filter(([, entry]) => entry.dimension === 'operation' && entry.day === day);
-      const cached = `${key.id} ${day}`;
+    for (const [day, dimension] of [...days].flatMap((one) => BOUNDED.map((of) => [one, of] as const))) {
+      const entries = [...counts].filter(([, entry]) => entry.dimension === dimension && entry.day === day);
+      if (entries.length === 0) continue;
+      const cached = `${key.id} ${day} ${dimension}`;
       let names = this.#names.get(cached) ?? new Set<string>();
       if (entries.some(([, { value }]) => !names.has(value))) {
-        const where = { keyId: key.id, day, dimension: 'operation' };
+        const where = { keyId: key.id, day, dimension };
         const rows = await this.#system.apiKeyUsage.findMany({ where, select: { value: true }, take: MAX_KEPT + 1 });
         names = new Set(rows.map(({ value }) => value));
       }
       for (const [name, { value, count: counted }] of entries) {
         if (!names.has(value) && names.size >= MAX_KEPT) {
           counts.delete(name);
-          add(counts, day, 'operation', OTHER, counted);
+          add(counts, day, dimension, OTHER, counted);
         } else names.add(value);
       }
       this.#names.set(cached, names);
@@ -177,6 +207,17 @@ export class UsageRecorder {
         else newer.counts.set(name, entry);
       }
       for (const network of old.networks) newer.networks.add(network);
+      for (const [name, used] of old.locked) newer.locked.set(name, used);
+    }
+  }
+
+  /** When an operation that a key is locked to ran last: to the minute, so that what runs often is written seldom. */
+  async #noteOperations({ locked, lastUse }: Pending): Promise<void> {
+    const minute = Math.floor(lastUse.at.getTime() / MINUTE);
+    for (const [name, { setId, hash }] of locked) {
+      if (this.#ran.get(name) === minute) continue;
+      await this.#system.keyOperation.updateMany({ where: { setId, hash }, data: { lastUsedAt: lastUse.at } });
+      this.#ran.set(name, minute);
     }
   }
 
@@ -214,7 +255,8 @@ export class UsageRecorder {
 function count({ counts }: Pending, day: string, dimension: Dimension, value: string): void {
   const isNew = !counts.has(nameOf(day, dimension, value));
   // Between two writes; #boundNames looks at the whole day.
-  const kept = dimension === 'operation' && isNew && counts.size > MAX_KEPT ? OTHER : value;
+  const isBeyond = isNew && BOUNDED.includes(dimension) && counts.size > MAX_KEPT;
+  const kept = isBeyond ? OTHER : value;
   add(counts, day, dimension, kept, 1);
 }
 

@@ -24,6 +24,7 @@ import { badRequest, ofDocument, tooMuch } from './documentErrors.js';
 import { inputExcess, type WrittenInputs, writtenInputs } from './inputs.js';
 import { maskFields } from './mask.js';
 import { type FieldNeed, fewestScopes, neededFields } from './neededScopes.js';
+import { normalForm } from './normalForm.js';
 import { type Asking, deniedFields, isOwn, type SelectedField, selectedFields } from './selectedFields.js';
 import { shapeExcess } from './shape.js';
 import { defaultsOf, type Variables } from './variables.js';
@@ -62,6 +63,7 @@ export class Operation {
   readonly #defaults: Variables;
   readonly #whole: Executable;
   readonly #reach = new WeakMap<ScopeSet, OperationReach>();
+  #normalHash: string | undefined;
   readonly #masked = new LRUCache<string, Executable>({ max: MAX_MASKED });
 
   constructor(
@@ -75,6 +77,17 @@ export class Operation {
     this.fields = selectedFields(schema, document.ast, definition);
     this.#defaults = defaultsOf(definition);
     this.#whole = executableOf(schema, document.ast, definition);
+  }
+
+  /** How it is known whatever it was written like. */
+  get normalText(): string {
+    return normalForm(this.document.ast, this.definition);
+  }
+
+  /** SHA-256 of that, in hexadecimal. */
+  get normalHash(): string {
+    this.#normalHash ??= hashOf(this.normalText);
+    return this.#normalHash;
   }
 
   /** The fields that need more than the fields around them. */

@@ -103,7 +103,9 @@ export class ProjectService {
   }
 }
 
-const about = (id: string, verb: string) => ({ action: `project.${verb}`, targetType: 'Project', targetId: id });
+const about = (id: string, verb: string) => ({
+  ...{ action: `project.${verb}`, targetType: 'Project', targetId: id, projectId: id },
+});
 
 async function find(unit: Unit, id: string, expectedUpdatedAt: Date | null | undefined) {
   await unit.lock('Project', id);

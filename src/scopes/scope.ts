@@ -1,5 +1,7 @@
 /** Scopes: `resource:action`. This table is the one place that says which exist and what they allow. */
 import { distance } from 'fastest-levenshtein';
+import { LRUCache } from 'lru-cache';
+import { atMost } from '../atMost.js';
 import { badInput } from '../errors.js';
 
 export const SCOPES = {
@@ -34,16 +36,28 @@ export const GRANTABLE: readonly string[] = [...new Set([...scopes, ...wildcards
 /** The scopes that grants amount to, wildcards expanded. Empty: nothing is allowed. */
 export type ScopeSet = ReadonlySet<Scope>;
 
-/** Expands grants such as `tasks:*`. A grant that is not in the table allows nothing. */
+/** Sets that are known, for what is made of one to be found by it: there are few in use at a time. */
+const MAX_SETS = 5000;
+const sets = new LRUCache<string, ScopeSet>(atMost(MAX_SETS));
+
+/**
+ * Expands grants such as `tasks:*`. A grant that is not in the table allows nothing.
+ * @returns the same object for the same scopes, as long as it is remembered
+ */
 export function scopeSet(grants: Iterable<string>): ScopeSet {
-  const held = new Set<Scope>();
-  for (const grant of grants) {
-    for (const scope of scopes) {
-      const resource = grant.endsWith(':*') ? grant.slice(0, -1) : undefined;
-      if (grant === 'admin:*' || scope === grant || (resource && scope.startsWith(resource))) held.add(scope);
-    }
+  const given = [...grants];
+  const held = scopes.filter((scope) => given.some((grant) => allows(grant, scope)));
+  const name = held.join(' ');
+  let known = sets.get(name);
+  if (!known) {
+    known = new Set(held);
+    sets.set(name, known);
   }
-  return held;
+  return known;
+}
+
+function allows(grant: string, scope: Scope): boolean {
+  return grant === 'admin:*' || grant === scope || (grant.endsWith(':*') && scope.startsWith(grant.slice(0, -1)));
 }
 
 /** The grants that allow a scope: itself, all of its resource, and everything. */

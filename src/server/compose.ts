@@ -19,6 +19,8 @@ import { ApiKeyService } from '../keys/apiKeyService.js';
 import { ExpiryJob } from '../keys/expiryJob.js';
 import { KeyMonitor } from '../keys/keyMonitor.js';
 import { rememberLosses } from '../keys/lossJournal.js';
+import { OperationSets } from '../keys/operationSets.js';
+import { ScopeGrants } from '../keys/scopeGrants.js';
 import { UsageRecorder } from '../keys/usage.js';
 import { AddressLimits } from '../limits/addressLimits.js';
 import { AdmissionController } from '../limits/admissionController.js';
@@ -99,6 +101,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     clock,
     units,
     keys,
+    operationSets: new OperationSets(database.system, units, config.plans),
+    scopeGrants: new ScopeGrants(database.system, units, config.plans, onError),
     tasks,
     relationships: new RelationshipService(units),
     projects: new ProjectService(units, tasks),

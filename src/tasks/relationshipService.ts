@@ -36,7 +36,11 @@ export class RelationshipService {
       }
       const data = { workspaceId, environment, type, taskId, targetTaskId, createdById: userId, createdByKeyId: keyId };
       const row = await unit.tx.taskRelationship.create({ data, select: { id: true } });
-      unit.audit({ ...about(row.id, 'create'), changes: changesBetween({}, { type, taskId, targetTaskId }) });
+      const projectId = await projectOf(unit, [taskId, targetTaskId]);
+      unit.audit({
+        ...about(row.id, 'create', projectId),
+        changes: changesBetween({}, { type, taskId, targetTaskId }),
+      });
       return row;
     });
   }
@@ -59,7 +63,8 @@ export class RelationshipService {
       const { type, targetTaskId } = place;
       const data = { type, targetTaskId, updatedAt: nextVersion(before, unit.now) };
       await unit.tx.taskRelationship.update({ where: { id }, data, select: { id: true } });
-      unit.audit({ ...about(id, 'update'), changes });
+      const projectId = await projectOf(unit, [before.taskId, before.targetTaskId, targetTaskId]);
+      unit.audit({ ...about(id, 'update', projectId), changes });
       return before;
     });
   }
@@ -75,7 +80,7 @@ export class RelationshipService {
       expectVersion(before, expectedUpdatedAt);
       await unit.tx.taskRelationship.delete({ where: { id }, select: { id: true } });
       unit.audit({
-        ...about(id, 'delete'),
+        ...about(id, 'delete', await projectOf(unit, [before.taskId, before.targetTaskId])),
         changes: {
           type: { from: type },
           taskId: { from: before.taskId },
@@ -86,11 +91,20 @@ export class RelationshipService {
   }
 }
 
-const about = (id: string, verb: string) => ({
+const about = (id: string, verb: string, projectId: string | null) => ({
   action: `task_relationship.${verb}`,
   targetType: 'TaskRelationship',
   targetId: id,
+  projectId,
 });
+
+/** The project that all of some tasks are in; null: there is no such one. */
+async function projectOf({ tx }: Unit, ids: readonly string[]): Promise<string | null> {
+  const tasks = await tx.task.findMany({ where: { id: { in: [...ids] } }, select: { projectId: true } });
+  const projects = new Set(tasks.map(({ projectId }) => projectId));
+  const [only = null] = projects;
+  return projects.size === 1 ? only : null;
+}
 
 async function find({ tx }: Unit, id: string, taskId: string | null | undefined) {
   const row = await tx.taskRelationship.findUnique({ where: { id } });

@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { type Actor, changesBetween } from '../audit/entry.js';
+import { withoutBinding } from '../db/tenant.js';
 import { tagKey } from '../db/text.js';
 import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, badInput, notFound } from '../errors.js';
@@ -86,7 +87,7 @@ export class TaskService {
         position: data.position ?? number,
       });
       if (tags) await unit.insert('TaskTag', ...tagRows(id, tags));
-      unit.audit({ ...about(id, 'create'), changes: changesBetween({}, { title: data.title }) });
+      unit.audit({ ...about(id, 'create', projectId), changes: changesBetween({}, { title: data.title }) });
       this.#publish(unit, { action: 'CREATED', taskId: id, projectId });
       return { id };
     });
@@ -124,7 +125,12 @@ export class TaskService {
         await tx.taskTag.createMany({ data: tagRows(id, tags).map((row) => ({ ...row, workspaceId, environment })) });
       }
       const old = { ...before, tags: before.tags.map(({ name }) => name) };
-      unit.audit({ ...about(id, 'update'), changes: changesBetween(old, { ...data, ...(tags && { tags }) }) });
+      // Of a task that moved, what it was before is no matter of the project that it came to.
+      const projectId = after.projectId === before.projectId ? after.projectId : null;
+      unit.audit({
+        ...about(id, 'update', projectId),
+        changes: changesBetween(old, { ...data, ...(tags && { tags }) }),
+      });
       this.#publish(unit, {
         ...{ action: 'UPDATED', taskId: id, projectId: after.projectId },
         ...(after.projectId !== before.projectId && { previousProjectId: before.projectId }),
@@ -152,7 +158,7 @@ export class TaskService {
       const shown = await load(tx);
       await tx.task.delete({ where: { id }, select: { id: true } });
       const changes = { title: { from: before.title }, number: { from: before.number } };
-      unit.audit({ ...about(id, 'delete'), changes });
+      unit.audit({ ...about(id, 'delete', before.projectId), changes });
       this.#publish(unit, { action: 'DELETED', taskId: id, projectId: before.projectId });
       return shown;
     });
@@ -174,13 +180,21 @@ export class TaskService {
       const where = { id: { in: ids } };
       const tasks = await tx.task.findMany({ where, select: { id: true, projectId: true, updatedAt: true } });
       const latest = tasks.reduce((time, task) => nextVersion(task, time), unit.now);
-      await tx.task.updateMany({ where, data: { [column]: null, updatedAt: latest } });
+      const { workspaceId, environment } = unit.actor;
+      // A key that is bound to the project takes its tasks out of its own reach here.
+      await withoutBinding(() =>
+        tx.task.updateMany({
+          where: { ...where, workspaceId, environment },
+          data: { [column]: null, updatedAt: latest },
+        }),
+      );
       changed += ids.length;
       // On SQLite nothing else waits for anything here.
       await setImmediate();
       ids = await unit.lockTasksOf(column, from, BATCH);
       for (const { id, projectId } of tasks) {
-        unit.audit({ ...about(id, 'update'), changes: { [column]: { from, to: null } } });
+        const stays = column === 'projectId' ? null : projectId;
+        unit.audit({ ...about(id, 'update', stays), changes: { [column]: { from, to: null } } });
         const left = column === 'projectId' ? { projectId: null, previousProjectId: projectId } : { projectId };
         this.#publish(unit, { action: 'UPDATED', taskId: id, ...left });
       }
@@ -193,7 +207,9 @@ export class TaskService {
   }
 }
 
-const about = (id: string, verb: string) => ({ action: `task.${verb}`, targetType: 'Task', targetId: id });
+const about = (id: string, verb: string, projectId: string | null) => ({
+  ...{ action: `task.${verb}`, targetType: 'Task', targetId: id, projectId },
+});
 
 function inOrder(dates: { startDate?: Date | null | undefined; dueDate?: Date | null | undefined }): void {
   if (dates.startDate && dates.dueDate && dates.startDate > dates.dueDate) {

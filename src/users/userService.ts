@@ -2,11 +2,14 @@
 import { z } from 'zod';
 import type { Role } from '#prisma/client.js';
 import { type Actor, changesBetween } from '../audit/entry.js';
+import { refuseBound } from '../db/projectReach.js';
 import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, notFound } from '../errors.js';
 import { check, expectVersion, given, required, text } from '../input.js';
-import type { ApiKeyService, Caller } from '../keys/apiKeyService.js';
-import type { Scope, ScopeSet } from '../scopes/scope.js';
+import type { ApiKeyService } from '../keys/apiKeyService.js';
+import type { Caller } from '../keys/keyUnit.js';
+import { ROLE_GRANTS } from '../scopes/roles.js';
+import { type Scope, type ScopeSet, scopeSet } from '../scopes/scope.js';
 import type { TaskService } from '../tasks/taskService.js';
 
 const email = z
@@ -31,7 +34,7 @@ interface UserChange {
 export class UserService {
   constructor(
     private readonly units: UnitOfWork,
-    private readonly keys: Pick<ApiKeyService, 'revokeOfUser'>,
+    private readonly keys: Pick<ApiKeyService, 'revokeOfUser' | 'endActing'>,
     private readonly tasks: Pick<TaskService, 'detach'>,
   ) {}
 
@@ -71,12 +74,26 @@ export class UserService {
       if (data.role) {
         mayAssign(held, data.role);
         if (data.role !== 'OWNER') await keepAnOwner(unit, before);
+        if (data.role !== before.role) await this.#reachOfKeys(unit, held, before, data.role);
       }
       if (data.email !== undefined && data.email !== before.email) await freeEmail(unit, data.email);
       await unit.tx.user.update({ where: { id }, data: { ...data, updatedAt: nextVersion(before, unit.now) } });
       unit.audit({ ...about(id, 'update'), changes: changesBetween(before, data) });
       return { id };
     });
+  }
+
+  /**
+   * What keys that act as the user may do changes with the role.
+   * @throws FORBIDDEN where the caller does not hold what they get
+   */
+  async #reachOfKeys(unit: Unit, held: ScopeSet, { id, role }: { id: string; role: Role }, next: Role): Promise<void> {
+    if ((await unit.tx.apiKey.count({ where: { actsAsId: id, revokedAt: null } })) === 0) return;
+    const before = scopeSet(ROLE_GRANTS[role]);
+    const missing = [...scopeSet(ROLE_GRANTS[next])].find((scope) => !before.has(scope) && !held.has(scope));
+    if (missing) throw needs(missing);
+    // Caches know what they hold.
+    unit.keysChanged();
   }
 
   /**
@@ -94,6 +111,7 @@ export class UserService {
       expectedUpdatedAt,
     }: { id: string; revokeKeys: boolean; expectedUpdatedAt?: Date | null | undefined },
   ): Promise<number> {
+    refuseBound(actor.bound, 'deletes no users: what they are assigned to may be in others');
     if (revokeKeys && !held.has('keys:delete') && !held.has('keys:write')) throw needs('keys:delete');
     return this.units.run(
       actor,
@@ -110,9 +128,10 @@ export class UserService {
         await keepAnOwner(unit, before);
         await unit.lockTasksOfUser(id);
         // Before the user goes, for with the user goes what says whose keys they are.
-        const revoked = revokeKeys ? await this.keys.revokeOfUser(unit, caller, id) : 0;
+        const made = revokeKeys ? await this.keys.revokeOfUser(unit, caller, id) : 0;
+        const revoked = made + (await this.keys.endActing(unit, caller, id));
         const assignedTasks = await this.tasks.detach(unit, 'assigneeId', id);
-        const made = {
+        const forgotten = {
           createdTasks: await unit.forgetCreator('Task', id),
           createdProjects,
           createdRelationships: await unit.forgetCreator('TaskRelationship', id),
@@ -128,7 +147,7 @@ export class UserService {
             name: { from: name },
             role: { from: role },
             assignedTasks: { from: assignedTasks, to: 0 },
-            ...Object.fromEntries(Object.entries(made).map(([what, count]) => [what, { from: count, to: 0 }])),
+            ...Object.fromEntries(Object.entries(forgotten).map(([what, count]) => [what, { from: count, to: 0 }])),
           },
         });
         return revoked;

@@ -2,15 +2,28 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Authority, authorityOf, excessOf, isSubset } from '../../src/keys/authority.js';
+import { lockOf } from '../../src/keys/operationLock.js';
 import { Plans } from '../../src/keys/plans.js';
 import { decideRenewal, mayRevoke } from '../../src/keys/rules.js';
 import { SCOPES, type Scope, scopeSet } from '../../src/scopes/scope.js';
 
 const scopes = Object.keys(SCOPES) as Scope[];
 const blocks = ['0.0.0.0/0', '10.0.0.0/8', '10.1.0.0/16', '10.1.2.3/32', '192.168.0.0/16', '::/0', '2001:db8::/32'];
-const authority: fc.Arbitrary<Authority> = fc.record({
+const operation = fc.record({
+  hash: fc.constantFrom('a', 'b', 'c'),
+  pins: fc.constantFrom({}, { projectId: 'p' }, { projectId: 'q' }, { projectId: 'p', first: 1 }),
+});
+const lock = fc
+  .array(operation, { maxLength: 4 })
+  .map((all) => lockOf(all.map((one) => ({ ...one, name: one.hash, scopes: [], setId: '', endsAt: null }))));
+const held = fc
+  .tuple(fc.subarray(scopes), fc.subarray(scopes))
+  .map(([some, more]) => ({ scopes: scopeSet(some), granted: scopeSet([...some, ...more]) }));
+const reach = fc.record({
+  projects: fc.option(fc.subarray(['p', 'q', 'r']).map((ids) => new Set(ids))),
+  actsAs: fc.option(fc.constantFrom('u', 'v')),
+  operations: fc.option(lock),
   environment: fc.constantFrom('LIVE' as const, 'TEST' as const),
-  scopes: fc.subarray(scopes).map((some) => scopeSet(some)),
   expiresAt: fc.option(fc.integer({ min: 1, max: 5 }).map((day) => new Date(Date.UTC(2030, 0, day)))),
   renewalTerm: fc.option(fc.constantFrom(60, 3600)),
   allowedIps: fc.option(fc.subarray(blocks, { minLength: 1 })),
@@ -23,6 +36,7 @@ const authority: fc.Arbitrary<Authority> = fc.record({
     perHour: fc.option(fc.constantFrom(100, 1000)),
   }),
 });
+const authority: fc.Arbitrary<Authority> = fc.tuple(held, reach).map(([of, rest]) => ({ ...of, ...rest }));
 
 describe('isSubset', () => {
   it('holds for a thing and itself, and goes on from one to the next', () => {
@@ -44,6 +58,24 @@ describe('isSubset', () => {
           expect(a.expiresAt && a.expiresAt <= b.expiresAt).toBe(true);
           if (a.renewalTerm !== null) expect(b.renewalTerm !== null && a.renewalTerm <= b.renewalTerm).toBe(true);
         }
+        for (const scope of a.granted) expect(b.granted.has(scope)).toBe(true);
+        if (b.projects) for (const id of a.projects ?? ['any']) expect(b.projects.has(id)).toBe(true);
+        if (b.actsAs) expect(a.actsAs).toBe(b.actsAs);
+        else if (a.actsAs) expect(b.scopes.has('admin:*')).toBe(true);
+        if (b.operations) {
+          expect(a.operations).not.toBeNull();
+          for (const [hash, versions = []] of a.operations ?? []) {
+            for (const { pins } of versions) {
+              const wider = b.operations.get(hash)?.map((one) => one.pins) ?? [];
+              // What b leaves open a may pin; what b pins a pins to the same value.
+              expect(
+                wider.some((outer) =>
+                  Object.entries({ ...pins, ...outer }).every(([k, v]) => (pins as Record<string, unknown>)[k] === v),
+                ),
+              ).toBe(true);
+            }
+          }
+        }
         if (b.allowedIps) expect(a.allowedIps).not.toBeNull();
         expect(a.limits.perMinute).toBeLessThanOrEqual(b.limits.perMinute);
         if (b.limits.perHour !== null)
@@ -57,6 +89,10 @@ describe('isSubset', () => {
   const wide: Authority = {
     environment: 'LIVE',
     scopes: scopeSet(['tasks:*']),
+    granted: scopeSet(['tasks:*']),
+    projects: new Set(['p', 'q']),
+    actsAs: null,
+    operations: lockOf([pinned('a', { projectId: 'p' }), pinned('b', {})]),
     expiresAt: new Date('2030-01-10'),
     renewalTerm: null,
     allowedIps: ['10.0.0.0/8'],
@@ -66,6 +102,14 @@ describe('isSubset', () => {
   it.each([
     ['environment', { environment: 'TEST' as const }],
     ['scopes', { scopes: scopeSet(['tasks:read', 'users:read']) }],
+    ['scopes', { granted: scopeSet(['tasks:*', 'users:read']) }],
+    ['projects', { projects: null }],
+    ['projects', { projects: new Set(['p', 'r']) }],
+    ['user', { actsAs: 'u' }],
+    ['operations', { operations: null }],
+    ['operations', { operations: lockOf([pinned('c', {})]) }],
+    ['operations', { operations: lockOf([pinned('a', {})]) }],
+    ['operations', { operations: lockOf([pinned('a', { projectId: 'q' })]) }],
     ['expiry', { expiresAt: null }],
     ['expiry', { expiresAt: new Date('2030-01-11') }],
     ['renewal', { renewalTerm: 60 }],
@@ -87,7 +131,11 @@ const row = {
   ...{ expiresAt: new Date('2030-01-10'), autoRenew: true, termSeconds: 86_400 * 10, noticedAt: null },
   ...{ rotatedAt: null, graceEndsAt: null, successorId: null, revokedAt: null, revokedReason: null },
   ...{ createdById: null, createdByKeyId: null, createdAt: new Date(0), updatedAt: new Date(0) },
+  ...{ projectIds: null, actsAsId: null, isLocked: false, role: null, lock: null },
 };
+function pinned(hash: string, pins: Record<string, unknown>) {
+  return { hash, name: hash, scopes: ['tasks:read'], pins, setId: '', endsAt: null };
+}
 const plans = new Plans();
 const enterprise = plans.of({ plan: 'enterprise', ratePerMinute: null, ratePerHour: null });
 
@@ -115,6 +163,29 @@ describe('authorityOf', () => {
     expect(token.renewalTerm).toBeNull();
     expect(isSubset(token, authorityOf(row, enterprise))).toBe(true);
     expect(isSubset(authorityOf(row, enterprise), token)).toBe(false);
+  });
+
+  it('as a user has what the role of the user has, and nothing where there is no such user', () => {
+    const as = (role: 'VIEWER' | 'OWNER' | null, scopes = 'tasks:* users:read') =>
+      authorityOf({ ...row, scopes, actsAsId: 'u', role }, enterprise);
+    expect([...as('VIEWER').scopes]).toEqual(['tasks:read', 'users:read']);
+    expect([...as('OWNER').scopes]).toEqual(['tasks:read', 'tasks:write', 'tasks:delete', 'users:read']);
+    expect([...as(null).scopes]).toEqual([]);
+    expect([...as(null, 'admin:*').scopes]).toEqual([]);
+    // What it was given stays, for another role.
+    expect(as('VIEWER').granted.has('tasks:delete')).toBe(true);
+  });
+
+  it('of a key that is bound to projects has nothing of what concerns all', () => {
+    const bound = authorityOf({ ...row, scopes: 'admin:*', projectIds: 'p' }, enterprise);
+    expect([bound.scopes.has('admin:*'), bound.scopes.has('tasks:write')]).toEqual([false, true]);
+    expect([...(authorityOf({ ...row, projectIds: '' }, enterprise).projects ?? ['none'])]).toEqual([]);
+  });
+
+  it('of a locked key has what its operations need', () => {
+    const locked = authorityOf({ ...row, lock: lockOf([pinned('a', {})]) }, enterprise);
+    expect([...locked.scopes]).toEqual(['tasks:read']);
+    expect([...authorityOf({ ...row, lock: lockOf([]) }, enterprise).scopes]).toEqual([]);
   });
 
   it('of a rotated key ends with its grace', () => {

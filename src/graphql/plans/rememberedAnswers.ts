@@ -3,7 +3,7 @@
  * What a key may see of an operation is another operation. Valid for one version of the rows alone (src/db/rowVersions.ts).
  */
 import { LRUCache } from 'lru-cache';
-import type { Reach } from '../../db/tenant.js';
+import { nameOfReach, type Reach } from '../../db/tenant.js';
 import type { Executable } from '../../operations/document.js';
 import type { Variables } from '../../operations/variables.js';
 
@@ -30,7 +30,7 @@ export class RememberedAnswers {
   }
 
   /** @returns undefined where nothing is remembered */
-  nameFor({ derived }: Executable, variables: Variables, { workspaceId, environment }: Reach): string | undefined {
+  nameFor({ derived }: Executable, variables: Variables, reach: Reach): string | undefined {
     if (!this.#answers) return undefined;
     let executable = derived.get('number');
     if (executable === undefined) {
@@ -39,7 +39,9 @@ export class RememberedAnswers {
       derived.set('number', executable);
     }
     const values = JSON.stringify(variables);
-    return values.length > MAX_VARIABLES ? undefined : `${workspaceId} ${environment} ${executable} ${values}`;
+    if (values.length > MAX_VARIABLES) return undefined;
+    // What is remembered is of tasks, projects and users, which an administrator of live sees no more of.
+    return `${nameOfReach({ ...reach, kind: 'tenant' })} ${executable} ${values}`;
   }
 
   get(name: string, version: number): Remembered | undefined {

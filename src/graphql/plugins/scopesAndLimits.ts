@@ -1,11 +1,5 @@
 /** The gate of operations (src/graphql/operationGate.ts), where Yoga runs them. */
-import {
-  type ExecutionResult,
-  type GraphQLError,
-  type GraphQLSchema,
-  getVariableValues,
-  OperationTypeNode,
-} from 'graphql';
+import { type ExecutionResult, GraphQLError, type GraphQLSchema, getVariableValues, OperationTypeNode } from 'graphql';
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Principal } from '../../auth/principal.js';
 import { readingFor } from '../../db/reader.js';
@@ -18,7 +12,7 @@ import { unmask } from '../../operations/mask.js';
 import { forbiddenErrors } from '../../operations/selectedFields.js';
 import type { Variables } from '../../operations/variables.js';
 import type { Context } from '../context.js';
-import { admitOperation, noteUse } from '../operationGate.js';
+import { admitOperation, noteUse, permittedByLock } from '../operationGate.js';
 import { runPlan } from '../plans/plan.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
 import { costReport } from './metering.js';
@@ -36,13 +30,14 @@ export const scopesAndLimits = (subscriptions: Subscriptions): Plugin<Context> =
       setResultAndStopExecution({ errors: admitted.refused });
       return undefined;
     }
-    const { executable, errors, cost, limits, reader, release } = admitted;
+    const { executable, variables: permitted, errors, cost, limits, reader, release } = admitted;
     args.document = executable.document;
+    args.variableValues = permitted as typeof args.variableValues;
     const readsReplica = operation.type === OperationTypeNode.QUERY && services.database.hasReplica;
     setExecuteFn(async (...parameters) => {
       try {
         const execute = async () =>
-          (await planned(args.schema, executable, variables, args.contextValue)) ?? executeFn(...parameters);
+          (await planned(args.schema, executable, permitted, args.contextValue)) ?? executeFn(...parameters);
         const run = () => readingFor(reader, execute);
         return await (readsReplica ? readingFromReplica(run) : run());
       } finally {
@@ -76,10 +71,16 @@ export const scopesAndLimits = (subscriptions: Subscriptions): Plugin<Context> =
       setResultAndStopExecution({ errors });
     };
     if (!context.use.accepts.streams) return stop(notAcceptable());
-    const variables = args.variableValues ?? {};
-    const excess = operation.inputExcess(variables);
+    const given = args.variableValues ?? {};
+    const excess = operation.inputExcess(given);
     if (excess) return stop(excess);
-    const refusalFor = (now: Principal) => forbiddenErrors(operation.deniedFields(now.scopes), now.scopes)[0];
+    const permitted = permittedByLock(operation, given, context);
+    if (permitted instanceof GraphQLError) return stop(permitted);
+    const { variables } = permitted;
+    const refusalFor = (now: Principal) => {
+      const [missing] = forbiddenErrors(operation.deniedFields(now.scopes), now.scopes);
+      return missing ?? changedReach(context, now) ?? lockedOut(operation, given, { ...context, principal: now });
+    };
     const { scopes, keyId } = context.principal;
     const denied = operation.deniedFields(scopes);
     if (denied.length > 0) return stop(...forbiddenErrors(denied, scopes));
@@ -87,7 +88,7 @@ export const scopesAndLimits = (subscriptions: Subscriptions): Plugin<Context> =
     if (cost > OPERATION_LIMITS.cost) return stop(tooMuch('cost', cost));
     const result = await context.meter.charge(requestsOf(cost) - 1);
     if (!result.allowed) return stop(limited(result));
-    noteUse(context.use, operation, operation.reachFor(scopes, { keyId, variables }).scopes);
+    noteUse(context.use, operation, operation.reachFor(scopes, { keyId, variables }).scopes, permitted.used);
     context.services.metrics.operation('subscription', 'ok');
     setSubscribeFn(async () => {
       const definitions = operation.definition.variableDefinitions ?? [];
@@ -103,6 +104,17 @@ export const scopesAndLimits = (subscriptions: Subscriptions): Plugin<Context> =
     });
   },
 });
+
+/** Which events a stream has depends on the projects of its key. */
+function changedReach({ principal }: Context, now: Principal): ApiError | undefined {
+  if (principal.bound?.projects.join() === now.bound?.projects.join()) return undefined;
+  return new ApiError('FORBIDDEN', 'The projects of the key have changed. Subscribe again.');
+}
+
+function lockedOut(operation: Operation, variables: Variables, context: Context): GraphQLError | undefined {
+  const permitted = permittedByLock(operation, variables, context);
+  return permitted instanceof GraphQLError ? permitted : undefined;
+}
 
 /** What a plan answers, as a result; nothing where there is none, or where it has been tried already. */
 async function planned(

@@ -6,6 +6,7 @@
  */
 import { GraphQLError } from 'graphql';
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
+import type { OperationLock } from '../../keys/operationLock.js';
 import { hashOf } from '../../operations/document.js';
 import { badRequest } from '../../operations/documentErrors.js';
 import type { Context } from '../context.js';
@@ -16,7 +17,10 @@ export function trustedDocuments(trustedOnly: boolean): Plugin<Context> {
   return {
     async onParams({ params, request, setParams, context }) {
       const { principal, services } = context as unknown as Context;
-      const trusted = (hash: string) => services.trustedDocuments.find(principal, hash);
+      const lock = principal.authority.operations;
+      const trusted = async (hash: string) =>
+        (lock && !trustedOnly ? await services.operationSets.textOf(lock, hash) : undefined) ??
+        services.trustedDocuments.find(principal, hash);
       const id = documentId(params, request.url);
       const automatic = automaticHash(params);
       const hash = id ?? automatic;
@@ -30,6 +34,8 @@ export function trustedDocuments(trustedOnly: boolean): Plugin<Context> {
         query ??= (isAutomatic ? services.documents.withHash(hash)?.text : undefined) ?? (await trusted(hash));
         if (query === undefined) throw id === undefined ? notRemembered() : unknownDocument();
       }
+      if (lock && !trustedOnly && hash === undefined && query === undefined)
+        query = await named(lock, params, services);
       if (trustedOnly && query !== undefined && (await trusted(hash ?? hashOf(query))) === undefined)
         throw notTrusted();
       if (query === undefined) return;
@@ -37,6 +43,17 @@ export function trustedDocuments(trustedOnly: boolean): Plugin<Context> {
       else if (automatic !== undefined && !trustedOnly) services.documents.persist(query);
     },
   };
+}
+
+/** What a locked key may leave out: the text of the one operation of a name. */
+async function named(
+  lock: OperationLock,
+  { operationName }: GraphQLParams,
+  { operationSets }: Context['services'],
+): Promise<string | undefined> {
+  const hashes = [...lock].flatMap(([hash, [operation]]) => (operation?.name === operationName ? hash : []));
+  const [hash] = hashes.length === 1 ? hashes : [];
+  return hash === undefined ? undefined : operationSets.textOf(lock, hash);
 }
 
 /** A document named by the client in the address or in the body; an empty one in the address is no name. */

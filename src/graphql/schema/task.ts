@@ -98,7 +98,7 @@ export const taskConnectionArgs = builder.args((t) => ({
 }));
 
 export function listTasks(args: ListArgs, context: Context, where?: object) {
-  const isAll = !args.filter && !args.search && !where;
+  const isAll = !args.filter && !args.search && !where && !context.reach.bound;
   return table.list(args, context, where, isAll ? () => countAll(context) : undefined);
 }
 

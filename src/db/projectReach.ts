@@ -1,0 +1,94 @@
+/**
+ * What a key that is bound to projects reaches: the rows of those projects, and of the workspace what belongs to no project
+ * (users). Of keys it sees itself and those that it made. The tenant client (tenant.ts) and plans ask here for each model; a
+ * model that is not in the table is not read for such a key.
+ */
+import type { ProjectBound } from '../audit/entry.js';
+import { ApiError, badInput } from '../errors.js';
+
+type Args = Readonly<Record<string, unknown>>;
+type Condition = (bound: ProjectBound) => Args;
+
+const within = ({ projects }: ProjectBound) => ({ in: projects });
+const ofTask: Condition = (bound) => ({ projectId: within(bound) });
+const ownKeys: Condition = ({ keyId }) => ({ OR: [{ id: keyId }, { createdByKeyId: keyId }] });
+const ofOwnKeys: Condition = (bound) => ({ key: ownKeys(bound) });
+/** Of the workspace as a whole. */
+const all: Condition = () => ({});
+
+const CONDITIONS: Readonly<Record<string, Condition>> = {
+  Project: (bound) => ({ id: within(bound) }),
+  Task: ofTask,
+  TaskTag: (bound) => ({ task: ofTask(bound) }),
+  // A tie to a task of another project says that there is one.
+  TaskRelationship: (bound) => ({ task: ofTask(bound), targetTask: ofTask(bound) }),
+  AuditEvent: ofTask,
+  User: all,
+  ApiKey: ownKeys,
+  ApiKeyLastUse: ofOwnKeys,
+  ApiKeyUsage: ofOwnKeys,
+  ApiKeyNetwork: ofOwnKeys,
+  Alert: ofOwnKeys,
+  ScopeGrant: ofOwnKeys,
+  KeyTightening: ofOwnKeys,
+  // Found by way of a key that is seen.
+  KeyOperationSet: all,
+  KeyOperation: all,
+};
+
+/** Rows that a row within reach refers to, and that are within reach for that. */
+const IMPLIED = new Set([
+  'Task.project',
+  'TaskTag.task',
+  'TaskRelationship.task',
+  'TaskRelationship.targetTask',
+  'KeyOperation.set',
+  ...['ApiKeyLastUse', 'ApiKeyUsage', 'ApiKeyNetwork', 'Alert', 'ScopeGrant', 'KeyTightening'].map(
+    (model) => `${model}.key`,
+  ),
+]);
+
+/**
+ * Which rows of a model are within reach, as a Prisma `where`.
+ * @throws Error for a model that such a key does not read
+ */
+export function projectCondition(model: string, bound: ProjectBound): Args {
+  const condition = CONDITIONS[model];
+  if (!condition) throw new Error(`${model} is not read by a key that is bound to projects`);
+  return condition(bound);
+}
+
+/** @param field of the model, which refers to one row @throws Error where that may be out of reach */
+export function mustBeImplied(model: string, field: string, other: string): void {
+  if (IMPLIED.has(`${model}.${field}`) || CONDITIONS[other] === all) return;
+  throw new Error(`${model}.${field} is not read by a key that is bound to projects`);
+}
+
+/** Whether a key sees another one. */
+export function seesKey({ keyId }: ProjectBound, key: { readonly id: string; readonly createdByKeyId: string | null }) {
+  return key.id === keyId || key.createdByKeyId === keyId;
+}
+
+/**
+ * @param isNew it is made; else only what is given of it is changed
+ * @throws FORBIDDEN for a project that is made; BAD_USER_INPUT for a task that would be in none of the projects. One that
+ * is in another project is refused as one that is not there.
+ */
+export function mustStayWithin({ projects }: ProjectBound, model: string, row: Args, isNew: boolean): void {
+  if (model === 'Project' && isNew) {
+    throw new ApiError('FORBIDDEN', 'This key is bound to projects, and makes no others.', {
+      reason: 'The key is bound to projects.',
+    });
+  }
+  if (model !== 'Task' || !(isNew || row['projectId'] !== undefined)) return;
+  const projectId = row['projectId'];
+  if (typeof projectId === 'string' && projects.includes(projectId)) return;
+  throw badInput({ projectId: ['must be a project of the key, which is bound to projects'] });
+}
+
+/** @throws FORBIDDEN for what concerns rows of all projects */
+export function refuseBound(bound: ProjectBound | undefined, what: string): void {
+  if (!bound) return;
+  const reason = `This key is bound to projects, and ${what}.`;
+  throw new ApiError('FORBIDDEN', reason, { reason });
+}

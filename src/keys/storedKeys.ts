@@ -1,0 +1,87 @@
+/** Keys as they are stored, with what their rows refer to: the role of the user as whom one acts, and its operations. */
+import { LRUCache } from 'lru-cache';
+import type { ApiKey, PrismaClient } from '#prisma/client.js';
+import type { KeyBonds } from './authority.js';
+import { listOf } from './authority.js';
+import { type LockedOperation, lockOf, type Pins } from './operationLock.js';
+
+/** A client, or a transaction that sees both environments. */
+type Reader = Pick<PrismaClient, 'user' | 'keyOperationSet' | 'keyOperation'>;
+type KeyRow = Pick<ApiKey, 'id' | 'lineageId' | 'actsAsId' | 'isLocked'>;
+type SetOperation = Omit<LockedOperation, 'endsAt'>;
+
+/** Sets never change but for their ends, so that their operations are read once. Operations, all added up. */
+const MAX_OPERATIONS = 50_000;
+const operationsOfSets = new LRUCache<string, readonly SetOperation[]>({
+  maxSize: MAX_OPERATIONS,
+  sizeCalculation: (operations) => operations.length + 1,
+});
+/** Ids in one condition. */
+const BATCH = 1000;
+
+/** The rows with their bonds, in the same order. */
+export async function withBonds<Row extends KeyRow>(
+  reader: Reader,
+  rows: readonly Row[],
+  now: Date,
+): Promise<(Row & KeyBonds)[]> {
+  const roles = await rolesOf(reader, rows);
+  const locks = await locksOf(reader, rows, now);
+  return rows.map((row) => ({
+    ...row,
+    role: row.actsAsId === null ? null : (roles.get(row.actsAsId) ?? null),
+    lock: row.isLocked ? lockOf(locks.get(lineageOf(row)) ?? []) : null,
+  }));
+}
+
+export const lineageOf = ({ id, lineageId }: Pick<ApiKey, 'id' | 'lineageId'>): string => lineageId ?? id;
+
+async function rolesOf(reader: Reader, rows: readonly KeyRow[]) {
+  const ids = [...new Set(rows.flatMap(({ actsAsId }) => actsAsId ?? []))];
+  const roles = new Map<string, NonNullable<KeyBonds['role']>>();
+  for (let at = 0; at < ids.length; at += BATCH) {
+    const where = { id: { in: ids.slice(at, at + BATCH) } };
+    for (const { id, role } of await reader.user.findMany({ where, select: { id: true, role: true } })) {
+      roles.set(id, role);
+    }
+  }
+  return roles;
+}
+
+/** By lineage, the operations of the sets that run, the latest set first. */
+async function locksOf(reader: Reader, rows: readonly KeyRow[], now: Date): Promise<Map<string, LockedOperation[]>> {
+  const lineages = [...new Set(rows.flatMap((row) => (row.isLocked ? lineageOf(row) : [])))];
+  const locks = new Map<string, LockedOperation[]>();
+  for (let at = 0; at < lineages.length; at += BATCH) {
+    const sets = await reader.keyOperationSet.findMany({
+      where: {
+        lineageId: { in: lineages.slice(at, at + BATCH) },
+        OR: [{ endsAt: null }, { endsAt: { gt: now } }],
+      },
+      orderBy: { version: 'desc' },
+    });
+    for (const { id, lineageId, endsAt } of sets) {
+      const operations = (await operationsOf(reader, id)).map((operation) => ({ ...operation, endsAt }));
+      locks.set(lineageId, [...(locks.get(lineageId) ?? []), ...operations]);
+    }
+  }
+  return locks;
+}
+
+async function operationsOf(reader: Reader, setId: string): Promise<readonly SetOperation[]> {
+  const known = operationsOfSets.get(setId);
+  if (known) return known;
+  const rows = await reader.keyOperation.findMany({
+    where: { setId },
+    select: { hash: true, name: true, scopes: true, pins: true },
+    orderBy: [{ name: 'asc' }, { hash: 'asc' }],
+  });
+  const operations = rows.map(({ hash, name, scopes, pins }) => ({
+    ...{ hash, name, setId },
+    scopes: listOf(scopes),
+    pins: (pins ?? {}) as Pins,
+  }));
+  // Of a set that is being made, nothing may be remembered that is not all of it.
+  if (operations.length > 0) operationsOfSets.set(setId, operations);
+  return operations;
+}

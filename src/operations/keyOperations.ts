@@ -1,0 +1,113 @@
+/** Operations that a key is made for, read from documents: what each is known by, and what it needs. */
+import { type GraphQLSchema, Kind, type OperationDefinitionNode, print } from 'graphql';
+import { badInput } from '../errors.js';
+import type { Scope } from '../scopes/scope.js';
+import { compileDocument, hashOf, type Operation } from './document.js';
+import type { FieldNeed } from './neededScopes.js';
+
+export interface DescribedOperation {
+  /** SHA-256 of the normal form, in hexadecimal. */
+  readonly hash: string;
+  /** SHA-256 of the text, in hexadecimal. */
+  readonly textHash: string;
+  readonly name: string;
+  readonly text: string;
+  readonly scopes: readonly Scope[];
+  /** The fields that need scopes. */
+  readonly fields: readonly FieldNeed[];
+  /** The names of its variables. */
+  readonly variables: ReadonlySet<string>;
+}
+
+/** A value that a variable must have, or a part of one: `input.projectId`. */
+export interface Pin {
+  readonly variable: string;
+  readonly value: unknown;
+  /** Of the operation of this name; by default of each that has the variable. */
+  readonly operation?: string | null | undefined;
+}
+
+/** Tokens of one document: it may have many operations, and is not run. */
+const MAX_TOKENS = 20_000;
+
+/**
+ * All operations of some documents; each once, however often it is there.
+ * @throws BAD_USER_INPUT that names the document and what is wrong with it
+ */
+export function describeOperations(schema: GraphQLSchema, documents: readonly string[]): DescribedOperation[] {
+  const found = new Map<string, DescribedOperation>();
+  const problems: string[] = [];
+  for (const [index, text] of documents.entries()) {
+    const document = compileDocument(schema, text, MAX_TOKENS);
+    if (document.errors) {
+      const { message = 'is not valid', locations } = document.errors[0] ?? {};
+      const line = locations?.[0] ? ` (line ${locations[0].line})` : '';
+      problems.push(`the document ${documents.length > 1 ? `${index + 1} ` : ''}cannot run: ${message}${line}`);
+      continue;
+    }
+    for (const operation of document.operations) {
+      const described = describeOperation(operation);
+      if (!found.has(described.hash)) found.set(described.hash, described);
+    }
+  }
+  if (problems.length > 0) throw badInput({ documents: problems.slice(0, 20) });
+  return [...found.values()];
+}
+
+export function describeOperation(operation: Operation): DescribedOperation {
+  const { document, scopes, neededFields, normalHash, variables } = operation;
+  const isAlone = document.ast.definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION).length === 1;
+  // One of several is kept by itself, so that it can be named by the hash of its text.
+  const text = isAlone ? document.text : operation.normalText;
+  return {
+    ...{ hash: normalHash, textHash: hashOf(text), name: labelOf(operation), text },
+    ...{ scopes, fields: neededFields, variables },
+  };
+}
+
+const MOST_LABEL = 100;
+
+/** Its name, or what it asks for first. */
+export function labelOf({ name, definition }: Pick<Operation, 'name' | 'definition'>): string {
+  return (name ?? `${definition.operation} ${firstField(definition)}`).slice(0, MOST_LABEL);
+}
+
+function firstField({ selectionSet }: OperationDefinitionNode): string {
+  const [first] = selectionSet.selections;
+  if (!first) return '';
+  return first.kind === Kind.FIELD ? first.name.value : print(first).slice(0, MOST_LABEL);
+}
+
+/**
+ * The operations with the values that their variables must have.
+ * @throws BAD_USER_INPUT for a variable that no operation has
+ */
+export function pinned<Of extends Pick<DescribedOperation, 'name' | 'variables'>>(
+  operations: readonly Of[],
+  pins: readonly Pin[],
+): (Of & { pins: Record<string, unknown> })[] {
+  const problems: string[] = [];
+  const used = operations.map(() => ({}) as Record<string, unknown>);
+  for (const { variable, value, operation } of pins) {
+    if (!PATH.test(variable)) {
+      problems.push(`${JSON.stringify(variable.slice(0, 60))} must be a variable, or a part of one: input.projectId`);
+      continue;
+    }
+    const [root = ''] = variable.split('.');
+    let isUsed = false;
+    for (const [index, { name, variables }] of operations.entries()) {
+      if ((operation != null && operation !== name) || !variables.has(root)) continue;
+      isUsed = true;
+      const own = used[index] ?? {};
+      if (Object.hasOwn(own, variable)) problems.push(`${variable} is pinned twice in ${name}`);
+      own[variable] = value;
+    }
+    if (!isUsed)
+      problems.push(operation ? `${operation} has no variable ${root}` : `no operation has a variable ${root}`);
+  }
+  if (problems.length > 0) throw badInput({ pins: problems });
+  return operations.map((operation, index) => ({ ...operation, pins: used[index] ?? {} }));
+}
+
+/** A variable, and names of input fields. */
+const PATH = /^(?!__)[_A-Za-z]\w{0,99}(\.(?!__)[_A-Za-z]\w{0,99}){0,5}$/;
