@@ -22,6 +22,8 @@ const RUNS = Number(process.env['PLAN_RUNS'] ?? 300);
 let server: TestServer;
 let ids: { task: string[]; project: string[]; user: string[] };
 let cursors: string[];
+/** Ids of tasks and projects, with the project that they belong to. */
+let projectOfRow: Map<string, string>;
 
 beforeAll(async () => {
   server = await startTestServer();
@@ -80,6 +82,10 @@ beforeAll(async () => {
   const idsOf = (rows: { id: string }[]) => [...rows.map(({ id }) => id), randomUUID(), 'no id', ''];
   const foreign = await system.task.findFirstOrThrow({ where: { workspaceId: { not: workspace.id } } });
   const tasks = await system.task.findMany({ where: tenant });
+  projectOfRow = new Map([
+    ...tasks.map(({ id, projectId }) => [id, projectId ?? ''] as const),
+    ...projects.map(({ id }) => [id, id] as const),
+  ]);
   ids = { task: idsOf([foreign, ...tasks]), project: idsOf(projects), user: idsOf(users) };
   const { data } = await server.gql('{ tasks(first: 30) { edges { cursor } } }');
   const byTitle = await server.gql('{ tasks(first: 9, orderBy: [{ field: DUE_DATE }]) { edges { cursor } } }');
@@ -91,10 +97,10 @@ afterAll(() => server.stop());
 const inDays = (days: number) => new Date(Date.now() + days * 86_400_000);
 const logger = pino({ level: 'silent' });
 
-async function contextOf(scopes = 'admin:*') {
+async function contextOf(scopes = 'admin:*', projects?: readonly string[]) {
   const apiKey = await server.system.apiKey.findFirstOrThrow({ where: { workspaceId: server.workspace.id } });
   const principal = principalOf(
-    { ...apiKey, scopes, role: null, lock: null },
+    { ...apiKey, scopes, projectIds: projects?.join(' ') ?? null, role: null, lock: null },
     new Plans().of({ ...server.workspace, plan: 'enterprise' }),
   );
   const session = { id: '', current: async () => principal, onChange: () => () => {} };
@@ -113,12 +119,17 @@ function sent({ data, errors = [] }: ExecutionResult) {
 }
 
 let planned = 0;
-async function compare(text: string, variables: Variables, scopes?: string): Promise<void> {
+async function compare(
+  text: string,
+  variables: Variables,
+  scopes?: string,
+  projects?: readonly string[],
+): Promise<void> {
   const document = server.services.documents.of(text);
   if (document.errors) throw new Error(`${document.errors.map(String).join('\n')}\n${text}`);
   const operation = document.operation();
   if (!operation) throw new Error(`no operation in ${text}`);
-  const context = await contextOf(scopes);
+  const context = await contextOf(scopes, projects);
   const executable = operation.without(operation.deniedFields(context.principal.scopes));
   const { schema } = server.services.documents;
   const plan = await runPlan(schema, executable, variables, context);
@@ -126,7 +137,7 @@ async function compare(text: string, variables: Variables, scopes?: string): Pro
   planned += 1;
   const reference = await execute({
     ...{ schema, document: executable.document, operationName: operation.name },
-    ...{ variableValues: variables, contextValue: await contextOf(scopes) },
+    ...{ variableValues: variables, contextValue: await contextOf(scopes, projects) },
   });
   const { data, ...rest } = reference as ExecutionResult;
   const expected = { ...rest, ...(data !== undefined && { data: unmask(data) as typeof data }) };
@@ -134,6 +145,10 @@ async function compare(text: string, variables: Variables, scopes?: string): Pro
   expect(sent(answered)).toEqual(sent(expected));
   // In the order of the document, too.
   expect(plan.data).toBe(JSON.stringify(expected.data));
+  if (!projects) return;
+  for (const [id, projectId] of projectOfRow) {
+    if (!projects.includes(projectId)) expect(plan.data).not.toContain(id);
+  }
 }
 
 const ORDERS = {
@@ -403,6 +418,20 @@ describe('a plan', () => {
       ),
       { numRuns: Math.ceil(RUNS / 3), endOnFailure: process.env['PLAN_SHRINK'] === undefined },
     );
+  });
+
+  it('reads the rows of the projects that a key is bound to, as the reference does', { timeout: 600_000 }, async () => {
+    const document = fc.array(rootField(), { minLength: 1, maxLength: 2 }).map(operationOf);
+    planned = 0;
+    await fc.assert(
+      fc.asyncProperty(document, fc.subarray([0, 1, 2]), async (text, indexes) => {
+        fc.pre(isValid(text));
+        const projects = indexes.map((index) => ids.project[index] ?? '');
+        await compare(text, {}, 'admin:*', projects);
+      }),
+      { numRuns: Math.ceil(RUNS / 2), endOnFailure: process.env['PLAN_SHRINK'] === undefined },
+    );
+    expect(planned).toBeGreaterThan(RUNS * 0.4);
   });
 
   it('reads rows of its own tenant alone', async () => {

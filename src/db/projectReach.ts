@@ -5,6 +5,7 @@
  */
 import type { ProjectBound } from '../audit/entry.js';
 import { ApiError, badInput } from '../errors.js';
+import { currentReader } from './reader.js';
 
 type Args = Readonly<Record<string, unknown>>;
 type Condition = (bound: ProjectBound) => Args;
@@ -43,6 +44,7 @@ const IMPLIED = new Set([
   'TaskRelationship.task',
   'TaskRelationship.targetTask',
   'KeyOperation.set',
+  'ApiKey.lastUse',
   ...['ApiKeyLastUse', 'ApiKeyUsage', 'ApiKeyNetwork', 'Alert', 'ScopeGrant', 'KeyTightening'].map(
     (model) => `${model}.key`,
   ),
@@ -62,6 +64,17 @@ export function projectCondition(model: string, bound: ProjectBound): Args {
 export function mustBeImplied(model: string, field: string, other: string): void {
   if (IMPLIED.has(`${model}.${field}`) || CONDITIONS[other] === all) return;
   throw new Error(`${model}.${field} is not read by a key that is bound to projects`);
+}
+
+/** The column that says which project a row is of; undefined: none does, or one that is read anyway. */
+export function projectColumn(model: string): 'projectId' | 'id' | undefined {
+  return model === 'Task' ? 'projectId' : model === 'Project' ? 'id' : undefined;
+}
+
+/** Tells of which projects rows were read. */
+export function noteProjects(ids: Iterable<unknown>): void {
+  const reader = currentReader();
+  if (reader?.sawProject) for (const id of ids) if (typeof id === 'string') reader.sawProject(id);
 }
 
 /** Whether a key sees another one. */

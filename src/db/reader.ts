@@ -11,6 +11,8 @@ export interface Reader {
    * @throws when that is more than one answer may hold
    */
   take(bytes: number): void;
+  /** A row of this project was read, for a key that is bound to projects. */
+  sawProject?(id: string): void;
 }
 
 const readers = new AsyncLocalStorage<Reader | undefined>();

@@ -4,6 +4,7 @@
  */
 import type { ArgType, SqlDriverAdapter, SqlQuery } from '@prisma/driver-adapter-utils';
 import { LRUCache } from 'lru-cache';
+import { noteProjects, projectColumn } from './projectReach.js';
 import type { Provider } from './provider.js';
 import { PARENT, Statement, type Table, typeOf, type Where } from './statement.js';
 import { boundWhere, nameOfReach, type Reach, type Tenant } from './tenant.js';
@@ -140,8 +141,10 @@ export class Rows {
     let head = heads.get(name);
     if (!head) {
       const statement = new Statement(this.provider);
-      const sql = headOf(statement, reach, selection);
-      head = { sql, args: statement.args, argTypes: statement.argTypes, read: reader(selection) };
+      const noted = reach.bound ? projectColumn(selection.model) : undefined;
+      const read = reader(selection);
+      const sql = headOf(statement, reach, noted ? withColumn(selection, noted) : selection);
+      head = { sql, args: statement.args, argTypes: statement.argTypes, read: noted ? notingProjects(read) : read };
       heads.set(name, head);
     }
     return head;
@@ -186,6 +189,19 @@ function reader({ columns }: RowSelection): (rows: unknown[][]) => unknown[][] {
     return rows;
   };
 }
+
+/** The selection with one more column at the end. */
+function withColumn({ model, columns, joins }: RowSelection, column: string): RowSelection {
+  return { model, columns: [...columns, { table: { alias: model, model }, column }], joins };
+}
+
+/** The project of each row is its last column. */
+const notingProjects =
+  (read: Head['read']): Head['read'] =>
+  (rows) => {
+    noteProjects(rows.map((row) => row.at(-1)));
+    return read(rows);
+  };
 
 /** What is not stored as it is answered, by the type of its column. */
 const READ: Readonly<Record<string, (value: unknown) => unknown>> = {

@@ -10,7 +10,7 @@ import type { Environment, PrismaClient } from '#prisma/client.js';
 import type { ProjectBound } from '../audit/entry.js';
 import { notFound } from '../errors.js';
 import { MODELS } from './datamodel.js';
-import { mustBeImplied, mustStayWithin, projectCondition } from './projectReach.js';
+import { mustBeImplied, mustStayWithin, noteProjects, projectColumn, projectCondition } from './projectReach.js';
 
 export interface Tenant {
   readonly workspaceId: string;
@@ -138,6 +138,8 @@ const WRITES = new Set(
   ['create', 'update', 'delete'].flatMap((verb) => [verb, `${verb}Many`, `${verb}ManyAndReturn`]).concat('upsert'),
 );
 
+const ANSWERS_ROWS = /^(?:find\w+|create|update|upsert|delete|\w+AndReturn)$/;
+
 function bind(client: PrismaClient, reach: Reach): TenantDatabase {
   const extended = client.$extends({
     name: 'tenant',
@@ -152,7 +154,12 @@ function bind(client: PrismaClient, reach: Reach): TenantDatabase {
         if (!open && WRITES.has(operation)) throw new Error(`${model}.${operation} outside of a unit of work`);
         const bound = bindArguments(model, shape, operation, (args ?? {}) as Args, reach);
         await checkForeignKeys(open ?? (extended as unknown as TenantTransaction), shape, bound);
-        return query(bound);
+        const column = reach.bound && ANSWERS_ROWS.test(operation) ? projectColumn(model) : undefined;
+        if (!column) return query(bound);
+        const selected = bound['select'] as Args | undefined;
+        const rows = await query(selected ? { ...bound, select: { ...selected, [column]: true } } : bound);
+        noteProjects([rows].flat().map((row) => (row as Args | null)?.[column]));
+        return rows;
       },
     },
   });

@@ -32,9 +32,14 @@ const MAX_TOKENS = 20_000;
 
 /**
  * All operations of some documents; each once, however often it is there.
+ * @param pause what is waited for between two documents
  * @throws BAD_USER_INPUT that names the document and what is wrong with it
  */
-export function describeOperations(schema: GraphQLSchema, documents: readonly string[]): DescribedOperation[] {
+export async function describeOperations(
+  schema: GraphQLSchema,
+  documents: readonly string[],
+  pause: () => Promise<void> = async () => {},
+): Promise<DescribedOperation[]> {
   const found = new Map<string, DescribedOperation>();
   const problems: string[] = [];
   for (const [index, text] of documents.entries()) {
@@ -45,6 +50,7 @@ export function describeOperations(schema: GraphQLSchema, documents: readonly st
       problems.push(`the document ${documents.length > 1 ? `${index + 1} ` : ''}cannot run: ${message}${line}`);
       continue;
     }
+    await pause();
     for (const operation of document.operations) {
       const described = describeOperation(operation);
       if (!found.has(described.hash)) found.set(described.hash, described);

@@ -64,11 +64,15 @@ export async function runPlan(
   if (version !== undefined && name !== undefined) {
     const known = rememberedAnswers.get(name, version);
     metrics.remembered(known !== undefined);
-    if (known) return { data: known.data, errors: [], isAnswered: known.isAnswered };
+    if (known) {
+      for (const id of known.projects) context.use.projects.add(id);
+      return { data: known.data, errors: [], isAnswered: known.isAnswered };
+    }
   }
   const answer = await execute(schema, executable, plans, variables, context);
   if (answer?.data !== undefined && answer.errors.length === 0 && version !== undefined && name !== undefined) {
-    rememberedAnswers.set(name, { version, data: answer.data, isAnswered: answer.isAnswered });
+    const projects = [...context.use.projects];
+    rememberedAnswers.set(name, { version, data: answer.data, isAnswered: answer.isAnswered, projects });
   }
   return answer;
 }

@@ -12,6 +12,8 @@ interface Remembered {
   /** JSON. */
   readonly data: string;
   readonly isAnswered: boolean;
+  /** Of which it has rows, for a key that is bound to projects. */
+  readonly projects: readonly string[];
 }
 
 /** Characters of variables as JSON; those of an operation with more are hardly the same again. */

@@ -125,6 +125,11 @@ const table = rowTable('ApiKey', {
     },
     status: { hidden: true, filter: { type: enumFilter('ApiKeyStatusFilter', ApiKeyStatus), having: havingStatus } },
     scope: { hidden: true, filter: { type: ScopeFilter, having: havingScope } },
+    actsAsId: {
+      description: 'The user as whom it acts: what it makes is theirs, and it may do no more than they.',
+      filter: true,
+    },
+    isLocked: { description: 'Whether it runs the operations of its sets alone.' },
     expiresAt: { filter: true },
     autoRenew: { description: 'Is extended by its term before it lapses.' },
     rotatedAt: {},
@@ -148,6 +153,12 @@ export const ApiKey = builder.prismaObject('ApiKey', {
   fields: (t) => ({
     ...table.fields(t),
     scopes: t.stringList({ select: { scopes: true }, resolve: (key) => listOf(key.scopes) }),
+    projectIds: t.idList({
+      nullable: true,
+      description: 'The projects that it sees and changes; null: all, and what has no project.',
+      select: { projectIds: true },
+      resolve: (key) => (key.projectIds === null ? null : listOf(key.projectIds)),
+    }),
     allowedIps: t.stringList({
       nullable: true,
       description: 'CIDR blocks that it may be used from; null: any address.',

@@ -1,11 +1,13 @@
 /** Making, changing, rotating and ending API keys: thin over src/keys. */
 import { z } from 'zod';
 import { callerOf } from '../../auth/principal.js';
+import { badInput } from '../../errors.js';
 import { check, given, required } from '../../input.js';
 import { DEFAULT_GRACE } from '../../keys/apiKeyService.js';
 import type { KeyChange } from '../../keys/rules.js';
 import { ApiKey, EnvironmentEnum } from './apiKey.js';
 import { builder, expectedUpdatedAt, rowField } from './builder.js';
+import { KeyOperationsInput, keyOperations, OperationReport } from './keyOperations.js';
 
 const neverNull = z.looseObject({
   name: required(z.string()).optional(),
@@ -26,8 +28,16 @@ builder.relayMutationField(
       name: t.string({ required: true, description: '1 to 100 characters.' }),
       description: t.string({ description: 'Up to 500 characters.' }),
       scopes: t.stringList({
-        required: true,
-        description: 'Such as tasks:read or tasks:*. None given: nothing is allowed.',
+        description:
+          'Such as tasks:read or tasks:*; an empty list allows nothing. Left out: exactly what the operations need.',
+      }),
+      operations: t.field({ type: KeyOperationsInput }),
+      projects: t.idList({
+        description: 'The projects that it sees and changes, and no others. By default as the calling key; null: all.',
+      }),
+      actsAs: t.id({
+        description:
+          'A user: what the key makes is theirs, and it may do no more than they. By default as the calling key.',
       }),
       environment: t.field({ type: EnvironmentEnum, description: "By default the calling key's." }),
       expiresAt: t.field({ type: 'DateTime', description: 'By default as the calling key; null: never.' }),
@@ -45,17 +55,29 @@ builder.relayMutationField(
     description: 'Makes a key, with no more reach than the calling one. `key` is shown this once.',
     authScopes: { scope: 'keys:write' },
     grantScopes: ['self'],
-    resolve: async (_root, { input }, context) => {
-      const { rateLimit, ...request } = input;
-      return context.services.keys.create(context.actor, callerOf(context.principal), {
+    resolve: async (_root, { input }, context, { schema }) => {
+      const { rateLimit, operations: asked, scopes, actsAs, ...request } = input;
+      const operations = await keyOperations(asked, context, schema);
+      const made = await context.services.keys.create(context.actor, callerOf(context.principal), {
         ...request,
+        ...(scopes && { scopes }),
+        ...(operations && { operations }),
+        ...(actsAs !== undefined && { actsAsId: actsAs }),
         ...(rateLimit && { ratePerMinute: rateLimit.perMinute, ratePerHour: rateLimit.perHour }),
       });
+      return { ...made, operations: operations?.operations ?? null };
     },
   },
   {
     outputFields: (t) => ({
       key: t.exposeString('key', { description: 'The key itself. It is not stored and cannot be shown again.' }),
+      operations: t.field({
+        type: [OperationReport],
+        nullable: true,
+        description: 'The operations that it was made for, and what each needs.',
+        extensions: { size: 100 },
+        resolve: ({ operations }) => (operations ? [...operations] : null),
+      }),
       ...apiKeyField(t),
     }),
   },
@@ -69,6 +91,11 @@ builder.relayMutationField(
       name: t.string(),
       description: t.string(),
       scopes: t.stringList({ description: 'Replaces all scopes.' }),
+      projects: t.idList({ description: 'Replaces the projects that it is bound to; null: all.' }),
+      actsAs: t.id({ description: 'The user as whom it acts; null: nobody.' }),
+      locked: t.boolean({
+        description: 'false: it runs any operation again, within its scopes. `lockApiKey` locks it.',
+      }),
       expiresAt: t.field({ type: 'DateTime', description: 'null: never.' }),
       autoRenew: t.boolean(),
       allowedIps: t.stringList({ description: 'Replaces the allow-list; null: any address.' }),
@@ -87,11 +114,14 @@ builder.relayMutationField(
     grantScopes: ['self'],
     resolve: async (
       _root,
-      { input: { id, rateLimit, expectedUpdatedAt, keepFractions, ...input } },
+      { input: { id, rateLimit, expectedUpdatedAt, keepFractions, actsAs, locked, ...input } },
       { services, actor, principal },
     ) => {
+      if (locked) throw badInput({ locked: ['must be false; lockApiKey locks a key'] });
       const change = given({
         ...check(neverNull, input),
+        ...(actsAs !== undefined && { actsAsId: actsAs }),
+        ...(locked === false && { lock: null }),
         ...(keepFractions && { keepFractions }),
         ...(rateLimit === null && { ratePerMinute: null, ratePerHour: null }),
         ...(rateLimit && { ratePerMinute: rateLimit.perMinute, ratePerHour: rateLimit.perHour }),

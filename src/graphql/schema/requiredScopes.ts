@@ -6,7 +6,7 @@ import { closest, type Scope } from '../../scopes/scope.js';
 import { isCompiled } from '../plans/plan.js';
 import { builder } from './builder.js';
 
-const FieldScopes = builder.objectRef<FieldNeed>('FieldScopes').implement({
+export const FieldScopes = builder.objectRef<FieldNeed>('FieldScopes').implement({
   description: 'A field of the document that needs scopes.',
   fields: (t) => ({
     path: t.stringList({ description: 'Where it stands in the result.', resolve: ({ path }) => [...path] }),

@@ -3,6 +3,7 @@ import './alert.js';
 import './apiKey.js';
 import './apiKeyMutations.js';
 import './auditEvent.js';
+import './keyOperations.js';
 import './node.js';
 import './project.js';
 import './rateLimit.js';

@@ -1,6 +1,7 @@
 /** All streams that ask the same: each event is executed once, charged to each key, and its answer shared. */
 import { setTimeout } from 'node:timers/promises';
 import { type ExecutionArgs, execute, type FieldNode, type GraphQLSchema, getArgumentValues, Kind } from 'graphql';
+import type { ProjectBound } from '../../audit/entry.js';
 import { readingFor } from '../../db/reader.js';
 import { limitReached } from '../../limits/meter.js';
 import { requestsOf } from '../../limits/operationLimits.js';
@@ -28,7 +29,8 @@ export class Group {
   readonly #members = new Set<Member>();
   readonly #waiting: TaskEvent[] = [];
   readonly #stop: () => void;
-  readonly #isWanted: (event: TaskEvent) => boolean;
+  /** What the members hear of an event; undefined: nothing. */
+  readonly #seen: (event: TaskEvent) => TaskEvent | undefined;
   #isRunning = false;
 
   constructor(
@@ -36,7 +38,8 @@ export class Group {
     { principal, services }: Context,
     private readonly onEmpty: () => void,
   ) {
-    this.#isWanted = filterOf(subscription);
+    const isAskedFor = filterOf(subscription);
+    this.#seen = (event) => (isAskedFor(event) ? seenWithin(principal.bound, event) : undefined);
     this.#stop = services.taskEvents.listen(principal, (event) => this.#take(event));
   }
 
@@ -52,8 +55,9 @@ export class Group {
     return member;
   }
 
-  #take(event: TaskEvent): void {
-    if (!this.#isWanted(event)) return;
+  #take(published: TaskEvent): void {
+    const event = this.#seen(published);
+    if (!event) return;
     if (this.#waiting.length >= MOST_WAITING) {
       for (const member of this.#members) member.end(tooManyWaiting());
       return;
@@ -141,6 +145,14 @@ function filterOf({ schema, operation, variables }: Subscription): (event: TaskE
   const projectId = field && (getArgumentValues(field, node, variables)['projectId'] as string | null | undefined);
   if (projectId == null) return () => true;
   return (event) => event.projectId === projectId || event.previousProjectId === projectId;
+}
+
+/** A key that is bound to projects hears that a task left one of them, and not for where. */
+function seenWithin(bound: ProjectBound | undefined, event: TaskEvent): TaskEvent | undefined {
+  if (!bound) return event;
+  const within = (id: string | null | undefined) => (id != null && bound.projects.includes(id) ? id : null);
+  const [projectId, previousProjectId] = [within(event.projectId), within(event.previousProjectId)];
+  return projectId === null && previousProjectId === null ? undefined : { ...event, projectId, previousProjectId };
 }
 
 function groupBy<T>(items: Iterable<T>, nameOf: (item: T) => string): Map<string, T[]> {

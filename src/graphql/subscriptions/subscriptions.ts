@@ -40,7 +40,8 @@ export class Subscriptions {
   }
 }
 
-/** The same for all that ask the same. */
-function nameOf({ operation, variables }: Subscription, { workspaceId, environment }: Principal): string {
-  return JSON.stringify([workspaceId, environment, operation.document.hash, operation.name, variables]);
+/** The same for all that ask the same of the same rows. */
+function nameOf({ operation, variables }: Subscription, { workspaceId, environment, bound }: Principal): string {
+  const projects = bound?.projects ?? null;
+  return JSON.stringify([workspaceId, environment, projects, operation.document.hash, operation.name, variables]);
 }
