@@ -76,6 +76,10 @@ const schema = z.object({
   MAX_RESPONSE: integer(1024, 512 * 1024 * 1024).default(16 * 1024 * 1024),
   RESPONSE_CACHE_MB: integer(0, 100_000).default(64),
   PERSISTED_ONLY: boolean.default(false),
+  INTROSPECTION: z
+    .enum(['scoped', 'full', 'off'])
+    .catch((ctx) => fail('must be scoped, full or off', ctx.value))
+    .default('scoped'),
   CORS_ORIGINS: z
     .string()
     .transform((list) => list.split(/[\s,]+/).filter(Boolean))
@@ -130,6 +134,8 @@ export interface Config {
   readonly responseCache: number;
   /** Whether trusted documents alone run over HTTP. */
   readonly trustedOnly: boolean;
+  /** What keys are told of the schema. */
+  readonly introspection: 'scoped' | 'full' | 'off';
   /** Origins whose pages may call; `*`: all. None: CORS is off. */
   readonly corsOrigins: readonly string[];
   /** Public keys of a secret scanner whose signed reports are taken; undefined: none are. */
@@ -195,6 +201,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     maxResponse: env.MAX_RESPONSE,
     responseCache: env.RESPONSE_CACHE_MB * 1024 * 1024,
     trustedOnly: env.PERSISTED_ONLY,
+    introspection: env.INTROSPECTION,
     corsOrigins: env.CORS_ORIGINS,
     leakReportKeysFile: env.LEAK_REPORT_KEYS_FILE,
     leakReportRevoke: env.LEAK_REPORT_REVOKE,

@@ -29,6 +29,7 @@ import type { RelationshipService } from '../tasks/relationshipService.js';
 import type { TaskService } from '../tasks/taskService.js';
 import type { UserService } from '../users/userService.js';
 import type { AdmittedOperation } from './admittedOperation.js';
+import type { Introspection } from './introspection.js';
 import type { RememberedAnswers } from './plans/rememberedAnswers.js';
 
 /** Who sent the request, from where. */
@@ -60,6 +61,7 @@ export interface Services {
   readonly idempotency: Idempotency;
   readonly trustedDocuments: TrustedDocuments;
   readonly documents: DocumentCache;
+  readonly introspection: Introspection;
   readonly metrics: Metrics;
   readonly answerMemory: AnswerMemory;
   readonly rememberedAnswers: RememberedAnswers;

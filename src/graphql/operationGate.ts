@@ -41,6 +41,8 @@ export async function admitOperation(
   const permitted = permittedByLock(operation, given, context);
   if (permitted instanceof GraphQLError) return refuse([permitted]);
   const { variables } = permitted;
+  const hidden = services.introspection.refusal(operation.without([]));
+  if (hidden) return refuse([hidden]);
   const { scopes } = principal;
   const asking = { keyId: principal.keyId, variables };
   const reach = operation.reachFor(scopes, asking);

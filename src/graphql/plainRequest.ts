@@ -5,10 +5,10 @@
 import { type GraphQLError, OperationTypeNode } from 'graphql';
 import { bodyExcess } from '../limits/bodyExcess.js';
 import type { Operation } from '../operations/document.js';
-import type { DocumentCache } from '../operations/documentCache.js';
 import { asksForLimitsAlone } from '../operations/limitsQuery.js';
 import type { Variables } from '../operations/variables.js';
 import { hasBadText } from '../storable.js';
+import type { Context } from './context.js';
 import { requestExcess } from './plugins/documentChecks.js';
 
 export interface PlainRequest {
@@ -24,7 +24,10 @@ export interface InvalidRequest {
 const PARAMETERS = new Set(['query', 'variables', 'operationName']);
 
 /** @returns undefined for what is left to Yoga; nothing was charged or run then */
-export function readPlainRequest(body: string, documents: DocumentCache): PlainRequest | InvalidRequest | undefined {
+export function readPlainRequest(
+  body: string,
+  { principal, services: { documents, introspection } }: Pick<Context, 'principal' | 'services'>,
+): PlainRequest | InvalidRequest | undefined {
   if (bodyExcess(body)) return undefined;
   const params = jsonObject(body);
   if (!params || Object.keys(params).some((name) => !PARAMETERS.has(name))) return undefined;
@@ -37,7 +40,7 @@ export function readPlainRequest(body: string, documents: DocumentCache): PlainR
   // The name of none is left empty by some, which is the name of no operation.
   if (operationName != null && (typeof operationName !== 'string' || operationName === '')) return undefined;
   const document = documents.of(query);
-  if (document.errors) return { errors: document.errors };
+  if (document.errors) return { errors: introspection.errorsOf(document, principal.scopes) };
   const operation = document.operation(operationName);
   if (!operation || operation.type === OperationTypeNode.SUBSCRIPTION) return undefined;
   return { operation, variables: variables ?? {} };

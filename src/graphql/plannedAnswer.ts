@@ -9,7 +9,7 @@ import { admitOperation } from './operationGate.js';
 import type { PlainRequest } from './plainRequest.js';
 import { type PlanAnswer, runPlan } from './plans/plan.js';
 import { costReport } from './plugins/metering.js';
-import { asServiceUnavailable, codeOf, refusal } from './plugins/refusals.js';
+import { asServiceUnavailable, codeOf, refusal, withoutSuggestions } from './plugins/refusals.js';
 
 export interface Reference {
   readonly schema: GraphQLSchema;
@@ -54,7 +54,9 @@ function shown(
   logger: Logger,
 ): string | ExecutionResult {
   const tooLarge = data === undefined ? undefined : use.budget.countText(data);
-  const errors = tooLarge ? [refusal(tooLarge)] : [...left, ...asServiceUnavailable(isAnswered, failed)];
+  const errors = tooLarge
+    ? [refusal(tooLarge)]
+    : [...left, ...withoutSuggestions(left, asServiceUnavailable(isAnswered, failed))];
   services.metrics.operation(type, codeOf(errors));
   const extensions = { cost: costReport(cost, limits) };
   if (errors.length === 0) return `{"data":${data},"extensions":${JSON.stringify(extensions)}}`;

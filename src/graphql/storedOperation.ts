@@ -10,7 +10,7 @@ export type StoredOperation = Operation & { readonly name: string };
  */
 export function storeOperation(text: string): StoredOperation {
   const document = compileDocument(schema, text);
-  if (document.errors) throw new Error(`${document.errors.join('\n')} in ${text}`);
+  if (document.errors) throw new Error(`${document.errorsFor(schema).join('\n')} in ${text}`);
   const operation = document.operation();
   if (operation?.name === undefined) throw new Error(`no operation with a name in ${text}`);
   return operation as StoredOperation;

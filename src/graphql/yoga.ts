@@ -80,7 +80,7 @@ export function createGraphQL(documents: DocumentCache, logger: Logger, trustedO
     run,
     formOf: (accept = '') => (trustedOnly ? undefined : forms.get(accept)),
     answer(body, form, context) {
-      const request = context.meter.reading(() => readPlainRequest(body, documents));
+      const request = context.meter.reading(() => readPlainRequest(body, context));
       if (!request) return undefined;
       return (async () => {
         await context.meter.begin();

@@ -20,7 +20,7 @@ import { OPERATION_LIMITS } from '../limits/operationLimits.js';
 import { closest, type Scope, type ScopeSet, satisfies } from '../scopes/scope.js';
 import { isStorable } from '../storable.js';
 import { costFunction } from './cost.js';
-import { badRequest, ofDocument, tooMuch } from './documentErrors.js';
+import { atSameLocation, badRequest, ofDocument, tooMuch } from './documentErrors.js';
 import { inputExcess, type WrittenInputs, writtenInputs } from './inputs.js';
 import { maskFields } from './mask.js';
 import { type FieldNeed, fewestScopes, neededFields } from './neededScopes.js';
@@ -194,11 +194,38 @@ export class ValidDocument {
 }
 
 /** A document that may not run. */
-interface InvalidDocument {
-  readonly text: string;
-  readonly errors: readonly GraphQLError[];
-  /** Undefined: it could not be parsed. */
-  readonly ast: DocumentNode | undefined;
+export class InvalidDocument {
+  readonly #suggesting = new WeakMap<GraphQLSchema, readonly GraphQLError[]>();
+
+  /**
+   * @param ast undefined: it could not be parsed
+   * @param errors without suggestions, which would tell of what a key may not see
+   * @param isValidated whether the errors are those of the validation
+   */
+  constructor(
+    readonly text: string,
+    readonly ast: DocumentNode | undefined,
+    readonly errors: readonly GraphQLError[],
+    private readonly isValidated: boolean,
+  ) {}
+
+  /** The errors, with suggestions from a schema: the one as which a key sees it. */
+  errorsFor(shown: GraphQLSchema): readonly GraphQLError[] {
+    if (!this.isValidated || !this.ast) return this.errors;
+    let errors = this.#suggesting.get(shown);
+    if (!errors) {
+      const suggested = validate(shown, this.ast);
+      const placeOf = ({ locations }: GraphQLError) => JSON.stringify(locations);
+      errors = this.errors.map((error) => {
+        const same = suggested.find(
+          (other) => placeOf(other) === placeOf(error) && other.message.startsWith(error.message),
+        );
+        return same ? atSameLocation(error, same.message, error.extensions) : error;
+      });
+      this.#suggesting.set(shown, errors);
+    }
+    return errors;
+  }
 }
 
 export type Document = ValidDocument | InvalidDocument;
@@ -213,11 +240,16 @@ export function compileDocument(
   maxTokens: number = OPERATION_LIMITS.tokens,
 ): Document {
   let ast: DocumentNode | undefined;
-  const refused = (...errors: readonly GraphQLError[]) => ({
-    text,
-    errors: errors.map((error) => ofDocument(error, ast ? 'GRAPHQL_VALIDATION_FAILED' : 'GRAPHQL_PARSE_FAILED')),
-    ast,
-  });
+  const refused = (...errors: readonly GraphQLError[]) => refusedAs(false, errors);
+  const refusedAs = (isValidated: boolean, errors: readonly GraphQLError[]) => {
+    const code = ast ? 'GRAPHQL_VALIDATION_FAILED' : 'GRAPHQL_PARSE_FAILED';
+    return new InvalidDocument(
+      text,
+      ast,
+      errors.map((error) => ofDocument(error, code)),
+      isValidated,
+    );
+  };
   if (text.length > OPERATION_LIMITS.characters) return refused(tooMuch('characters', text.length));
   try {
     ast = parse(text, { maxTokens });
@@ -227,8 +259,8 @@ export function compileDocument(
   const inputs = writtenInputs(ast);
   const excess = shapeExcess(ast) ?? inputExcess(inputs, undefined);
   if (excess) return refused(excess);
-  const invalid = validate(schema, ast);
-  if (invalid.length > 0) return refused(...invalid);
+  const invalid = validate(schema, ast, undefined, { hideSuggestions: true });
+  if (invalid.length > 0) return refusedAs(true, invalid);
   if (hasBadLiteral(ast)) return refused(badRequest(BAD_TEXT));
   return new ValidDocument(text, ast, inputs, schema);
 }

@@ -45,7 +45,7 @@ export async function describeOperations(
   for (const [index, text] of documents.entries()) {
     const document = compileDocument(schema, text, MAX_TOKENS);
     if (document.errors) {
-      const { message = 'is not valid', locations } = document.errors[0] ?? {};
+      const { message = 'is not valid', locations } = document.errorsFor(schema)[0] ?? {};
       const line = locations?.[0] ? ` (line ${locations[0].line})` : '';
       problems.push(`the document ${documents.length > 1 ? `${index + 1} ` : ''}cannot run: ${message}${line}`);
       continue;

@@ -1,6 +1,14 @@
 /** Which scopes a field needs, read from the static `authScopes` of the field and of the type it stands on. */
 import { GraphQLError, type GraphQLField, type GraphQLNamedType, type GraphQLObjectType } from 'graphql';
-import { both, closest, NOTHING_REQUIRED, type Requirement, type Scope, type ScopeSet } from '../scopes/scope.js';
+import {
+  both,
+  closest,
+  NOTHING_REQUIRED,
+  type Requirement,
+  type Scope,
+  type ScopeSet,
+  satisfies,
+} from '../scopes/scope.js';
 
 type ScopeMap = Readonly<Record<string, unknown>>;
 interface PothosOptions {
@@ -43,6 +51,14 @@ export function showsOwnKey(type: GraphQLNamedType): boolean {
 
 export function requirementOfField(type: GraphQLObjectType, fieldName: string): Requirement {
   return requirementOf(type, type.getFields()[fieldName]);
+}
+
+/**
+ * Whether a key with these scopes may ask for a field somewhere: of an object that was granted to it, or of itself, where not of
+ * every one.
+ */
+export function mayBeSeen(type: GraphQLNamedType, field: GraphQLField<unknown, unknown>, held: ScopeSet): boolean {
+  return satisfies(held, fromMap(options(field).authScopes, OWN_KEY_GRANTED, `${type.name}.${field.name}`));
 }
 
 /** What a type or a field itself declares, without what stands around it; undefined: nothing. */

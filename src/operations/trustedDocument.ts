@@ -13,7 +13,7 @@ export function readTrustedDocument(schema: GraphQLSchema, text: string) {
   if (text.length > most) throw badInput({ text: [`must have at most ${most} characters`] });
   if (hasBadText(text)) throw badInput({ text: ['must be well-formed Unicode, without the character U+0000'] });
   const document = compileDocument(schema, text);
-  if (document.errors) throw badInput({ text: [document.errors[0]?.message ?? 'is not valid'] });
+  if (document.errors) throw badInput({ text: [document.errorsFor(schema)[0]?.message ?? 'is not valid'] });
   if (document.operations.length === 0) throw badInput({ text: ['must have an operation'] });
   return describeDocument(document);
 }

@@ -11,6 +11,7 @@ import { UnitOfWork } from '../db/unitOfWork.js';
 import { Writability } from '../db/writability.js';
 import { TrustedDocuments } from '../documents/trustedDocuments.js';
 import type { Services } from '../graphql/context.js';
+import { Introspection } from '../graphql/introspection.js';
 import { RememberedAnswers } from '../graphql/plans/rememberedAnswers.js';
 import { schema } from '../graphql/schema/schema.js';
 import { createHttpApp } from '../http/app.js';
@@ -117,6 +118,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     idempotency: new Idempotency(database.system),
     trustedDocuments: new TrustedDocuments(database.system, units),
     documents: new DocumentCache(schema),
+    introspection: new Introspection(schema, config.introspection),
     answerMemory: new AnswerMemory(config.maxResponse),
     rememberedAnswers: new RememberedAnswers(config.responseCache),
   };

@@ -24,6 +24,10 @@ export const requestSizes: Plugin<Context> = {
   },
 };
 
+function errorsIn({ principal, services }: Context, document: Document): readonly GraphQLError[] {
+  return document.errors ? services.introspection.errorsOf(document, principal.scopes) : [];
+}
+
 /** Each document is parsed, measured and validated once; what is known of it goes along in the context. */
 export function documentValidation(documents: DocumentCache): Plugin<Context> {
   return {
@@ -38,11 +42,11 @@ export function documentValidation(documents: DocumentCache): Plugin<Context> {
       extendContext({ document } as object);
       if (document.ast) return setParsedDocument(document.ast);
       return setParseFn(() => {
-        throw document.errors?.[0];
+        throw errorsIn(context as unknown as Context, document)[0];
       });
     },
     onValidate({ context, setResult }) {
-      setResult((context as unknown as { document: Document }).document.errors ?? []);
+      setResult(errorsIn(context as unknown as Context, (context as unknown as { document: Document }).document));
     },
   };
 }

@@ -50,6 +50,18 @@ export function codeOf([first]: readonly GraphQLError[]): string {
   return String(known?.code ?? extensions['code'] ?? 'INTERNAL_SERVER_ERROR');
 }
 
+/**
+ * Errors of an operation of which the key may not see all: those of variables suggest what may belong to what it does not see.
+ * @param left what was left out
+ */
+export function withoutSuggestions(left: readonly GraphQLError[], errors: readonly GraphQLError[]) {
+  if (left.length === 0) return errors;
+  return errors.map((error) =>
+    error.path ? error : atSameLocation(error, error.message.replace(SUGGESTION, ''), error.extensions),
+  );
+}
+const SUGGESTION = / Did you mean .*\?$/s;
+
 /** Notes the codes of all errors in an answer, for the log; one code has one status. */
 export function noteErrors({ errors = [] }: ExecutionResult, { use }: Context): void {
   for (const { extensions } of errors) {

@@ -16,7 +16,7 @@ import { admitOperation, noteUse, permittedByLock } from '../operationGate.js';
 import { runPlan } from '../plans/plan.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
 import { costReport } from './metering.js';
-import { asServiceUnavailable, codeOf, limited, notAcceptable, refusal } from './refusals.js';
+import { asServiceUnavailable, codeOf, limited, notAcceptable, refusal, withoutSuggestions } from './refusals.js';
 
 export const scopesAndLimits = (subscriptions: Subscriptions): Plugin<Context> => ({
   async onExecute({ args, executeFn, setExecuteFn, setResultAndStopExecution }) {
@@ -32,12 +32,14 @@ export const scopesAndLimits = (subscriptions: Subscriptions): Plugin<Context> =
     }
     const { executable, variables: permitted, errors, cost, limits, reader, release } = admitted;
     args.document = executable.document;
+    args.schema = services.introspection.schemaFor(executable, args.contextValue.principal.scopes);
     args.variableValues = permitted as typeof args.variableValues;
     const readsReplica = operation.type === OperationTypeNode.QUERY && services.database.hasReplica;
     setExecuteFn(async (...parameters) => {
       try {
         const execute = async () =>
-          (await planned(args.schema, executable, permitted, args.contextValue)) ?? executeFn(...parameters);
+          (await planned(services.documents.schema, executable, permitted, args.contextValue)) ??
+          executeFn(...parameters);
         const run = () => readingFor(reader, execute);
         return await (readsReplica ? readingFromReplica(run) : run());
       } finally {
@@ -50,7 +52,9 @@ export const scopesAndLimits = (subscriptions: Subscriptions): Plugin<Context> =
         const { data, errors: others = [], extensions, ...rest } = executed as ExecutionResult;
         const tooLarge = use.budget.count(data);
         const answered = Object.values(data ?? {}).some((value) => value !== null);
-        const all = tooLarge ? [refusal(tooLarge)] : [...errors, ...asServiceUnavailable(answered, others)];
+        const all = tooLarge
+          ? [refusal(tooLarge)]
+          : [...errors, ...withoutSuggestions(errors, asServiceUnavailable(answered, others))];
         services.metrics.operation(operation.type, codeOf(all));
         if (tooLarge) return setResult({ errors: all });
         setResult({

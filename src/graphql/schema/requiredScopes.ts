@@ -43,7 +43,7 @@ const ScopeReport = builder.objectRef<Report>('ScopeReport').implement({
     }),
     compiled: t.boolean({
       description: 'Whether it runs as compiled SQL, which is fastest. Other operations answer the same.',
-      resolve: ({ executable }, _args, _context, { schema }) => isCompiled(schema, executable),
+      resolve: ({ executable }, _args, { services }) => isCompiled(services.documents.schema, executable),
     }),
     fields: t.field({ type: [FieldScopes], extensions: { size: 100 }, resolve: ({ fields }) => [...fields] }),
   }),
@@ -59,8 +59,10 @@ builder.queryField('requiredScopes', (t) =>
       document: t.arg.string({ required: true }),
       operationName: t.arg.string({ description: 'Which operation, where the document has several.' }),
     },
-    resolve: (_root, { document, operationName }, { principal }, { schema }) => ({
-      ...explainDocument(schema, document, operationName),
+    resolve: (_root, { document, operationName }, { principal, services: { introspection, documents } }) => ({
+      ...explainDocument(documents.schema, document, operationName, (invalid) =>
+        introspection.errorsOf(invalid, principal.scopes),
+      ),
       held: principal.scopes,
     }),
   }),
