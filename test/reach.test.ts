@@ -160,7 +160,7 @@ describe('a key that is bound to projects', () => {
     const none = await keyBoundTo([]);
     const { data } = await server.gql('{ tasks { totalCount } projects { totalCount } }', {}, none);
     expect(data).toEqual({ tasks: { totalCount: 0 }, projects: { totalCount: 0 } });
-    expect(codes(await create({ scopes: [], projects: ['nothing'] }))).toEqual(['BAD_USER_INPUT']);
+    expect(codes(await create({ scopes: [], projects: ['nothing'] }))).toEqual(['NOT_FOUND']);
   });
 
   it('is the same by REST', async () => {
@@ -305,9 +305,9 @@ describe('a key that acts as a user', () => {
       minter,
     );
     expect(codes(rotated)).toEqual(['FORBIDDEN']);
-    expect(codes(await create({ scopes: [], actsAs: randomUUID() }))).toEqual(['BAD_USER_INPUT']);
+    expect(codes(await create({ scopes: [], actsAs: randomUUID() }))).toEqual(['NOT_FOUND']);
     const elsewhere = await fillTenant(server.system, server.workspace.id, 'TEST');
-    expect(codes(await create({ scopes: [], actsAs: elsewhere.userId }))).toEqual(['BAD_USER_INPUT']);
+    expect(codes(await create({ scopes: [], actsAs: elsewhere.userId }))).toEqual(['NOT_FOUND']);
   });
 
   it('gets no more by a role that somebody gives who does not hold it', async () => {

@@ -18,7 +18,14 @@ import { fillTenant } from './support/factories.js';
 import { startTestServer, type TestServer } from './support/server.js';
 
 /** Root fields that every valid key may ask for. */
-const PUBLIC = ['Query.viewer', 'Query.requiredScopes', 'Query.node', 'Query.nodes', 'Query.rateLimit'];
+const PUBLIC = [
+  'Query.viewer',
+  'Query.requiredScopes',
+  'Query.node',
+  'Query.nodes',
+  'Query.rateLimit',
+  'Mutation.requestScopes',
+];
 
 const query = schema.getQueryType();
 const mutation = schema.getMutationType();

@@ -5,9 +5,13 @@ import type { Unit } from '../src/db/unitOfWork.js';
 import { createWorkspace, type fillTenant } from './support/factories.js';
 import { startTestServer, type TestServer } from './support/server.js';
 
-type Side = { workspaceId: string; environment: 'LIVE' | 'TEST'; key: string; apiKeyId: string } & Awaited<
-  ReturnType<typeof fillTenant>
->;
+type Side = {
+  workspaceId: string;
+  environment: 'LIVE' | 'TEST';
+  key: string;
+  apiKeyId: string;
+  grantId: string;
+} & Awaited<ReturnType<typeof fillTenant>>;
 
 let server: TestServer;
 let sides: Side[];
@@ -22,8 +26,14 @@ beforeAll(async () => {
       workspaceId: workspace.id,
       environment: apiKey.environment,
       apiKeyId: apiKey.id,
+      grantId: '',
     })),
   );
+  for (const side of sides) {
+    const { workspaceId, environment, apiKeyId: keyId } = side;
+    const asked = { workspaceId, environment, keyId, scopes: 'tasks:read', reason: 'x', minutes: 1 };
+    side.grantId = (await server.system.scopeGrant.create({ data: asked })).id;
+  }
 });
 afterAll(() => server.stop());
 
@@ -76,6 +86,15 @@ function attempts(own: Side, foreign: Side): [string, string, object][] {
     m('revokeApiKey', 'RevokeApiKey', { id: foreign.apiKeyId }),
     m('updateApiKey', 'UpdateApiKey', { id: foreign.apiKeyId, name: 'taken' }),
     m('rotateApiKey', 'RotateApiKey', { id: foreign.apiKeyId }),
+    m('createApiKey', 'CreateApiKey', { name: 'x', scopes: [], projects: [foreign.projectId] }),
+    m('createApiKey', 'CreateApiKey', { name: 'x', scopes: [], actsAs: foreign.userId }),
+    m('updateApiKey', 'UpdateApiKey', { id: own.apiKeyId, projects: [foreign.projectId] }),
+    m('lockApiKey', 'LockApiKey', { id: foreign.apiKeyId, documents: ['{ viewer { environment } }'] }),
+    m('tightenApiKey', 'TightenApiKey', { id: foreign.apiKeyId }),
+    m('loosenApiKey', 'LoosenApiKey', { id: foreign.apiKeyId }),
+    m('approveGrant', 'ApproveGrant', { id: foreign.grantId }),
+    m('denyGrant', 'DenyGrant', { id: foreign.grantId }),
+    m('endGrant', 'EndGrant', { id: foreign.grantId }),
   ];
 }
 
@@ -100,7 +119,8 @@ describe('with an id of another workspace or environment', () => {
         for (const [name, document, variables] of attempts(own, foreign)) {
           // An administrator of live manages the keys of the sandbox.
           const manages = own.workspaceId === foreign.workspaceId && own.environment === 'LIVE';
-          if (manages && JSON.stringify(variables).includes(foreign.apiKeyId)) continue;
+          const ofKeys = [foreign.apiKeyId, foreign.grantId].some((id) => JSON.stringify(variables).includes(id));
+          if (manages && ofKeys) continue;
           const { data, errors } = await server.gql(document, variables, own.key);
           expect(
             errors?.map((error) => error.extensions['code']),

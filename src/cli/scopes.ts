@@ -27,11 +27,12 @@ export function scopesCommand(): Command {
           import('../graphql/schema/schema.js'),
           import('../operations/scopeReport.js'),
         ]);
-        const report = explainDocument(schema, readFileSync(file === '-' ? 0 : file, 'utf8'), options.operation);
-        if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`);
+        const text = readFileSync(file === '-' ? 0 : file, 'utf8');
+        const { scopes, fields } = explainDocument(schema, text, options.operation);
+        if (options.json) process.stdout.write(`${JSON.stringify({ scopes, fields })}\n`);
         else {
-          process.stdout.write(`${report.scopes.join(',') || '(none)'}\n`);
-          for (const { path, anyOf } of report.fields) {
+          process.stdout.write(`${scopes.join(',') || '(none)'}\n`);
+          for (const { path, anyOf } of fields) {
             process.stdout.write(`  ${path.join('.')}: ${anyOf.map((scopes) => scopes.join(' and ')).join(', or ')}\n`);
           }
         }

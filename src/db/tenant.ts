@@ -55,7 +55,10 @@ export type TenantDatabase = TenantTransaction & {
 };
 
 const BOTH: readonly Environment[] = ['LIVE', 'TEST'];
-const KEY_MODELS = new Set(['ApiKey', 'ApiKeyLastUse', 'ApiKeyUsage', 'ApiKeyNetwork']);
+const KEY_MODELS = new Set([
+  ...['ApiKey', 'ApiKeyLastUse', 'ApiKeyUsage', 'ApiKeyNetwork'],
+  ...['KeyOperationSet', 'KeyOperation', 'ScopeGrant', 'KeyTightening'],
+]);
 
 /** Foreign keys that no caller can name: they come from the context, or from a row just written beside. */
 const SERVER_SET_COLUMNS = new Set(['createdById', 'createdByKeyId', 'successorId', 'TaskTag.taskId']);

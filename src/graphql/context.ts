@@ -12,6 +12,7 @@ import { reachesEnvironment } from '../keys/authority.js';
 import type { KeyMonitor } from '../keys/keyMonitor.js';
 import type { OperationSets } from '../keys/operationSets.js';
 import type { ScopeGrants } from '../keys/scopeGrants.js';
+import type { Tightenings } from '../keys/tightening.js';
 import type { UsedOperation } from '../keys/usage.js';
 import type { AddressLimits } from '../limits/addressLimits.js';
 import type { AdmissionController, Release } from '../limits/admissionController.js';
@@ -46,6 +47,7 @@ export interface Services {
   readonly units: UnitOfWork;
   readonly keys: ApiKeyService;
   readonly operationSets: OperationSets;
+  readonly tightenings: Tightenings;
   readonly scopeGrants: ScopeGrants;
   readonly tasks: TaskService;
   readonly relationships: RelationshipService;

@@ -6,11 +6,12 @@ import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import type { ApiKey, Environment } from '#prisma/client.js';
 import { type Actor, changesBetween, serverActor } from '../audit/entry.js';
-import { withoutBinding } from '../db/tenant.js';
 import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, badInput } from '../errors.js';
 import { check, expectVersion, text } from '../input.js';
-import { authorityOf, boundsOf, type KeyBounds, listOf, type StoredKey } from './authority.js';
+import { keepAnAdministrator } from './administrators.js';
+import type { StoredKey } from './authority.js';
+import { changeKey, mustBeThere, type Remember, userOf } from './changeKey.js';
 import { displayPrefix, generateKey, hashKey } from './format.js';
 import { aboutKey, type Caller, findChangeable, findKey, type KeyUnit, KeyUnits } from './keyUnit.js';
 import { checkOperations, newLock, writeOperations } from './operationSets.js';
@@ -49,13 +50,6 @@ export interface Revocation {
   readonly revoked: number;
 }
 
-/** What is remembered of a key that was ended, or, with bounds, narrowed to those. */
-export interface KeyLoss {
-  readonly hash: string;
-  readonly at: Date;
-  readonly bounds?: KeyBounds;
-}
-
 interface RevocationOptions {
   /** For the audit log and the key's page. */
   readonly reason?: string | null | undefined;
@@ -71,7 +65,7 @@ export class ApiKeyService {
   constructor(
     units: UnitOfWork,
     plans: Plans,
-    private readonly remember: (losses: readonly KeyLoss[]) => void = () => {},
+    private readonly remember: Remember = () => {},
   ) {
     this.units = new KeyUnits(units, plans);
   }
@@ -105,28 +99,9 @@ export class ApiKeyService {
    */
   async update(actor: Actor, caller: Caller, id: string, change: KeyChange, expected?: Date | null): Promise<ApiKey> {
     return this.units.run(actor, caller, async (context) => {
-      const { unit, bound, policy } = context;
       const before = await findChangeable(context, id);
       expectVersion(before, expected);
-      const { actsAsId, ...others } = change;
-      const actsAs = actsAsId === undefined ? undefined : await userOf(unit, actsAsId);
-      const { environment: _environment, ...data } = decideChange(before, { ...others, actsAs }, bound, policy);
-      await mustBeThere(unit, {
-        environment: before.environment,
-        projectIds: change.projects === undefined ? null : data.projectIds,
-        actsAsId: actsAsId === undefined ? null : data.actsAsId,
-      });
-      const changes = changesBetween(before, data);
-      const changed = Object.fromEntries(Object.entries(data).filter(([field]) => field in changes));
-      const apiKey = await unit.tx.apiKey.update({
-        where: { id },
-        data: { ...changed, updatedAt: nextVersion(before, unit.now) },
-      });
-      unit.audit({ ...aboutKey(before, 'update'), changes });
-      if (Object.keys(boundsOf(apiKey)).some((field) => field in changes)) {
-        unit.afterCommit(() => this.remember([{ hash: before.hash, at: unit.now, bounds: boundsOf(apiKey) }]));
-      }
-      return apiKey;
+      return changeKey(context, before, change, this.remember);
     });
   }
 
@@ -284,32 +259,6 @@ async function resolved(
   };
 }
 
-/** One who is not there has no role, and is refused once the key is known to lie within the caller. */
-async function userOf({ tx }: Unit, id: string | null): Promise<ResolvedRequest['actsAs']> {
-  if (id === null) return null;
-  const user = await tx.user.findUnique({ where: { id }, select: { role: true } });
-  return { id, role: user?.role ?? null };
-}
-
-/** @throws BAD_USER_INPUT for projects and users that are not in the environment of the key */
-async function mustBeThere(
-  { tx }: Unit,
-  { environment, projectIds, actsAsId }: Pick<KeyGrant, 'environment' | 'projectIds' | 'actsAsId'>,
-): Promise<void> {
-  const ids = listOf(projectIds);
-  const where = { id: { in: ids }, environment };
-  const found = ids.length === 0 ? [] : await tx.project.findMany({ where, select: { id: true } });
-  const missing = ids.filter((id) => !found.some((project) => project.id === id));
-  if (missing.length > 0) {
-    throw badInput({
-      projects: missing.map((id) => `has ${JSON.stringify(id.slice(0, 60))}, which is no project there`),
-    });
-  }
-  if (actsAsId === null) return;
-  const user = await tx.user.findFirst({ where: { id: actsAsId, environment }, select: { id: true } });
-  if (!user) throw badInput({ actsAs: ['must be the id of a user in the environment of the key'] });
-}
-
 /** @throws CONFLICT when the workspace has as many keys as it may */
 async function keepRoom({ tx, now }: Unit): Promise<void> {
   const working = { revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] };
@@ -325,49 +274,6 @@ async function descendantsOf({ unit }: KeyUnit, key: ApiKey): Promise<StoredKey[
     found.push(...(await unit.tx.apiKey.findMany({ where: { id: { in: ids.slice(at, at + BATCH) } } })));
   }
   return withBonds(unit.tx, found, unit.now);
-}
-
-/**
- * @param callingKeyId the key that may end itself
- * @throws CONFLICT when no key that lasts as long as those that end could manage the workspace any more
- */
-async function keepAnAdministrator(
-  { unit, policy }: KeyUnit,
-  ending: readonly StoredKey[],
-  callingKeyId: string | null,
-): Promise<void> {
-  const { tx, now, actor } = unit;
-  const isAdmin = (key: StoredKey) => {
-    const { scopes, operations } = authorityOf(key, policy.plan);
-    return scopes.has('admin:*') && operations === null;
-  };
-  const affected = ending.filter((key) => isAdmin(key) && key.id !== callingKeyId);
-  if (affected.length === 0) return;
-  // In both environments, whatever the change reaches: the sandbox is managed by the administrators of live as well.
-  const rows = await withoutBinding(() =>
-    tx.apiKey.findMany({
-      where: {
-        workspaceId: actor.workspaceId,
-        scopes: { contains: 'admin:*' },
-        ...{ revokedAt: null, rotatedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] },
-      },
-    }),
-  );
-  const admins = await withoutBinding(() => withBonds(tx, rows, now));
-  const gone = new Set(ending.map(({ id }) => id));
-  const left = admins.filter((key) => isAdmin(key) && !gone.has(key.id));
-  const end = (key: StoredKey) => {
-    const { expiresAt, renewalTerm } = authorityOf(key, policy.plan);
-    return expiresAt === null || renewalTerm !== null ? Number.POSITIVE_INFINITY : expiresAt.getTime();
-  };
-  const isKept = affected.every((key) =>
-    left.some((other) => end(other) >= end(key) && (other.environment === 'LIVE' || key.environment === 'TEST')),
-  );
-  if (isKept) return;
-  throw new ApiError(
-    'CONFLICT',
-    'This is the last key with admin:* that lasts, and the workspace could not be managed without it. It ends by itself, or by the command on the server (taskgate keys revoke).',
-  );
 }
 
 /** The actor's user in an environment: an administrator of live acts in the sandbox as its user of the same address. */

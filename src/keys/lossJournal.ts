@@ -6,7 +6,7 @@ import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { Provider } from '../db/provider.js';
 import { sqliteFile } from '../db/sqlite.js';
-import type { KeyLoss } from './apiKeyService.js';
+import type { KeyLoss } from './changeKey.js';
 
 function journalOf(databaseFile: string): string {
   return `${databaseFile}.revoked`;

@@ -6,11 +6,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { LRUCache } from 'lru-cache';
 import { v7 as uuidv7 } from 'uuid';
 import type { ApiKey, PrismaClient } from '#prisma/client.js';
-import { type Actor, changesBetween } from '../audit/entry.js';
-import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
+import type { Actor } from '../audit/entry.js';
+import type { Unit, UnitOfWork } from '../db/unitOfWork.js';
 import { badInput } from '../errors.js';
 import { expectVersion } from '../input.js';
-import { boundsOf, listOf } from './authority.js';
+import { listOf } from './authority.js';
+import { changeKey, type Remember } from './changeKey.js';
 import { aboutKey, type Caller, findChangeable, type KeyUnit, KeyUnits } from './keyUnit.js';
 import { type LockedOperation, lockOf, type OperationLock, type Pins } from './operationLock.js';
 import type { Plans } from './plans.js';
@@ -144,6 +145,7 @@ export class OperationSets {
     private readonly system: Pick<PrismaClient, 'keyOperation'>,
     units: UnitOfWork,
     plans: Plans,
+    private readonly remember: Remember = () => {},
   ) {
     this.#units = new KeyUnits(units, plans);
   }
@@ -191,7 +193,8 @@ export class OperationSets {
     const runsOn = isRunning && gracePeriod > 0 ? [...(key.lock?.values() ?? [])].flat() : [];
     const lock = lockOf([...newLock(operations).values(), runsOn].flat());
     const scopes = [...new Set([...operations, ...runsOn].flatMap((operation) => operation.scopes))].sort();
-    const { environment: _environment, ...data } = decideChange(key, { lock, scopes }, bound, policy);
+    // Whether it may be, whoever asks.
+    decideChange(key, { lock, scopes }, bound, policy);
     if (dryRun) return { apiKey: key, difference, applied: false };
     const endsAt = new Date(now.getTime() + gracePeriod * 1000);
     // One that ends sooner goes on to.
@@ -200,15 +203,10 @@ export class OperationSets {
       data: { endsAt },
     });
     await writeOperations(unit, key, operations, (latest?.version ?? 0) + 1);
-    const apiKey = await tx.apiKey.update({ where: { id }, data: { ...data, updatedAt: nextVersion(key, now) } });
-    unit.audit({
-      ...aboutKey(key, 'operations'),
-      changes: {
-        ...changesBetween(boundsOf(key), boundsOf(apiKey)),
-        operations: { from: before.map(({ name }) => name), to: operations.map(({ name }) => name) },
-        gracePeriod: { to: gracePeriod },
-      },
-    });
+    const apiKey = await changeKey(context, key, { lock, scopes }, this.remember);
+    const names = { from: before.map(({ name }) => name), to: operations.map(({ name }) => name) };
+    const changes = { operations: names, gracePeriod: { to: gracePeriod } };
+    unit.audit({ ...aboutKey(key, 'operations'), changes });
     return { apiKey, difference, applied: true };
   }
 

@@ -24,5 +24,5 @@ export function explainDocument(
   if (document.errors) throw badInput({ document: [errorsOf(document)[0]?.message ?? 'is not valid'] });
   const operation = document.operation(operationName);
   if (!operation) throw badInput({ operationName: ['must name one operation of the document'] });
-  return { scopes: operation.scopes, fields: operation.neededFields, executable: operation.without([]) };
+  return { operation, scopes: operation.scopes, fields: operation.neededFields, executable: operation.without([]) };
 }

@@ -22,6 +22,7 @@ import { KeyMonitor } from '../keys/keyMonitor.js';
 import { rememberLosses } from '../keys/lossJournal.js';
 import { OperationSets } from '../keys/operationSets.js';
 import { ScopeGrants } from '../keys/scopeGrants.js';
+import { Tightenings } from '../keys/tightening.js';
 import { UsageRecorder } from '../keys/usage.js';
 import { AddressLimits } from '../limits/addressLimits.js';
 import { AdmissionController } from '../limits/admissionController.js';
@@ -86,7 +87,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const onError = (error: unknown) => logger.error({ err: error }, 'background work failed');
   const units = new UnitOfWork(database, onError, clock);
   const authenticator = new Authenticator(database.system, config.plans, units, bus, clock);
-  const keys = new ApiKeyService(units, config.plans, rememberLosses(config, onError));
+  const remember = rememberLosses(config, onError);
+  const keys = new ApiKeyService(units, config.plans, remember);
   const taskEvents = new TaskEvents(bus);
   const tasks = new TaskService(units, taskEvents);
   const usage = new UsageRecorder(database, onError, clock);
@@ -102,7 +104,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     clock,
     units,
     keys,
-    operationSets: new OperationSets(database.system, units, config.plans),
+    operationSets: new OperationSets(database.system, units, config.plans, remember),
+    tightenings: new Tightenings(units, config.plans, remember),
     scopeGrants: new ScopeGrants(database.system, units, config.plans, onError),
     tasks,
     relationships: new RelationshipService(units),

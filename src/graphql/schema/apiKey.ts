@@ -33,7 +33,7 @@ const KeyRateLimit = builder.objectRef<{ perMinute: number | null; perHour: numb
   }),
 });
 
-const Count = builder.objectRef<{ name: string; count: number }>('NamedCount').implement({
+export const Count = builder.objectRef<{ name: string; count: number }>('NamedCount').implement({
   fields: (t) => ({ name: t.exposeString('name'), count: t.exposeInt('count') }),
 });
 const DayCount = builder.objectRef<{ day: string; count: number }>('DayCount').implement({

@@ -16,7 +16,7 @@ const Workspace = builder.prismaObject('Workspace', {
   }),
 });
 
-const Viewer = builder.objectRef<Context['principal']>('Viewer').implement({
+export const Viewer = builder.objectRef<Context['principal']>('Viewer').implement({
   description: 'The key behind the request.',
   fields: (t) => ({
     environment: t.field({ type: EnvironmentEnum, resolve: ({ environment }) => environment }),
