@@ -4,7 +4,7 @@ import { backupCommand, restoreCommand } from './backup.js';
 import { copyCommand } from './copy.js';
 import { documentsCommand } from './documents.js';
 import { healthCommand } from './health.js';
-import { keysCommand } from './keys.js';
+import { keysCommand } from './keys/keys.js';
 import { migrateCommand } from './migrate.js';
 import type { ProcessVariables } from './processVariables.js';
 import { scopesCommand } from './scopes.js';

@@ -11,6 +11,9 @@ import { ApiError } from '../errors.js';
 import { ApiKeyService } from '../keys/apiKeyService.js';
 import { bootstrap } from '../keys/bootstrap.js';
 import { rememberLosses } from '../keys/lossJournal.js';
+import { OperationSets } from '../keys/operationSets.js';
+import { ScopeGrants } from '../keys/scopeGrants.js';
+import { Tightenings } from '../keys/tightening.js';
 import type { ProcessVariables } from './processVariables.js';
 
 export interface Session {
@@ -18,6 +21,9 @@ export interface Session {
   readonly database: Database;
   readonly units: UnitOfWork;
   readonly keys: ApiKeyService;
+  readonly operationSets: OperationSets;
+  readonly tightenings: Tightenings;
+  readonly scopeGrants: ScopeGrants;
 }
 
 export interface WorkspaceSession extends Session {
@@ -46,11 +52,14 @@ export async function withDatabase(
       if (firstKey !== undefined) process.stderr.write(`This is the first admin key, shown once:\n\n  ${firstKey}\n\n`);
     }
     const units = new UnitOfWork(database, warn);
+    const { plans } = config;
+    const remember = rememberLosses(config, warn);
     await run({
-      config,
-      database,
-      units,
-      keys: new ApiKeyService(units, config.plans, rememberLosses(config, warn)),
+      ...{ config, database, units },
+      keys: new ApiKeyService(units, plans, remember),
+      operationSets: new OperationSets(database.system, units, plans, remember),
+      tightenings: new Tightenings(units, plans, remember),
+      scopeGrants: new ScopeGrants(database.system, units, plans, warn),
     });
   } finally {
     await database.close();

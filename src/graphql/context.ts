@@ -23,7 +23,7 @@ import { Meter } from '../limits/meter.js';
 import type { Pacing } from '../limits/pacing.js';
 import type { TaskEvents } from '../messaging/taskEvents.js';
 import type { Metrics } from '../metrics.js';
-import type { ValidDocument } from '../operations/document.js';
+import type { Operation, ValidDocument } from '../operations/document.js';
 import type { DocumentCache } from '../operations/documentCache.js';
 import type { ProjectService } from '../projects/projectService.js';
 import type { RelationshipService } from '../tasks/relationshipService.js';
@@ -79,6 +79,8 @@ export interface Accepts {
 interface RequestUse {
   readonly operations: string[];
   readonly scopes: Set<string>;
+  /** The same, as they are known. */
+  readonly ran: Operation[];
   /** Which operations of its sets a locked key ran. */
   readonly locked: UsedOperation[];
   /** Scopes that were missing. */
@@ -152,6 +154,7 @@ export function createContext(
     use: {
       operations: [],
       scopes: new Set(),
+      ran: [],
       locked: [],
       missing: new Set(),
       projects: new Set(),

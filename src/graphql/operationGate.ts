@@ -130,12 +130,13 @@ function noteMissing(use: Context['use'], errors: readonly GraphQLError[]): void
 /** Counts the operation and the scopes that it used. */
 export function noteUse(
   use: Context['use'],
-  { name = 'anonymous' }: Operation,
+  operation: Operation,
   scopes: Iterable<Scope>,
   used: UsedOperation | undefined,
 ): void {
   if (used) use.locked.push(used);
+  use.ran.push(operation);
   // It is written to the log and to usage.
-  use.operations.push(shownName(name));
+  use.operations.push(shownName(operation.name ?? 'anonymous'));
   for (const scope of scopes) use.scopes.add(scope);
 }

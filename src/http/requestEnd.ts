@@ -7,6 +7,8 @@ import type { Metrics } from '../metrics.js';
 
 /** Characters of a path that the log keeps. */
 const PATH_LENGTH = 500;
+/** Characters of the hash of an operation, which tell it from others. */
+const HASH_LENGTH = 16;
 
 export interface EndedRequest {
   readonly requestId: string;
@@ -46,6 +48,8 @@ export function noteEnd(ended: EndedRequest, metrics: Metrics, logger: Logger): 
       // Somebody will put a key there.
       path: path.replace(SECRET_PATTERN, '[redacted]').slice(0, PATH_LENGTH),
       operations: context?.use.operations,
+      hashes: context?.use.ran.map(({ normalHash }) => normalHash.slice(0, HASH_LENGTH)),
+      scopes: context && [...context.use.scopes],
       status,
       errors: errors.length > 0 ? errors : undefined,
       cost: context?.meter.spent,

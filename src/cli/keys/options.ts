@@ -1,0 +1,28 @@
+/** What the options of several commands are read as. */
+import { InvalidArgumentError } from 'commander';
+import { z } from 'zod';
+
+export function listOption(value: string): string[] {
+  return value.split(/[\s,]+/).filter(Boolean);
+}
+
+const ISO_DATE = z.union([z.iso.datetime({ offset: true }), z.iso.date()]);
+
+export function dateOption(value: string): Date {
+  const date = ISO_DATE.safeParse(value);
+  if (!date.success) throw new InvalidArgumentError('It must be a date such as 2027-01-31T00:00:00Z.');
+  return new Date(date.data);
+}
+
+/** Commander takes null of a parser for an empty text. */
+const NONE: unique symbol = Symbol('none');
+export const noneAsNull = <T>(value: T | typeof NONE | undefined) => (value === NONE ? null : value);
+
+export function expiryOption(value: string): Date | typeof NONE {
+  return value === 'never' ? NONE : dateOption(value);
+}
+
+/** `any`: no bound. */
+export function anyOrListOption(value: string): string[] | typeof NONE {
+  return value === 'any' ? NONE : listOption(value);
+}

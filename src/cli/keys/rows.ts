@@ -1,0 +1,24 @@
+/** Projects and users, as people name them on a command line. */
+import type { TenantDatabase } from '../../db/tenant.js';
+import { ApiError } from '../../errors.js';
+
+/** Ids of projects, by their ids or slugs. @throws ApiError NOT_FOUND */
+export async function projectsNamed(db: Pick<TenantDatabase, 'project'>, names: readonly string[]): Promise<string[]> {
+  const where = { OR: [{ id: { in: [...names] } }, { slug: { in: [...names] } }] };
+  const rows = await db.project.findMany({ where, select: { id: true, slug: true } });
+  return names.map((name) => {
+    const row = rows.find(({ id, slug }) => id === name || slug === name);
+    if (!row) throw new ApiError('NOT_FOUND', `No project ${JSON.stringify(name.slice(0, 100))} in that environment.`);
+    return row.id;
+  });
+}
+
+/** The id of a user, by the id or the address. @throws ApiError NOT_FOUND */
+export async function userNamed(db: Pick<TenantDatabase, 'user'>, name: string): Promise<string> {
+  const row = await db.user.findFirst({
+    where: { OR: [{ id: name }, { email: name.toLowerCase() }] },
+    select: { id: true },
+  });
+  if (!row) throw new ApiError('NOT_FOUND', `No user ${JSON.stringify(name.slice(0, 100))} in that environment.`);
+  return row.id;
+}
