@@ -192,7 +192,7 @@ export class Authenticator {
     const now = this.clock();
     const [key] = await withBonds(this.system, [row], now);
     const plan = await this.#plan(row.workspaceId, generation);
-    return key && principalOf(key, plan, undefined, await timedGrants(this.system, row.id, now));
+    return key && principalOf(key, plan, undefined, await timedGrants(this.system, row, now));
   }
 
   /** A token is its key, with fewer scopes perhaps, for a while. */

@@ -170,25 +170,21 @@ export class ApiKeyService {
   }
 
   /**
-   * Ends every key that a user made and that is not ended yet, within a change that has more to it.
+   * Ends the keys of a user who is about to go, within the change in which that happens: those that act as the user, which
+   * would hold nothing, and, where that is asked for, those that the user made.
    * @returns how many
    */
-  async revokeOfUser(unit: Unit, caller: Caller, userId: string): Promise<number> {
+  async endOfUser(unit: Unit, caller: Caller, userId: string, made: boolean): Promise<number> {
     const context = await this.units.context(unit, caller);
-    const rows = await unit.tx.apiKey.findMany({ where: { createdById: userId, revokedAt: null } });
-    return this.#end(context, caller, await withBonds(unit.tx, rows, unit.now), 'its user was removed');
-  }
-
-  /**
-   * Ends every key that acts as a user who is about to go, within the change in which that happens: they would hold nothing.
-   * @returns how many
-   */
-  async endActing(unit: Unit, caller: Caller, userId: string): Promise<number> {
-    const context = { ...(await this.units.context(unit, caller)), bound: 'operator' as const };
-    const rows = await unit.tx.apiKey.findMany({ where: { actsAsId: userId, revokedAt: null } });
-    const keys = await withBonds(unit.tx, rows, unit.now);
-    if (caller !== 'operator') await keepAnAdministrator(context, keys, caller.keyId);
-    return this.#end(context, caller, keys, 'the user as whom it acted was removed');
+    const live = (where: object) => unit.tx.apiKey.findMany({ where: { ...where, revokedAt: null } });
+    const acting = await withBonds(unit.tx, await live({ actsAsId: userId }), unit.now);
+    if (caller !== 'operator') await keepAnAdministrator(context, acting, caller.keyId);
+    // That a user may be removed is decided elsewhere, and their keys end with them.
+    const unbounded = { ...context, bound: 'operator' as const };
+    const ended = await this.#end(unbounded, caller, acting, 'the user as whom it acted was removed');
+    if (!made) return ended;
+    const keys = await withBonds(unit.tx, await live({ createdById: userId }), unit.now);
+    return ended + (await this.#end(context, caller, keys, 'its user was removed'));
   }
 
   /** Ends keys whose holder sent them: the key itself is the proof. @returns how many */

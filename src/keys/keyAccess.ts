@@ -50,7 +50,7 @@ export async function keysThatCan(db: Reader, wanted: Wanted, now: Date, where: 
 
 /** What a key holds now, with what it was granted for a while. */
 export async function scopesNow(db: Reader, key: StoredKey, now: Date): Promise<ScopeSet> {
-  const grants = await timedGrants(db, key.id, now);
+  const grants = await timedGrants(db, key, now);
   return scopesWith(
     key,
     grants.flatMap(({ scopes }) => scopes),

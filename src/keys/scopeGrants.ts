@@ -70,9 +70,15 @@ interface NewRequest {
 }
 
 /** The scopes that a key has for a while, as they are now. */
-export async function timedGrants(system: Pick<PrismaClient, 'scopeGrant'>, keyId: string, now: Date) {
+export async function timedGrants(
+  system: Pick<PrismaClient, 'scopeGrant'>,
+  { id, grantsUntil }: Pick<ApiKey, 'id' | 'grantsUntil'>,
+  now: Date,
+) {
+  // Few keys have any, and each look-up of a key asks.
+  if (grantsUntil === null || grantsUntil <= now) return [];
   const grants = await system.scopeGrant.findMany({
-    where: { keyId, ...whereGrantStatus('ACTIVE', now) },
+    where: { keyId: id, ...whereGrantStatus('ACTIVE', now) },
     select: { scopes: true, endsAt: true },
   });
   return grants.flatMap(({ scopes, endsAt }) => (endsAt ? { scopes: listOf(scopes), endsAt } : []));
@@ -141,6 +147,9 @@ export class ScopeGrants {
       const endsAt = new Date(unit.now.getTime() + (minutes ?? grant.minutes) * 60_000);
       const decided = { decidedAt: unit.now, decidedByKeyId: unit.actor.keyId, endsAt };
       const approved = await unit.tx.scopeGrant.update({ where: { id }, data: decided });
+      if (!key.grantsUntil || key.grantsUntil < endsAt) {
+        await unit.tx.apiKey.update({ where: { id: key.id }, data: { grantsUntil: endsAt } });
+      }
       note(unit, key, 'approve_grant', grant, { endsAt: { to: endsAt } });
       return approved;
     });

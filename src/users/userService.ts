@@ -34,7 +34,7 @@ interface UserChange {
 export class UserService {
   constructor(
     private readonly units: UnitOfWork,
-    private readonly keys: Pick<ApiKeyService, 'revokeOfUser' | 'endActing'>,
+    private readonly keys: Pick<ApiKeyService, 'endOfUser'>,
     private readonly tasks: Pick<TaskService, 'detach'>,
   ) {}
 
@@ -128,8 +128,7 @@ export class UserService {
         await keepAnOwner(unit, before);
         await unit.lockTasksOfUser(id);
         // Before the user goes, for with the user goes what says whose keys they are.
-        const made = revokeKeys ? await this.keys.revokeOfUser(unit, caller, id) : 0;
-        const revoked = made + (await this.keys.endActing(unit, caller, id));
+        const revoked = await this.keys.endOfUser(unit, caller, id, revokeKeys);
         const assignedTasks = await this.tasks.detach(unit, 'assigneeId', id);
         const forgotten = {
           createdTasks: await unit.forgetCreator('Task', id),

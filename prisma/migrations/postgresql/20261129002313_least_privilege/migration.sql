@@ -1,5 +1,6 @@
 -- AlterTable
 ALTER TABLE "ApiKey" ADD COLUMN     "actsAsId" TEXT,
+ADD COLUMN     "grantsUntil" TIMESTAMP(3),
 ADD COLUMN     "isLocked" BOOLEAN NOT NULL DEFAULT false,
 ADD COLUMN     "projectIds" TEXT;
 

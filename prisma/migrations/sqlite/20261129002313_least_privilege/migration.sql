@@ -62,6 +62,7 @@ CREATE TABLE "KeyTightening" (
 ALTER TABLE "ApiKey" ADD COLUMN "projectIds" TEXT;
 ALTER TABLE "ApiKey" ADD COLUMN "actsAsId" TEXT;
 ALTER TABLE "ApiKey" ADD COLUMN "isLocked" BOOLEAN NOT NULL DEFAULT false;
+ALTER TABLE "ApiKey" ADD COLUMN "grantsUntil" DATETIME;
 
 -- CreateIndex
 CREATE INDEX "ApiKey_actsAsId_idx" ON "ApiKey"("actsAsId");
