@@ -1,6 +1,7 @@
 /** Rules of input that types cannot express, and the error for one that is broken. */
 import { z } from 'zod';
 import { ApiError, badInput } from './errors.js';
+import { hasBadText } from './storable.js';
 
 /** Trimmed text of a length; null is taken where the field may be cleared. */
 export const text = (least: number, most: number) =>
@@ -56,4 +57,55 @@ export function expectVersion(row: { readonly updatedAt: Date }, expected: Date 
     expectedUpdatedAt: expected.toISOString(),
     updatedAt: row.updatedAt.toISOString(),
   });
+}
+
+type Problems = Readonly<Record<string, readonly string[]>>;
+
+/**
+ * What a client sent in words of its own: the parameters of an address, a body, the arguments of a tool.
+ * @param whole what it is called where it is wrong as a whole
+ * @throws ApiError with all that is wrong with it, by field
+ */
+export function readValues(
+  schema: z.ZodType,
+  value: object,
+  whole: string,
+  refuse: (problems: Problems) => ApiError = badInput,
+): unknown {
+  const result = schema.safeParse(value, { error: describe });
+  const problems: Record<string, string[]> = {};
+  const add = (field: string, problem: string) => {
+    problems[field] = [...(problems[field] ?? []), problem];
+  };
+  for (const issue of result.error?.issues ?? []) {
+    const [field = whole, ...deeper] = issue.path.map(String);
+    add(
+      field,
+      [...deeper.map((part) => (/^\d+$/.test(part) ? `entry ${Number(part) + 1}` : part)), issue.message].join(' '),
+    );
+  }
+  // Fields that the schema does not know are not looked at, whatever is in them.
+  for (const [field, content] of Object.entries(result.data ?? {})) {
+    if (hasBadText(content)) add(field, 'must be well-formed Unicode, without the character U+0000');
+  }
+  if (Object.keys(problems).length > 0) throw refuse(problems);
+  return result.data;
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+};
+
+/** In the words of the callers; a rule's own message stands before this. */
+function describe(issue: z.core.$ZodRawIssue): string | undefined {
+  const missing = issue.input === undefined;
+  if (issue.code === 'invalid_type')
+    return missing ? 'is required' : `must be ${KINDS[issue.expected] ?? issue.expected}`;
+  if (issue.code === 'invalid_value') return missing ? 'is required' : `must be one of ${issue.values.join(', ')}`;
+  return undefined;
 }

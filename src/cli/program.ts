@@ -5,6 +5,7 @@ import { copyCommand } from './copy.js';
 import { documentsCommand } from './documents.js';
 import { healthCommand } from './health.js';
 import { keysCommand } from './keys/keys.js';
+import { mcpCommand } from './mcp.js';
 import { migrateCommand } from './migrate.js';
 import type { ProcessVariables } from './processVariables.js';
 import { scopesCommand } from './scopes.js';
@@ -26,5 +27,6 @@ export function createProgram(variables: ProcessVariables): Command {
     .addCommand(backupCommand(variables))
     .addCommand(restoreCommand(variables))
     .addCommand(copyCommand())
-    .addCommand(healthCommand(variables));
+    .addCommand(healthCommand(variables))
+    .addCommand(mcpCommand(variables));
 }

@@ -110,6 +110,13 @@ export function permittedByLock(
   });
 }
 
+/** Whether a key runs all of an operation, with variables that it may have. */
+export function mayRun(operation: Operation, context: Pick<Context, 'principal' | 'services'>): boolean {
+  if (permittedByLock(operation, {}, context) instanceof GraphQLError) return false;
+  const { scopes, keyId } = context.principal;
+  return operation.reachFor(scopes, { keyId, variables: {} }).denied.length === 0;
+}
+
 function notPermitted(message: string, details: Readonly<Record<string, unknown>>): GraphQLError {
   const extensions = { code: 'FORBIDDEN', requiredScopes: [], missingScopes: [], locked: true, ...details };
   return new GraphQLError(message, { extensions });

@@ -64,8 +64,11 @@ export interface Door {
   readonly graphql: GraphQL;
   readonly keyed: Gateway;
   readonly limitBody: MiddlewareHandler;
-  /** Whether the client spoke TLS, to this server or to a proxy that is believed. */
-  readonly isSecure: (c: Context<HttpEnvironment>) => boolean;
+  /** Where the client sent the request to: by TLS, if it spoke TLS to this server or to a proxy that is believed. */
+  readonly urlOf: (c: Context) => URL;
+  /** Origins whose pages may call. */
+  readonly corsOrigins: readonly string[];
+  readonly logger: Logger;
 }
 
 export function createHttpApp({ config, services, authenticator, usage, logger, streams, ready, mounts }: HttpOptions) {
@@ -125,7 +128,12 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
   const graphql = createGraphQL(services.documents, logger, config.trustedOnly);
   app.all('/graphql', limitBody, keyed(runGraphQL(graphql)));
   app.all('/api/auth/oauth2/token', limitBody, tokenEndpoint(services, authenticator, logger));
-  const door: Door = { app, graphql, keyed, limitBody, isSecure: (c) => isSecure(c, config.trustProxy) };
+  const urlOf = (c: Context) => {
+    const url = new URL(c.req.url);
+    url.protocol = isSecure(c, config.trustProxy) ? 'https:' : 'http:';
+    return url;
+  };
+  const door: Door = { app, graphql, keyed, limitBody, urlOf, corsOrigins: config.corsOrigins, logger };
   for (const mount of mounts) mount(door);
 
   app.post('/credentials/revoke', limitBody, revokeCredentials(services));
@@ -180,6 +188,7 @@ function commonHandlers(config: Config): MiddlewareHandler[] {
         'if-match',
         'if-none-match',
         'x-request-id',
+        ...['mcp-protocol-version', 'mcp-method', 'mcp-name', 'mcp-session-id'],
       ],
       exposeHeaders: EXPOSED_HEADERS,
       maxAge: 600,

@@ -5,14 +5,11 @@ import type { Logger } from 'pino';
 import type { Authenticator } from '../auth/authenticator.js';
 import { readCredential } from '../auth/credential.js';
 import type { Principal } from '../auth/principal.js';
-import { ApiError, rateLimited, serviceBusy, UNAUTHENTICATED_MESSAGE } from '../errors.js';
+import { ApiError, rateLimited, UNAUTHENTICATED_MESSAGE } from '../errors.js';
 import { type Context, createContext, type Services } from '../graphql/context.js';
 import { keyStatus } from '../keys/apiKey.js';
 import type { UsageRecorder } from '../keys/usage.js';
-import { LARGE, type Release } from '../limits/admissionController.js';
-import { bodyExcess } from '../limits/bodyExcess.js';
 import { limitHeaders } from '../limits/keyLimits.js';
-import { LARGE_BODY } from '../limits/meter.js';
 import { type BegunRequest, begunRequest } from './begunRequests.js';
 import { failedAuthentication } from './failedAuthentication.js';
 import { originOf } from './origin.js';
@@ -111,42 +108,6 @@ export function createGateway({ services, authenticator, usage, logger }: Gatewa
     recordUse(usage, context, response.status);
     return response;
   };
-}
-
-export const isJson = (contentType: string | undefined) => /^application\/json\s*(?:;|$)/i.test(contentType ?? '');
-
-/** Bytes of the body, as announced; undefined where it comes in chunks. */
-export function announcedBytes(c: KeyedContext): number | undefined {
-  if (c.req.header('transfer-encoding') !== undefined) return undefined;
-  return Number(c.req.header('content-length') ?? 0) || 0;
-}
-
-/** @throws UNSUPPORTED_MEDIA_TYPE for a body that is compressed */
-export function refuseEncoded(c: KeyedContext): void {
-  const encoding = c.req.header('content-encoding') ?? 'identity';
-  if (encoding.toLowerCase() === 'identity') return;
-  throw new ApiError('UNSUPPORTED_MEDIA_TYPE', 'Send the body without a Content-Encoding.');
-}
-
-/**
- * Until it is the turn of a body that has arrived: a large one takes the process for itself, as large operations do.
- * @returns how to tell that it was read; undefined for a small one, which waits for nothing
- * @throws RATE_LIMITED where its size was not announced, COST_LIMIT_EXCEEDED, SERVICE_UNAVAILABLE
- */
-export async function admitBody(c: KeyedContext, context: Context, body: string): Promise<Release | undefined> {
-  const { principal, services, use, meter } = context;
-  const excess = meter.reading(() => bodyExcess(body));
-  if (body.length >= LARGE_BODY) {
-    if (announcedBytes(c) === undefined) await meter.chargeBody(body.length);
-    meter.received(body.length);
-  }
-  if (excess) throw excess;
-  if (body.length < LARGE_BODY) return undefined;
-  const release = await services.admission.acquire({ key: principal.lineageId, cost: LARGE });
-  if (release && !use.ended) return release;
-  release?.();
-  await meter.giveBack(1);
-  throw serviceBusy();
 }
 
 /** A client with a token is asked to get another one (RFC 6750 3.1), judged by the token's form alone. */

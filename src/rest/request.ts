@@ -1,6 +1,6 @@
 /** Reads what a route takes from a request; reports all that is wrong with it at once, by field. */
-import type { z } from 'zod';
-import { ApiError, badInput, badParameters } from '../errors.js';
+import { ApiError, badParameters } from '../errors.js';
+import { readValues } from '../input.js';
 import { hasBadText } from '../storable.js';
 import type { Route, RouteRequest } from './route.js';
 
@@ -19,32 +19,9 @@ export function readRequest(route: Route, { params, url, contentType, body, work
     params,
     url,
     workspaceId,
-    query: route.query ? parse(route.query, queryOf(url), badParameters) : {},
-    body: route.body ? parse(route.body, jsonOf(route, contentType, body), badInput) : {},
+    query: route.query ? readValues(route.query, queryOf(url), 'body', badParameters) : {},
+    body: route.body ? readValues(route.body, jsonOf(route, contentType, body), 'body') : {},
   };
-}
-
-type Problems = Readonly<Record<string, readonly string[]>>;
-
-function parse(schema: z.ZodType, value: object, refuse: (problems: Problems) => ApiError): unknown {
-  const result = schema.safeParse(value, { error: describe });
-  const problems: Record<string, string[]> = {};
-  const add = (field: string, problem: string) => {
-    problems[field] = [...(problems[field] ?? []), problem];
-  };
-  for (const issue of result.error?.issues ?? []) {
-    const [field = 'body', ...deeper] = issue.path.map(String);
-    add(
-      field,
-      [...deeper.map((part) => (/^\d+$/.test(part) ? `entry ${Number(part) + 1}` : part)), issue.message].join(' '),
-    );
-  }
-  // Fields that the route does not know are not looked at, whatever is in them.
-  for (const [field, content] of Object.entries(result.data ?? {})) {
-    if (hasBadText(content)) add(field, 'must be well-formed Unicode, without the character U+0000');
-  }
-  if (Object.keys(problems).length > 0) throw refuse(problems);
-  return result.data;
 }
 
 /** A parameter that is there more than once is a list. Empty means not given, as forms and templates send it. */
@@ -71,22 +48,4 @@ function jsonOf({ bodyOptional }: Route, contentType: string | undefined, body: 
     throw new ApiError('BAD_USER_INPUT', 'The body must be a JSON object.');
   }
   return value;
-}
-
-const KINDS: Readonly<Record<string, string>> = {
-  string: 'a text',
-  number: 'a number',
-  int: 'a whole number',
-  boolean: 'true or false',
-  array: 'a list',
-  object: 'an object',
-};
-
-/** In the words of the callers; a rule's own message stands before this. */
-function describe(issue: z.core.$ZodRawIssue): string | undefined {
-  const missing = issue.input === undefined;
-  if (issue.code === 'invalid_type')
-    return missing ? 'is required' : `must be ${KINDS[issue.expected] ?? issue.expected}`;
-  if (issue.code === 'invalid_value') return missing ? 'is required' : `must be one of ${issue.values.join(', ')}`;
-  return undefined;
 }

@@ -1,5 +1,4 @@
 /** Gives the rows of the table their paths: what is there, what may be sent to it, and what it answers. */
-import type { Context } from 'hono';
 import { ApiError } from '../errors.js';
 import type { Door } from '../http/app.js';
 import { refuse } from '../http/refusal.js';
@@ -7,12 +6,7 @@ import type { Route } from './route.js';
 import { routes } from './routes.js';
 import { parameterName, runRoute } from './run.js';
 
-export function mountRoutes({ app, graphql, keyed, limitBody, isSecure }: Door): void {
-  const urlOf = (c: Context) => {
-    const url = new URL(c.req.url);
-    url.protocol = isSecure(c) ? 'https:' : 'http:';
-    return url;
-  };
+export function mountRoutes({ app, graphql, keyed, limitBody, urlOf }: Door): void {
   for (const [pattern, rows] of byPattern()) {
     const handlers = new Map(
       rows.map((row) => [row.method.toUpperCase(), keyed(runRoute(row, readerOf(row), graphql, urlOf))]),

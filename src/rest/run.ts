@@ -5,7 +5,8 @@ import { ApiError } from '../errors.js';
 import { apiErrorOf } from '../graphql/apiErrors.js';
 import type { Context } from '../graphql/context.js';
 import type { GraphQL } from '../graphql/yoga.js';
-import { admitBody, announcedBytes, type KeyedContext, type RunKeyed, refuseEncoded } from '../http/gateway.js';
+import { admitBody, announcedBytes, readBody, readingWith } from '../http/body.js';
+import type { KeyedContext, RunKeyed } from '../http/gateway.js';
 import { once } from '../http/idempotency.js';
 import { refusalAnswer } from '../http/refusal.js';
 import { isMatch, type JsonAnswer, send } from '../http/send.js';
@@ -68,14 +69,6 @@ export function runRoute(
     const isFinal = ({ status }: JsonAnswer) => status < 500 && !PASSING.has(status);
     return send(c, await once(c, context, { body, isFinal }, run));
   };
-}
-
-function readingWith<T>(done: (() => void) | undefined, { meter }: Context, read: () => T): T {
-  try {
-    return meter.reading(read);
-  } finally {
-    done?.();
-  }
 }
 
 async function answerOf(route: Route, data: unknown, request: RouteRequest): Promise<JsonAnswer> {
@@ -190,17 +183,4 @@ function expecting({ operation }: Route, variables: Variables, expectedUpdatedAt
 
 function changedSince(): ApiError {
   return new ApiError('PRECONDITION_FAILED', 'It was changed since you read it. Read it again.');
-}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true });
-
-/** @throws ApiError for what is compressed, or is no text: it would be stored as something else */
-async function readBody(c: KeyedContext, { meter }: Context): Promise<string> {
-  refuseEncoded(c);
-  const bytes = await c.req.arrayBuffer();
-  try {
-    return meter.reading(() => utf8.decode(bytes));
-  } catch {
-    throw new ApiError('BAD_USER_INPUT', 'The body is not UTF-8.');
-  }
 }

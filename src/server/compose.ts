@@ -34,6 +34,7 @@ import { PrimaryProcessWindows } from '../limits/primaryProcess.js';
 import { RedisWindows } from '../limits/redisWindows.js';
 import { SharedWindows } from '../limits/sharedWindows.js';
 import { MemoryWindows, reportingRefusals, type WindowCounter } from '../limits/slidingWindow.js';
+import { mountMcp } from '../mcp/http.js';
 import { type Bus, ClusterBus, PostgresBus, RedisBus } from '../messaging/bus.js';
 import { TaskEvents } from '../messaging/taskEvents.js';
 import { Metrics } from '../metrics.js';
@@ -143,7 +144,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       logger,
       streams,
       ready,
-      mounts: [mountReference, mountRoutes],
+      mounts: [mountReference, mountRoutes, mountMcp],
     }),
     streams,
     database,
