@@ -1,15 +1,34 @@
 /** `taskgate keys create`: from scopes, or from the operations that the key will run. */
 import { Command } from 'commander';
+import type { Environment } from '#prisma/client.js';
 import { ApiError } from '../../errors.js';
+import { given } from '../../input.js';
 import { DEFAULT_WORKSPACE } from '../../keys/bootstrap.js';
 import type { KeyRequest } from '../../keys/rules.js';
 import { scopeSet } from '../../scopes/scope.js';
 import type { ProcessVariables } from '../processVariables.js';
 import { environmentOption, numberOption, print, type WorkspaceSession, withWorkspace } from '../session.js';
-import { hasSources, readSources, reportOf, type SourceOperations, sourceOptions } from '../sources/keyOperations.js';
+import {
+  hasSources,
+  readSources,
+  reportOf,
+  SOURCES,
+  type SourceOperations,
+  type SourceOptions,
+  sourceOptions,
+} from '../sources/keyOperations.js';
 import { dateOption, listOption } from './options.js';
 import { projectsNamed, userNamed } from './rows.js';
 import { present } from './show.js';
+
+interface CreateOptions extends Omit<KeyRequest, 'environment' | 'actsAsId' | 'operations'>, SourceOptions {
+  readonly environment: Environment;
+  readonly actsAs?: string;
+  readonly lock?: boolean;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+  readonly workspace: string;
+}
 
 export function createCommand(variables: ProcessVariables): Command {
   const command = new Command('create')
@@ -34,30 +53,17 @@ export function createCommand(variables: ProcessVariables): Command {
     .option('--workspace <slug>', 'whose key it is', DEFAULT_WORKSPACE)
     .option('--json', 'print JSON')
     .exitOverride();
-  return sourceOptions(command).action(async ({ workspace, json, dryRun, lock, projects, actsAs, ...options }) => {
-    if (!options.scopes && !hasSources(options)) {
-      throw new ApiError(
-        'BAD_USER_INPUT',
-        'Give --scopes, or the operations that it is for: --from, --from-rest, --from-har, --from-log.',
-      );
-    }
-    if (lock && !hasSources(options))
-      throw new ApiError('BAD_USER_INPUT', '--lock takes operations: --from, --from-rest, --from-har, --from-log.');
-    if (options.pin && !lock) throw new ApiError('BAD_USER_INPUT', '--pin is for a key that is locked: add --lock.');
-    await withWorkspace(variables, workspace, true, async (session) => {
-      const tenant = session.database.forTenant(session.actor(options.environment));
+  return sourceOptions(command).action(async (options: CreateOptions) => {
+    checkUsage(command, options);
+    if (options.dryRun) return showNeeds(options, await sourcesOf(variables, options));
+    await withWorkspace(variables, options.workspace, true, async (session) => {
       const sources = hasSources(options) ? await readSources(options, await storedTexts(session)) : undefined;
-      if (sources) checkSources(sources, lock === true);
-      const request: KeyRequest = {
-        ...keyFields(options),
-        ...(sources && { scopes: options.scopes ?? scopesOf(sources), ...operationsOf(sources, lock === true) }),
-        ...(projects && { projects: await projectsNamed(tenant, projects) }),
-        ...(actsAs && { actsAsId: await userNamed(tenant, actsAs) }),
-      };
-      if (dryRun) return show(json, { scopes: request.scopes ?? [], operations: shown(sources) }, sources);
+      if (sources) checkSources(sources, options.lock === true);
+      const request = await requestOf(session, options, sources);
       const { apiKey, key } = await session.keys.create(session.actor(options.environment), 'operator', request);
-      if (json) return print({ ...present(apiKey), key, ...(sources && { operations: shown(sources) }) });
-      const place = `${options.environment.toLowerCase()}; ${apiKey.scopes || 'no scopes'}${apiKey.isLocked ? '; locked' : ''}`;
+      if (options.json) return print({ ...present(apiKey), key, ...(sources && { operations: shown(sources) }) });
+      const scopes = apiKey.scopes || 'no scopes';
+      const place = `${options.environment.toLowerCase()}; ${scopes}${apiKey.isLocked ? '; locked' : ''}`;
       process.stdout.write(
         `Key ${apiKey.id} (${place}).\n${sources ? reportOf(sources) : ''}` +
           `It is shown once; keep it in a safe place:\n\n  ${key}\n\n`,
@@ -66,21 +72,48 @@ export function createCommand(variables: ProcessVariables): Command {
   });
 }
 
-function keyFields(options: KeyRequest & Readonly<Record<string, unknown>>): KeyRequest {
-  const { name, scopes, environment, description, expiresAt, autoRenew, allowedIps, ratePerMinute, ratePerHour } =
-    options;
-  const given = {
-    name,
-    scopes,
-    environment,
-    description,
-    expiresAt,
-    autoRenew,
-    allowedIps,
-    ratePerMinute,
-    ratePerHour,
+/** Before anything is read or made. @throws CommanderError */
+function checkUsage(command: Command, { scopes, lock, pin, ...sources }: CreateOptions): void {
+  const isMade = hasSources(sources);
+  if (!scopes && !isMade) command.error(`error: give --scopes, or the operations that it is for: ${SOURCES}`);
+  if (lock && !isMade) command.error(`error: --lock takes operations: ${SOURCES}`);
+  if (pin && !lock) command.error('error: --pin is for a key that is locked: add --lock');
+}
+
+/** For a run that makes nothing: no database either, unless a log is read, whose operations it may know. */
+async function sourcesOf(variables: ProcessVariables, options: CreateOptions): Promise<SourceOperations | undefined> {
+  if (!hasSources(options)) return undefined;
+  let stored: readonly string[] = [];
+  if (options.fromLog) {
+    await withWorkspace(variables, options.workspace, false, async (session) => {
+      stored = await storedTexts(session);
+    });
+  }
+  const sources = await readSources(options, stored);
+  checkSources(sources, options.lock === true);
+  return sources;
+}
+
+async function requestOf(
+  session: WorkspaceSession,
+  options: CreateOptions,
+  sources: SourceOperations | undefined,
+): Promise<KeyRequest> {
+  const { environment, lock, projects, actsAs } = options;
+  const tenant = session.database.forTenant(session.actor(environment));
+  return {
+    ...keyFields(options),
+    ...(sources && { scopes: options.scopes ?? scopesOf(sources), ...operationsOf(sources, lock === true) }),
+    ...(projects && { projects: await projectsNamed(tenant, projects) }),
+    ...(actsAs && { actsAsId: await userNamed(tenant, actsAs) }),
   };
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as unknown as KeyRequest;
+}
+
+function keyFields(options: CreateOptions): KeyRequest {
+  const { name, environment, scopes, description, expiresAt, autoRenew, allowedIps, ratePerMinute, ratePerHour } =
+    options;
+  const fields = { scopes, description, expiresAt, autoRenew, allowedIps, ratePerMinute, ratePerHour };
+  return { name, environment, ...given(fields) };
 }
 
 function checkSources({ operations, scopes, unknown }: SourceOperations, lock: boolean): void {
@@ -105,14 +138,10 @@ const operationsOf = ({ operations }: SourceOperations, lock: boolean) =>
 const shown = (sources: SourceOperations | undefined) =>
   sources?.operations.map(({ name, hash, scopes, pins }) => ({ name, hash, scopes, pins })) ?? [];
 
-interface Report {
-  readonly scopes: readonly string[];
-  readonly operations: readonly object[];
-}
-
-function show(json: boolean, report: Report, sources?: SourceOperations) {
-  if (json) return print({ ...report, unknown: sources?.unknown ?? [] });
-  process.stdout.write(`${report.scopes.join(',') || '(no scopes)'}\n${sources ? reportOf(sources) : ''}`);
+function showNeeds({ json, ...options }: CreateOptions, sources: SourceOperations | undefined): void {
+  const scopes = options.scopes ?? (sources ? scopesOf(sources) : []);
+  if (json) print({ scopes, operations: shown(sources), unknown: sources?.unknown ?? [] });
+  else process.stdout.write(`${scopes.join(',') || '(no scopes)'}\n${sources ? reportOf(sources) : ''}`);
 }
 
 /** Texts that the log may name by a hash: trusted documents, and what keys are locked to. */

@@ -6,7 +6,7 @@ import { DEFAULT_WORKSPACE } from '../../keys/bootstrap.js';
 import type { SetDifference } from '../../keys/operationSets.js';
 import type { ProcessVariables } from '../processVariables.js';
 import { numberOption, print } from '../session.js';
-import { hasSources, readSources, sourceOptions } from '../sources/keyOperations.js';
+import { hasSources, readSources, SOURCES, sourceOptions } from '../sources/keyOperations.js';
 import { present, withKey } from './show.js';
 
 export function lockCommand(variables: ProcessVariables): Command {
@@ -19,8 +19,7 @@ export function lockCommand(variables: ProcessVariables): Command {
     .option('--json', 'print JSON')
     .exitOverride();
   return sourceOptions(command).action(async (id: string, { workspace, json, dryRun, gracePeriod, ...options }) => {
-    if (!hasSources(options))
-      throw new ApiError('BAD_USER_INPUT', 'Name the operations: --from, --from-rest, --from-har, --from-log.');
+    if (!hasSources(options)) command.error(`error: name the operations: ${SOURCES}`);
     await withKey(variables, workspace, id, async ({ operationSets, actor }) => {
       const { operations, unknown } = await readSources(options);
       if (unknown.length > 0)

@@ -6,11 +6,12 @@ import type { DescribedOperation, Pin } from '../../operations/keyOperations.js'
 import { progressBar } from '../progress.js';
 import { wholeDocuments } from './documents.js';
 import { textsInFiles } from './files.js';
-import { requestsInHar, requestsInLog, restOperations } from './requests.js';
+import { requestsInHar, requestsInLog, storedOperations } from './requests.js';
 
 export interface SourceOptions {
   readonly from?: readonly string[];
   readonly fromRest?: readonly string[];
+  readonly fromMcp?: readonly string[];
   readonly fromHar?: readonly string[];
   readonly fromLog?: readonly string[];
   /** Of which key the log is read. */
@@ -31,14 +32,18 @@ export function sourceOptions(command: Command): Command {
   return command
     .option('--from <patterns...>', 'files with GraphQL: .graphql, gql and graphql templates, gql() in Python')
     .option('--from-rest <routes...>', "routes, such as 'GET /v1/tasks'")
+    .option('--from-mcp <tools...>', 'tools of the Model Context Protocol, such as list_tasks')
     .option('--from-har <files...>', 'requests that a browser or a proxy recorded')
     .option('--from-log <files...>', 'the log of requests of this server')
     .option('--of-key <id>', 'read the log for this key alone')
     .option('--pin <values...>', 'what a variable is, whatever the client says: input.projectId=ID', pinOption);
 }
 
-export const hasSources = ({ from, fromRest, fromHar, fromLog }: SourceOptions): boolean =>
-  [from, fromRest, fromHar, fromLog].some((one) => one !== undefined);
+export const hasSources = ({ from, fromRest, fromMcp, fromHar, fromLog }: SourceOptions): boolean =>
+  [from, fromRest, fromMcp, fromHar, fromLog].some((one) => one !== undefined);
+
+/** The options that name operations, for messages. */
+export const SOURCES = '--from, --from-rest, --from-mcp, --from-har, --from-log';
 
 /**
  * @param stored texts that the server knows, for what the log names by a hash
@@ -52,8 +57,11 @@ export async function readSources(options: SourceOptions, stored: readonly strin
   const bar = progressBar();
   const texts = options.from ? await textsInFiles(options.from, (done, total) => bar.update('files', done, total)) : [];
   bar.stop();
-  const rest = await restOperations();
-  const found: DescribedOperation[] = (options.fromRest ?? []).map((route) => rest.of(route));
+  const own = await storedOperations();
+  const found: DescribedOperation[] = [
+    ...(options.fromRest ?? []).map(own.ofRoute),
+    ...(options.fromMcp ?? []).map(own.ofTool),
+  ];
   const unknown: string[] = [];
   for (const file of options.fromHar ?? []) {
     const called = await requestsInHar(file);
@@ -71,7 +79,7 @@ export async function readSources(options: SourceOptions, stored: readonly strin
       for (const scope of used.scopes) scopes.add(scope);
       for (const { name, hash } of used.operations) {
         const operation =
-          (hash === undefined ? undefined : known.find((one) => one.hash.startsWith(hash))) ?? rest.named(name);
+          (hash === undefined ? undefined : known.find((one) => one.hash.startsWith(hash))) ?? own.named(name);
         if (operation) found.push(operation);
         else unknown.push(name);
       }

@@ -6,18 +6,23 @@ import { type DescribedOperation, describeOperation } from '../../operations/key
 import type { Route } from '../../rest/route.js';
 import type { FoundText } from './documents.js';
 
-/** Operations of the server's own, by the route that runs them. */
-export interface RestOperations {
+/** Operations of the server's own, by the route or the tool that runs them. */
+export interface StoredOperations {
   /** @throws ApiError NOT_FOUND for what is no route */
-  of(route: string): DescribedOperation;
+  ofRoute(route: string): DescribedOperation;
+  /** @throws ApiError NOT_FOUND for what is no tool */
+  ofTool(name: string): DescribedOperation;
   /** Undefined: there is no such route. */
   match(method: string, path: string): DescribedOperation | undefined;
   named(name: string): DescribedOperation | undefined;
 }
 
-/** @param route as the reference has it: `GET /v1/tasks`, `PATCH /v1/tasks/{id}` */
-export async function restOperations(): Promise<RestOperations> {
-  const { routes } = await import('../../rest/routes.js');
+/** Routes are named as the reference has them: `GET /v1/tasks`, `PATCH /v1/tasks/{id}`. */
+export async function storedOperations(): Promise<StoredOperations> {
+  const [{ routes }, { tools, toolsByName }] = await Promise.all([
+    import('../../rest/routes.js'),
+    import('../../mcp/tools.js'),
+  ]);
   const operationOf = (route: Route) => describeOperation(route.operation);
   const patterns = routes.map((route) => ({ route, pattern: patternOf(route.path) }));
   const match = (method: string, path: string) => {
@@ -29,7 +34,15 @@ export async function restOperations(): Promise<RestOperations> {
   };
   return {
     match,
-    of(text) {
+    ofTool(name) {
+      const tool = toolsByName.get(name);
+      if (tool) return describeOperation(tool.operation);
+      throw new ApiError(
+        'NOT_FOUND',
+        `There is no tool ${JSON.stringify(name.slice(0, 100))}; docs/mcp.md lists them.`,
+      );
+    },
+    ofRoute(text) {
       const [method = '', path = ''] = text.trim().split(/\s+/);
       const exact = routes.find((route) => route.method === method.toLowerCase() && route.path === path.split('?')[0]);
       const found = exact ? operationOf(exact) : match(method, path.split('?')[0] ?? '');
@@ -37,8 +50,8 @@ export async function restOperations(): Promise<RestOperations> {
       throw new ApiError('NOT_FOUND', `There is no route ${JSON.stringify(text.slice(0, 100))}; /docs lists them.`);
     },
     named(name) {
-      const route = routes.find(({ operation }) => operation.name === name);
-      return route && operationOf(route);
+      const found = [...routes, ...tools].find(({ operation }) => operation.name === name);
+      return found && describeOperation(found.operation);
     },
   };
 }
@@ -77,13 +90,13 @@ const parameters = z.object({
 export async function requestsInHar(file: string): Promise<CalledOperations> {
   const read = har.safeParse(jsonOf(readFileSync(file, 'utf8')));
   if (!read.success) throw new ApiError('BAD_USER_INPUT', `${file} is no HAR file.`);
-  const rest = await restOperations();
+  const stored = await storedOperations();
   const called: CalledOperations = { texts: [], rest: [], unknown: [] };
   for (const { request } of read.data.log.entries) {
     const url = URL.canParse(request.url) ? new URL(request.url) : undefined;
     if (!url) continue;
     if (url.pathname !== '/graphql') {
-      const operation = rest.match(request.method, url.pathname);
+      const operation = stored.match(request.method, url.pathname);
       if (operation) called.rest.push(operation);
     } else if (request.method === 'POST') {
       for (const one of [jsonOf(request.postData?.text ?? '')].flat()) note(one, file, called);
