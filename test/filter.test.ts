@@ -204,3 +204,21 @@ it('finds tags and emails whatever their case', async () => {
     expect(data.users.nodes, JSON.stringify(email)).toEqual([{ email: 'mixed@example.com' }]);
   }
 });
+
+it('no value is that of any row, of fields that are no columns too, however the list is read', async () => {
+  const server = await startTestServer();
+  for (const [filter, count] of [
+    ['status: { in: [] }', 0],
+    ['scope: { in: [] }', 0],
+    ['not: { status: { in: [] } }', 1],
+    ['status: { nin: [] }', 1],
+    ['or: [{ status: { in: [] } }, { scope: { in: [] } }]', 0],
+  ] as const) {
+    // The second has no plan.
+    for (const beside of ['', 'viewer { environment }']) {
+      const { data } = await server.gql(`{ ${beside} apiKeys(filter: { ${filter} }) { totalCount nodes { id } } }`);
+      expect([filter, data.apiKeys.totalCount, data.apiKeys.nodes.length]).toEqual([filter, count, count]);
+    }
+  }
+  await server.stop();
+});

@@ -1,5 +1,5 @@
 /** The scopes that the fields of an operation need together. */
-import { closest, type Requirement, type Scope, satisfies } from '../scopes/scope.js';
+import { closest, type Requirement, type Scope, satisfies, scopeSet } from '../scopes/scope.js';
 import type { SelectedField } from './selectedFields.js';
 
 export interface FieldNeed {
@@ -19,7 +19,9 @@ export function fewestScopes(needed: readonly FieldNeed[]): Scope[] {
   // What has no choice first; then of each choice the alternative that adds least.
   const byChoice = needed.map(({ anyOf }) => anyOf).sort((a, b) => a.length - b.length);
   for (const requirement of byChoice) for (const scope of closest(chosen, requirement).missing) chosen.add(scope);
-  return [...chosen].sort();
+  // An administrator needs nothing else.
+  const implied = (scope: Scope) => scopeSet([...chosen].filter((other) => other !== scope)).has(scope);
+  return [...chosen].filter((scope) => !implied(scope)).sort();
 }
 
 /** What a field needs beyond the fields around it; undefined: nothing. */

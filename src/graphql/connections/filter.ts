@@ -28,6 +28,7 @@ export interface FilterField {
 
 /** Holds for every row. A condition that says nothing is left out by Prisma, which in a disjunction means the contrary. */
 const ALWAYS: Where = { id: { notIn: [] } };
+const NEVER: Where = { id: { in: [] } };
 
 /** More comparisons than this in one filter are refused. */
 const MAX_COMPARISONS = 50;
@@ -159,7 +160,9 @@ function compareSet(
   operand: unknown,
   negated: boolean,
 ): Where {
-  const where = having([operand].flat().map(String));
+  const values = [operand].flat().map(String);
+  // Prisma leaves out a disjunction of nothing that stands within another condition, which would then always hold.
+  const where = values.length > 0 ? having(values) : NEVER;
   const wanted = (comparator !== 'neq' && comparator !== 'nin') !== negated;
   return wanted ? where : { NOT: where };
 }
