@@ -1,28 +1,36 @@
-/** The transcripts of docs/keys.md, run as written; ids, keys and times differ from run to run and are matched by their place. */
+/** The transcripts of the docs, run as written; ids, keys and times differ from run to run and are matched by their place. */
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { generateKey } from '../src/keys/format.js';
+import { ROLE_GRANTS } from '../src/scopes/roles.js';
+import { killServers, run, serve } from './support/process.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-docs-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => {
+  killServers();
+  rmSync(folder, { recursive: true });
+});
 
 const VARYING =
   /key_[0-9a-f-]{36}|sk_(?:live|test)_[0-9A-Za-z]{49}|sk_(?:live|test)_[0-9A-Za-z]{3}\.\.\.|\d{4}-\d\d-\d\dT[\d:.]+Z/g;
 
-it('docs/keys.md shows what the command prints', async () => {
-  const text = readFileSync('docs/keys.md', 'utf8');
-  const actual = new Map<string, string>();
-  const env = {
-    PATH: process.env['PATH'],
-    DATABASE_URL: `file:${folder}/docs.db`,
-    TASKGATE_BOOTSTRAP_KEY: generateKey('LIVE'),
-  };
+interface Commands {
+  /** What the server told of itself, by the name in the file. */
+  readonly actual: Map<string, string>;
+  readonly env: NodeJS.ProcessEnv;
+  /** After a command that requests of the server are part of: they are counted with a delay. */
+  readonly settled?: () => Promise<unknown>;
+}
+
+/** Runs the commands of a file in their order. @returns how many */
+async function runTranscript(file: string, { actual, env, settled }: Commands): Promise<number> {
   let commands = 0;
-  for (const [, block = ''] of text.matchAll(/```console\n([\s\S]*?)```/g)) {
+  for (const [, block = ''] of readFileSync(file, 'utf8').matchAll(/```console\n([\s\S]*?)```/g)) {
     for (const step of block.split(/^\$ /m).slice(1)) {
       const [command = '', ...lines] = step.split('\n');
       const script = `taskgate() { node ${path.resolve('dist/main.js')} "$@"; }; ${command.replace(VARYING, (token) => actual.get(token) ?? token)}`;
@@ -33,10 +41,84 @@ it('docs/keys.md shows what the command prints', async () => {
       expect(stdout.replace(VARYING, '*'), command).toBe(expected.replace(VARYING, '*'));
       const seen = stdout.match(VARYING) ?? [];
       for (const [index, token] of (expected.match(VARYING) ?? []).entries()) actual.set(token, seen[index] ?? '');
+      if (command.includes('python3')) await settled?.();
       commands += 1;
     }
   }
-  expect(commands).toBeGreaterThan(8);
+  return commands;
+}
+
+it('docs/keys.md shows what the command prints', async () => {
+  const env = {
+    PATH: process.env['PATH'],
+    DATABASE_URL: `file:${folder}/docs.db`,
+    TASKGATE_BOOTSTRAP_KEY: generateKey('LIVE'),
+  };
+  expect(await runTranscript('docs/keys.md', { actual: new Map(), env })).toBeGreaterThan(8);
+});
+
+describe('docs/least-privilege.md', () => {
+  const file = 'docs/least-privilege.md';
+  const text = readFileSync(file, 'utf8');
+  const blockOf = (language: string) => new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(text)?.[1] ?? '';
+  const key = generateKey('LIVE');
+  const values = {
+    DATABASE_URL: `file:${folder}/least.db`,
+    TASKGATE_BOOTSTRAP_KEY: key,
+    TASKGATE_SAMPLE_DATA: 'true',
+    PATH: process.env['PATH'] ?? '',
+  };
+
+  it('shows what the commands print', { timeout: 120_000 }, async () => {
+    writeFileSync(path.join(folder, 'report.py'), blockOf('python'));
+    const server = await serve(values);
+    const env = { ...values, TASKGATE_URL: server.url };
+    const commands = { actual: new Map<string, string>(), env, settled: () => pause(1500) };
+    expect(await runTranscript(file, commands)).toBeGreaterThan(12);
+    server.child.kill();
+    await server.exited;
+  });
+
+  it('has operations that run', async () => {
+    const server = await serve(values);
+    const document = blockOf('graphql');
+    const names = [...document.matchAll(/^(?:query|mutation) (\w+)/gm)].map(([, name = '']) => name);
+    expect(names.length).toBeGreaterThan(5);
+    const ask = async (operationName: string, variables: object, by = key) => {
+      const answer = await fetch(`${server.url}/graphql`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${by}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ query: document, operationName, variables }),
+      });
+      const { data, errors } = (await answer.json()) as {
+        data: Record<string, Record<string, unknown>>;
+        errors?: object;
+      };
+      expect([operationName, errors]).toEqual([operationName, undefined]);
+      return data;
+    };
+    const { createApiKey } = await ask('Mint', { documents: ['query Titles { tasks { nodes { title } } }'] });
+    expect(createApiKey).toMatchObject({ operations: [{ name: 'Titles', scopes: ['tasks:read'] }] });
+    const asking = await run(['keys', 'create', '--name', 'Agent', '--scopes', 'tasks:read', '--json'], values);
+    const agent = JSON.parse(asking.stdout) as { id: string; key: string };
+    const { requestScopes } = await ask('Ask', {}, agent.key);
+    const { scopeGrant } = requestScopes as { scopeGrant: { id: string } };
+    expect(await ask('Approve', { id: scopeGrant.id })).toMatchObject({
+      approveGrant: { scopeGrant: { status: 'ACTIVE' } },
+    });
+    const others = names.filter((name) => !['Mint', 'Ask', 'Approve'].includes(name));
+    for (const name of others) await ask(name, { id: agent.id });
+    server.child.kill();
+    await server.exited;
+  });
+
+  it('has the table of roles', () => {
+    const rows = [...text.matchAll(/^\| `([A-Z]+)` +\| (.*) \|$/gm)].map(([, role, scopes = '']) => [
+      role,
+      scopes.replaceAll('`', '').split(' '),
+    ]);
+    expect(Object.fromEntries(rows)).toEqual(ROLE_GRANTS);
+  });
 });
 
 it.each(['docs/architecture.md', 'CONTRIBUTING.md'])('%s names files that there are', (file) => {

@@ -1,10 +1,14 @@
 /** The tools of the Model Context Protocol, as its official client uses them. */
+import { readFileSync } from 'node:fs';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { KeyRequest } from '../src/keys/rules.js';
+import type { Tool } from '../src/mcp/tool.js';
 import { tools, toolsByName } from '../src/mcp/tools.js';
 import type { Operation } from '../src/operations/document.js';
 import { describeOperation, pinned } from '../src/operations/keyOperations.js';
+import { run } from './support/process.js';
 import { startTestServer, type TestServer } from './support/server.js';
 
 let server: TestServer;
@@ -222,6 +226,49 @@ describe('a tool', () => {
     const { data } = await server.gql('{ auditLog(first: 1) { nodes { action targetId } } }');
     expect(data.auditLog.nodes).toEqual([{ action: 'task.create', targetId: id }]);
   });
+});
+
+describe('taskgate mcp', () => {
+  const start = (values: Record<string, string>, mode: 'auto' | 'legacy' = 'auto') => {
+    const client = new Client({ name: 'test', version: '1' }, { versionNegotiation: { mode } });
+    clients.push(client);
+    const args = ['dist/main.js', 'mcp', '--url', server.origin];
+    const transport = new StdioClientTransport({ command: process.execPath, args, env: values, stderr: 'ignore' });
+    return client.connect(transport).then(() => client);
+  };
+
+  it.each(['auto', 'legacy'] as const)('serves the same over standard input and output: %s', async (mode) => {
+    const client = await start({ TASKGATE_KEY: await server.key(['tasks:read', 'tasks:write']) }, mode);
+    expect(client.getServerVersion()).toMatchObject({ name: 'taskgate' });
+    expect(await namesOf(client)).toContain('create_task');
+    const { structuredContent } = await call(client, 'create_task', { title: 'From a desktop' });
+    expect(structuredContent).toMatchObject({ task: { title: 'From a desktop' } });
+    expect(await failureOf(client, 'list_projects')).toMatchObject({ code: 'FORBIDDEN' });
+  });
+
+  it('ends and says why, where the key or the server is not there', async () => {
+    const ended = async (key: string, url: string) => run(['mcp', '--url', url], { TASKGATE_KEY: key });
+    expect(await ended('', server.origin)).toMatchObject({ code: 1, stderr: expect.stringContaining('TASKGATE_KEY') });
+    expect(await ended('sk_live_no', server.origin)).toMatchObject({
+      ...{ code: 1, stderr: `${server.origin} does not know the key in TASKGATE_KEY.\n` },
+    });
+    expect(await ended('x', 'http://127.0.0.1:1')).toMatchObject({
+      ...{ code: 1, stderr: expect.stringContaining('http://127.0.0.1:1/mcp cannot be reached') },
+    });
+  });
+});
+
+it('docs/mcp.md has the tools', () => {
+  const rows = [...readFileSync('docs/mcp.md', 'utf8').matchAll(/^\| `(\w+)` +\| (.*?) +\| (.*?) +\|$/gm)];
+  const does = ({ annotations }: Tool['listed']) =>
+    annotations?.readOnlyHint ? 'reads' : annotations?.destructiveHint ? 'overwrites or deletes' : 'adds';
+  expect(rows.map(([, name, scopes, what]) => [name, scopes, what])).toEqual(
+    tools.map(({ name, operation, listed }) => [
+      name,
+      operation.scopes.map((scope) => `\`${scope}\``).join(' '),
+      does(listed),
+    ]),
+  );
 });
 
 describe('the endpoint', () => {

@@ -1,7 +1,7 @@
 /** `taskgate keys diff`: what one key may do and another may not. */
 import { Command } from 'commander';
 import { notFound } from '../../errors.js';
-import { type Authority, authorityOf, type StoredKey } from '../../keys/authority.js';
+import { type Authority, authorityOf } from '../../keys/authority.js';
 import { DEFAULT_WORKSPACE } from '../../keys/bootstrap.js';
 import { withBonds } from '../../keys/storedKeys.js';
 import type { ProcessVariables } from '../processVariables.js';
@@ -25,7 +25,7 @@ export function diffCommand(variables: ProcessVariables): Command {
         const of = (id: string) => {
           const key = keys.find((one) => one.id === id);
           if (!key) throw notFound('API key', id);
-          return aspectsOf(key, authorityOf(key, plan));
+          return aspectsOf(authorityOf(key, plan));
         };
         const [first, second] = [of(a), of(b)];
         const differences = Object.keys(first).flatMap((aspect) => {
@@ -45,15 +45,17 @@ export function diffCommand(variables: ProcessVariables): Command {
 }
 
 /** Each as the texts that it consists of. */
-function aspectsOf({ name }: StoredKey, authority: Authority): Record<string, string[]> {
+function aspectsOf(authority: Authority): Record<string, string[]> {
   const { environment, scopes, projects, actsAs, operations, expiresAt, renewalTerm, allowedIps, limits } = authority;
   return {
-    name: [name],
     environment: [environment.toLowerCase()],
     scope: [...scopes],
     project: projects === null ? ['any'] : [...projects],
     user: [actsAs ?? 'nobody'],
-    operation: operations === null ? ['any'] : [...operations.values()].flatMap(([one]) => one?.name ?? []),
+    operation:
+      operations === null
+        ? ['any']
+        : [...operations.values()].flatMap(([one]) => (one ? `${one.name} ${one.hash.slice(0, 12)}` : [])),
     expires: [expiresAt?.toISOString() ?? 'never'],
     renewal: [renewalTerm === null ? 'none' : `every ${renewalTerm} s`],
     address: allowedIps === null ? ['any'] : [...allowedIps],

@@ -38,9 +38,12 @@ export function lockCommand(variables: ProcessVariables): Command {
 }
 
 function written({ added, removed, kept, addedScopes, removedScopes, pins }: SetDifference): string {
+  const changed = added.filter(({ name }) => removed.some((other) => other.name === name)).map(({ name }) => name);
+  const isNew = ({ name }: { name: string }) => !changed.includes(name);
   const lines = [
-    ...added.map(({ name }) => `+ ${name}`),
-    ...removed.map(({ name }) => `- ${name}`),
+    ...changed.map((name) => `~ ${name}`),
+    ...added.filter(isNew).map(({ name }) => `+ ${name}`),
+    ...removed.filter(isNew).map(({ name }) => `- ${name}`),
     ...pins.map(
       ({ operation, variable, from, to }) =>
         `~ ${operation}: ${variable} ${JSON.stringify(from ?? null)} -> ${JSON.stringify(to ?? null)}`,

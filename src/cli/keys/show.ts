@@ -2,10 +2,12 @@
 import { Command } from 'commander';
 import type { ApiKey } from '#prisma/client.js';
 import type { Actor } from '../../audit/entry.js';
+import type { TenantDatabase } from '../../db/tenant.js';
 import { notFound } from '../../errors.js';
 import { keyStatus } from '../../keys/apiKey.js';
 import { listOf } from '../../keys/authority.js';
 import { DEFAULT_WORKSPACE } from '../../keys/bootstrap.js';
+import { lineageOf } from '../../keys/storedKeys.js';
 import { dayOf, KeyUsage, since, unusedGrants } from '../../keys/usage.js';
 import { printable } from '../printable.js';
 import type { ProcessVariables } from '../processVariables.js';
@@ -56,14 +58,37 @@ export function showCommand(variables: ProcessVariables): Command {
           requestsLast90Days: await usage.total(),
           unusedScopes,
         };
-        if (options.json) return print(shown);
+        const versions = row.isLocked ? await versionsOf(db, lineageOf(row)) : [];
+        if (options.json) return print({ ...shown, ...(row.isLocked && { operationSets: versions }) });
         for (const [name, value] of Object.entries(shown)) {
           const text = Array.isArray(value) ? value.join(' ') : value instanceof Date ? value.toISOString() : value;
           process.stdout.write(`${name.padEnd(19)} ${printable(String(text ?? '-'))}\n`);
         }
+        for (const { version, endsAt, lastUsedAt, operations } of versions) {
+          const until = endsAt ? `, until ${endsAt.toISOString()}` : '';
+          const used = lastUsedAt ? `last used ${lastUsedAt.toISOString()}` : 'not used';
+          process.stdout.write(`operations, ${used}, version ${version}${until}:\n`);
+          for (const name of operations) process.stdout.write(`  ${printable(name)}\n`);
+        }
       }),
     );
 }
+
+/** What a locked key runs, the latest version first; those before run until they end. */
+async function versionsOf(db: TenantDatabase, lineageId: string) {
+  const sets = await db.keyOperationSet.findMany({
+    where: { lineageId, OR: [{ endsAt: null }, { endsAt: { gt: new Date() } }] },
+    include: { operations: { select: { name: true, lastUsedAt: true }, orderBy: { name: 'asc' } } },
+    orderBy: { version: 'desc' },
+  });
+  return sets.map(({ version, createdAt, endsAt, operations }) => ({
+    ...{ version, createdAt, endsAt, operations: operations.map(({ name }) => name) },
+    lastUsedAt: latest(operations.map(({ lastUsedAt }) => lastUsedAt)),
+  }));
+}
+
+const latest = (dates: readonly (Date | null)[]): Date | null =>
+  dates.reduce((last, date) => (date && (!last || date > last) ? date : last), null);
 
 /** Finds the key in either environment and acts there. */
 export async function withKey(
