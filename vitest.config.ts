@@ -17,6 +17,7 @@ const WITHOUT_DATABASE = [
     'https',
     'layers',
     'migrations',
+    'mint',
     'operator',
     'playground',
     'reads',

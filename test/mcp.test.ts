@@ -1,5 +1,10 @@
 /** The tools of the Model Context Protocol, as its official client uses them. */
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer, request as forward, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -255,6 +260,35 @@ describe('taskgate mcp', () => {
     expect(await ended('x', 'http://127.0.0.1:1')).toMatchObject({
       ...{ code: 1, stderr: expect.stringContaining('http://127.0.0.1:1/mcp cannot be reached') },
     });
+  });
+});
+
+describe('the conformance suite of the specification', () => {
+  let proxy: Server;
+  let address: string;
+  beforeAll(async () => {
+    // The suite sends no key.
+    proxy = createServer((request, response) => {
+      const headers = { ...request.headers, authorization: `Bearer ${server.adminKey}` };
+      const passed = forward(`${server.origin}${request.url}`, { method: request.method, headers }, (answer) => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.pipe(response);
+      });
+      request.pipe(passed);
+    }).listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    address = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}/mcp`;
+  });
+  afterAll(() => proxy.close());
+
+  // The others call tools, prompts and resources of a server that is made for them.
+  it.each(['server-initialize', 'ping', 'tools-list', 'dns-rebinding-protection'])('%s', async (scenario) => {
+    const suite = 'node_modules/@modelcontextprotocol/conformance/dist/index.js';
+    const args = ['--import', './test/support/conformance.mjs', suite, 'server', '--url', address];
+    const { stdout } = await promisify(execFile)(process.execPath, [...args, '--scenario', scenario]).catch(
+      (error) => error,
+    );
+    expect(stdout).toMatch(/Passed: [1-9]\d*\/[1-9]\d*, 0 failed, 0 warnings/);
   });
 });
 
