@@ -90,7 +90,7 @@ export async function findChangeable(context: KeyUnit, id: string): Promise<Stor
   return key;
 }
 
-export async function bonded(unit: Unit, row: ApiKey): Promise<StoredKey> {
+async function bonded(unit: Unit, row: ApiKey): Promise<StoredKey> {
   const [key] = await withBonds(unit.tx, [row], unit.now);
   return key as StoredKey;
 }

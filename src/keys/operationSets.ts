@@ -108,7 +108,7 @@ export async function writeOperations(
   }
 }
 
-export function differenceOf(before: readonly Operation[], after: readonly Operation[]): SetDifference {
+function differenceOf(before: readonly Operation[], after: readonly Operation[]): SetDifference {
   const old = new Map(before.map((operation) => [operation.hash, operation]));
   const present = new Map(after.map((operation) => [operation.hash, operation]));
   const scopesIn = (operations: readonly Operation[]) => new Set(operations.flatMap(({ scopes }) => scopes));

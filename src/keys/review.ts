@@ -35,7 +35,7 @@ export const REVIEW_CODES = {
   ONE_NETWORK: 'All use came from one network, and it may be used from any.',
   HIGH_LIMIT: 'Its limit is far above what it uses.',
 } as const;
-export type ReviewCode = keyof typeof REVIEW_CODES;
+type ReviewCode = keyof typeof REVIEW_CODES;
 
 interface Reason {
   readonly code: ReviewCode;

@@ -126,7 +126,7 @@ const logLine = z.object({
   scopes: z.array(z.string()).optional(),
 });
 
-export interface LoggedOperation {
+interface LoggedOperation {
   readonly name: string;
   /** The beginning of the hash of its normal form; undefined: the line is of a version that did not log it. */
   readonly hash: string | undefined;

@@ -24,7 +24,7 @@ const DEFAULT_GRACE = 86_400;
 /** Characters that cost as much to read as one small document. */
 const CHARACTERS_OF_DOCUMENT = 2000;
 
-export const VariablePinInput = builder.inputType('VariablePinInput', {
+const VariablePinInput = builder.inputType('VariablePinInput', {
   description: 'A value that a variable has, whatever the client says; left out by the client, it is filled in.',
   fields: (t) => ({
     variable: t.string({ required: true, description: 'Its name, or a part of its value: `input.projectId`.' }),
@@ -48,7 +48,7 @@ export const KeyOperationsInput = builder.inputType('KeyOperationsInput', {
 type OperationsInput = typeof KeyOperationsInput.$inferInput;
 
 /** Reads the operations of some documents, which is charged like other work. @throws BAD_USER_INPUT, RATE_LIMITED */
-export async function readOperations(
+async function readOperations(
   documents: readonly string[],
   pins: readonly Pin[] | null | undefined,
   { meter }: Context,

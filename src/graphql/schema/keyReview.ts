@@ -17,7 +17,7 @@ const MOST_SHOWN = 200;
 /** Points: all keys and their use are looked at. */
 const ALL_KEYS = 200;
 
-export const KeyRisk = builder.enumType('KeyRisk', { values: RISKS });
+const KeyRisk = builder.enumType('KeyRisk', { values: RISKS });
 const ReviewCodeEnum = builder.enumType('KeyReviewCode', {
   values: Object.fromEntries(Object.entries(REVIEW_CODES).map(([code, description]) => [code, { description }])) as {
     [Code in keyof typeof REVIEW_CODES]: { description: string };
