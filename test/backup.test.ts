@@ -328,8 +328,17 @@ describe('taskgate backup and restore', () => {
       const made = Object.fromEntries(
         await Promise.all(names.map(async (name) => [name, await home.make(name)] as const)),
       ) as Record<(typeof names)[number], { id: string; key: string }>;
+      const operations = (name: string) => path.join(home.home, `${name}.graphql`);
+      writeFileSync(
+        operations('before'),
+        'query Before { tasks { totalCount } } query Kept { viewer { environment } }',
+      );
+      writeFileSync(operations('after'), 'query Kept { viewer { environment } }');
+      const lock = ['keys', 'create', '--name', 'locked', '--from', operations('before'), '--lock', '--json'];
+      const locked = JSON.parse((await home.run(...lock)).stdout) as { id: string; key: string };
       const backup = path.join(home.home, 'backup');
       await home.run('backup', backup);
+      await home.run('keys', 'lock', locked.id, '--from', operations('after'), '--grace-period', '0');
       await home.asOperator(async ({ keys, actor }) => {
         await keys.revoke(actor('LIVE'), 'operator', made.revoked.id);
         await keys.rotate(actor('LIVE'), 'operator', made.rotated.id, 86_400);
@@ -343,7 +352,7 @@ describe('taskgate backup and restore', () => {
       expect(revoked.status).toBe(200);
       server.child.kill('SIGTERM');
       await server.exited;
-      return { ...home, backup, made };
+      return { ...home, backup, made, locked };
     }
     const scopesOf = async (url: string, key: string) => {
       const answer = await fetch(`${url}/graphql?query={viewer{scopes}}`, { headers: { 'x-api-key': key } });
@@ -352,13 +361,14 @@ describe('taskgate backup and restore', () => {
 
     it('that was revoked, rotated or narrowed since, whether or not the database is there to tell', async () => {
       for (const isLost of [false, true]) {
-        const { file, values, backup, made, ...taskgate } = await prepared();
+        const { file, values, backup, made, locked, ...taskgate } = await prepared();
         if (isLost) for (const suffix of ['', '-wal', '-shm']) rmSync(`${file}${suffix}`, { force: true });
         const done = await taskgate.json('restore', backup);
         const ended = ['revoked', 'rotated', 'byServer'] as const;
         const expected = [
           ...ended.map((name) => ({ id: made[name].id, name, was: 'ended' })),
           { id: made.narrowed.id, name: 'narrowed', was: 'narrowed' },
+          { id: locked.id, name: 'locked', was: 'narrowed' },
         ];
         const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : 1);
         expect([...done.keys].sort(byId)).toEqual(expected.sort(byId));
@@ -366,6 +376,17 @@ describe('taskgate backup and restore', () => {
         for (const name of ended) expect(await accepts(server.url, made[name].key), name).toBe(false);
         expect(await accepts(server.url, made.goesOn.key)).toBe(true);
         expect(await scopesOf(server.url, made.narrowed.key)).toEqual(['tasks:read']);
+        // The backup does not know what it was locked to since, so that it runs nothing until it is locked again.
+        const runs = async (query: string) => {
+          const answer = await fetch(`${server.url}/graphql?query=${query}`, { headers: { 'x-api-key': locked.key } });
+          return ((await answer.json()) as { errors?: object[] }).errors === undefined;
+        };
+        expect(await runs('query Before { tasks { totalCount } }')).toBe(false);
+        expect(await runs('query Kept { viewer { environment } }')).toBe(false);
+        const again = ['keys', 'lock', locked.id, '--from', path.join(taskgate.home, 'after.graphql')];
+        await taskgate.run(...again);
+        await expect.poll(() => runs('query Kept { viewer { environment } }'), { timeout: 5000 }).toBe(true);
+        expect(await runs('query Before { tasks { totalCount } }')).toBe(false);
         const answer = await fetch(
           `${server.url}/graphql?query={auditLog(filter:{action:{eq:"database.restore"}}){nodes{action changes}}}`,
           { headers: { 'x-api-key': values.TASKGATE_BOOTSTRAP_KEY } },

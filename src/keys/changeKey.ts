@@ -13,6 +13,8 @@ export interface KeyLoss {
   readonly hash: string;
   readonly at: Date;
   readonly bounds?: KeyBounds;
+  /** The set of operations that it was locked to last. */
+  readonly setId?: string;
 }
 
 /** Keeps what keys lost beside the database, so that a restored backup gives nothing back. */

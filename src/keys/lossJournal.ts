@@ -33,6 +33,7 @@ const loss = z.object({
       termSeconds: z.number().nullable(),
     })
     .optional(),
+  setId: z.string().optional(),
 });
 
 /** PostgreSQL has backups of its own, so that nothing is kept beside it. */
@@ -44,7 +45,7 @@ export function rememberLosses(
   const file = journalOf(sqliteFile(databaseUrl));
   return (losses) => {
     try {
-      const lines = losses.map(({ hash, at, bounds }) => JSON.stringify({ at, hash, bounds }));
+      const lines = losses.map(({ hash, at, bounds, setId }) => JSON.stringify({ at, hash, bounds, setId }));
       appendFileSync(file, lines.map((line) => `${line}\n`).join(''), { mode: 0o600 });
     } catch (error) {
       // The keys have lost it all the same; only a backup from before would not know.
@@ -61,9 +62,9 @@ export function readLosses(databaseFile: string): Map<string, KeyLoss> {
   for (const line of readFileSync(file, 'utf8').split('\n')) {
     const read = loss.safeParse(jsonOf(line));
     if (!read.success) continue;
-    const { hash, at, bounds } = read.data;
+    const { hash, at, bounds, setId = found.get(hash)?.setId } = read.data;
     const known = found.get(hash);
-    if (!known || known.bounds) found.set(hash, { hash, at, ...(bounds && { bounds }) });
+    if (!known || known.bounds) found.set(hash, { hash, at, ...(bounds && { bounds }), ...(setId && { setId }) });
   }
   return found;
 }

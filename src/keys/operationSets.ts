@@ -10,7 +10,7 @@ import type { Actor } from '../audit/entry.js';
 import type { Unit, UnitOfWork } from '../db/unitOfWork.js';
 import { badInput } from '../errors.js';
 import { expectVersion } from '../input.js';
-import { listOf } from './authority.js';
+import { boundsOf, listOf } from './authority.js';
 import { changeKey, type Remember } from './changeKey.js';
 import { aboutKey, type Caller, findChangeable, type KeyUnit, KeyUnits } from './keyUnit.js';
 import { type LockedOperation, lockOf, type OperationLock, type Pins } from './operationLock.js';
@@ -91,7 +91,7 @@ export async function writeOperations(
   key: Pick<ApiKey, 'id' | 'lineageId' | 'environment'>,
   operations: readonly NewOperation[],
   version: number,
-): Promise<void> {
+): Promise<string> {
   const { workspaceId } = actor;
   const { environment } = key;
   const id = uuidv7();
@@ -106,6 +106,7 @@ export async function writeOperations(
   for (let at = 0; at < rows.length; at += BATCH) {
     await tx.keyOperation.createMany({ data: rows.slice(at, at + BATCH) });
   }
+  return id;
 }
 
 function differenceOf(before: readonly Operation[], after: readonly Operation[]): SetDifference {
@@ -202,8 +203,9 @@ export class OperationSets {
       where: { lineageId, OR: [{ endsAt: null }, { endsAt: { gt: endsAt } }] },
       data: { endsAt },
     });
-    await writeOperations(unit, key, operations, (latest?.version ?? 0) + 1);
+    const setId = await writeOperations(unit, key, operations, (latest?.version ?? 0) + 1);
     const apiKey = await changeKey(context, key, { lock, scopes }, this.remember);
+    unit.afterCommit(() => this.remember([{ hash: key.hash, at: now, bounds: boundsOf(apiKey), setId }]));
     const names = { from: before.map(({ name }) => name), to: operations.map(({ name }) => name) };
     const changes = { operations: names, gracePeriod: { to: gracePeriod } };
     unit.audit({ ...aboutKey(key, 'operations'), changes });

@@ -10,12 +10,18 @@ import { keyStatus } from './apiKey.js';
 import { authorityOf, boundsOf, isSubset, type KeyBounds } from './authority.js';
 import { readLosses } from './lossJournal.js';
 import type { Plans } from './plans.js';
-import { withBonds } from './storedKeys.js';
+import { lineageOf, withBonds } from './storedKeys.js';
 
 export interface Revival {
   readonly key: ApiKey;
   /** revoked: when it was ended; narrowed: what it holds since. */
-  readonly since: { readonly revokedAt: Date } | { readonly bounds: KeyBounds };
+  readonly since:
+    | { readonly revokedAt: Date }
+    | {
+        readonly bounds: KeyBounds;
+        /** It was locked to a set of operations that the backup does not have: it runs none until it is locked again. */
+        readonly runsNothing: boolean;
+      };
 }
 
 /**
@@ -37,19 +43,25 @@ export async function findRevivals(system: PrismaClient, file: string, plans: Pl
       const isEnd = noted !== undefined && !noted.bounds && (key.rotatedAt === null || noted.at > key.rotatedAt);
       const revokedAt = current?.revokedAt ?? rotatedAt ?? (isEnd ? noted.at : undefined);
       // A note that is older than the backup says what that knows.
-      const narrowedTo = current ?? (noted && noted.at > key.updatedAt ? noted.bounds : undefined);
+      const isLater = noted !== undefined && noted.at > key.updatedAt;
+      const narrowedTo = current ?? (isLater ? noted.bounds : undefined);
       if (revokedAt) found.push({ key, since: { revokedAt } });
       else if (narrowedTo) {
         const plan = plans.of(await system.workspace.findUniqueOrThrow({ where: { id: key.workspaceId } }));
         const [as, to] = await withBonds(system, [key, { ...key, ...narrowedTo }], now);
-        if (as && to && isSubset(authorityOf(as, plan), authorityOf(to, plan))) continue;
-        found.push({ key, since: { bounds: boundsOf(narrowedTo) } });
+        const setId = current ? current.setId : noted?.setId;
+        const runsNothing = narrowedTo.isLocked && setId !== undefined && !(await hasSet(system, setId));
+        if (!runsNothing && as && to && isSubset(authorityOf(as, plan), authorityOf(to, plan))) continue;
+        found.push({ key, since: { bounds: boundsOf(narrowedTo), runsNothing } });
       }
     }
     after = keys.at(-1)?.id ?? '';
     if (after === '') return found;
   }
 }
+
+const hasSet = async (system: PrismaClient, id: string) =>
+  (await system.keyOperationSet.findUnique({ where: { id }, select: { id: true } })) !== null;
 
 /** Ends and narrows them again, and writes the restore into the audit log of each workspace, in one transaction. */
 export async function recordRestore(
@@ -71,6 +83,10 @@ export async function recordRestore(
         entries.push(auditRow(actor, { ...about, action: 'api_key.revoke', changes: { reason: { to: reason } } }, now));
       } else {
         await tx.apiKey.update({ where: { id }, data: since.bounds });
+        if (since.runsNothing) {
+          const runs = { OR: [{ endsAt: null }, { endsAt: { gt: now } }] };
+          await tx.keyOperationSet.updateMany({ where: { lineageId: lineageOf(key), ...runs }, data: { endsAt: now } });
+        }
         const changes = changesBetween(key, since.bounds);
         entries.push(auditRow(actor, { ...about, action: 'api_key.update', changes }, now));
       }
@@ -86,7 +102,10 @@ export async function recordRestore(
   });
 }
 
-type Present = KeyBounds & Pick<ApiKey, 'revokedAt' | 'rotatedAt' | 'graceEndsAt'>;
+interface Present extends KeyBounds, Pick<ApiKey, 'revokedAt' | 'rotatedAt' | 'graceEndsAt'> {
+  /** The latest set of operations of its lineage. */
+  readonly setId: string | undefined;
+}
 
 /** hash -> the key as the database has it that is replaced; none where that cannot be read. */
 function readKeys(file: string): Map<string, Present> {
@@ -95,6 +114,7 @@ function readKeys(file: string): Map<string, Present> {
   let database: Sqlite.Database | undefined;
   try {
     database = new Sqlite(file, { readonly: true });
+    const sets = latestSets(database);
     for (const row of database.prepare('SELECT * FROM "ApiKey"').iterate() as Iterable<Record<string, unknown>>) {
       const date = (name: string) => (row[name] == null ? null : new Date(Number(row[name])));
       const text = (name: string) => (row[name] == null ? null : String(row[name]));
@@ -104,6 +124,7 @@ function readKeys(file: string): Map<string, Present> {
         projectIds: text('projectIds'),
         actsAsId: text('actsAsId'),
         isLocked: Number(row['isLocked']) === 1,
+        setId: sets.get(String(row['lineageId'] ?? row['id'])),
         allowedIps: text('allowedIps'),
         ratePerMinute: number('ratePerMinute'),
         ratePerHour: number('ratePerHour'),
@@ -121,4 +142,12 @@ function readKeys(file: string): Map<string, Present> {
     database?.close();
   }
   return found;
+}
+
+/** By lineage; none in a database of a version that had none. */
+function latestSets(database: Sqlite.Database): Map<string, string> {
+  const table = database.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'KeyOperationSet'").get();
+  if (!table) return new Map();
+  const rows = database.prepare('SELECT "lineageId", "id" FROM "KeyOperationSet" ORDER BY "version"').all();
+  return new Map((rows as { lineageId: string; id: string }[]).map(({ lineageId, id }) => [lineageId, id]));
 }
