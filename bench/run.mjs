@@ -3,9 +3,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import autocannon from 'autocannon';
 import { generateKey } from '../dist/keys/format.js';
 import { seed, start } from './fixture.mjs';
+import { load as send } from './load.mjs';
 
 const SECONDS = Number(process.env.SECONDS ?? 4);
 const ROUNDS = Number(process.env.ROUNDS ?? 3);
@@ -22,6 +22,8 @@ process.on('exit', () => {
   taskgate.process.kill();
   rmSync(folder, { recursive: true });
 });
+const load = (port, query, variables, credential = key, expected = 200) =>
+  send(port, { query, variables }, { credential, seconds: SECONDS, connections: CONNECTIONS, expected });
 const list = '{ tasks(first: 20) { nodes { id title status project { id name } } } }';
 const loads = {
   'bare list': () => load(bare.port, list),
@@ -55,17 +57,3 @@ for (const [name, runs] of Object.entries(results)) {
   );
 }
 process.exit(0);
-
-async function load(port, query, variables, credential = key, expected = 200) {
-  const result = await autocannon({
-    url: `http://127.0.0.1:${port}/graphql`,
-    method: 'POST',
-    duration: SECONDS,
-    connections: CONNECTIONS,
-    headers: { authorization: `Bearer ${credential}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ query, variables }),
-  });
-  const other = Object.keys(result.statusCodeStats ?? {}).filter((status) => Number(status) !== expected);
-  if (other.length > 0 || result.errors > 0) throw new Error(`status ${other.join(', ')}, ${result.errors} errors`);
-  return { rate: result.requests.average, p99: result.latency.p99 };
-}
