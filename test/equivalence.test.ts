@@ -66,17 +66,18 @@ beforeAll(async () => {
   for (const id of [outside.taskId, outside.otherTaskId]) {
     await system.task.update({ where: { id }, data: { title: `${OUTSIDE} ${id}`, description: OUTSIDE } });
   }
+  await system.comment.update({ where: { id: outside.commentId }, data: { body: OUTSIDE } });
   await system.taskRelationship.create({
     data: {
       ...{ workspaceId: workspace.id, environment: 'LIVE', type: 'RELATES_TO' },
       ...{ taskId: inside.taskId, targetTaskId: outside.taskId },
     },
   });
-  outsideTexts = [outside.projectId, outside.taskId, outside.otherTaskId, OUTSIDE];
+  outsideTexts = [outside.commentId, outside.projectId, outside.taskId, outside.otherTaskId, OUTSIDE];
   const tasks = [inside.taskId, inside.otherTaskId, outside.taskId, outside.otherTaskId];
   const projects = [inside.projectId, outside.projectId];
   const row = await system.apiKey.findFirstOrThrow();
-  const ids = [...tasks, ...projects, inside.userId, row.id, randomUUID()];
+  const ids = [...tasks, ...projects, inside.commentId, outside.commentId, inside.userId, row.id, randomUUID()];
   options = {
     without: VOLATILE,
     sharedFragments: true,

@@ -117,7 +117,7 @@ describe('the reach of a key', () => {
     const ofAll = ['whoami', 'request_scopes'];
     expect(await namesOf(await connect(await server.key([])))).toEqual(ofAll);
     expect(await namesOf(await connect(await server.key(['tasks:read'])))).toEqual([
-      ...['whoami', 'list_tasks', 'search_tasks', 'get_task', 'request_scopes'],
+      ...['whoami', 'list_tasks', 'search_tasks', 'get_task', 'list_comments', 'request_scopes'],
     ]);
     expect(await namesOf(await connect(await server.key(['projects:write'])))).toEqual([
       ...['whoami', 'create_project', 'update_project', 'request_scopes'],

@@ -68,6 +68,18 @@ beforeAll(async () => {
       },
     });
   }
+  const told = await system.task.findMany({ where: tenant, orderBy: { id: 'asc' }, take: 6 });
+  for (let i = 0; i < 20; i += 1) {
+    const data = {
+      ...tenant,
+      taskId: told[i % 5]?.id ?? '',
+      body: TITLES[i % 4] ?? '',
+      createdById: users[i % 4]?.id ?? null,
+    };
+    const deletedAt = i % 6 === 5 ? new Date() : null;
+    const { id } = await system.comment.create({ data: { ...data, deletedAt, editedAt: i % 3 ? null : new Date() } });
+    if (i % 4 === 0) await system.comment.create({ data: { ...data, body: `answer ${i}`, parentId: id } });
+  }
   const made = await server.createKey(['tasks:read'], 'LIVE', {
     description: 'Ünï',
     autoRenew: true,
@@ -155,6 +167,7 @@ const ORDERS = {
   Task: ['CREATED_AT', 'UPDATED_AT', 'START_DATE', 'DUE_DATE', 'TITLE', 'STATUS', 'PRIORITY', 'NUMBER', 'POSITION'],
   Project: ['CREATED_AT', 'UPDATED_AT', 'NAME'],
   User: ['CREATED_AT', 'NAME', 'EMAIL'],
+  Comment: ['CREATED_AT', 'UPDATED_AT'],
   ApiKey: [],
   Alert: [],
   AuditEvent: [],
@@ -163,6 +176,7 @@ const COLUMNS = {
   Task: 'id number title description status priority tags startDate dueDate position projectId assigneeId createdById createdByKeyId createdAt updatedAt __typename',
   Project: 'id name description slug icon archivedAt createdAt updatedAt createdById createdByKeyId __typename',
   User: 'id email name role createdAt updatedAt __typename',
+  Comment: 'id taskId parentId body createdById createdByKeyId createdAt updatedAt editedAt deletedAt __typename',
   ApiKey:
     'id name description prefix environment expiresAt autoRenew rotatedAt graceEndsAt successorId revokedAt revokedReason createdById createdByKeyId createdAt updatedAt __typename',
   Alert: 'id kind message keyId createdAt __typename',
@@ -172,6 +186,7 @@ const RELATIONS = {
   Task: { project: 'Project', assignee: 'User', createdBy: 'User' },
   Project: { createdBy: 'User' },
   User: {},
+  Comment: { task: 'Task', createdBy: 'User' },
   ApiKey: {},
   Alert: {},
   AuditEvent: {},
@@ -202,6 +217,8 @@ function selection(type: Type, depth: number): fc.Arbitrary<string> {
     if (!isPlain(type)) parts.push(inner.map((fields) => `... on Node { id } ... { ${fields} }`));
     parts.push(fc.constant(`...Of${type}`));
     if (type === 'Project') parts.push(innerTasks(depth - 1));
+    if (type === 'Task') parts.push(innerComments('comments', depth - 1));
+    if (type === 'Comment') parts.push(innerComments('answers', depth - 1));
   }
   return fc
     .array(parts.length > 0 ? fc.oneof(...parts) : column, { minLength: 1, maxLength: 5 })
@@ -223,6 +240,23 @@ function innerTasks(depth: number): fc.Arbitrary<string> {
   return fc
     .tuple(page, order, parts, fc.nat(3))
     .map(([rows, by, shown, alias]) => `t${alias}_${depth}: tasks(${rows}${by}) { ${shown} }`);
+}
+
+function innerComments(name: string, depth: number): fc.Arbitrary<string> {
+  const page = fc.constantFrom('first: 2', 'last: 3', 'first: 3, offset: 1', 'first: 0', 'first: -1', 'first: $count');
+  const more = fc.constantFrom(
+    ...['', ', orderBy: [{ field: CREATED_AT, direction: ASC }]', ', filter: { deletedAt: { eq: null } }'],
+    ', search: "plain"',
+  );
+  const parts = fc.oneof(
+    selection('Comment', depth).map((fields) => `nodes { ${fields} }`),
+    selection('Comment', depth).map(
+      (fields) => `edges { cursor node { ${fields} } } pageInfo { hasNextPage endCursor }`,
+    ),
+  );
+  return fc
+    .tuple(page, more, parts, fc.nat(3))
+    .map(([rows, by, shown, alias]) => `c${alias}_${depth}: ${name}(${rows}${by}) { ${shown} }`);
 }
 
 const text = fc.constantFrom('plain', 'Ünï', '%', '_', '\\', '"', 'd 1', 'Project', '', 'a b', 'grace');
@@ -271,6 +305,10 @@ const FILTERS: Record<Type, fc.Arbitrary<string>> = {
       'email: { contains: "EXAMPLE" }',
     ),
   ),
+  Comment: fc.oneof(
+    quoted.map((value) => `body: { contains: ${value} }`),
+    fc.constantFrom('parentId: { eq: null }', 'deletedAt: { neq: null }', 'createdById: { eq: null }'),
+  ),
   ApiKey: fc.constantFrom(
     'status: { eq: ACTIVE }',
     'status: { nin: [REVOKED] }',
@@ -308,7 +346,7 @@ function filterOf(type: Type): fc.Arbitrary<string> {
 }
 
 const LISTS: Record<Type, string> = {
-  ...{ Task: 'tasks', Project: 'projects', User: 'users', ApiKey: 'apiKeys' },
+  ...{ Task: 'tasks', Project: 'projects', User: 'users', ApiKey: 'apiKeys', Comment: 'comments' },
   ...{ Alert: 'alerts', AuditEvent: 'auditLog' },
 };
 function listOf(type: Type): fc.Arbitrary<string> {
@@ -369,10 +407,10 @@ const rowOf = (type: Type): fc.Arbitrary<string> => {
     .map(([index, fields]) => `${name}(id: ${JSON.stringify(ids[name][index % ids[name].length])}) { ${fields} }`);
 };
 const types: Type[] = ['Task', 'Task', 'Project', 'User'];
-const others: Type[] = ['ApiKey', 'Alert', 'AuditEvent'];
+const others: Type[] = ['ApiKey', 'Alert', 'AuditEvent', 'Comment'];
 const rootField = () => fc.oneof(...types.map(listOf), ...types.map(rowOf), ...others.map(listOf));
 const fragment = (type: Type) =>
-  `fragment Of${type} on ${type} { ...Inner${type} } fragment Inner${type} on ${type} { id ${{ Task: 'title tags', Alert: 'kind', AuditEvent: 'action' }[type as string] ?? 'name'} }`;
+  `fragment Of${type} on ${type} { ...Inner${type} } fragment Inner${type} on ${type} { id ${{ Task: 'title tags', Alert: 'kind', AuditEvent: 'action', Comment: 'body' }[type as string] ?? 'name'} }`;
 
 function operationOf(fields: readonly string[]): string {
   const body = fields.map((field, index) => `f${index}: ${field}`).join('\n');

@@ -58,6 +58,12 @@ function attempts(own: Side, foreign: Side): [string, string, object][] {
     q('node', foreign.projectId),
     q('node', foreign.userId),
     q('node', foreign.relationshipId),
+    q('comment', foreign.commentId),
+    q('node', foreign.commentId),
+    m('createComment', 'CreateComment', { taskId: foreign.taskId, body: 'x' }),
+    m('createComment', 'CreateComment', { taskId: own.taskId, body: 'x', parentId: foreign.commentId }),
+    m('updateComment', 'UpdateComment', { id: foreign.commentId, body: 'taken' }),
+    m('deleteComment', 'DeleteComment', { id: foreign.commentId }),
     q('node', foreign.apiKeyId),
     m('createTask', 'CreateTask', { title: 'x', projectId: foreign.projectId }),
     m('createTask', 'CreateTask', { title: 'x', assigneeId: foreign.userId }),
@@ -99,7 +105,8 @@ function attempts(own: Side, foreign: Side): [string, string, object][] {
 }
 
 const everything = `{
-  tasks(first: 10) { totalCount nodes { id title tags project { id name } assignee { id name } createdBy { id } relationships { id task { id } targetTask { id } } incomingRelationships { id } } }
+  tasks(first: 10) { totalCount nodes { id title tags project { id name } assignee { id name } createdBy { id } relationships { id task { id } targetTask { id } } incomingRelationships { id } comments { totalCount nodes { id body } } } }
+  comments(first: 10) { totalCount nodes { id body task { id } answers { totalCount } } }
   projects(first: 10) { totalCount nodes { id name createdBy { id } tasks { totalCount nodes { id } } } }
   users(first: 10) { totalCount nodes { id email } }
   apiKeys(first: 10) { totalCount nodes { id name createdBy { id } } }

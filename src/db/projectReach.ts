@@ -21,6 +21,7 @@ const CONDITIONS: Readonly<Record<string, Condition>> = {
   Project: (bound) => ({ id: within(bound) }),
   Task: ofTask,
   TaskTag: (bound) => ({ task: ofTask(bound) }),
+  Comment: (bound) => ({ task: ofTask(bound) }),
   // A tie to a task of another project says that there is one.
   TaskRelationship: (bound) => ({ task: ofTask(bound), targetTask: ofTask(bound) }),
   AuditEvent: ofTask,
@@ -41,6 +42,8 @@ const CONDITIONS: Readonly<Record<string, Condition>> = {
 const IMPLIED = new Set([
   'Task.project',
   'TaskTag.task',
+  'Comment.task',
+  'Comment.parent',
   'TaskRelationship.task',
   'TaskRelationship.targetTask',
   'KeyOperation.set',

@@ -16,7 +16,10 @@ interface WorkspaceRow {
   readonly ratePerHour: number | null;
 }
 
-type Lockable = 'Project' | 'User' | 'Task' | 'TaskRelationship';
+type Lockable = 'Project' | 'User' | 'Task' | 'TaskRelationship' | 'Comment';
+
+/** Rows that say who made them. */
+type Made = 'Task' | 'Project' | 'TaskRelationship' | 'Comment';
 
 export interface UnitStatements {
   /** Changes that hold this lock go on one after another, in each workspace. */
@@ -34,7 +37,7 @@ export interface UnitStatements {
   /** Tasks that a user is assigned to, or made, in the order of their ids, as all changes lock them. */
   lockTasksOfUser(userId: string): Promise<void>;
   /** Takes a user who is about to go away from all that they made, in one statement, as new versions. @returns how many */
-  forgetCreator(model: 'Task' | 'Project' | 'TaskRelationship', userId: string): Promise<number>;
+  forgetCreator(model: Made, userId: string): Promise<number>;
   /** Whether a task leads to another by relationships of one kind. */
   leadsTo(from: string, to: string, type: string): Promise<boolean>;
   /** The keys that work and that a key or its predecessors made, and those that they made, in either environment. */
@@ -114,7 +117,7 @@ export function unitStatements(
         environment,
       );
     },
-    async forgetCreator(model: 'Task' | 'Project' | 'TaskRelationship', userId: string): Promise<number> {
+    async forgetCreator(model: Made, userId: string): Promise<number> {
       const next = isPostgresql
         ? `GREATEST($1::timestamp, "updatedAt" + interval '1 millisecond')`
         : 'MAX($1, "updatedAt" + 1)';

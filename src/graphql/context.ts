@@ -26,6 +26,7 @@ import type { Metrics } from '../metrics.js';
 import type { Operation, ValidDocument } from '../operations/document.js';
 import type { DocumentCache } from '../operations/documentCache.js';
 import type { ProjectService } from '../projects/projectService.js';
+import type { CommentService } from '../tasks/commentService.js';
 import type { RelationshipService } from '../tasks/relationshipService.js';
 import type { TaskService } from '../tasks/taskService.js';
 import type { UserService } from '../users/userService.js';
@@ -51,6 +52,7 @@ export interface Services {
   readonly scopeGrants: ScopeGrants;
   readonly tasks: TaskService;
   readonly relationships: RelationshipService;
+  readonly comments: CommentService;
   readonly projects: ProjectService;
   readonly users: UserService;
   readonly keyLimits: KeyLimits;

@@ -3,10 +3,22 @@ import type { Database } from '../db/database.js';
 import { tagKey } from '../db/text.js';
 import { DEFAULT_WORKSPACE } from './bootstrap.js';
 
-const TASKS = [
+interface SampleTask {
+  readonly title: string;
+  readonly status: number;
+  readonly priority: number;
+  readonly tags: readonly string[];
+  /** Markdown. */
+  readonly comment?: string;
+}
+
+const TASKS: readonly SampleTask[] = [
   { title: 'Read the README', status: 5, priority: 2, tags: ['docs'] },
   { title: 'Make a key that holds only tasks:read', status: 3, priority: 3, tags: ['keys'] },
-  { title: 'Ask which scopes a query needs', status: 2, priority: 2, tags: ['keys', 'graphql'] },
+  {
+    ...{ title: 'Ask which scopes a query needs', status: 2, priority: 2, tags: ['keys', 'graphql'] },
+    comment: '`requiredScopes` answers any key.',
+  },
   { title: 'Revoke a key and watch it stop', status: 2, priority: 1, tags: ['keys'] },
   { title: 'Point an old REST client at Taskgate', status: 0, priority: 0, tags: ['rest'] },
 ];
@@ -20,11 +32,14 @@ export async function addSampleData({ system }: Database): Promise<void> {
     const project = await tx.project.create({
       data: { ...tenant, name: 'Getting started', description: 'Sample data of the first run.', createdById },
     });
-    for (const [index, { tags, ...task }] of TASKS.entries()) {
+    for (const [index, { tags, comment, ...task }] of TASKS.entries()) {
       const number = index + 1;
       const row = await tx.task.create({
         data: { ...tenant, ...task, number, position: number, projectId: project.id, createdById },
       });
+      if (comment) {
+        await tx.comment.create({ data: { ...tenant, taskId: row.id, body: comment, createdById } });
+      }
       await tx.taskTag.createMany({
         data: tags.map((name) => ({ ...tenant, taskId: row.id, name, key: tagKey(name) })),
       });

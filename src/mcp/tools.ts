@@ -125,6 +125,36 @@ export const tools: readonly Tool[] = [
     result: ({ task }: { task: unknown }) => ({ task }),
   }),
   tool({
+    name: 'list_comments',
+    title: 'List the comments of a task',
+    description: 'What was said of a task, oldest first; answers have a parentId.',
+    arguments: z.strictObject({ taskId: id, ...page }),
+    operation: `query McpListComments($taskId: ID!, $limit: Int!, $cursor: String) {
+      task(id: $taskId) {
+        comments(
+          first: $limit, after: $cursor, filter: { deletedAt: { eq: null } }, orderBy: [{ field: CREATED_AT }]
+        ) { nodes { id parentId body createdById createdByKeyId createdAt editedAt } ${PAGE_INFO} }
+      }
+    }`,
+    result: ({ task: { comments } }: { task: { comments: Page } }) => rows('comments', comments),
+  }),
+  tool({
+    name: 'create_comment',
+    title: 'Comment on a task',
+    description: 'Writes a comment, or an answer to one.',
+    arguments: z.strictObject({
+      taskId: id,
+      body: z.string().describe('Markdown, 1 to 10,000 characters'),
+      parentId: id.optional().describe('The comment of the task that it answers'),
+    }),
+    operation: `mutation McpCreateComment($input: CreateCommentInput!) {
+      createComment(input: $input) { comment { id taskId parentId body createdAt } }
+    }`,
+    variables: input,
+    adds: true,
+    result: ({ createComment }: { createComment: Record<string, unknown> }) => createComment,
+  }),
+  tool({
     name: 'create_task',
     title: 'Create a task',
     description: 'Creates a task and returns it.',

@@ -64,8 +64,9 @@ export function resource<Core extends { readonly updatedAt: Moment }>(options: R
     remove: (summary: string, answered: Pick<Route, 'status' | 'answer' | 'answers'> = { status: 204 }) =>
       route({ method: 'delete', path, summary, tag, operation: removing(`deleted${type}Id`), ...answered }),
     /** The same, with the row as it was for an answer. */
-    removeShown: (summary: string) =>
+    removeShown: (summary: string, options: Pick<Route, 'of'> = {}) =>
       route({
+        ...options,
         method: 'delete',
         path,
         summary,

@@ -55,8 +55,8 @@ export interface Route<Query = unknown, Body = unknown, Data = unknown> {
   readonly version?: (data: Data) => Moment;
   /** What of the answer stays the same while its figures come and go; by default all of it. */
   readonly stable?: (answer: never) => unknown;
-  /** The path of the row that is changed, where it is not the route's own. */
-  readonly of?: string;
+  /** The path of the row that is changed, where it is not the route's own; null: no route shows that row alone. */
+  readonly of?: string | null;
   /** What the dialect calls the core's input fields, for errors. */
   readonly fields?: Readonly<Record<string, string>>;
   /** The answer holds a secret, so no cache may keep it. */

@@ -39,7 +39,7 @@ function byPattern(): [string, Route[]][] {
 
 /** The route that shows the row which this one changes. */
 function readerOf({ method, path, of }: Route): Route | undefined {
-  if (method === 'get' || (method === 'post' && of === undefined)) return undefined;
+  if (method === 'get' || of === null || (method === 'post' && of === undefined)) return undefined;
   return routes.find((row) => row.method === 'get' && row.path === (of ?? path));
 }
 

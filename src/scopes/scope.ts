@@ -5,9 +5,9 @@ import { atMost } from '../atMost.js';
 import { badInput } from '../errors.js';
 
 export const SCOPES = {
-  'tasks:read': 'View tasks and their relationships',
-  'tasks:write': 'Create and update tasks and their relationships',
-  'tasks:delete': 'Delete tasks',
+  'tasks:read': 'View tasks, their relationships and comments',
+  'tasks:write': 'Create and update tasks, their relationships and comments',
+  'tasks:delete': "Delete tasks, and others' comments",
   'projects:read': 'View projects',
   'projects:write': 'Create, update and archive projects',
   'projects:delete': 'Delete projects',

@@ -42,6 +42,7 @@ import { DocumentCache } from '../operations/documentCache.js';
 import { ProjectService } from '../projects/projectService.js';
 import { mountReference } from '../rest/reference.js';
 import { mountRoutes } from '../rest/router.js';
+import { CommentService } from '../tasks/commentService.js';
 import { RelationshipService } from '../tasks/relationshipService.js';
 import { TaskService } from '../tasks/taskService.js';
 import { UserService } from '../users/userService.js';
@@ -110,6 +111,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     scopeGrants: new ScopeGrants(database.system, units, config.plans, onError),
     tasks,
     relationships: new RelationshipService(units),
+    comments: new CommentService(units),
     projects: new ProjectService(units, tasks),
     users: new UserService(units, keys, tasks),
     keyLimits: new KeyLimits(counted(counters.keys)),

@@ -134,6 +134,7 @@ export class UserService {
           createdTasks: await unit.forgetCreator('Task', id),
           createdProjects,
           createdRelationships: await unit.forgetCreator('TaskRelationship', id),
+          createdComments: await unit.forgetCreator('Comment', id),
         };
         await tx.user.delete({ where: { id } });
         // Caches know whom the keys act for.

@@ -64,7 +64,11 @@ export async function fillTenant(system: PrismaClient, workspaceId: string, envi
   const relationship = await system.taskRelationship.create({
     data: { ...tenant, type: 'BLOCKS', taskId: task.id, targetTaskId: other.id },
   });
+  const comment = await system.comment.create({
+    data: { ...tenant, taskId: task.id, body: `Comment ${mark}`, createdById: user.id },
+  });
   return {
+    commentId: comment.id,
     userId: user.id,
     projectId: project.id,
     taskId: task.id,

@@ -19,6 +19,7 @@ const KINDS = [
   { typeName: 'Project', model: 'project' },
   { typeName: 'User', model: 'user' },
   { typeName: 'TaskRelationship', model: 'taskRelationship' },
+  { typeName: 'Comment', model: 'comment' },
   { typeName: 'ApiKey', model: 'apiKey' },
 ] as const;
 

@@ -1,0 +1,131 @@
+/** What is said of tasks; each change is one unit of work. */
+import { z } from 'zod';
+import { type Actor, changesBetween } from '../audit/entry.js';
+import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
+import { ApiError, badInput, notFound } from '../errors.js';
+import { check, expectVersion, required, text } from '../input.js';
+import type { ScopeSet } from '../scopes/scope.js';
+
+/** Comments of one task. */
+const MOST = 10_000;
+
+const rules = z.object({ body: required(text(1, 10_000)) });
+
+interface NewComment {
+  readonly taskId: string;
+  /** Markdown. */
+  readonly body: string;
+  /** The comment that it answers. */
+  readonly parentId?: string | null | undefined;
+}
+
+interface CommentChange {
+  readonly id: string;
+  readonly body: string;
+  readonly expectedUpdatedAt?: Date | null | undefined;
+}
+
+export class CommentService {
+  constructor(private readonly units: UnitOfWork) {}
+
+  /** @throws BAD_USER_INPUT; NOT_FOUND for the task; CONFLICT for an answer to what was deleted */
+  async create(actor: Actor, { taskId, parentId, ...input }: NewComment): Promise<{ id: string }> {
+    const { body } = check(rules, input);
+    return this.units.run(actor, async (unit) => {
+      const { tx, now } = unit;
+      if (parentId != null) await checkParent(unit, taskId, parentId);
+      if ((await tx.comment.count({ where: { taskId } })) >= MOST) {
+        throw new ApiError('CONFLICT', `A task has at most ${MOST} comments.`);
+      }
+      const { workspaceId, environment, userId, keyId } = actor;
+      const row = await tx.comment.create({
+        data: {
+          ...{ workspaceId, environment, createdById: userId, createdByKeyId: keyId },
+          ...{ taskId, parentId: parentId ?? null, body, createdAt: now, updatedAt: now },
+        },
+        select: { id: true },
+      });
+      const projectId = await projectOf(unit, taskId);
+      unit.audit({ ...about(row.id, 'create', projectId), changes: changesBetween({}, { taskId, parentId, body }) });
+      return row;
+    });
+  }
+
+  /** Changes the text of a comment of one's own. @throws FORBIDDEN for another's */
+  async update(actor: Actor, { id, expectedUpdatedAt, ...input }: CommentChange): Promise<{ id: string }> {
+    const { body } = check(rules, input);
+    return this.units.run(actor, async (unit) => {
+      const before = await find(unit, id, expectedUpdatedAt);
+      if (!isOwn(before, actor)) throw new ApiError('FORBIDDEN', 'Only who wrote a comment changes it.');
+      if (before.deletedAt) throw new ApiError('CONFLICT', 'The comment was deleted.');
+      if (before.body === body) return before;
+      await unit.tx.comment.update({
+        where: { id },
+        data: { body, editedAt: unit.now, updatedAt: nextVersion(before, unit.now) },
+        select: { id: true },
+      });
+      const changes = changesBetween(before, { body });
+      unit.audit({ ...about(id, 'update', await projectOf(unit, before.taskId)), changes });
+      return before;
+    });
+  }
+
+  /**
+   * Takes the text away; the comment stays, for the answers to it. Once more changes nothing.
+   * @param held the scopes of the caller: another's takes tasks:delete
+   */
+  async delete(
+    actor: Actor,
+    held: ScopeSet,
+    { id, expectedUpdatedAt }: Pick<CommentChange, 'id' | 'expectedUpdatedAt'>,
+  ): Promise<{ id: string }> {
+    return this.units.run(actor, async (unit) => {
+      const before = await find(unit, id, expectedUpdatedAt);
+      if (!isOwn(before, actor) && !held.has('tasks:delete')) {
+        throw new ApiError('FORBIDDEN', "Another's comment takes the scope tasks:delete.", {
+          ...{ requiredScopes: ['tasks:delete'], missingScopes: ['tasks:delete'] },
+        });
+      }
+      if (before.deletedAt) return before;
+      const data = { body: '', deletedAt: unit.now, updatedAt: nextVersion(before, unit.now) };
+      await unit.tx.comment.update({ where: { id }, data, select: { id: true } });
+      const changes = { body: { from: before.body }, taskId: { from: before.taskId } };
+      unit.audit({ ...about(id, 'delete', await projectOf(unit, before.taskId)), changes });
+      return before;
+    });
+  }
+}
+
+const about = (id: string, verb: string, projectId: string | null) => ({
+  ...{ action: `comment.${verb}`, targetType: 'Comment', targetId: id, projectId },
+});
+
+/** Of the same user, or, where a key has none, of the same key. */
+function isOwn(
+  { createdById, createdByKeyId }: { readonly createdById: string | null; readonly createdByKeyId: string | null },
+  { userId, keyId }: Actor,
+): boolean {
+  if (createdById !== null || userId !== null) return createdById === userId;
+  return keyId !== null && createdByKeyId === keyId;
+}
+
+async function find(unit: Unit, id: string, expectedUpdatedAt: Date | null | undefined) {
+  await unit.lock('Comment', id);
+  const comment = await unit.tx.comment.findUnique({ where: { id } });
+  if (!comment) throw notFound('comment', id);
+  expectVersion(comment, expectedUpdatedAt);
+  return comment;
+}
+
+async function checkParent({ tx }: Unit, taskId: string, parentId: string): Promise<void> {
+  const parent = await tx.comment.findUnique({ where: { id: parentId } });
+  if (!parent) throw notFound('comment', parentId);
+  if (parent.taskId !== taskId) throw badInput({ parentId: ['must be a comment of the task'] });
+  if (parent.parentId !== null) throw badInput({ parentId: ['is an answer itself; answer the first comment'] });
+  if (parent.deletedAt) throw new ApiError('CONFLICT', 'The comment that it answers was deleted.');
+}
+
+async function projectOf({ tx }: Unit, taskId: string): Promise<string | null> {
+  const task = await tx.task.findUnique({ where: { id: taskId }, select: { projectId: true } });
+  return task?.projectId ?? null;
+}
