@@ -48,6 +48,7 @@ beforeAll(async () => {
   for (let i = 2; i <= ROWS + 1; i += 1) {
     const targetTaskId = i <= ROWS ? `task-${i}` : 'task-1000';
     await system.taskRelationship.create({ data: { ...tenant, type: 'RELATES_TO', taskId: hub, targetTaskId } });
+    await system.comment.create({ data: { ...tenant, taskId: hub, body: `C${i}` } });
   }
 });
 afterAll(() => server.stop());
@@ -63,6 +64,7 @@ const lists: [string, () => string, (body: never) => Row[], number][] = [
   ['/api/task', () => '/api/task', own, ROWS + MANY],
   ['/api/project', () => '/api/project', own, ROWS],
   ['/api/task/tasks/{projectId}', () => `/api/task/tasks/${project}`, columns, ROWS],
+  ['/api/comment/{id}', () => `/api/comment/${hub}`, own, ROWS],
   ['/v1/tasks', () => `/v1/tasks?projectId=${project}`, data, ROWS],
   ['/v1/projects', () => '/v1/projects', data, ROWS],
   ['/v1/users', () => '/v1/users', data, ROWS],

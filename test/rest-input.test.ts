@@ -78,7 +78,7 @@ describe.each(routes.map((route) => [`${route.method.toUpperCase()} ${route.path
         title: { title: 'T' },
         description: { description: 'D' },
       };
-      return { body: single[field ?? ''] ?? { title: 'T', name: 'N', email: 'n@example.com' } };
+      return { body: single[field ?? ''] ?? { title: 'T', name: 'N', email: 'n@example.com', content: 'C' } };
     };
 
     it('a stranger, a key without scopes', async () => {
