@@ -20,6 +20,7 @@ import { type WorkspaceSession, withWorkspace } from '../src/cli/session.js';
 import { type Database, migrateDatabase, openDatabase } from '../src/db/database.js';
 import { DEFAULT_WORKSPACE } from '../src/keys/bootstrap.js';
 import { generateKey } from '../src/keys/format.js';
+import { grantStatus } from '../src/keys/scopeGrants.js';
 import { killServers, run, serve } from './support/process.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-backup-'));
@@ -398,6 +399,39 @@ describe('taskgate backup and restore', () => {
         await server.exited;
       }
     }, 90_000);
+
+    it('nor what keys were granted for a while, nor a role that a user lost', async () => {
+      const { make, asOperator, json, home } = await newHome();
+      const [granted, asking, acting] = [await make('granted'), await make('asking'), await make('acting')];
+      const user = await asOperator(async ({ database, workspace, scopeGrants, keys, actor }) => {
+        const tenant = { workspaceId: workspace.id, environment: 'LIVE' as const };
+        const ask = (keyId: string) =>
+          scopeGrants.request({ ...actor('LIVE'), keyId }, keyId, {
+            scopes: ['projects:read'],
+            reason: 'r',
+            minutes: 60,
+          });
+        await scopeGrants.approve(actor('LIVE'), 'operator', (await ask(granted.id)).id);
+        await ask(asking.id);
+        const person = { ...tenant, email: 'm@example.com', name: 'M', role: 'MEMBER' as const };
+        const { id } = await database.system.user.create({ data: person });
+        await keys.update(actor('LIVE'), 'operator', acting.id, { actsAsId: id });
+        return id;
+      });
+      const backup = path.join(home, 'backup');
+      await json('backup', backup);
+      await asOperator(async ({ database }) => {
+        await database.system.user.update({ where: { id: user }, data: { role: 'VIEWER' } });
+      });
+      const done = await json('restore', backup);
+      expect(done.keys).toEqual([{ id: acting.id, name: 'acting', was: 'narrowed' }]);
+      await asOperator(async ({ database }) => {
+        const grants = await database.system.scopeGrant.findMany();
+        const now = new Date();
+        expect(grants.map((grant) => grantStatus(grant, now)).sort()).toEqual(['DENIED', 'ENDED']);
+        expect((await database.system.user.findUniqueOrThrow({ where: { id: user } })).role).toBe('VIEWER');
+      });
+    }, 60_000);
 
     it('unless that is asked for, and then says so', async () => {
       const { values, backup, made, ...taskgate } = await prepared();

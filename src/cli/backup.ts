@@ -48,7 +48,7 @@ export function restoreCommand(variables: ProcessVariables): Command {
       const config = readConfig(variables);
       const now = new Date();
       let revivals: Revival[] = [];
-      const prepare = async (copy: string) => {
+      const prepare: Parameters<typeof restore>[2] = async (copy, old) => {
         const options = { provider: 'sqlite', databaseUrl: `file:${copy}` } as const;
         await mustBeOurs(file, options);
         // A backup may be older than the program.
@@ -59,7 +59,7 @@ export function restoreCommand(variables: ProcessVariables): Command {
           await database.system.changeCounter.deleteMany({ where: { name: MARKS.replaced } });
           await refuseUnfit(database.system);
           await repair(database.system);
-          revivals = await findRevivals(database.system, to, config.plans, now);
+          revivals = await findRevivals(database.system, { file: to, database: old }, config.plans, now);
           await recordRestore(database.system, revivals, !keepRevived, path.basename(file), now);
         } finally {
           await database.close();

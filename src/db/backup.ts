@@ -87,7 +87,8 @@ const isThere = (file: string) => new ApiError('CONFLICT', `${file} is there alr
 /**
  * Puts a backup in the place of the database; what was there is kept beside it, damaged or not. Nobody can open the database
  * meanwhile, and what is kept is marked, so that no server goes on with it.
- * @param prepare makes the copy fit to be served, before it takes the place
+ * @param prepare makes the copy fit to be served, before it takes the place; `old` is the database that is replaced, which nobody
+ * else can read meanwhile, undefined where it is damaged or not there
  * @param atExit as above
  * @returns where what was there is; undefined when there was nothing
  * @throws ApiError when the backup is none, or a server has the database open
@@ -95,7 +96,7 @@ const isThere = (file: string) => new ApiError('CONFLICT', `${file} is there alr
 export async function restore(
   from: string,
   file: string,
-  prepare: (copy: string) => Promise<void>,
+  prepare: (copy: string, old: Sqlite.Database | undefined) => Promise<void>,
   now = new Date(),
   atExit: (clear: () => void) => void = () => {},
 ): Promise<string | undefined> {
@@ -111,7 +112,7 @@ export async function restore(
     for (const suffix of ['', '-wal']) if (existsSync(arriving + suffix)) chmodSync(arriving + suffix, 0o600);
     makeOneFile(arriving, from);
     check(arriving, from);
-    await prepare(arriving);
+    await prepare(arriving, old?.database);
     makeOneFile(arriving, from);
     check(arriving, from);
     flush(arriving);
@@ -129,6 +130,7 @@ export async function restore(
 
 /** A database that no other process can open until it is closed. */
 interface TakenOut {
+  readonly database: Sqlite.Database;
   markAsReplaced(): void;
   close(): void;
 }
@@ -157,6 +159,7 @@ function takeOutOfUse(file: string): TakenOut | undefined {
   }
   const locked = database;
   return {
+    database: locked,
     markAsReplaced() {
       try {
         locked.prepare('INSERT OR REPLACE INTO "Epoch" ("name", "value") VALUES (?, 1)').run(MARKS.replaced);

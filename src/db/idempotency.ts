@@ -21,7 +21,7 @@ export interface Claim extends Tenant {
   readonly idempotencyKey: string;
   /** The key or token that the request came with, and what it may do; both encrypt the answer. */
   readonly credential: string;
-  readonly scopes: string;
+  readonly reach: string;
   /** Tells requests apart that carry the same key. */
   readonly fingerprint: string;
 }
@@ -128,8 +128,8 @@ const CIPHER = 'aes-256-gcm';
 const NONCE = 12;
 const TAG = 16;
 
-function encryptionKey({ credential, scopes, keyId, idempotencyKey }: Claim): Buffer {
-  const holder = `${keyId}:${idempotencyKey}:${scopes}`;
+function encryptionKey({ credential, reach, keyId, idempotencyKey }: Claim): Buffer {
+  const holder = `${keyId}:${idempotencyKey}:${reach}`;
   return Buffer.from(hkdfSync('sha256', credential, 'taskgate idempotency', holder, 32));
 }
 

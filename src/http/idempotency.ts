@@ -1,5 +1,6 @@
 /** Idempotency-Key on requests that make something: sent again, they answer what they answered first. */
 
+import type { Principal } from '../auth/principal.js';
 import { type Claim, fingerprintOf } from '../db/idempotency.js';
 import { ApiError, badInput } from '../errors.js';
 import type { Context } from '../graphql/context.js';
@@ -13,6 +14,12 @@ interface Once {
   readonly body: string;
   /** Whether the same request is to be answered the same again, although nothing was changed. */
   readonly isFinal: (outcome: JsonAnswer) => boolean;
+}
+
+/** What the caller may do, as a text: what it got is not for a key that may do something else. */
+function reachOf({ scopes, bound, authority: { actsAs, operations } }: Principal): string {
+  const sets = operations && [...new Set([...operations.values()].flat().map(({ setId }) => setId))].sort();
+  return JSON.stringify([[...scopes].sort(), bound?.projects, actsAs, sets]);
 }
 
 /**
@@ -32,11 +39,11 @@ export async function once<T extends JsonAnswer | Response>(
   if (idempotencyKey === '' || idempotencyKey.length > MOST_CHARACTERS) {
     throw badInput({ 'Idempotency-Key': [`must have 1 to ${MOST_CHARACTERS} characters`] });
   }
-  const { keyId, workspaceId, environment, scopes } = principal;
+  const { keyId, workspaceId, environment } = principal;
   const claim: Claim = {
     ...{ keyId, workspaceId, environment, idempotencyKey },
     credential: c.get('credential') ?? '',
-    scopes: [...scopes].sort().join(' '),
+    reach: reachOf(principal),
     fingerprint: fingerprintOf(c.req.method, c.req.path, body),
   };
   const claimed = await idempotency.claim(claim);

@@ -7,6 +7,7 @@ import { isAdministrator, keepAnAdministrator } from './administrators.js';
 import { boundsOf, type KeyBounds, listOf, type StoredKey } from './authority.js';
 import { aboutKey, type KeyUnit } from './keyUnit.js';
 import { decideChange, type KeyChange, type KeyGrant, type ResolvedRequest } from './rules.js';
+import { endGrants } from './scopeGrants.js';
 
 /** What is remembered of a key that was ended, or, with bounds, narrowed to those. */
 export interface KeyLoss {
@@ -59,6 +60,8 @@ export async function changeKey(
   unit.audit({ ...aboutKey(before, verb), changes });
   if (Object.keys(boundsOf(apiKey)).some((field) => field in changes)) {
     unit.afterCommit(() => remember([{ hash: before.hash, at: unit.now, bounds: boundsOf(apiKey) }]));
+    // They were approved for the key as it was.
+    await endGrants(unit, before);
   }
   return apiKey;
 }

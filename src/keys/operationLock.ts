@@ -36,13 +36,15 @@ export function scopesOfLock(lock: OperationLock): string[] {
   return [...new Set([...lock.values()].flat().flatMap(({ scopes }) => scopes))];
 }
 
-/** Whether all that `inner` runs, `outer` runs too, and with no more values of its variables. */
+/** Whether all that `inner` runs, `outer` runs too, for as long, and with no more values of its variables. */
 export function isWithinLock(inner: OperationLock, outer: OperationLock): boolean {
   const isWithin = (operation: LockedOperation) =>
-    (outer.get(operation.hash) ?? []).some(({ pins }) =>
-      Object.entries(pins).every(
-        ([name, value]) => Object.hasOwn(operation.pins, name) && isDeepStrictEqual(operation.pins[name], value),
-      ),
+    (outer.get(operation.hash) ?? []).some(
+      ({ pins, endsAt }) =>
+        (endsAt === null || (operation.endsAt !== null && operation.endsAt <= endsAt)) &&
+        Object.entries(pins).every(
+          ([name, value]) => Object.hasOwn(operation.pins, name) && isDeepStrictEqual(operation.pins[name], value),
+        ),
     );
   return [...inner.values()].flat().every(isWithin);
 }

@@ -16,6 +16,7 @@ import { aboutKey, type Caller, findChangeable, type KeyUnit, KeyUnits } from '.
 import { type LockedOperation, lockOf, type OperationLock, type Pins } from './operationLock.js';
 import type { Plans } from './plans.js';
 import { decideChange, type NewOperation } from './rules.js';
+import { endGrants } from './scopeGrants.js';
 import { lineageOf } from './storedKeys.js';
 
 /** Operations of one set. */
@@ -197,7 +198,8 @@ export class OperationSets {
     // Whether it may be, whoever asks.
     decideChange(key, { lock, scopes }, bound, policy);
     if (dryRun) return { apiKey: key, difference, applied: false };
-    const endsAt = new Date(now.getTime() + gracePeriod * 1000);
+    // What a key ran that was unlocked since, it does not run again.
+    const endsAt = isRunning ? new Date(now.getTime() + gracePeriod * 1000) : now;
     // One that ends sooner goes on to.
     await tx.keyOperationSet.updateMany({
       where: { lineageId, OR: [{ endsAt: null }, { endsAt: { gt: endsAt } }] },
@@ -205,6 +207,7 @@ export class OperationSets {
     });
     const setId = await writeOperations(unit, key, operations, (latest?.version ?? 0) + 1);
     const apiKey = await changeKey(context, key, { lock, scopes }, this.remember);
+    await endGrants(unit, key);
     unit.afterCommit(() => this.remember([{ hash: key.hash, at: now, bounds: boundsOf(apiKey), setId }]));
     const names = { from: before.map(({ name }) => name), to: operations.map(({ name }) => name) };
     const changes = { operations: names, gracePeriod: { to: gracePeriod } };

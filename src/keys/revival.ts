@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import type { ApiKey, PrismaClient } from '#prisma/client.js';
 import { auditRow, changesBetween, serverActor } from '../audit/entry.js';
+import type { RoleName } from '../scopes/roles.js';
 import { keyStatus } from './apiKey.js';
 import { authorityOf, boundsOf, isSubset, type KeyBounds } from './authority.js';
 import { readLosses } from './lossJournal.js';
@@ -21,16 +22,29 @@ export interface Revival {
         readonly bounds: KeyBounds;
         /** It was locked to a set of operations that the backup does not have: it runs none until it is locked again. */
         readonly runsNothing: boolean;
+        /** The role of the user as whom it acts, as it is since. */
+        readonly role: RoleName | undefined;
       };
+}
+
+interface Replaced {
+  readonly file: string;
+  /** Nobody else can read it while it is being replaced. */
+  readonly database: Sqlite.Database | undefined;
 }
 
 /**
  * @param system the copy of the backup
- * @param file the database that it takes the place of, damaged perhaps, or not there any more
+ * @param replaced the database that it takes the place of: the file, damaged perhaps or not there any more, and the one that is open
  */
-export async function findRevivals(system: PrismaClient, file: string, plans: Plans, now: Date): Promise<Revival[]> {
-  const losses = readLosses(file);
-  const present = readKeys(file);
+export async function findRevivals(
+  system: PrismaClient,
+  replaced: Replaced,
+  plans: Plans,
+  now: Date,
+): Promise<Revival[]> {
+  const losses = readLosses(replaced.file);
+  const { keys: present, roles } = readPresent(replaced);
   const found: Revival[] = [];
   for (let after = ''; ; ) {
     const keys = await system.apiKey.findMany({ where: { id: { gt: after } }, orderBy: { id: 'asc' }, take: 500 });
@@ -48,16 +62,24 @@ export async function findRevivals(system: PrismaClient, file: string, plans: Pl
       if (revokedAt) found.push({ key, since: { revokedAt } });
       else if (narrowedTo) {
         const plan = plans.of(await system.workspace.findUniqueOrThrow({ where: { id: key.workspaceId } }));
-        const [as, to] = await withBonds(system, [key, { ...key, ...narrowedTo }], now);
+        const [as, narrowed] = await withBonds(system, [key, { ...key, ...narrowedTo }], now);
+        const role = narrowedTo.actsAsId === null ? undefined : roles.get(narrowedTo.actsAsId);
+        const to = narrowed && { ...narrowed, ...(role && { role }) };
         const setId = current ? current.setId : noted?.setId;
         const runsNothing = narrowedTo.isLocked && setId !== undefined && !(await hasSet(system, setId));
         if (!runsNothing && as && to && isSubset(authorityOf(as, plan), authorityOf(to, plan))) continue;
-        found.push({ key, since: { bounds: boundsOf(narrowedTo), runsNothing } });
+        found.push({ key, since: { bounds: boundsOf(narrowedTo), runsNothing, role } });
       }
     }
     after = keys.at(-1)?.id ?? '';
     if (after === '') return found;
   }
+}
+
+/** What was granted for a while, or asked for, may have been taken back since the backup: it is asked for again. */
+async function endGrants(tx: Pick<PrismaClient, 'scopeGrant'>, now: Date): Promise<void> {
+  await tx.scopeGrant.updateMany({ where: { endsAt: { gt: now } }, data: { endsAt: now } });
+  await tx.scopeGrant.updateMany({ where: { decidedAt: null }, data: { decidedAt: now } });
 }
 
 const hasSet = async (system: PrismaClient, id: string) =>
@@ -73,6 +95,7 @@ export async function recordRestore(
 ): Promise<void> {
   await system.$transaction(async (tx) => {
     const entries = [];
+    if (again) await endGrants(tx, now);
     for (const { key, since } of again ? revivals : []) {
       const { id, workspaceId, environment } = key;
       const actor = serverActor({ workspaceId, environment }, 'taskgate restore');
@@ -83,6 +106,8 @@ export async function recordRestore(
         entries.push(auditRow(actor, { ...about, action: 'api_key.revoke', changes: { reason: { to: reason } } }, now));
       } else {
         await tx.apiKey.update({ where: { id }, data: since.bounds });
+        const { actsAsId } = since.bounds;
+        if (since.role && actsAsId) await tx.user.updateMany({ where: { id: actsAsId }, data: { role: since.role } });
         if (since.runsNothing) {
           const runs = { OR: [{ endsAt: null }, { endsAt: { gt: now } }] };
           await tx.keyOperationSet.updateMany({ where: { lineageId: lineageOf(key), ...runs }, data: { endsAt: now } });
@@ -102,19 +127,28 @@ export async function recordRestore(
   });
 }
 
+type User = { readonly id: string; readonly role: RoleName };
+
 interface Present extends KeyBounds, Pick<ApiKey, 'revokedAt' | 'rotatedAt' | 'graceEndsAt'> {
   /** The latest set of operations of its lineage. */
   readonly setId: string | undefined;
 }
 
-/** hash -> the key as the database has it that is replaced; none where that cannot be read. */
-function readKeys(file: string): Map<string, Present> {
+/**
+ * As the database has it that is replaced; nothing where that cannot be read.
+ * @returns keys by their hash, and the roles of users by their id
+ */
+function readPresent({ file, database: open }: Replaced): { keys: Map<string, Present>; roles: Map<string, RoleName> } {
   const found = new Map<string, Present>();
-  if (!existsSync(file)) return found;
-  let database: Sqlite.Database | undefined;
+  const roles = new Map<string, RoleName>();
+  if (!open && !existsSync(file)) return { keys: found, roles };
+  let database = open;
   try {
-    database = new Sqlite(file, { readonly: true });
+    database ??= new Sqlite(file, { readonly: true });
     const sets = latestSets(database);
+    for (const { id, role } of database.prepare('SELECT "id", "role" FROM "User"').iterate() as Iterable<User>) {
+      roles.set(id, role);
+    }
     for (const row of database.prepare('SELECT * FROM "ApiKey"').iterate() as Iterable<Record<string, unknown>>) {
       const date = (name: string) => (row[name] == null ? null : new Date(Number(row[name])));
       const text = (name: string) => (row[name] == null ? null : String(row[name]));
@@ -139,9 +173,9 @@ function readKeys(file: string): Map<string, Present> {
   } catch {
     // Damaged: what of it was read counts, and the journal.
   } finally {
-    database?.close();
+    if (database !== open) database?.close();
   }
-  return found;
+  return { keys: found, roles };
 }
 
 /** By lineage; none in a database of a version that had none. */

@@ -84,6 +84,15 @@ export async function timedGrants(
   return grants.flatMap(({ scopes, endsAt }) => (endsAt ? { scopes: listOf(scopes), endsAt } : []));
 }
 
+/** Ends what a key was granted for a while, within a change of it. */
+export async function endGrants(unit: Unit, key: ApiKey): Promise<void> {
+  if (key.grantsUntil === null || key.grantsUntil <= unit.now) return;
+  const where = { keyId: key.id, ...whereGrantStatus('ACTIVE', unit.now) };
+  const grants = await unit.tx.scopeGrant.findMany({ where });
+  await unit.tx.scopeGrant.updateMany({ where, data: { endsAt: unit.now } });
+  for (const grant of grants) note(unit, key, 'end_grant', grant, {});
+}
+
 export class ScopeGrants {
   readonly #units: KeyUnits;
 

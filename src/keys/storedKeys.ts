@@ -7,7 +7,7 @@ import { type LockedOperation, lockOf, type Pins } from './operationLock.js';
 
 /** A client, or a transaction that sees both environments. */
 type Reader = Pick<PrismaClient, 'user' | 'keyOperationSet' | 'keyOperation'>;
-type KeyRow = Pick<ApiKey, 'id' | 'lineageId' | 'actsAsId' | 'isLocked'>;
+type KeyRow = Pick<ApiKey, 'id' | 'lineageId' | 'actsAsId' | 'isLocked' | 'rotatedAt'>;
 type SetOperation = Omit<LockedOperation, 'endsAt'>;
 
 /** Sets never change but for their ends, so that their operations are read once. Operations, all added up. */
@@ -30,8 +30,20 @@ export async function withBonds<Row extends KeyRow>(
   return rows.map((row) => ({
     ...row,
     role: row.actsAsId === null ? null : (roles.get(row.actsAsId) ?? null),
-    lock: row.isLocked ? lockOf(locks.get(lineageOf(row)) ?? []) : null,
+    lock: row.isLocked ? lockOf(operationsFor(row, locks.get(lineageOf(row)) ?? [])) : null,
   }));
+}
+
+/** A key that was rotated goes on with what it ran then: what its successor is locked to since was decided of that alone. */
+function operationsFor({ rotatedAt }: KeyRow, sets: readonly RunningSet[]): LockedOperation[] {
+  return sets
+    .filter(({ createdAt }) => rotatedAt === null || createdAt <= rotatedAt)
+    .flatMap(({ operations }) => operations);
+}
+
+interface RunningSet {
+  readonly createdAt: Date;
+  readonly operations: readonly LockedOperation[];
 }
 
 export const lineageOf = ({ id, lineageId }: Pick<ApiKey, 'id' | 'lineageId'>): string => lineageId ?? id;
@@ -48,10 +60,10 @@ async function rolesOf(reader: Reader, rows: readonly KeyRow[]) {
   return roles;
 }
 
-/** By lineage, the operations of the sets that run, the latest set first. */
-async function locksOf(reader: Reader, rows: readonly KeyRow[], now: Date): Promise<Map<string, LockedOperation[]>> {
+/** By lineage, the sets that run, the latest first. */
+async function locksOf(reader: Reader, rows: readonly KeyRow[], now: Date): Promise<Map<string, RunningSet[]>> {
   const lineages = [...new Set(rows.flatMap((row) => (row.isLocked ? lineageOf(row) : [])))];
-  const locks = new Map<string, LockedOperation[]>();
+  const locks = new Map<string, RunningSet[]>();
   for (let at = 0; at < lineages.length; at += BATCH) {
     const sets = await reader.keyOperationSet.findMany({
       where: {
@@ -60,9 +72,9 @@ async function locksOf(reader: Reader, rows: readonly KeyRow[], now: Date): Prom
       },
       orderBy: { version: 'desc' },
     });
-    for (const { id, lineageId, endsAt } of sets) {
+    for (const { id, lineageId, createdAt, endsAt } of sets) {
       const operations = (await operationsOf(reader, id)).map((operation) => ({ ...operation, endsAt }));
-      locks.set(lineageId, [...(locks.get(lineageId) ?? []), ...operations]);
+      locks.set(lineageId, [...(locks.get(lineageId) ?? []), { createdAt, operations }]);
     }
   }
   return locks;

@@ -10,12 +10,13 @@ import type { UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, badInput } from '../errors.js';
 import { expectVersion } from '../input.js';
 import { type Scope, scopeSet } from '../scopes/scope.js';
-import { listOf, type StoredKey } from './authority.js';
+import { authorityOf, excessOf, listOf, type StoredKey } from './authority.js';
 import { changeKey, type Remember } from './changeKey.js';
 import { reviewKeys } from './keyReview.js';
 import { type Caller, findChangeable, findKey, type KeyUnit, KeyUnits } from './keyUnit.js';
 import type { Plans } from './plans.js';
 import type { Proposal } from './review.js';
+import { outOfReach } from './rules.js';
 
 /** Milliseconds in which what was taken is given back. */
 const UNDONE_WITHIN = 7 * 86_400_000;
@@ -29,6 +30,8 @@ interface Bounds {
   readonly scopes: readonly string[];
   readonly projects: readonly string[] | null;
   readonly allowedIps: readonly string[] | null;
+  readonly isLocked: boolean;
+  readonly actsAsId: string | null;
 }
 
 export interface Tightened {
@@ -99,7 +102,7 @@ export class Tightenings {
    */
   async loosen(actor: Actor, caller: Caller, id: string, expected?: Date | null): Promise<Tightened> {
     return this.#units.run(actor, caller, async (context) => {
-      const { unit } = context;
+      const { unit, bound, policy } = context;
       await findKey(context, id);
       const key = await findChangeable(context, id);
       expectVersion(key, expected);
@@ -112,6 +115,9 @@ export class Tightenings {
       if (!isDeepStrictEqual(boundsIn(key), after)) {
         throw new ApiError('CONFLICT', 'The key was changed after it was tightened. Change it by hand.');
       }
+      const wider = { ...key, scopes: before.scopes.join(' '), projectIds: before.projects?.join(' ') ?? null };
+      // What it would get is not told to who does not hold it.
+      if (bound !== 'operator' && excessOf(authorityOf(wider, policy.plan), bound)) throw outOfReach();
       const apiKey = await changeKey(context, key, changeOf(after, before), this.remember, 'loosen');
       await unit.tx.keyTightening.update({ where: { id: last.id }, data: { undoneAt: unit.now } });
       return { apiKey, before: after, after: before, applied: true };
@@ -130,8 +136,9 @@ export function partsOf({ before, after }: Pick<KeyTightening, 'before' | 'after
   return { before: before as unknown as Bounds, after: after as unknown as Bounds };
 }
 
-function boundsIn({ scopes, projectIds, allowedIps }: StoredKey): Bounds {
+function boundsIn({ scopes, projectIds, allowedIps, isLocked, actsAsId }: StoredKey): Bounds {
   return {
+    ...{ isLocked, actsAsId },
     scopes: listOf(scopes),
     projects: projectIds === null ? null : listOf(projectIds),
     allowedIps: allowedIps === null ? null : listOf(allowedIps),
@@ -144,6 +151,7 @@ function narrowedBy(
   parts: readonly TightenedPart[],
 ): Bounds {
   return {
+    ...before,
     scopes: (parts.includes('SCOPES') ? scopes : undefined) ?? before.scopes,
     projects: (parts.includes('PROJECTS') ? projects : undefined) ?? before.projects,
     allowedIps: (parts.includes('ALLOW_LIST') ? allowedIps : undefined) ?? before.allowedIps,

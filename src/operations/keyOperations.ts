@@ -2,7 +2,7 @@
 import { type GraphQLSchema, Kind, type OperationDefinitionNode, print } from 'graphql';
 import { badInput } from '../errors.js';
 import type { Scope } from '../scopes/scope.js';
-import { compileDocument, hashOf, type Operation } from './document.js';
+import { compileDocument, hashOf, type InvalidDocument, type Operation } from './document.js';
 import type { FieldNeed } from './neededScopes.js';
 
 export interface DescribedOperation {
@@ -33,19 +33,21 @@ const MAX_TOKENS = 20_000;
 /**
  * All operations of some documents; each once, however often it is there.
  * @param pause what is waited for between two documents
+ * @param errorsOf what is said of one that is not valid
  * @throws BAD_USER_INPUT that names the document and what is wrong with it
  */
 export async function describeOperations(
   schema: GraphQLSchema,
   documents: readonly string[],
   pause: () => Promise<void> = async () => {},
+  errorsOf = (document: InvalidDocument) => document.errorsFor(schema),
 ): Promise<DescribedOperation[]> {
   const found = new Map<string, DescribedOperation>();
   const problems: string[] = [];
   for (const [index, text] of documents.entries()) {
     const document = compileDocument(schema, text, MAX_TOKENS);
     if (document.errors) {
-      const { message = 'is not valid', locations } = document.errorsFor(schema)[0] ?? {};
+      const { message = 'is not valid', locations } = errorsOf(document)[0] ?? {};
       const line = locations?.[0] ? ` (line ${locations[0].line})` : '';
       problems.push(`the document ${documents.length > 1 ? `${index + 1} ` : ''}cannot run: ${message}${line}`);
       continue;

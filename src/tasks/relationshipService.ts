@@ -1,6 +1,7 @@
 /** Relationships between tasks; each change is one unit of work. */
 import type { RelationshipType } from '#prisma/client.js';
 import { type Actor, changesBetween } from '../audit/entry.js';
+import { notFoundRow } from '../db/tenant.js';
 import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, badInput, notFound } from '../errors.js';
 import { expectVersion } from '../input.js';
@@ -115,6 +116,11 @@ async function find({ tx }: Unit, id: string, taskId: string | null | undefined)
 /** @throws when a relationship may not stand there */
 async function checkPlace(unit: Unit, { type, taskId, targetTaskId }: Relationship): Promise<void> {
   if (taskId === targetTaskId) throw badInput({ targetTaskId: ['must be another task'] });
+  // Within reach: what is beyond it says nothing of a circle.
+  for (const id of [taskId, targetTaskId]) {
+    const isThere = await unit.tx.task.findUnique({ where: { id }, select: { id: true } });
+    if (!isThere) throw notFoundRow('Task', id);
+  }
   // Of those that block each other, a circle may be closed by several at once.
   if (type === 'BLOCKS') await unit.lockWorkspace();
   const where = { taskId, targetTaskId, type };

@@ -63,6 +63,8 @@ export class UserService {
   async update(actor: Actor, held: ScopeSet, input: UserChange): Promise<{ id: string }> {
     const { id, keepRole, expectedUpdatedAt, ...fields } = input;
     const data = given(check(changeable, fields)) as { email?: string; name?: string; role?: Role };
+    // Keys that act as the user reach other projects, perhaps.
+    if (data.role) refuseBound(actor.bound, 'changes no roles: they are of all projects');
     return this.units.run(actor, async (unit) => {
       if (data.role) await unit.lockWorkspace();
       await unit.lock('User', id);

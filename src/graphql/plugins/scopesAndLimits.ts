@@ -1,4 +1,5 @@
 /** The gate of operations (src/graphql/operationGate.ts), where Yoga runs them. */
+import { isDeepStrictEqual } from 'node:util';
 import { type ExecutionResult, GraphQLError, type GraphQLSchema, getVariableValues, OperationTypeNode } from 'graphql';
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Principal } from '../../auth/principal.js';
@@ -83,7 +84,9 @@ export const scopesAndLimits = (subscriptions: Subscriptions): Plugin<Context> =
     const { variables } = permitted;
     const refusalFor = (now: Principal) => {
       const [missing] = forbiddenErrors(operation.deniedFields(now.scopes), now.scopes);
-      return missing ?? changedReach(context, now) ?? lockedOut(operation, given, { ...context, principal: now });
+      return (
+        missing ?? changedReach(context, now) ?? lockedOut(operation, given, variables, { ...context, principal: now })
+      );
     };
     const { scopes, keyId } = context.principal;
     const denied = operation.deniedFields(scopes);
@@ -115,9 +118,12 @@ function changedReach({ principal }: Context, now: Principal): ApiError | undefi
   return new ApiError('FORBIDDEN', 'The projects of the key have changed. Subscribe again.');
 }
 
-function lockedOut(operation: Operation, variables: Variables, context: Context): GraphQLError | undefined {
-  const permitted = permittedByLock(operation, variables, context);
-  return permitted instanceof GraphQLError ? permitted : undefined;
+/** @param running the variables with which it runs */
+function lockedOut(operation: Operation, given: Variables, running: Variables, context: Context) {
+  const permitted = permittedByLock(operation, given, context);
+  if (permitted instanceof GraphQLError) return permitted;
+  if (isDeepStrictEqual(permitted.variables, running)) return undefined;
+  return new ApiError('FORBIDDEN', 'The key has other values for this operation since. Subscribe again.');
 }
 
 /** What a plan answers, as a result; nothing where there is none, or where it has been tried already. */

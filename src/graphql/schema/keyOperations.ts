@@ -51,14 +51,19 @@ type OperationsInput = typeof KeyOperationsInput.$inferInput;
 async function readOperations(
   documents: readonly string[],
   pins: readonly Pin[] | null | undefined,
-  { meter }: Context,
+  { meter, principal, services }: Context,
   schema: GraphQLSchema,
 ): Promise<(DescribedOperation & { readonly pins: Record<string, unknown> })[]> {
   const characters = documents.reduce((sum, text) => sum + text.length, 0);
   const points = EXPLAIN_COST * Math.max(documents.length, characters / CHARACTERS_OF_DOCUMENT);
   const requests = Math.floor(points / POINTS_PER_REQUEST);
   if (requests > 0) await meter.chargeOrRefuse(requests);
-  const operations = await describeOperations(schema, documents, () => setImmediate());
+  const operations = await describeOperations(
+    schema,
+    documents,
+    () => setImmediate(),
+    (invalid) => services.introspection.errorsOf(invalid, principal.scopes),
+  );
   if (operations.length === 0) throw badInput({ documents: ['must hold an operation'] });
   return pinned(operations, pins ?? []);
 }

@@ -81,7 +81,7 @@ builder.relayMutationField(
     authScopes: { scope: 'users:write' },
     grantScopes: ['self'],
     resolve: (_root, { input }, { services, actor, principal }) =>
-      services.users.create(actor, principal.scopes, input),
+      services.users.create(actor, principal.authority.scopes, input),
   },
   {
     outputFields: (t) => rowField(t, 'user', User),
@@ -109,7 +109,7 @@ builder.relayMutationField(
     authScopes: { scope: 'users:write' },
     grantScopes: ['self'],
     resolve: (_root, { input }, { services, actor, principal }) =>
-      services.users.update(actor, principal.scopes, input),
+      services.users.update(actor, principal.authority.scopes, input),
   },
   {
     outputFields: (t) => rowField(t, 'user', User),
@@ -135,7 +135,7 @@ builder.relayMutationField(
     authScopes: { scope: 'users:delete' },
     resolve: async (_root, { input: { id, revokeKeys, expectedUpdatedAt } }, { services, actor, principal }) => {
       const options = { id, revokeKeys: revokeKeys === true, expectedUpdatedAt };
-      const revokedKeys = await services.users.delete(actor, principal.scopes, callerOf(principal), options);
+      const revokedKeys = await services.users.delete(actor, principal.authority.scopes, callerOf(principal), options);
       return { deletedUserId: id, revokedKeys };
     },
   },

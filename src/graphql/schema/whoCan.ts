@@ -86,20 +86,23 @@ interface WhoCanArgs {
   readonly operationName?: string | null | undefined;
 }
 
-function wantedBy({ scope, field, document, operationName }: WhoCanArgs, { services }: Context): Wanted {
+function wantedBy({ scope, field, document, operationName }: WhoCanArgs, context: Context): Wanted {
   const given = [scope, field, document].filter((one) => one != null);
   if (given.length !== 1) throw badInput({ scope: ['or field, or document must be given, and one of them alone'] });
-  const { schema } = services.documents;
+  const { schema } = context.services.documents;
   if (scope != null) {
     const [grant = ''] = parseGrants([scope], 'scope');
     return { requirements: [[[...scopeSet([grant])]]] };
   }
   if (field != null) return { requirements: [requirementOfCoordinate(schema, field)] };
-  return wantedOf(schema, document ?? '', operationName);
+  return wantedOf(context, document ?? '', operationName);
 }
 
-function wantedOf(schema: GraphQLSchema, document: string, operationName: string | null | undefined): Wanted {
-  const { operation } = explainDocument(schema, document, operationName);
+function wantedOf({ principal, services }: Context, document: string, name: string | null | undefined): Wanted {
+  const { documents, introspection } = services;
+  const { operation } = explainDocument(documents.schema, document, name, (invalid) =>
+    introspection.errorsOf(invalid, principal.scopes),
+  );
   return { requirements: operation.fields.map(({ requirement }) => requirement), operation: operation.normalHash };
 }
 
@@ -135,9 +138,10 @@ builder.prismaObjectField(ApiKey, 'can', (t) =>
     description: 'Whether the key may run an operation whole, now.',
     extensions: { cost: EXPLAIN_COST },
     args: { document: t.arg.string({ required: true }), operationName: t.arg.string() },
-    resolve: async ({ id }, { document, operationName }, { db, services }): Promise<Permission> => {
+    resolve: async ({ id }, { document, operationName }, context): Promise<Permission> => {
+      const { db, services } = context;
       const now = services.clock();
-      const wanted = wantedOf(services.documents.schema, document, operationName);
+      const wanted = wantedOf(context, document, operationName);
       const [key] = await withBonds(db, [await db.apiKey.findUniqueOrThrow({ where: { id } })], now);
       const { held, missing } = await lacking(key as StoredKey, wanted, now, db);
       const isLockedOut = !allows(key as StoredKey, held, { ...wanted, requirements: [] });

@@ -39,7 +39,11 @@ export class Group {
     private readonly onEmpty: () => void,
   ) {
     const isAskedFor = filterOf(subscription);
-    this.#seen = (event) => (isAskedFor(event) ? seenWithin(principal.bound, event) : undefined);
+    this.#seen = (event) => {
+      // Which events of another project there are is told by asking for them, too.
+      const seen = seenWithin(principal.bound, event);
+      return seen && isAskedFor(seen) ? seen : undefined;
+    };
     this.#stop = services.taskEvents.listen(principal, (event) => this.#take(event));
   }
 
