@@ -30,5 +30,6 @@ try {
 
 /** Once all is written: the engine of migrations leaves a timer behind, which would keep the process for 10 seconds. */
 function end(): void {
-  process.stdout.write('', () => process.stderr.write('', () => process.exit()));
+  // What could not be written is told above.
+  process.stdout.write('', (error) => error ?? process.stderr.write('', () => process.exit()));
 }

@@ -160,6 +160,69 @@ describe('--from', () => {
     expect(scopes).toEqual(['projects:read', 'tasks:read', 'tasks:write', 'users:read']);
   });
 
+  it('reads pages with scripts, and passes over what is a comment, a text, or for the client alone', async () => {
+    const app = mkdtempSync(path.join(folder, 'app-'));
+    const write = (name: string, text: string) => writeFileSync(path.join(app, name), text);
+    write(
+      'Page.vue',
+      '<template><b/></template>\n<script setup lang="ts">\nconst Q = gql`query InPage { tasks { totalCount } }`;\n</script>',
+    );
+    write(
+      'Page.svelte',
+      '<script>\n  const q = gql`query InOther { projects { totalCount } }`;\n</script>\n<b>{q}</b>',
+    );
+    write(
+      'job.py',
+      [
+        '# gql("query Nope { users { totalCount } }")',
+        '"""gql(\'query Doc { users { totalCount } }\')"""',
+        'X = gql(  # why',
+        '  "query Job { tasks { totalCount } }",',
+        ')',
+      ].join('\n'),
+    );
+    write(
+      'local.ts',
+      'gql`query Local { isLoggedIn @client }`; gql`query Part($x: Int) { tasks { totalCount } me @client(a: $x) }`;',
+    );
+    const { operations: found } = await mint('--from', app);
+    expect(found.map(({ name }) => name)).toEqual(['InOther', 'InPage', 'Job', 'Part']);
+  });
+
+  it('says what is put together when the app runs, and locks no key to what it does not know', async () => {
+    const app = mkdtempSync(path.join(folder, 'app-'));
+    const write = (name: string, text: string) => writeFileSync(path.join(app, name), text);
+    write(
+      'fixed.ts',
+      'const F = gql`fragment F on Task { id }`; gql`query Fixed { tasks { nodes { ...F } } } $' + '{F}`; // gql("x")',
+    );
+    write('inside.ts', '\ngql`query Inside { tasks { nodes { id $' + '{FIELDS} } } }`;');
+    write('call.ts', 'gql("query Call { tasks { totalCount } }");');
+    write(
+      'added.py',
+      'A = gql(FRAGMENT + """query Added { tasks { totalCount } }""")\nB = gql(f"query Put {{ tasks {{ {x} }} }}")\n',
+    );
+    const args = ['keys', 'create', '--name', 'x', '--from', app];
+    const { stdout } = await run([...args, '--dry-run', '--json']);
+    const shown = JSON.parse(stdout) as { operations: { name: string }[]; unknown: string[] };
+    expect(shown.operations.map(({ name }) => name)).toEqual(['Fixed']);
+    expect(shown.unknown.map((what) => /(\w+\.\w+:\d+)/.exec(what)?.[1]).sort()).toEqual([
+      ...['added.py:1', 'added.py:2', 'call.ts:1', 'inside.ts:2'],
+    ]);
+    expect(await run([...args, '--lock'])).toMatchObject({ code: 1, stderr: expect.stringContaining('inside.ts:2') });
+  });
+
+  it('is from where it was called, and of every pattern', async () => {
+    const app = mkdtempSync(path.join(folder, 'app-'));
+    writeFileSync(path.join(app, 'q.graphql'), 'query Q { tasks { totalCount } }');
+    const values = { DATABASE_URL: server.config.databaseUrl, INIT_CWD: app };
+    const create = ['keys', 'create', '--name', 'x', '--dry-run', '--from', 'q.graphql'];
+    expect(await runCommand(create, values)).toMatchObject({ code: 0, stdout: 'tasks:read\n  Q  tasks:read\n' });
+    expect(await runCommand([...create, 'typo/*.ts'], values)).toMatchObject({
+      ...{ code: 1, stderr: expect.stringContaining('No file matches typo/*.ts') },
+    });
+  });
+
   it('makes no database, key or file where it only says what is needed', async () => {
     const database = path.join(folder, 'none.db');
     const file = fileOf('one.graphql', 'query One { tasks { totalCount } }');
@@ -196,6 +259,8 @@ describe('--from', () => {
   it.each([
     [['--lock', '--scopes', 'tasks:read'], '--lock takes operations'],
     [['--from', 'x.graphql', '--pin', 'a=1'], '--pin is for a key that is locked'],
+    [['--from', 'x.graphql', '--lock', '--pin', 'a'], 'NAME=VALUE'],
+    [['--scopes', 'tasks:read', '--projects', ''], 'It must name something'],
     [[], 'give --scopes, or the operations'],
   ])('is called wrongly with %j', async (args, message) => {
     const answer = await run(['keys', 'create', '--name', 'x', ...args]);
@@ -233,6 +298,7 @@ describe('what was really called', () => {
       entry('GET', `${server.url}?query=${encodeURIComponent('query Asked { tasks { totalCount } }')}`),
       entry('DELETE', `${server.origin}/v1/tasks/abc`),
       entry('GET', 'https://elsewhere.example.com/app.js'),
+      entry('POST', 'https://elsewhere.example.com/graphql', { query: '{ repository { name } }' }),
     ];
     const file = fileOf('recorded.har', JSON.stringify({ log: { version: '1.2', entries } }));
     const { scopes, operations: found } = await mint('--from-har', file);
@@ -281,7 +347,7 @@ describe('a locked key', () => {
     const next = fileOf('next.graphql', `${LIST}\nquery Users { users { totalCount } }`);
     const dry = await run(['keys', 'lock', id, '--from', next, '--dry-run']);
     expect(dry.stdout).toBe(
-      `+ Users\n~ List: projectId "${project}" -> null\n+ scope users:read\n  1 as before\nNothing was changed.\n`,
+      `+ Users\n~ List: projectId "${project}" -> any\n+ scope users:read\n  1 unchanged\nNothing was changed.\n`,
     );
     expect((await server.gql('query Users { users { totalCount } }', {}, key)).errors).toHaveLength(1);
     const users = fileOf('users.graphql', 'query Users { users { totalCount } }');
@@ -294,14 +360,19 @@ describe('a locked key', () => {
     expect((await server.gql(LIST, {}, key)).errors).toBeUndefined();
     await server.flushUsage();
     const shown = JSON.parse((await run(['keys', 'show', id, '--json'])).stdout) as {
-      operationSets: { version: number; operations: string[]; lastUsedAt: string | null; endsAt: string | null }[];
+      operationSets: { version: number; operations: object[]; lastUsedAt: string | null; endsAt: string | null }[];
     };
     expect(shown.operationSets).toMatchObject([
-      { version: 2, operations: ['Users'], endsAt: null, lastUsedAt: expect.any(String) },
-      { version: 1, operations: ['List'], endsAt: expect.any(String), lastUsedAt: expect.any(String) },
+      { version: 2, operations: [{ name: 'Users', pins: {} }], endsAt: null, lastUsedAt: expect.any(String) },
+      {
+        version: 1,
+        operations: [{ name: 'List', pins: { projectId: project } }],
+        endsAt: expect.any(String),
+        lastUsedAt: expect.any(String),
+      },
     ]);
     expect((await run(['keys', 'show', id])).stdout).toMatch(
-      /version 2:\n {2}Users\n.*version 1, until .*:\n {2}List\n/,
+      /version 2:\n {2}Users\n.*version 1, until .*:\n {2}List projectId="[^"]+"\n/,
     );
   });
 
@@ -313,6 +384,12 @@ describe('a locked key', () => {
       `+ scope users:read\n- project any\n+ project ${project}\n- operation A ${one.operations[0]?.hash.slice(0, 12)}\n+ operation any\n`,
     );
     expect((await run(['keys', 'diff', one.id, one.id])).stdout).toBe('They may do the same.\n');
+    const text = fileOf('n.graphql', 'query N($n: Int!) { tasks(first: $n) { totalCount } }');
+    const [free, pinned] = [await mint('--from', text, '--lock'), await mint('--from', text, '--lock', '--pin', 'n=1')];
+    expect((await run(['keys', 'diff', free.id, pinned.id])).stdout).toContain(' n=1\n');
+    const again = await run(['keys', 'lock', free.id, '--from', text]);
+    expect(again).toMatchObject({ code: 0, stdout: '  1 unchanged\nNothing was changed.\n' });
+    expect(await run(['keys', 'update', free.id])).toMatchObject({ code: 2 });
     expect(await run(['keys', 'diff', one.id, 'key_none'])).toMatchObject({ code: 1 });
   });
 });

@@ -197,7 +197,9 @@ export class OperationSets {
     const scopes = [...new Set([...operations, ...runsOn].flatMap((operation) => operation.scopes))].sort();
     // Whether it may be, whoever asks.
     decideChange(key, { lock, scopes }, bound, policy);
-    if (dryRun) return { apiKey: key, difference, applied: false };
+    const { added, removed, pins } = difference;
+    const isSame = isRunning && added.length + removed.length + pins.length === 0;
+    if (dryRun || isSame) return { apiKey: key, difference, applied: false };
     // What a key ran that was unlocked since, it does not run again.
     const endsAt = isRunning ? new Date(now.getTime() + gracePeriod * 1000) : now;
     // One that ends sooner goes on to.

@@ -208,7 +208,8 @@ function mustBeWorthAsking(key: StoredKey, scopes: readonly string[]): void {
   const reached = scopesWith(key, scopes);
   const useless = [...asked].filter((scope) => !reached.has(scope));
   if (useless.length > 0 && never.length === 0) {
-    problems.push(`has what the key's user, operations or projects rule out: ${useless.join(', ')}`);
+    const by = key.isLocked ? 'operations that it is locked to' : key.actsAsId ? 'role of its user' : 'projects';
+    problems.push(`has what the ${by} would not let the key use: ${useless.join(', ')}`);
   }
   if (problems.length > 0) throw badInput({ scopes: problems });
 }

@@ -27,8 +27,10 @@ export function updateCommand(variables: ProcessVariables): Command {
     .option('--workspace <slug>', 'whose key it is', DEFAULT_WORKSPACE)
     .option('--json', 'print JSON')
     .exitOverride()
-    .action(async (id: string, { workspace, json, projects, actsAs, unlock, ...change }) =>
-      withKey(variables, workspace, id, async ({ keys, actor, database }) => {
+    .action(async (id: string, { workspace, json, projects, actsAs, unlock, ...change }, command: Command) => {
+      const isGiven = [projects, actsAs, unlock, ...Object.values(change)].some((value) => value !== undefined);
+      if (!isGiven) command.error('error: name something to change; --help lists it');
+      await withKey(variables, workspace, id, async ({ keys, actor, database }) => {
         const tenant = database.forTenant(actor);
         const named = noneAsNull(projects);
         const updated = await keys.update(actor, 'operator', id, {
@@ -41,8 +43,8 @@ export function updateCommand(variables: ProcessVariables): Command {
         });
         if (json) print(present(updated));
         else process.stdout.write(`Key ${id} is changed.\n`);
-      }),
-    );
+      });
+    });
 }
 
 export function rotateCommand(variables: ProcessVariables): Command {

@@ -5,7 +5,7 @@ import { ApiError } from '../../errors.js';
 import { given } from '../../input.js';
 import { DEFAULT_WORKSPACE } from '../../keys/bootstrap.js';
 import type { KeyRequest } from '../../keys/rules.js';
-import { scopeSet } from '../../scopes/scope.js';
+import { parseGrants, scopeSet } from '../../scopes/scope.js';
 import type { ProcessVariables } from '../processVariables.js';
 import { environmentOption, numberOption, print, type WorkspaceSession, withWorkspace } from '../session.js';
 import {
@@ -55,6 +55,7 @@ export function createCommand(variables: ProcessVariables): Command {
     .exitOverride();
   return sourceOptions(command).action(async (options: CreateOptions) => {
     checkUsage(command, options);
+    if (options.scopes) parseGrants(options.scopes);
     if (options.dryRun) return showNeeds(options, await sourcesOf(variables, options));
     await withWorkspace(variables, options.workspace, true, async (session) => {
       const sources = hasSources(options) ? await readSources(options, await storedTexts(session)) : undefined;
@@ -105,7 +106,7 @@ async function requestOf(
     ...keyFields(options),
     ...(sources && { scopes: options.scopes ?? scopesOf(sources), ...operationsOf(sources, lock === true) }),
     ...(projects && { projects: await projectsNamed(tenant, projects) }),
-    ...(actsAs && { actsAsId: await userNamed(tenant, actsAs) }),
+    ...(actsAs !== undefined && { actsAsId: await userNamed(tenant, actsAs) }),
   };
 }
 

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { notFound } from '../../errors.js';
 import { type Authority, authorityOf } from '../../keys/authority.js';
 import { DEFAULT_WORKSPACE } from '../../keys/bootstrap.js';
+import type { Pins } from '../../keys/operationLock.js';
 import { withBonds } from '../../keys/storedKeys.js';
 import type { ProcessVariables } from '../processVariables.js';
 import { print, withWorkspace } from '../session.js';
@@ -44,6 +45,13 @@ export function diffCommand(variables: ProcessVariables): Command {
     );
 }
 
+/** The values that variables must have. */
+const pinsOf = (pins: Pins) =>
+  Object.entries(pins)
+    .map(([name, value]) => ` ${name}=${JSON.stringify(value)}`)
+    .sort()
+    .join('');
+
 /** Each as the texts that it consists of. */
 function aspectsOf(authority: Authority): Record<string, string[]> {
   const { environment, scopes, projects, actsAs, operations, expiresAt, renewalTerm, allowedIps, limits } = authority;
@@ -55,7 +63,9 @@ function aspectsOf(authority: Authority): Record<string, string[]> {
     operation:
       operations === null
         ? ['any']
-        : [...operations.values()].flatMap(([one]) => (one ? `${one.name} ${one.hash.slice(0, 12)}` : [])),
+        : [...operations.values()].flatMap(([one]) =>
+            one ? `${one.name} ${one.hash.slice(0, 12)}${pinsOf(one.pins)}` : [],
+          ),
     expires: [expiresAt?.toISOString() ?? 'never'],
     renewal: [renewalTerm === null ? 'none' : `every ${renewalTerm} s`],
     address: allowedIps === null ? ['any'] : [...allowedIps],

@@ -20,22 +20,27 @@ export function lockCommand(variables: ProcessVariables): Command {
     .exitOverride();
   return sourceOptions(command).action(async (id: string, { workspace, json, dryRun, gracePeriod, ...options }) => {
     if (!hasSources(options)) command.error(`error: name the operations: ${SOURCES}`);
-    await withKey(variables, workspace, id, async ({ operationSets, actor }) => {
+    await withKey(variables, workspace, id, async ({ operationSets, actor, row }) => {
       const { operations, unknown } = await readSources(options);
       if (unknown.length > 0)
         throw new ApiError(
           'BAD_USER_INPUT',
           `Not known by its text: ${unknown.join(', ')}. Add the documents by --from.`,
         );
+      const wasLocked = row.isLocked;
+      const rest =
+        wasLocked && gracePeriod > 0 ? `; those before for ${gracePeriod} more seconds, with their scopes` : '';
       const settings = { gracePeriod, dryRun: dryRun === true };
       const { apiKey, difference, applied } = await operationSets.set(actor, 'operator', id, operations, settings);
       if (json) return print({ ...present(apiKey), applied, difference });
       process.stdout.write(
-        `${written(difference)}${applied ? `Key ${id} runs these from now on; those before for ${gracePeriod} more seconds.` : 'Nothing was changed.'}\n`,
+        `${written(difference)}${applied ? `Key ${id} runs these${wasLocked ? '' : ' alone'} from now on${rest}.` : 'Nothing was changed.'}\n`,
       );
     });
   });
 }
+
+const pin = (value: unknown) => (value === undefined ? 'any' : JSON.stringify(value));
 
 function written({ added, removed, kept, addedScopes, removedScopes, pins }: SetDifference): string {
   const changed = added.filter(({ name }) => removed.some((other) => other.name === name)).map(({ name }) => name);
@@ -44,13 +49,10 @@ function written({ added, removed, kept, addedScopes, removedScopes, pins }: Set
     ...changed.map((name) => `~ ${name}`),
     ...added.filter(isNew).map(({ name }) => `+ ${name}`),
     ...removed.filter(isNew).map(({ name }) => `- ${name}`),
-    ...pins.map(
-      ({ operation, variable, from, to }) =>
-        `~ ${operation}: ${variable} ${JSON.stringify(from ?? null)} -> ${JSON.stringify(to ?? null)}`,
-    ),
+    ...pins.map(({ operation, variable, from, to }) => `~ ${operation}: ${variable} ${pin(from)} -> ${pin(to)}`),
     ...addedScopes.map((scope) => `+ scope ${scope}`),
     ...removedScopes.map((scope) => `- scope ${scope}`),
-    `  ${kept} as before`,
+    `  ${kept} unchanged`,
   ];
   return `${lines.join('\n')}\n`;
 }

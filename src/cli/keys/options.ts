@@ -2,8 +2,11 @@
 import { InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 
+/** An empty one is a variable that was not set, most likely, and would take everything away. */
 export function listOption(value: string): string[] {
-  return value.split(/[\s,]+/).filter(Boolean);
+  const all = value.split(/[\s,]+/).filter(Boolean);
+  if (all.length === 0) throw new InvalidArgumentError('It must name something.');
+  return all;
 }
 
 const ISO_DATE = z.union([z.iso.datetime({ offset: true }), z.iso.date()]);

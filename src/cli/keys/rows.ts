@@ -8,7 +8,11 @@ export async function projectsNamed(db: Pick<TenantDatabase, 'project'>, names: 
   const rows = await db.project.findMany({ where, select: { id: true, slug: true } });
   return names.map((name) => {
     const row = rows.find(({ id, slug }) => id === name || slug === name);
-    if (!row) throw new ApiError('NOT_FOUND', `No project ${JSON.stringify(name.slice(0, 100))} in that environment.`);
+    if (!row)
+      throw new ApiError(
+        'NOT_FOUND',
+        `No project with the id or slug ${JSON.stringify(name.slice(0, 100))} in the environment of the key.`,
+      );
     return row.id;
   });
 }
@@ -19,6 +23,10 @@ export async function userNamed(db: Pick<TenantDatabase, 'user'>, name: string):
     where: { OR: [{ id: name }, { email: name.toLowerCase() }] },
     select: { id: true },
   });
-  if (!row) throw new ApiError('NOT_FOUND', `No user ${JSON.stringify(name.slice(0, 100))} in that environment.`);
+  if (!row)
+    throw new ApiError(
+      'NOT_FOUND',
+      `No user with the id or email ${JSON.stringify(name.slice(0, 100))} in the environment of the key.`,
+    );
   return row.id;
 }

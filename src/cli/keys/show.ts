@@ -62,13 +62,16 @@ export function showCommand(variables: ProcessVariables): Command {
         if (options.json) return print({ ...shown, ...(row.isLocked && { operationSets: versions }) });
         for (const [name, value] of Object.entries(shown)) {
           const text = Array.isArray(value) ? value.join(' ') : value instanceof Date ? value.toISOString() : value;
-          process.stdout.write(`${name.padEnd(19)} ${printable(String(text ?? '-'))}\n`);
+          process.stdout.write(`${name.padEnd(19)} ${printable(String(text ?? '-')) || '(none)'}\n`);
         }
         for (const { version, endsAt, lastUsedAt, operations } of versions) {
           const until = endsAt ? `, until ${endsAt.toISOString()}` : '';
           const used = lastUsedAt ? `last used ${lastUsedAt.toISOString()}` : 'not used';
           process.stdout.write(`operations, ${used}, version ${version}${until}:\n`);
-          for (const name of operations) process.stdout.write(`  ${printable(name)}\n`);
+          for (const { name, pins } of operations) {
+            const values = Object.entries(pins).map(([variable, value]) => ` ${variable}=${JSON.stringify(value)}`);
+            process.stdout.write(`  ${printable(name + values.join(''))}\n`);
+          }
         }
       }),
     );
@@ -78,11 +81,11 @@ export function showCommand(variables: ProcessVariables): Command {
 async function versionsOf(db: TenantDatabase, lineageId: string) {
   const sets = await db.keyOperationSet.findMany({
     where: { lineageId, OR: [{ endsAt: null }, { endsAt: { gt: new Date() } }] },
-    include: { operations: { select: { name: true, lastUsedAt: true }, orderBy: { name: 'asc' } } },
+    include: { operations: { select: { name: true, pins: true, lastUsedAt: true }, orderBy: { name: 'asc' } } },
     orderBy: { version: 'desc' },
   });
   return sets.map(({ version, createdAt, endsAt, operations }) => ({
-    ...{ version, createdAt, endsAt, operations: operations.map(({ name }) => name) },
+    ...{ version, createdAt, endsAt, operations: operations.map(({ name, pins }) => ({ name, pins: pins ?? {} })) },
     lastUsedAt: latest(operations.map(({ lastUsedAt }) => lastUsedAt)),
   }));
 }

@@ -23,6 +23,13 @@ export interface FoundText {
   readonly where: string;
 }
 
+/** What files hold. */
+export interface FoundInFiles {
+  readonly texts: readonly FoundText[];
+  /** Where GraphQL stands that is put together when the app runs, so that it is not known here. */
+  readonly unreadable: readonly string[];
+}
+
 export interface FoundDocument {
   readonly document: string;
   readonly where: string;
@@ -68,13 +75,36 @@ function definitionsIn(text: string, where: string, problems: string[]): readonl
 
 /** What of a document is sent to the server. */
 function ofServer(document: DocumentNode): DocumentNode {
-  return visit(document, {
+  const left = visit(document, {
     SelectionSet(node) {
       const selections = node.selections.filter((selection) => !isOfClient(selection));
       return selections.length === node.selections.length ? undefined : { ...node, selections };
     },
     Directive: (node) => (OF_CLIENTS.has(node.name.value) ? null : undefined),
   });
+  if (left === document) return document;
+  // Nothing is sent where all is the client's, nor variables that only that had.
+  const definitions = left.definitions.filter(
+    (definition) => definition.kind !== Kind.OPERATION_DEFINITION || definition.selectionSet.selections.length > 0,
+  );
+  return { ...left, definitions: definitions.map(withoutUnused) };
+}
+
+function withoutUnused(definition: DefinitionNode): DefinitionNode {
+  if (definition.kind !== Kind.OPERATION_DEFINITION) return definition;
+  const used = new Set<string>();
+  let spreads = false;
+  visit(definition, {
+    VariableDefinition: () => false,
+    Variable: ({ name }) => void used.add(name.value),
+    FragmentSpread: () => {
+      spreads = true;
+    },
+  });
+  // What fragments use is not known here.
+  if (spreads) return definition;
+  const kept = (definition.variableDefinitions ?? []).filter(({ variable }) => used.has(variable.name.value));
+  return { ...definition, variableDefinitions: kept };
 }
 
 const isOfClient = ({ directives }: SelectionNode) => directives?.some(({ name }) => name.value === 'client') ?? false;

@@ -2,47 +2,76 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { ApiError } from '../../errors.js';
-import type { FoundText } from './documents.js';
+import type { FoundInFiles } from './documents.js';
+import { dynamicTemplates } from './dynamicTemplates.js';
+import { callersFolder } from './folder.js';
 import { pythonStrings } from './python.js';
 
 const GRAPHQL = new Set(['.graphql', '.gql', '.graphqls']);
-const SCRIPTS = new Set(['.js', '.jsx', '.ts', '.tsx', '.mjs', '.cjs', '.mts', '.cts', '.vue', '.svelte']);
+const SCRIPTS = new Set(['.js', '.jsx', '.ts', '.tsx', '.mjs', '.cjs', '.mts', '.cts']);
+/** Pages with scripts in them. */
+const PAGES = new Set(['.vue', '.svelte']);
 /** Files of an app; whatever has more was not meant. */
 const MOST_FILES = 20_000;
 
 /**
- * @param patterns files, or patterns such as `src/** /*.tsx`
- * @throws ApiError where no file matches, or one cannot be read
+ * @param patterns files, or patterns such as `src/** /*.tsx`, from where the command was called
+ * @throws ApiError where one matches no file, or a file cannot be read
  */
 export async function textsInFiles(
   patterns: readonly string[],
   onFile: (done: number, total: number) => void = () => {},
-): Promise<FoundText[]> {
+): Promise<FoundInFiles> {
   const { glob } = await import('tinyglobby');
-  const files = await glob([...patterns], { ignore: ['**/node_modules/**', '**/.git/**'], expandDirectories: true });
-  if (files.length === 0) throw new ApiError('NOT_FOUND', `No file matches ${patterns.join(' ')}.`);
-  if (files.length > MOST_FILES) throw new ApiError('BAD_USER_INPUT', `${files.length} files match; name fewer.`);
-  const found: FoundText[] = [];
-  for (const [index, file] of files.sort().entries()) {
-    found.push(...(await textsIn(file)));
-    onFile(index + 1, files.length);
+  const options = { cwd: callersFolder(), absolute: true, ignore: ['**/node_modules/**', '**/.git/**'] };
+  const files = new Set<string>();
+  for (const pattern of patterns) {
+    const matching = await glob(pattern, options);
+    if (matching.length === 0) throw new ApiError('NOT_FOUND', `No file matches ${pattern} in ${options.cwd}.`);
+    for (const file of matching) files.add(file);
   }
-  return found;
+  if (files.size > MOST_FILES) throw new ApiError('BAD_USER_INPUT', `${files.size} files match; name fewer.`);
+  const found: FoundInFiles[] = [];
+  for (const file of [...files].sort()) {
+    found.push(await textsIn(file, path.relative(options.cwd, file)));
+    onFile(found.length, files.size);
+  }
+  return { texts: found.flatMap(({ texts }) => texts), unreadable: found.flatMap(({ unreadable }) => unreadable) };
 }
 
-async function textsIn(file: string): Promise<FoundText[]> {
+/** @param shown the name of the file for people */
+async function textsIn(file: string, shown: string): Promise<FoundInFiles> {
   const extension = path.extname(file);
-  if (!GRAPHQL.has(extension) && !SCRIPTS.has(extension) && extension !== '.py') return [];
+  if (!GRAPHQL.has(extension) && !SCRIPTS.has(extension) && !PAGES.has(extension) && extension !== '.py')
+    return NOTHING;
   const text = readFileSync(file, 'utf8');
-  if (GRAPHQL.has(extension)) return [{ text, where: file }];
-  if (extension === '.py') return pythonStrings(text, file);
+  if (GRAPHQL.has(extension)) return { texts: [{ text, where: shown }], unreadable: [] };
+  if (extension === '.py') return pythonStrings(text, shown);
   // Most files of an app have none, and reading one as a program takes its time.
-  if (!/gql|graphql/i.test(text)) return [];
+  if (!/gql|graphql/i.test(text)) return NOTHING;
+  return templatesIn(PAGES.has(extension) ? scriptsOf(text) : text, shown, PAGES.has(extension) ? '.ts' : '');
+}
+
+const NOTHING: FoundInFiles = { texts: [], unreadable: [] };
+
+/** The scripts of a page, on the lines on which they stand. */
+function scriptsOf(page: string): string {
+  let scripts = '';
+  for (const { 1: script = '', 0: block, index } of page.matchAll(/<script\b[^>]*>([\s\S]*?)<\/script>/gi)) {
+    const before = page.slice(0, index + block.indexOf('>') + 1).split('\n').length;
+    scripts += '\n'.repeat(Math.max(0, before - scripts.split('\n').length)) + script;
+  }
+  return scripts;
+}
+
+async function templatesIn(text: string, shown: string, as: string): Promise<FoundInFiles> {
   const { gqlPluckFromCodeString } = await import('@graphql-tools/graphql-tag-pluck');
   try {
-    const sources = await gqlPluckFromCodeString(file, text, { skipIndent: true });
-    return sources.map(({ body, locationOffset }) => ({ text: body, where: `${file}:${locationOffset.line}` }));
+    const sources = await gqlPluckFromCodeString(`${shown}${as}`, text, { skipIndent: true });
+    const texts = sources.map(({ body, locationOffset }) => ({ text: body, where: `${shown}:${locationOffset.line}` }));
+    const unreadable = dynamicTemplates(text).map((line) => `${shown}:${line}`);
+    return { texts: texts.filter(({ where }) => !unreadable.includes(where)), unreadable };
   } catch (error) {
-    throw new ApiError('BAD_USER_INPUT', `${file} cannot be read: ${(error as Error).message}`);
+    throw new ApiError('BAD_USER_INPUT', `${shown} cannot be read: ${(error as Error).message}`);
   }
 }

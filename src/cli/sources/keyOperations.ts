@@ -1,5 +1,5 @@
 /** The operations that a key is to be made for, from all places that the command line names. */
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { ApiError } from '../../errors.js';
 import type { NewOperation } from '../../keys/rules.js';
 import type { DescribedOperation, Pin } from '../../operations/keyOperations.js';
@@ -55,17 +55,26 @@ export async function readSources(options: SourceOptions, stored: readonly strin
     import('../../operations/keyOperations.js'),
   ]);
   const bar = progressBar();
-  const texts = options.from ? await textsInFiles(options.from, (done, total) => bar.update('files', done, total)) : [];
+  const inFiles = options.from && (await textsInFiles(options.from, (done, total) => bar.update('files', done, total)));
+  const texts = [...(inFiles?.texts ?? [])];
   bar.stop();
   const own = await storedOperations();
   const found: DescribedOperation[] = [
     ...(options.fromRest ?? []).map(own.ofRoute),
     ...(options.fromMcp ?? []).map(own.ofTool),
   ];
-  const unknown: string[] = [];
+  const unknown = (inFiles?.unreadable ?? []).map((where) => `what ${where} puts together`);
   for (const file of options.fromHar ?? []) {
     const called = await requestsInHar(file);
-    texts.push(...called.texts);
+    for (const { text, where } of called.texts) {
+      try {
+        found.push(...(await describeOperations(schema, [text])));
+      } catch (error) {
+        // Of another server, most likely, which pages ask too.
+        if (!(error instanceof ApiError)) throw error;
+        unknown.push(`a document in ${where} that does not run here`);
+      }
+    }
     found.push(...called.rest);
     unknown.push(...called.unknown);
   }
@@ -109,6 +118,7 @@ async function describing(
 
 /** `variable=value`, `Operation:variable=value`; the value is JSON, or a text. */
 function pinOption(text: string, before: readonly Pin[] | undefined): readonly Pin[] {
+  if (!text.includes('=')) throw new InvalidArgumentError('It must be NAME=VALUE.');
   const [, operation, variable = '', value = ''] = /^(?:([^:=]+):)?([^=]+)=([\s\S]*)$/.exec(text) ?? [];
   return [...(before ?? []), { variable, value: jsonOr(value), ...(operation && { operation }) }];
 }

@@ -1,9 +1,12 @@
 /** The strings that are given to gql() in a Python file. */
-import type { FoundText } from './documents.js';
+import type { FoundInFiles } from './documents.js';
 
-const CALL = /\bgql\(\s*/g;
-/** A prefix, and a string of one of the four quotings. */
-const STRING = /([rRuUbBfF]{0,2})("""[\s\S]*?"""|'''[\s\S]*?'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')\s*/y;
+/** Comments and strings, in which no call stands, and calls; and a string of one of the four quotings, with its prefix. */
+const TOKEN =
+  /#[^\n]*|\bgql\(|[rRuUbBfF]{0,2}(?:"""[\s\S]*?"""|'''[\s\S]*?'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')/g;
+const STRING = /([rRuUbBfF]{0,2})("""[\s\S]*?"""|'''[\s\S]*?'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')/y;
+const SPACE = /(?:\s|#[^\n]*)*/y;
+const DEFINED = /\b(?:def|class)\s+$/;
 const ESCAPES: Readonly<Record<string, string>> = {
   n: '\n',
   t: '\t',
@@ -14,23 +17,39 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '\n': '',
 };
 
-export function pythonStrings(source: string, file: string): FoundText[] {
-  const found: FoundText[] = [];
-  for (const call of source.matchAll(CALL)) {
-    // Strings that stand side by side are one.
-    let text = '';
-    let at = call.index + call[0].length;
-    for (;;) {
-      STRING.lastIndex = at;
-      const string = STRING.exec(source);
-      if (!string) break;
-      text += textOf(string[1] ?? '', string[2] ?? '');
-      at += string[0].length;
-    }
-    const line = source.slice(0, call.index).split('\n').length;
-    if (text.trim() !== '') found.push({ text, where: `${file}:${line}` });
+export function pythonStrings(source: string, file: string): FoundInFiles {
+  const texts: { text: string; where: string }[] = [];
+  const unreadable: string[] = [];
+  for (const { 0: token, index } of source.matchAll(TOKEN)) {
+    if (token !== 'gql(' || DEFINED.test(source.slice(Math.max(0, index - 20), index))) continue;
+    const where = `${file}:${source.slice(0, index).split('\n').length}`;
+    const text = givenTo(source, index + token.length);
+    if (text === undefined) unreadable.push(where);
+    else if (text.trim() !== '') texts.push({ text, where });
   }
-  return found;
+  return { texts, unreadable };
+}
+
+/** What a call is given first, where that is written out; strings that stand side by side are one. */
+function givenTo(source: string, start: number): string | undefined {
+  let text = '';
+  let at = spaceAfter(source, start);
+  for (;;) {
+    STRING.lastIndex = at;
+    const string = STRING.exec(source);
+    if (!string) break;
+    const [whole, prefix = '', quoted = ''] = string;
+    // Its braces are values that are known later.
+    if (/f/i.test(prefix)) return undefined;
+    text += textOf(prefix, quoted);
+    at = spaceAfter(source, at + whole.length);
+  }
+  return source[at] === ')' || source[at] === ',' ? text : undefined;
+}
+
+function spaceAfter(source: string, at: number): number {
+  SPACE.lastIndex = at;
+  return at + (SPACE.exec(source)?.[0].length ?? 0);
 }
 
 function textOf(prefix: string, quoted: string): string {

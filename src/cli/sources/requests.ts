@@ -5,6 +5,7 @@ import { ApiError } from '../../errors.js';
 import { type DescribedOperation, describeOperation } from '../../operations/keyOperations.js';
 import type { Route } from '../../rest/route.js';
 import type { FoundText } from './documents.js';
+import { fromCaller } from './folder.js';
 
 /** Operations of the server's own, by the route or the tool that runs them. */
 export interface StoredOperations {
@@ -88,7 +89,7 @@ const parameters = z.object({
 
 /** @throws ApiError for a file that is no HAR */
 export async function requestsInHar(file: string): Promise<CalledOperations> {
-  const read = har.safeParse(jsonOf(readFileSync(file, 'utf8')));
+  const read = har.safeParse(jsonOf(readFileSync(fromCaller(file), 'utf8')));
   if (!read.success) throw new ApiError('BAD_USER_INPUT', `${file} is no HAR file.`);
   const stored = await storedOperations();
   const called: CalledOperations = { texts: [], rest: [], unknown: [] };
@@ -147,7 +148,7 @@ export function requestsInLog(file: string, keyId: string | undefined): LoggedUs
   const operations = new Map<string, LoggedOperation>();
   const scopes = new Set<string>();
   let [requests, lines] = [0, 0];
-  for (const line of readFileSync(file, 'utf8').split('\n')) {
+  for (const line of readFileSync(fromCaller(file), 'utf8').split('\n')) {
     const read = logLine.safeParse(jsonOf(line));
     if (!read.success) continue;
     lines += 1;
