@@ -281,6 +281,8 @@ describe('taskgate keys', () => {
     });
     const unknown = await run(['keys', 'create', '--name', 'x', '--scopes', 'task:read'], values);
     expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('did you mean tasks:read') });
+    // What is called wrongly makes no database.
+    await run(['keys', 'create', '--name', 'first', '--scopes', 'tasks:read'], values);
     expect(await run(['keys', 'revoke', 'key_none'], values)).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('No API key'),
