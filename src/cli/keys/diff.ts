@@ -3,10 +3,10 @@ import { Command } from 'commander';
 import { notFound } from '../../errors.js';
 import { type Authority, authorityOf } from '../../keys/authority.js';
 import { DEFAULT_WORKSPACE } from '../../keys/bootstrap.js';
-import type { Pins } from '../../keys/operationLock.js';
 import { withBonds } from '../../keys/storedKeys.js';
 import type { ProcessVariables } from '../processVariables.js';
 import { print, withWorkspace } from '../session.js';
+import { pinsOf } from './rows.js';
 
 export function diffCommand(variables: ProcessVariables): Command {
   return new Command('diff')
@@ -44,13 +44,6 @@ export function diffCommand(variables: ProcessVariables): Command {
       }),
     );
 }
-
-/** The values that variables must have. */
-const pinsOf = (pins: Pins) =>
-  Object.entries(pins)
-    .map(([name, value]) => ` ${name}=${JSON.stringify(value)}`)
-    .sort()
-    .join('');
 
 /** Each as the texts that it consists of. */
 function aspectsOf(authority: Authority): Record<string, string[]> {

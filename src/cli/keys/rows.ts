@@ -1,6 +1,7 @@
-/** Projects and users, as people name them on a command line. */
+/** Projects, users and pins, as people write and read them on a command line. */
 import type { TenantDatabase } from '../../db/tenant.js';
 import { ApiError } from '../../errors.js';
+import type { Pins } from '../../keys/operationLock.js';
 
 /** Ids of projects, by their ids or slugs. @throws ApiError NOT_FOUND */
 export async function projectsNamed(db: Pick<TenantDatabase, 'project'>, names: readonly string[]): Promise<string[]> {
@@ -30,3 +31,10 @@ export async function userNamed(db: Pick<TenantDatabase, 'user'>, name: string):
     );
   return row.id;
 }
+
+/** The values that variables must have. */
+export const pinsOf = (pins: Pins) =>
+  Object.entries(pins)
+    .map(([name, value]) => ` ${name}=${JSON.stringify(value)}`)
+    .sort()
+    .join('');

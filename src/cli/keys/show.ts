@@ -7,11 +7,13 @@ import { notFound } from '../../errors.js';
 import { keyStatus } from '../../keys/apiKey.js';
 import { listOf } from '../../keys/authority.js';
 import { DEFAULT_WORKSPACE } from '../../keys/bootstrap.js';
+import type { Pins } from '../../keys/operationLock.js';
 import { lineageOf } from '../../keys/storedKeys.js';
 import { dayOf, KeyUsage, since, unusedGrants } from '../../keys/usage.js';
 import { printable } from '../printable.js';
 import type { ProcessVariables } from '../processVariables.js';
 import { environmentOption, print, type WorkspaceSession, withWorkspace } from '../session.js';
+import { pinsOf } from './rows.js';
 
 export function listCommand(variables: ProcessVariables): Command {
   return new Command('list')
@@ -69,8 +71,7 @@ export function showCommand(variables: ProcessVariables): Command {
           const used = lastUsedAt ? `last used ${lastUsedAt.toISOString()}` : 'not used';
           process.stdout.write(`operations, ${used}, version ${version}${until}:\n`);
           for (const { name, pins } of operations) {
-            const values = Object.entries(pins).map(([variable, value]) => ` ${variable}=${JSON.stringify(value)}`);
-            process.stdout.write(`  ${printable(name + values.join(''))}\n`);
+            process.stdout.write(`  ${printable(name + pinsOf(pins as Pins))}\n`);
           }
         }
       }),
