@@ -36,8 +36,11 @@ export const LARGE = 300;
 const MOST_LARGE = 2;
 /** How long the queue may be too long while more keep coming, in milliseconds. */
 const BURST = 400;
-/** How many may come after that, so that the last of a burst does not end the others. */
-const LATE = 50;
+/**
+ * How many may come after that, as a multiple of the queue, so that the last of a burst does not end the others: where the
+ * machine is slow, a burst of the queue and these takes longer than that moment.
+ */
+const LATE = 2;
 /** Operations that wait, at one moment. */
 const MAX_QUEUE = 2000;
 /** Turns between two operations, while each brings a new connection or request: node takes up one connection a turn. */
@@ -142,7 +145,7 @@ export class AdmissionController {
     this.#tooLongSince ??= now;
     if (now - this.#tooLongSince < BURST) return false;
     this.#late += 1;
-    if (this.#late <= LATE) return false;
+    if (this.#late <= LATE * this.#limits.queue) return false;
     this.#refusedAt = now;
     // Those that waited longest would be the latest of all.
     const oldest = this.#queue.splice(0, Math.ceil(length - this.#limits.queue / 2));
