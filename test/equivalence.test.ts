@@ -67,6 +67,12 @@ beforeAll(async () => {
     await system.task.update({ where: { id }, data: { title: `${OUTSIDE} ${id}`, description: OUTSIDE } });
   }
   await system.comment.update({ where: { id: outside.commentId }, data: { body: OUTSIDE } });
+  await system.label.update({ where: { id: outside.labelId }, data: { name: OUTSIDE } });
+  await system.taskTag.updateMany({ where: { labelId: outside.labelId }, data: { name: OUTSIDE } });
+  await system.timeEntry.update({ where: { id: outside.timeEntryId }, data: { note: OUTSIDE } });
+  for (const { taskId, otherTaskId } of [inside, outside]) {
+    await system.task.update({ where: { id: otherTaskId }, data: { parentId: taskId } });
+  }
   await system.taskRelationship.create({
     data: {
       ...{ workspaceId: workspace.id, environment: 'LIVE', type: 'RELATES_TO' },
@@ -74,10 +80,21 @@ beforeAll(async () => {
     },
   });
   outsideTexts = [outside.commentId, outside.projectId, outside.taskId, outside.otherTaskId, OUTSIDE];
+  outsideTexts.push(outside.labelId, outside.timeEntryId, outside.notificationId);
   const tasks = [inside.taskId, inside.otherTaskId, outside.taskId, outside.otherTaskId];
   const projects = [inside.projectId, outside.projectId];
   const row = await system.apiKey.findFirstOrThrow();
-  const ids = [...tasks, ...projects, inside.commentId, outside.commentId, inside.userId, row.id, randomUUID()];
+  const ids = [
+    ...tasks,
+    ...projects,
+    inside.commentId,
+    outside.commentId,
+    inside.labelId,
+    outside.labelId,
+    inside.userId,
+    row.id,
+    randomUUID(),
+  ];
   options = {
     without: VOLATILE,
     sharedFragments: true,

@@ -32,11 +32,18 @@ beforeAll(async () => {
     ...{ projectId, createdAt: createdAt(index) },
   });
   await system.task.createMany({ data: Array.from({ length: ROWS }, (_, i) => task(i + 1, project)) });
+  const labels = new Map<string, string>();
+  for (const name of ['a', 'b']) {
+    const { id } = await system.label.create({ data: { ...tenant, name, key: name, color: '#000000' } });
+    labels.set(name, id);
+  }
   for (let at = 0; at < MANY; at += 500) {
     const rows = Array.from({ length: 500 }, (_, i) => task(1000 + at + i, board));
     await system.task.createMany({ data: rows });
     await system.taskTag.createMany({
-      data: rows.flatMap(({ id }) => ['a', 'b'].map((name) => ({ ...tenant, taskId: id, name, key: name }))),
+      data: rows.flatMap(({ id }) =>
+        [...labels].map(([name, labelId]) => ({ ...tenant, taskId: id, labelId, name, key: name })),
+      ),
     });
   }
   await system.taskCounter.upsert({

@@ -68,6 +68,19 @@ beforeAll(async () => {
       },
     });
   }
+  const parts = await system.task.findMany({ where: tenant, orderBy: { id: 'desc' }, take: 12 });
+  for (const [index, { id }] of parts.entries()) {
+    const parent = parts[(index + 4) % parts.length];
+    const isBelow = index < 8 && parent;
+    if (isBelow)
+      await system.task.update({ where: { id }, data: { parentId: parent.id, projectId: parent.projectId } });
+    const startedAt = new Date(Date.UTC(2026, 1, 1 + (index % 5)));
+    const endedAt = index % 3 === 0 ? null : new Date(startedAt.getTime() + index * 1000);
+    const note = TITLES[index % 4] ?? null;
+    await system.timeEntry.create({
+      data: { ...tenant, taskId: id, startedAt, endedAt, note, userId: users[index % 4]?.id ?? null },
+    });
+  }
   const told = await system.task.findMany({ where: tenant, orderBy: { id: 'asc' }, take: 6 });
   for (let i = 0; i < 20; i += 1) {
     const data = {
@@ -168,25 +181,31 @@ const ORDERS = {
   Project: ['CREATED_AT', 'UPDATED_AT', 'NAME'],
   User: ['CREATED_AT', 'NAME', 'EMAIL'],
   Comment: ['CREATED_AT', 'UPDATED_AT'],
+  Label: ['NAME', 'CREATED_AT'],
+  TimeEntry: ['STARTED_AT', 'CREATED_AT'],
   ApiKey: [],
   Alert: [],
   AuditEvent: [],
 };
 const COLUMNS = {
-  Task: 'id number title description status priority tags startDate dueDate position projectId assigneeId createdById createdByKeyId createdAt updatedAt __typename',
+  Task: 'id number title description status priority tags startDate dueDate position projectId parentId assigneeId createdById createdByKeyId createdAt updatedAt __typename',
   Project: 'id name description slug icon archivedAt createdAt updatedAt createdById createdByKeyId __typename',
   User: 'id email name role createdAt updatedAt __typename',
   Comment: 'id taskId parentId body createdById createdByKeyId createdAt updatedAt editedAt deletedAt __typename',
+  Label: 'id name color description createdById createdByKeyId createdAt updatedAt __typename',
+  TimeEntry: 'id taskId userId note startedAt endedAt createdByKeyId createdAt updatedAt __typename',
   ApiKey:
     'id name description prefix environment expiresAt autoRenew rotatedAt graceEndsAt successorId revokedAt revokedReason createdById createdByKeyId createdAt updatedAt __typename',
   Alert: 'id kind message keyId createdAt __typename',
   AuditEvent: 'id action actorKeyId actorUserId targetType targetId ip userAgent requestId createdAt __typename',
 };
 const RELATIONS = {
-  Task: { project: 'Project', assignee: 'User', createdBy: 'User' },
+  Task: { project: 'Project', assignee: 'User', createdBy: 'User', parent: 'Task' },
   Project: { createdBy: 'User' },
   User: {},
   Comment: { task: 'Task', createdBy: 'User' },
+  Label: { createdBy: 'User' },
+  TimeEntry: { task: 'Task', user: 'User' },
   ApiKey: {},
   Alert: {},
   AuditEvent: {},
@@ -216,8 +235,10 @@ function selection(type: Type, depth: number): fc.Arbitrary<string> {
     parts.push(fc.tuple(inner, condition).map(([fields, when]) => `...${when} { ${fields} }`));
     if (!isPlain(type)) parts.push(inner.map((fields) => `... on Node { id } ... { ${fields} }`));
     parts.push(fc.constant(`...Of${type}`));
-    if (type === 'Project') parts.push(innerTasks(depth - 1));
-    if (type === 'Task') parts.push(innerComments('comments', depth - 1));
+    if (type === 'Project' || type === 'Label') parts.push(innerTasks('tasks', depth - 1));
+    if (type === 'Task') parts.push(innerComments('comments', depth - 1), innerTasks('children', depth - 1));
+    if (type === 'Task')
+      parts.push(innerRows('labels', 'Label', depth - 1), innerRows('timeEntries', 'TimeEntry', depth - 1));
     if (type === 'Comment') parts.push(innerComments('answers', depth - 1));
   }
   return fc
@@ -226,7 +247,7 @@ function selection(type: Type, depth: number): fc.Arbitrary<string> {
 }
 
 /** A list within the rows of another. */
-function innerTasks(depth: number): fc.Arbitrary<string> {
+function innerTasks(name: string, depth: number): fc.Arbitrary<string> {
   const page = fc.constantFrom('first: 2', 'last: 3', 'first: 3, offset: 1', 'first: 0', 'first: -1', 'first: $count');
   const order = fc.constantFrom(
     '',
@@ -239,7 +260,15 @@ function innerTasks(depth: number): fc.Arbitrary<string> {
   );
   return fc
     .tuple(page, order, parts, fc.nat(3))
-    .map(([rows, by, shown, alias]) => `t${alias}_${depth}: tasks(${rows}${by}) { ${shown} }`);
+    .map(([rows, by, shown, alias]) => `t${alias}_${depth}: ${name}(${rows}${by}) { ${shown} }`);
+}
+
+function innerRows(name: string, type: 'Label' | 'TimeEntry', depth: number): fc.Arbitrary<string> {
+  const page = fc.constantFrom('first: 2', 'last: 3', 'first: 3, offset: 1', 'first: 0', 'first: $count');
+  const order = ORDERS[type].map((field) => `, orderBy: [{ field: ${field}, direction: ASC }]`);
+  return fc
+    .tuple(page, fc.constantFrom('', ...order), selection(type, depth), fc.nat(3))
+    .map(([rows, by, fields, alias]) => `${name}${alias}_${depth}: ${name}(${rows}${by}) { nodes { ${fields} } }`);
 }
 
 function innerComments(name: string, depth: number): fc.Arbitrary<string> {
@@ -309,6 +338,14 @@ const FILTERS: Record<Type, fc.Arbitrary<string>> = {
     quoted.map((value) => `body: { contains: ${value} }`),
     fc.constantFrom('parentId: { eq: null }', 'deletedAt: { neq: null }', 'createdById: { eq: null }'),
   ),
+  Label: fc.oneof(
+    fc.constantFrom('"T"', '"zed"', '"odd"').map((value) => `name: { contains: ${value} }`),
+    fc.constantFrom('name: { in: ["t1", "Zed"] }', 'description: { eq: null }', 'createdById: { neq: null }'),
+  ),
+  TimeEntry: fc.oneof(
+    date.map((at) => `startedAt: { gte: ${at} }`),
+    fc.constantFrom('endedAt: { eq: null }', 'userId: { neq: null }'),
+  ),
   ApiKey: fc.constantFrom(
     'status: { eq: ACTIVE }',
     'status: { nin: [REVOKED] }',
@@ -347,7 +384,7 @@ function filterOf(type: Type): fc.Arbitrary<string> {
 
 const LISTS: Record<Type, string> = {
   ...{ Task: 'tasks', Project: 'projects', User: 'users', ApiKey: 'apiKeys', Comment: 'comments' },
-  ...{ Alert: 'alerts', AuditEvent: 'auditLog' },
+  ...{ Alert: 'alerts', AuditEvent: 'auditLog', Label: 'labels', TimeEntry: 'timeEntries' },
 };
 function listOf(type: Type): fc.Arbitrary<string> {
   const page = fc.oneof(
@@ -394,7 +431,7 @@ function listOf(type: Type): fc.Arbitrary<string> {
           ORDERS[type].length > 0 &&
           `orderBy: [${by.map(([field, direction]) => `{ field: ${field}, direction: ${direction} }`).join()}]`,
         filter && `filter: { ${filter} }`,
-        search && !isPlain(type) && `search: ${search}`,
+        search && !isPlain(type) && type !== 'TimeEntry' && `search: ${search}`,
         type === 'Project' && shown.length > 2 && 'includeArchived: true',
       ].filter(Boolean);
       return `${LISTS[type]}${args.length > 0 ? `(${args.join(', ')})` : ''} { ${shown.join(' ')} }`;
@@ -407,10 +444,10 @@ const rowOf = (type: Type): fc.Arbitrary<string> => {
     .map(([index, fields]) => `${name}(id: ${JSON.stringify(ids[name][index % ids[name].length])}) { ${fields} }`);
 };
 const types: Type[] = ['Task', 'Task', 'Project', 'User'];
-const others: Type[] = ['ApiKey', 'Alert', 'AuditEvent', 'Comment'];
+const others: Type[] = ['ApiKey', 'Alert', 'AuditEvent', 'Comment', 'Label', 'TimeEntry'];
 const rootField = () => fc.oneof(...types.map(listOf), ...types.map(rowOf), ...others.map(listOf));
 const fragment = (type: Type) =>
-  `fragment Of${type} on ${type} { ...Inner${type} } fragment Inner${type} on ${type} { id ${{ Task: 'title tags', Alert: 'kind', AuditEvent: 'action', Comment: 'body' }[type as string] ?? 'name'} }`;
+  `fragment Of${type} on ${type} { ...Inner${type} } fragment Inner${type} on ${type} { id ${{ Task: 'title tags', Alert: 'kind', AuditEvent: 'action', Comment: 'body', TimeEntry: 'note' }[type as string] ?? 'name'} }`;
 
 function operationOf(fields: readonly string[]): string {
   const body = fields.map((field, index) => `f${index}: ${field}`).join('\n');

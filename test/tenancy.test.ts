@@ -64,7 +64,23 @@ function attempts(own: Side, foreign: Side): [string, string, object][] {
     m('createComment', 'CreateComment', { taskId: own.taskId, body: 'x', parentId: foreign.commentId }),
     m('updateComment', 'UpdateComment', { id: foreign.commentId, body: 'taken' }),
     m('deleteComment', 'DeleteComment', { id: foreign.commentId }),
+    q('label', foreign.labelId),
+    q('node', foreign.labelId),
+    m('addLabel', 'AddLabel', { id: foreign.labelId, taskId: own.taskId }),
+    m('addLabel', 'AddLabel', { id: own.labelId, taskId: foreign.taskId }),
+    m('removeLabel', 'RemoveLabel', { id: foreign.labelId, taskId: own.taskId }),
+    m('removeLabel', 'RemoveLabel', { id: own.labelId, taskId: foreign.taskId }),
+    m('updateLabel', 'UpdateLabel', { id: foreign.labelId, name: 'taken' }),
+    m('deleteLabel', 'DeleteLabel', { id: foreign.labelId }),
+    m('deleteLabel', 'DeleteLabel', { id: own.labelId, intoId: foreign.labelId }),
+    q('timeEntry', foreign.timeEntryId),
+    q('node', foreign.timeEntryId),
+    m('createTimeEntry', 'CreateTimeEntry', { taskId: foreign.taskId, endedAt: '2030-01-01T00:00:00Z' }),
+    m('updateTimeEntry', 'UpdateTimeEntry', { id: foreign.timeEntryId, note: 'taken' }),
+    m('deleteTimeEntry', 'DeleteTimeEntry', { id: foreign.timeEntryId }),
     q('node', foreign.apiKeyId),
+    m('createTask', 'CreateTask', { title: 'x', parentId: foreign.taskId }),
+    m('updateTask', 'UpdateTask', { id: own.taskId, parentId: foreign.taskId }),
     m('createTask', 'CreateTask', { title: 'x', projectId: foreign.projectId }),
     m('createTask', 'CreateTask', { title: 'x', assigneeId: foreign.userId }),
     m('updateTask', 'UpdateTask', { id: foreign.taskId, title: 'taken' }),
@@ -105,8 +121,10 @@ function attempts(own: Side, foreign: Side): [string, string, object][] {
 }
 
 const everything = `{
-  tasks(first: 10) { totalCount nodes { id title tags project { id name } assignee { id name } createdBy { id } relationships { id task { id } targetTask { id } } incomingRelationships { id } comments { totalCount nodes { id body } } } }
+  tasks(first: 10) { totalCount nodes { id title tags project { id name } assignee { id name } createdBy { id } relationships { id task { id } targetTask { id } } incomingRelationships { id } comments { totalCount nodes { id body } } labels { totalCount nodes { id name color } } timeEntries { totalCount nodes { id note } } parent { id } children { totalCount nodes { id } } } }
   comments(first: 10) { totalCount nodes { id body task { id } answers { totalCount } } }
+  labels(first: 10) { totalCount nodes { id name tasks { totalCount nodes { id } } } }
+  timeEntries(first: 10) { totalCount nodes { id note user { id } task { id } } }
   projects(first: 10) { totalCount nodes { id name createdBy { id } tasks { totalCount nodes { id } } } }
   users(first: 10) { totalCount nodes { id email } }
   apiKeys(first: 10) { totalCount nodes { id name createdBy { id } } }

@@ -17,7 +17,7 @@ export interface RawStatements {
 /** What PostgreSQL has, as the provider has it: its parameters, and no casts to text. */
 export function said(provider: Provider, sql: string): string {
   if (provider === 'postgresql') return sql;
-  return sql.replace(/\$\d|::text/g, (part) => (part === '::text' ? '' : '?'));
+  return sql.replace(/\$\d+|::text/g, (part) => (part === '::text' ? '' : '?'));
 }
 
 /** What becomes of a row that is there already. */

@@ -22,6 +22,10 @@ const CONDITIONS: Readonly<Record<string, Condition>> = {
   Task: ofTask,
   TaskTag: (bound) => ({ task: ofTask(bound) }),
   Comment: (bound) => ({ task: ofTask(bound) }),
+  // Those of its projects, and what it made itself and has put nowhere yet.
+  Label: (bound) => ({ OR: [{ tags: { some: { task: ofTask(bound) } } }, { createdByKeyId: bound.keyId }] }),
+  TimeEntry: (bound) => ({ task: ofTask(bound) }),
+  Notification: (bound) => ({ task: ofTask(bound) }),
   // A tie to a task of another project says that there is one.
   TaskRelationship: (bound) => ({ task: ofTask(bound), targetTask: ofTask(bound) }),
   AuditEvent: ofTask,
@@ -41,9 +45,15 @@ const CONDITIONS: Readonly<Record<string, Condition>> = {
 /** Rows that a row within reach refers to, and that are within reach for that. */
 const IMPLIED = new Set([
   'Task.project',
+  // Sub-tasks are in the project of their task.
+  'Task.parent',
   'TaskTag.task',
+  // A label on a task that is seen.
+  'TaskTag.label',
   'Comment.task',
   'Comment.parent',
+  'TimeEntry.task',
+  'Notification.task',
   'TaskRelationship.task',
   'TaskRelationship.targetTask',
   'KeyOperation.set',

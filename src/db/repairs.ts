@@ -1,6 +1,6 @@
 /** What migrations cannot say in SQL: columns that the program computes, computed again where the rule has changed. */
 import type { PrismaClient } from '#prisma/client.js';
-import { tagKey } from './text.js';
+import { LABEL_COLOR, tagKey } from './text.js';
 
 /** Raised whenever the rule behind `tagKey` changes. */
 const TAG_KEYS = { name: 'tag_keys', value: 2 } as const;
@@ -25,14 +25,25 @@ async function repairTagKeys(system: PrismaClient): Promise<void> {
       }),
       take: BATCH,
     });
-    for (const { taskId, key, name } of rows) {
+    for (const { taskId, key, name, labelId, workspaceId, environment } of rows) {
       const right = tagKey(name);
       if (right === key) continue;
       await system.$transaction(async (tx) => {
         // Of two that have become the same, one stays.
         const same = await tx.taskTag.findUnique({ where: { taskId_key: { taskId, key: right } } });
-        if (same) await tx.taskTag.deleteMany({ where: { taskId, key } });
-        else await tx.taskTag.updateMany({ where: { taskId, key }, data: { key: right } });
+        if (same) {
+          await tx.taskTag.deleteMany({ where: { taskId, key } });
+        } else {
+          const label = { workspaceId, environment, key: right };
+          const { id } = await tx.label.upsert({
+            where: { workspaceId_environment_key: label },
+            create: { ...label, name, color: LABEL_COLOR },
+            update: {},
+            select: { id: true },
+          });
+          await tx.taskTag.updateMany({ where: { taskId, key }, data: { key: right, labelId: id } });
+        }
+        await tx.label.deleteMany({ where: { id: labelId, key, tags: { none: {} } } });
       });
     }
     const last = rows.at(-1);

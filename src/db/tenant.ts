@@ -61,7 +61,10 @@ const KEY_MODELS = new Set([
 ]);
 
 /** Foreign keys that no caller can name: they come from the context, or from a row just written beside. */
-const SERVER_SET_COLUMNS = new Set(['createdById', 'createdByKeyId', 'successorId', 'TaskTag.taskId']);
+const SERVER_SET_COLUMNS = new Set([
+  ...['createdById', 'createdByKeyId', 'successorId', 'TaskTag.taskId', 'TaskTag.labelId'],
+  ...['Notification.taskId', 'Notification.userId', 'Notification.senderId', 'TimeEntry.userId'],
+]);
 
 interface ModelShape {
   readonly hasEnvironment: boolean;

@@ -31,6 +31,9 @@ export function likeContains(onCall: () => void = () => {}): (pattern: unknown, 
   };
 }
 
+/** Of labels that nobody gave one. */
+export const LABEL_COLOR = '#6b7280';
+
 /**
  * What names of tags are compared by: neither the case of letters nor how they are composed tells two apart. By way of
  * upper case, which has one form where lower case has several (sharp s, final sigma).

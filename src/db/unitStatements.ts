@@ -3,7 +3,8 @@
  * database. All are bound to the tenant here.
  */
 
-import type { ProjectBound } from '../audit/entry.js';
+import { v7 as uuidv7 } from 'uuid';
+import type { Actor } from '../audit/entry.js';
 import type { RawStatements } from './insertions.js';
 import type { Provider } from './provider.js';
 import type { Tenant } from './tenant.js';
@@ -16,10 +17,27 @@ interface WorkspaceRow {
   readonly ratePerHour: number | null;
 }
 
-type Lockable = 'Project' | 'User' | 'Task' | 'TaskRelationship' | 'Comment';
+type Lockable = 'Project' | 'User' | 'Task' | 'TaskRelationship' | 'Comment' | 'Label' | 'TimeEntry' | 'Notification';
 
 /** Rows that say who made them. */
-type Made = 'Task' | 'Project' | 'TaskRelationship' | 'Comment';
+type Made = 'Task' | 'Project' | 'TaskRelationship' | 'Comment' | 'Label';
+
+/** A label as it is named; `key`: by what names are compared. */
+export interface LabelName {
+  readonly name: string;
+  readonly key: string;
+}
+
+/** Where a task stands among sub-tasks. */
+export interface TaskPlace {
+  readonly projectId: string | null;
+  /** Ids of the task that it is a sub-task of, and of those above that one. */
+  readonly above: readonly string[];
+  /** Ids of its sub-tasks, and theirs. */
+  readonly below: readonly string[];
+  /** Levels of sub-tasks below it. */
+  readonly depth: number;
+}
 
 export interface UnitStatements {
   /** Changes that hold this lock go on one after another, in each workspace. */
@@ -34,6 +52,13 @@ export interface UnitStatements {
   lockUserForReading(id: string): Promise<void>;
   /** Ids of tasks whose column has this value, as they stay until this change is committed; at most so many. */
   lockTasksOf(column: 'projectId' | 'assigneeId', value: string, most: number): Promise<string[]>;
+  /** The same of the tasks that a label is on. */
+  lockTasksWith(labelId: string, most: number): Promise<string[]>;
+  /** The ids of labels by their keys, with those that were not there made, and then told of. */
+  labels(names: readonly LabelName[], color: string): Promise<{ ids: Map<string, string>; made: LabelName[] }>;
+  countLabels(): Promise<number>;
+  /** Where a task stands among sub-tasks; undefined: there is none. Stays so while the workspace is locked. */
+  placeOf(taskId: string): Promise<TaskPlace | undefined>;
   /** Tasks that a user is assigned to, or made, in the order of their ids, as all changes lock them. */
   lockTasksOfUser(userId: string): Promise<void>;
   /** Takes a user who is about to go away from all that they made, in one statement, as new versions. @returns how many */
@@ -44,14 +69,20 @@ export interface UnitStatements {
   descendantKeys(key: { readonly id: string; readonly lineageId: string | null }, most: number): Promise<string[]>;
 }
 
+/** What ends a search for sub-tasks, whatever the rows say. */
+const MOST_LEVELS = 20;
+const MOST_SUB_TASKS = 20_000;
+
 /** SQLite has one writer at a time, from the beginning of the transaction on, and needs no locks. */
 export function unitStatements(
   raw: RawStatements,
-  { workspaceId, environment, bound }: Tenant & { readonly bound?: ProjectBound | undefined },
+  actor: Tenant & Pick<Actor, 'userId' | 'keyId' | 'bound'>,
   now: Date,
   provider: Provider,
 ): UnitStatements {
+  const { workspaceId, environment, bound } = actor;
   const isPostgresql = provider === 'postgresql';
+  const time = isPostgresql ? now.toISOString().slice(0, -1) : now.getTime();
   const select = <Row>(sql: string, ...values: unknown[]) => raw.query<Row>(sql, values);
   const lock = (model: Lockable, id: string, strength: string) =>
     select(
@@ -106,6 +137,93 @@ export function unitStatements(
       );
       return rows.map(({ id }) => id);
     },
+    async lockTasksWith(labelId: string, most: number): Promise<string[]> {
+      const rows = await select<{ id: string }>(
+        `SELECT "id" FROM "Task" WHERE "id" IN (SELECT "taskId" FROM "TaskTag" WHERE "labelId" = $1)
+         AND "workspaceId" = $2 AND "environment"::text = $3
+         ORDER BY "id" LIMIT ${most}${isPostgresql ? ' FOR UPDATE' : ''}`,
+        labelId,
+        workspaceId,
+        environment,
+      );
+      return rows.map(({ id }) => id);
+    },
+    async labels(names: readonly LabelName[], color: string) {
+      // In one order, so that two who make the same labels do not wait for each other.
+      const wanted = [...names].sort((one, other) => (one.key < other.key ? -1 : 1));
+      const ids = new Map<string, string>();
+      const find = async (keys: readonly string[]) => {
+        if (keys.length === 0) return;
+        const list = keys.map((_, index) => `$${index + 3}`).join(', ');
+        // Nobody renames or deletes them until this change is committed.
+        const rows = await select<{ id: string; key: string }>(
+          `SELECT "id", "key" FROM "Label" WHERE "workspaceId" = $1 AND "environment"::text = $2 AND "key" IN (${list})
+           ORDER BY "key"${isPostgresql ? ' FOR KEY SHARE' : ''}`,
+          ...[workspaceId, environment, ...keys],
+        );
+        for (const { id, key } of rows) ids.set(key, id);
+      };
+      await find(wanted.map(({ key }) => key));
+      const missing = wanted.filter(({ key }) => !ids.has(key));
+      const made: LabelName[] = [];
+      for (const { name, key } of missing) {
+        const id = uuidv7();
+        const [environmentAt, timeAt] = isPostgresql
+          ? ['CAST($3::text AS "Environment")', ['$9::timestamp', '$10::timestamp']]
+          : ['$3', ['$9', '$10']];
+        const count = await raw.execute(
+          `INSERT INTO "Label" ("id", "workspaceId", "environment", "name", "key", "color", "createdById", "createdByKeyId", "createdAt", "updatedAt")
+           VALUES ($1, $2, ${environmentAt}, $4, $5, $6, $7, $8, ${timeAt.join(', ')})
+           ON CONFLICT ("workspaceId", "environment", "key") DO NOTHING`,
+          [id, workspaceId, environment, name, key, color, actor.userId, actor.keyId, time, time],
+        );
+        if (count === 0) continue;
+        ids.set(key, id);
+        made.push({ name, key });
+      }
+      // Somebody else was faster.
+      await find(missing.map(({ key }) => key).filter((key) => !ids.has(key)));
+      return { ids, made };
+    },
+    async countLabels(): Promise<number> {
+      const [row] = await select<{ count: number | bigint }>(
+        `SELECT COUNT(*) AS "count" FROM "Label" WHERE "workspaceId" = $1 AND "environment"::text = $2`,
+        workspaceId,
+        environment,
+      );
+      return Number(row?.count ?? 0);
+    },
+    async placeOf(taskId: string): Promise<TaskPlace | undefined> {
+      const within = `"workspaceId" = $2 AND "environment"::text = $3`;
+      const tenant = [taskId, workspaceId, environment];
+      const [task] = await select<{ projectId: string | null }>(
+        `SELECT "projectId" FROM "Task" WHERE "id" = $1 AND ${within}`,
+        ...tenant,
+      );
+      if (!task || (bound && !bound.projects.includes(task.projectId ?? ''))) return undefined;
+      const above = await select<{ id: string }>(
+        `WITH RECURSIVE "above" ("id", "depth") AS (
+           SELECT "parentId", 1 FROM "Task" WHERE "id" = $1 AND ${within}
+           UNION ALL
+           SELECT "Task"."parentId", "depth" + 1 FROM "above" JOIN "Task" ON "Task"."id" = "above"."id" WHERE "depth" < ${MOST_LEVELS}
+         ) SELECT "id" FROM "above" WHERE "id" IS NOT NULL`,
+        ...tenant,
+      );
+      const below = await select<{ id: string; depth: number | bigint }>(
+        `WITH RECURSIVE "below" ("id", "depth") AS (
+           SELECT "id", 1 FROM "Task" WHERE "parentId" = $1 AND ${within}
+           UNION ALL
+           SELECT "Task"."id", "depth" + 1 FROM "below" JOIN "Task" ON "Task"."parentId" = "below"."id" WHERE "depth" < ${MOST_LEVELS}
+         ) SELECT "id", "depth" FROM "below" LIMIT ${MOST_SUB_TASKS}`,
+        ...tenant,
+      );
+      return {
+        projectId: task.projectId,
+        above: above.map(({ id }) => id),
+        below: below.map(({ id }) => id),
+        depth: Math.max(0, ...below.map(({ depth }) => Number(depth))),
+      };
+    },
     async lockTasksOfUser(userId: string): Promise<void> {
       if (!isPostgresql) return;
       await select(
@@ -123,8 +241,7 @@ export function unitStatements(
         : 'MAX($1, "updatedAt" + 1)';
       const sql = `UPDATE "${model}" SET "createdById" = NULL, "updatedAt" = ${next}
         WHERE "createdById" = $2 AND "workspaceId" = $3 AND "environment"::text = $4`;
-      const at = isPostgresql ? now.toISOString().slice(0, -1) : now.getTime();
-      return raw.execute(sql, [at, userId, workspaceId, environment]);
+      return raw.execute(sql, [time, userId, workspaceId, environment]);
     },
     async leadsTo(from: string, to: string, type: string): Promise<boolean> {
       const rows = await select(

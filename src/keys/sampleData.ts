@@ -1,6 +1,6 @@
 /** A small project in the sandbox, so that a first query has something to show. */
 import type { Database } from '../db/database.js';
-import { tagKey } from '../db/text.js';
+import { LABEL_COLOR, tagKey } from '../db/text.js';
 import { DEFAULT_WORKSPACE } from './bootstrap.js';
 
 interface SampleTask {
@@ -23,6 +23,8 @@ const TASKS: readonly SampleTask[] = [
   { title: 'Point an old REST client at Taskgate', status: 0, priority: 0, tags: ['rest'] },
 ];
 
+const COLORS: Readonly<Record<string, string>> = { docs: '#2563eb', keys: '#16a34a', graphql: '#db2777' };
+
 export async function addSampleData({ system }: Database): Promise<void> {
   const workspace = await system.workspace.findUniqueOrThrow({ where: { slug: DEFAULT_WORKSPACE } });
   const tenant = { workspaceId: workspace.id, environment: 'TEST' as const };
@@ -40,9 +42,15 @@ export async function addSampleData({ system }: Database): Promise<void> {
       if (comment) {
         await tx.comment.create({ data: { ...tenant, taskId: row.id, body: comment, createdById } });
       }
-      await tx.taskTag.createMany({
-        data: tags.map((name) => ({ ...tenant, taskId: row.id, name, key: tagKey(name) })),
-      });
+      for (const name of tags) {
+        const key = tagKey(name);
+        const { id: labelId } = await tx.label.upsert({
+          where: { workspaceId_environment_key: { ...tenant, key } },
+          create: { ...tenant, name, key, color: COLORS[name] ?? LABEL_COLOR, createdById },
+          update: {},
+        });
+        await tx.taskTag.create({ data: { ...tenant, taskId: row.id, labelId, name, key } });
+      }
     }
     await tx.taskCounter.create({ data: { ...tenant, lastNumber: TASKS.length } });
   });

@@ -43,8 +43,11 @@ import { ProjectService } from '../projects/projectService.js';
 import { mountReference } from '../rest/reference.js';
 import { mountRoutes } from '../rest/router.js';
 import { CommentService } from '../tasks/commentService.js';
+import { LabelService } from '../tasks/labelService.js';
+import { NotificationService } from '../tasks/notificationService.js';
 import { RelationshipService } from '../tasks/relationshipService.js';
 import { TaskService } from '../tasks/taskService.js';
+import { TimeEntryService } from '../tasks/timeEntryService.js';
 import { UserService } from '../users/userService.js';
 import { createLogger, type Logger } from './logger.js';
 
@@ -112,6 +115,9 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     tasks,
     relationships: new RelationshipService(units),
     comments: new CommentService(units),
+    labels: new LabelService(units, taskEvents),
+    notifications: new NotificationService(units),
+    timeEntries: new TimeEntryService(units),
     projects: new ProjectService(units, tasks),
     users: new UserService(units, keys, tasks),
     keyLimits: new KeyLimits(counted(counters.keys)),

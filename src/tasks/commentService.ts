@@ -5,6 +5,7 @@ import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, badInput, notFound } from '../errors.js';
 import { check, expectVersion, required, text } from '../input.js';
 import type { ScopeSet } from '../scopes/scope.js';
+import { type NotificationKind, notify } from './notificationService.js';
 
 /** Comments of one task. */
 const MOST = 10_000;
@@ -47,6 +48,7 @@ export class CommentService {
       });
       const projectId = await projectOf(unit, taskId);
       unit.audit({ ...about(row.id, 'create', projectId), changes: changesBetween({}, { taskId, parentId, body }) });
+      await tellOf(unit, taskId, parentId ?? null, body);
       return row;
     });
   }
@@ -123,6 +125,45 @@ async function checkParent({ tx }: Unit, taskId: string, parentId: string): Prom
   if (parent.taskId !== taskId) throw badInput({ parentId: ['must be a comment of the task'] });
   if (parent.parentId !== null) throw badInput({ parentId: ['is an answer itself; answer the first comment'] });
   if (parent.deletedAt) throw new ApiError('CONFLICT', 'The comment that it answers was deleted.');
+}
+
+/** Who is named in it is told so; else whose task it is, and whose comment it answers. */
+async function tellOf(unit: Unit, taskId: string, parentId: string | null, body: string): Promise<void> {
+  const { tx } = unit;
+  const names = mentions(body);
+  const named =
+    names.length === 0
+      ? []
+      : await tx.user.findMany({ where: { name: { in: names } }, select: { id: true }, take: MOST_MENTIONS });
+  const task = await tx.task.findUnique({ where: { id: taskId }, select: { assigneeId: true, createdById: true } });
+  const parent = parentId === null ? null : await tx.comment.findUnique({ where: { id: parentId } });
+  const told = new Map<string, NotificationKind>();
+  for (const userId of [task?.assigneeId, task?.createdById, parent?.createdById]) {
+    if (userId != null) told.set(userId, 'COMMENTED');
+  }
+  for (const { id } of named) told.set(id, 'MENTIONED');
+  await notify(unit, ...[...told].map(([userId, kind]) => ({ userId, kind, taskId })));
+}
+
+/** Mentions of one comment that are looked for, and the words that a name may have. */
+const MOST_MENTIONS = 20;
+const MOST_WORDS = 4;
+
+/** The names that may be meant by `@`, of one word and more: `@Ada Lovelace said` names Ada, and Ada Lovelace. */
+export function mentions(body: string): string[] {
+  const found = [...body.matchAll(/(?<![\p{L}\p{N}])@(?=\S)([^@\n]{1,200})/gu)].slice(0, MOST_MENTIONS);
+  return [
+    ...new Set(
+      found.flatMap(([, said = '']) => {
+        const words = said.trim().split(/\s+/).slice(0, MOST_WORDS);
+        return words.flatMap((_, index) => {
+          const name = words.slice(0, index + 1).join(' ');
+          // What follows a name at the end of a sentence is no part of it, perhaps.
+          return [name, name.replace(/[\p{P}]+$/u, '')];
+        });
+      }),
+    ),
+  ].filter(Boolean);
 }
 
 async function projectOf({ tx }: Unit, taskId: string): Promise<string | null> {

@@ -5,6 +5,7 @@ import { notFoundRow } from '../db/tenant.js';
 import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, badInput, notFound } from '../errors.js';
 import { expectVersion } from '../input.js';
+import { notify } from './notificationService.js';
 
 /** Relationships from one task to others. */
 const MOST = 1000;
@@ -42,6 +43,12 @@ export class RelationshipService {
         ...about(row.id, 'create', projectId),
         changes: changesBetween({}, { type, taskId, targetTaskId }),
       });
+      if (type === 'BLOCKS') {
+        const target = await unit.tx.task.findUnique({ where: { id: targetTaskId }, select: { assigneeId: true } });
+        if (target?.assigneeId) {
+          await notify(unit, { userId: target.assigneeId, kind: 'BLOCKED', taskId: targetTaskId });
+        }
+      }
       return row;
     });
   }

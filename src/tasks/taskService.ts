@@ -6,14 +6,17 @@ import { type Actor, changesBetween } from '../audit/entry.js';
 import { withoutBinding } from '../db/tenant.js';
 import { tagKey } from '../db/text.js';
 import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
+import type { TaskPlace } from '../db/unitStatements.js';
 import { ApiError, badInput, notFound } from '../errors.js';
 import { check, expectVersion, given, isSameSecond, required, text, withoutNulls } from '../input.js';
 import type { TaskEvent, TaskEvents } from '../messaging/taskEvents.js';
+import { labelIds } from './labelService.js';
+import { notificationRow, notify } from './notificationService.js';
 
 /** Numbers beyond have no place between each other, and are no JSON in the end. */
 const MOST_POSITION = 1e15;
 /** Tasks that the deletion of a project or a user changes at most. */
-const MOST_AFFECTED = 20_000;
+export const MOST_AFFECTED = 20_000;
 const BATCH = 100;
 
 const rules = z.object({
@@ -31,6 +34,7 @@ const rules = z.object({
   startDate: z.date().nullish(),
   dueDate: z.date().nullish(),
   projectId: z.string().nullish(),
+  parentId: z.string().nullish(),
   assigneeId: z.string().nullish(),
 });
 const changeable = rules.partial();
@@ -44,6 +48,8 @@ interface TaskFields {
   readonly startDate?: Date | null | undefined;
   readonly dueDate?: Date | null | undefined;
   readonly projectId?: string | null | undefined;
+  /** The task that it is a sub-task of. */
+  readonly parentId?: string | null | undefined;
   readonly assigneeId?: string | null | undefined;
 }
 
@@ -75,7 +81,9 @@ export class TaskService {
     const reserved = await this.units.reserveTaskNumber(actor);
     return this.units.add(actor, async (unit) => {
       const { now } = unit;
-      const { projectId = null } = data;
+      const { parentId } = data;
+      if (parentId != null) data.projectId = await projectBelow(unit, parentId, data.projectId);
+      const { projectId = null, assigneeId = null } = data;
       if (projectId !== null) mustBeOpen(await unit.lockProjectForReading(projectId), projectId);
       const number = reserved ?? (await unit.nextTaskNumber());
       const id = uuidv7();
@@ -86,7 +94,10 @@ export class TaskService {
         description: data.description || null,
         position: data.position ?? number,
       });
-      if (tags) await unit.insert('TaskTag', ...tagRows(id, tags));
+      if (tags) await unit.insert('TaskTag', ...(await labelsOf(unit, id, projectId, tags)));
+      if (assigneeId !== null && assigneeId !== actor.userId) {
+        await unit.insert('Notification', notificationRow(unit, { userId: assigneeId, kind: 'ASSIGNED', taskId: id }));
+      }
       unit.audit({ ...about(id, 'create', projectId), changes: changesBetween({}, { title: data.title }) });
       this.#publish(unit, { action: 'CREATED', taskId: id, projectId });
       return { id };
@@ -101,6 +112,15 @@ export class TaskService {
     return this.units.run(actor, async (unit) => {
       const { tx, now } = unit;
       // In the order in which all changes lock.
+      const isPlaced = data.projectId !== undefined || data.parentId != null;
+      const known = isPlaced ? await tx.task.findUnique({ where: { id }, select: { projectId: true } }) : null;
+      const isMoved = known && data.projectId !== undefined && data.projectId !== known.projectId;
+      const place = isMoved || data.parentId != null ? await placeOf(unit, id) : undefined;
+      if (data.parentId != null && place) {
+        data.projectId = await projectBelow(unit, data.parentId, data.projectId, { id, ...place });
+      } else if (isMoved) {
+        data.parentId = null;
+      }
       const project = data.projectId == null ? undefined : await unit.lockProjectForReading(data.projectId);
       if (data.assigneeId != null) await unit.lockUserForReading(data.assigneeId);
       await unit.lock('Task', id);
@@ -113,7 +133,9 @@ export class TaskService {
         if (keepFractions && isSameSecond(data[name], before[name])) delete data[name];
       }
       inOrder({ ...before, ...data });
-      if (data.projectId != null && data.projectId !== before.projectId) mustBeOpen(project, data.projectId);
+      const moves = data.projectId !== undefined && data.projectId !== before.projectId;
+      if (moves && !place) throw new ApiError('CONFLICT', 'The task was moved meanwhile. Try again.');
+      if (data.projectId != null && moves) mustBeOpen(project, data.projectId);
       const after = await tx.task.update({
         where: { id },
         data: { ...data, updatedAt: nextVersion(before, now) },
@@ -122,8 +144,14 @@ export class TaskService {
       if (tags) {
         await tx.taskTag.deleteMany({ where: { taskId: id } });
         const { workspaceId, environment } = actor;
-        await tx.taskTag.createMany({ data: tagRows(id, tags).map((row) => ({ ...row, workspaceId, environment })) });
+        const rows = await labelsOf(unit, id, after.projectId, tags);
+        await tx.taskTag.createMany({ data: rows.map((row) => ({ ...row, workspaceId, environment })) });
       }
+      const { assigneeId } = data;
+      if (assigneeId != null && assigneeId !== before.assigneeId && assigneeId !== actor.userId) {
+        await notify(unit, { userId: assigneeId, kind: 'ASSIGNED', taskId: id });
+      }
+      if (moves && place) await this.#moveSubTasks(unit, place.below, after.projectId);
       const old = { ...before, tags: before.tags.map(({ name }) => name) };
       // Of a task that moved, what it was before is no matter of the project that it came to.
       const projectId = after.projectId === before.projectId ? after.projectId : null;
@@ -139,8 +167,28 @@ export class TaskService {
     });
   }
 
+  /** Sub-tasks go where their task goes. */
+  async #moveSubTasks(unit: Unit, ids: readonly string[], projectId: string | null): Promise<void> {
+    if (ids.length > MOST_SUB_TASKS) {
+      throw new ApiError('CONFLICT', `The task has ${ids.length} sub-tasks, at most ${MOST_SUB_TASKS} move with it.`);
+    }
+    for (const id of [...ids].sort()) await unit.lock('Task', id);
+    const where = { id: { in: [...ids] } };
+    const subTasks = await unit.tx.task.findMany({ where, select: { id: true, projectId: true, updatedAt: true } });
+    const updatedAt = subTasks.reduce((time, subTask) => nextVersion(subTask, time), unit.now);
+    await unit.tx.task.updateMany({ where, data: { projectId, updatedAt } });
+    for (const subTask of subTasks) {
+      // What it was before is no matter of the project that it came to.
+      unit.audit({
+        ...about(subTask.id, 'update', null),
+        changes: { projectId: { from: subTask.projectId, to: projectId } },
+      });
+      this.#publish(unit, { action: 'UPDATED', taskId: subTask.id, projectId, previousProjectId: subTask.projectId });
+    }
+  }
+
   /**
-   * Deletes a task with its relationships and tags.
+   * Deletes a task with its relationships and tags; its sub-tasks stay.
    * @param load reads what is to be shown of it, because it cannot be loaded afterwards
    */
   async delete<T>(
@@ -227,9 +275,55 @@ function mustBeOpen(project: { readonly archivedAt: unknown } | undefined, id: s
   }
 }
 
-/** Of tags that differ in case only, the first one is meant. */
-function tagRows(taskId: string, tags: readonly string[]): { taskId: string; key: string; name: string }[] {
+/** The rows of tags, whose labels are made where there are none. Of tags that differ in case only, the first one is meant. */
+async function labelsOf(
+  unit: Pick<Unit, 'labels' | 'countLabels' | 'audit'>,
+  taskId: string,
+  projectId: string | null,
+  tags: readonly string[],
+): Promise<{ taskId: string; labelId: string; key: string; name: string }[]> {
   const names = new Map<string, string>();
   for (const name of tags) if (!names.has(tagKey(name))) names.set(tagKey(name), name);
-  return [...names].map(([key, name]) => ({ taskId, key, name }));
+  const wanted = [...names].map(([key, name]) => ({ key, name }));
+  const labels = await labelIds(unit, wanted, projectId);
+  return wanted.map(({ key, name }) => ({ taskId, labelId: labels.get(key) ?? '', key, name }));
+}
+
+/** Levels of sub-tasks below a task. */
+const MOST_DEEP = 5;
+/** Sub-tasks of a task, on all levels: they move with it. */
+const MOST_SUB_TASKS = 1000;
+
+/** With the workspace locked, so that what is found stays so. */
+async function placeOf(unit: Pick<Unit, 'lockWorkspace' | 'placeOf'>, id: string): Promise<TaskPlace> {
+  await unit.lockWorkspace();
+  const place = await unit.placeOf(id);
+  if (!place) throw notFound('task', id);
+  return place;
+}
+
+/**
+ * The project that a sub-task is in, which is that of its task.
+ * @param asked for the sub-task
+ * @param subTask where it is there already
+ * @throws NOT_FOUND; BAD_USER_INPUT for another project, a circle, or too many levels
+ */
+async function projectBelow(
+  unit: Pick<Unit, 'lockWorkspace' | 'placeOf'>,
+  parentId: string,
+  asked: string | null | undefined,
+  subTask?: TaskPlace & { readonly id: string },
+): Promise<string | null> {
+  const { projectId, above, below } = await placeOf(unit, parentId);
+  if (asked !== undefined && asked !== projectId) {
+    throw badInput({ projectId: ['must be that of the task that it is a sub-task of'] });
+  }
+  if (subTask && [parentId, ...above].includes(subTask.id)) {
+    throw badInput({ parentId: ['must not be the task itself, or a sub-task of it'] });
+  }
+  if (above.length + 1 + (subTask?.depth ?? 0) > MOST_DEEP) {
+    throw badInput({ parentId: [`goes deeper than ${MOST_DEEP} levels of sub-tasks`] });
+  }
+  if (below.length >= MOST_SUB_TASKS) throw new ApiError('CONFLICT', `A task has at most ${MOST_SUB_TASKS} sub-tasks.`);
+  return projectId;
 }

@@ -137,6 +137,7 @@ export class UserService {
           createdProjects,
           createdRelationships: await unit.forgetCreator('TaskRelationship', id),
           createdComments: await unit.forgetCreator('Comment', id),
+          createdLabels: await unit.forgetCreator('Label', id),
         };
         await tx.user.delete({ where: { id } });
         // Caches know whom the keys act for.

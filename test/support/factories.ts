@@ -58,17 +58,33 @@ export async function fillTenant(system: PrismaClient, workspaceId: string, envi
     );
   }
   const [task, other] = tasks as [(typeof tasks)[0], (typeof tasks)[0]];
-  await system.taskTag.create({
-    data: { ...tenant, taskId: task.id, name: `tag-${mark}`, key: `tag-${mark}`.toLowerCase() },
-  });
+  const tag = { name: `tag-${mark}-${task.number}`, key: `tag-${mark}-${task.number}`.toLowerCase() };
+  const label = await system.label.create({ data: { ...tenant, ...tag, color: '#123456', createdById: user.id } });
+  await system.taskTag.create({ data: { ...tenant, taskId: task.id, labelId: label.id, ...tag } });
   const relationship = await system.taskRelationship.create({
     data: { ...tenant, type: 'BLOCKS', taskId: task.id, targetTaskId: other.id },
   });
   const comment = await system.comment.create({
     data: { ...tenant, taskId: task.id, body: `Comment ${mark}`, createdById: user.id },
   });
+  const timeEntry = await system.timeEntry.create({
+    data: {
+      ...tenant,
+      taskId: task.id,
+      userId: user.id,
+      note: `Time ${mark}`,
+      startedAt: new Date(),
+      endedAt: new Date(),
+    },
+  });
+  const notification = await system.notification.create({
+    data: { ...tenant, taskId: task.id, userId: user.id, kind: 'ASSIGNED' },
+  });
   return {
     commentId: comment.id,
+    labelId: label.id,
+    timeEntryId: timeEntry.id,
+    notificationId: notification.id,
     userId: user.id,
     projectId: project.id,
     taskId: task.id,

@@ -86,7 +86,16 @@ export const expectedUpdatedAt = (t: Pick<InputFields, 'field'>) =>
     description: 'When you saw it last, its `updatedAt`: CONFLICT if it was changed since.',
   });
 
-type RowName = 'task' | 'comment' | 'project' | 'user' | 'taskRelationship' | 'apiKey' | 'scopeGrant';
+type RowName =
+  | 'task'
+  | 'comment'
+  | 'label'
+  | 'timeEntry'
+  | 'project'
+  | 'user'
+  | 'taskRelationship'
+  | 'apiKey'
+  | 'scopeGrant';
 
 /**
  * A field of a change's payload: the row as it is now, read with what is selected of it.

@@ -20,6 +20,8 @@ const KINDS = [
   { typeName: 'User', model: 'user' },
   { typeName: 'TaskRelationship', model: 'taskRelationship' },
   { typeName: 'Comment', model: 'comment' },
+  { typeName: 'Label', model: 'label' },
+  { typeName: 'TimeEntry', model: 'timeEntry' },
   { typeName: 'ApiKey', model: 'apiKey' },
 ] as const;
 

@@ -5,7 +5,7 @@ import { oneRow, refersTo, type Source } from '../plans/source.js';
 import { builder } from './builder.js';
 import { enumFilter, TagsFilter } from './filters.js';
 import { Node } from './node.js';
-import { type ListArgs, rowTable } from './rowTable.js';
+import { innerListField, type ListArgs, rowTable } from './rowTable.js';
 import { Project } from './types.js';
 import { User } from './user.js';
 
@@ -49,6 +49,7 @@ const table = rowTable('Task', {
     dueDate: { filter: true, order: true },
     position: { description: 'The place on a board; by default the number.', order: true },
     projectId: { filter: true },
+    parentId: { description: 'The task that it is a sub-task of.', filter: true },
     assigneeId: { filter: true },
     createdById: { filter: true },
     createdByKeyId: { description: 'The API key that made it.' },
@@ -107,6 +108,29 @@ async function countAll({ db }: Context): Promise<number> {
   const { _sum } = await db.taskCount.aggregate({ _sum: { tasks: true } });
   return _sum.tasks ?? 0;
 }
+
+builder.prismaObjectField(Task, 'parent', (t) =>
+  t.relation('parent', {
+    ...{ type: Task, nullable: true, authScopes: { scope: 'tasks:read' } },
+    description: 'The task that it is a sub-task of; both are in the same project.',
+    ...refersTo('Task', 'parentId'),
+  }),
+);
+
+builder.prismaObjectField(Task, 'children', (t) =>
+  t.connection(
+    {
+      type: Task,
+      nullable: true,
+      description: 'Its sub-tasks. How many are done: `children(filter: { status: { eq: DONE } }) { totalCount }`.',
+      authScopes: { scope: 'tasks:read' },
+      args: taskConnectionArgs,
+      ...innerListField((args: ListArgs, context, parentId) => table.list(args, context, { parentId })),
+    },
+    TaskConnection,
+    TaskEdge,
+  ),
+);
 
 builder.queryFields((t) => ({
   task: t.prismaField({

@@ -9,6 +9,9 @@ import { Task, TaskPriority, TaskStatus } from './task.js';
 const KEEP =
   'Where the task has one of these, it keeps it, whatever else is given: for clients that know fewer words and send back what they were shown.';
 
+const PARENT =
+  'The task that it is a sub-task of, and whose project it is in. At most 5 levels, and 1,000 sub-tasks of a task.';
+
 builder.relayMutationField(
   'createTask',
   {
@@ -22,6 +25,7 @@ builder.relayMutationField(
       dueDate: t.field({ type: 'DateTime' }),
       position: t.float({ description: 'From -1e15 to 1e15.' }),
       projectId: t.id({ description: 'A project that is not archived.' }),
+      parentId: t.id({ description: PARENT }),
       assigneeId: t.id(),
     }),
   },
@@ -53,7 +57,11 @@ builder.relayMutationField(
       startDate: t.field({ type: 'DateTime' }),
       dueDate: t.field({ type: 'DateTime' }),
       position: t.float({ description: 'From -1e15 to 1e15.' }),
-      projectId: t.id({ description: 'A project that is not archived, if it is another.' }),
+      projectId: t.id({
+        description:
+          'A project that is not archived, if it is another. Sub-tasks go with the task; a sub-task that is moved alone is none any more.',
+      }),
+      parentId: t.id({ description: PARENT }),
       assigneeId: t.id(),
       keepStatus: t.field({ type: [TaskStatus], description: KEEP }),
       keepPriority: t.field({ type: [TaskPriority], description: KEEP }),
@@ -83,7 +91,7 @@ builder.relayMutationField(
   { inputFields: (t) => ({ id: t.id({ required: true }), expectedUpdatedAt: expectedUpdatedAt(t) }) },
   {
     nullable: true,
-    description: 'Deletes a task with its relationships and tags.',
+    description: 'Deletes a task with its relationships, comments and times. Its sub-tasks stay.',
     authScopes: { scope: 'tasks:delete' },
     grantScopes: ['self'],
     resolve: async (_root, { input: { id, expectedUpdatedAt } }, context, info) => {

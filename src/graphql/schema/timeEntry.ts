@@ -1,0 +1,159 @@
+import { notFound } from '../../errors.js';
+import type { TimeEntryService } from '../../tasks/timeEntryService.js';
+import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
+import { changing, oneRow, refersTo } from '../plans/source.js';
+import { builder, expectedUpdatedAt, rowField } from './builder.js';
+import { Node } from './node.js';
+import { innerListField, type ListArgs, rowTable } from './rowTable.js';
+import { Task } from './task.js';
+import { User } from './user.js';
+
+const table = rowTable('TimeEntry', {
+  columns: {
+    id: { hidden: true, filter: true },
+    taskId: { filter: true },
+    userId: { description: 'Whose time it is; null: of the key that made it, or of a user who is gone.', filter: true },
+    createdByKeyId: { description: 'The API key that made it.' },
+    note: {},
+    startedAt: { filter: true, order: true },
+    endedAt: { description: 'null: it is running.', filter: true },
+    createdAt: { filter: true, order: true },
+    updatedAt: {},
+  },
+});
+
+const TimeEntry = builder.prismaObject('TimeEntry', {
+  description: 'Time that somebody worked on a task.',
+  select: { id: true },
+  interfaces: [Node],
+  authScopes: { $any: { scope: 'tasks:read', $granted: 'self' } },
+  fields: (t) => ({
+    ...table.fields(t),
+    seconds: t.int({
+      nullable: true,
+      description: 'From its start to its end; null: it is running.',
+      select: { startedAt: true, endedAt: true },
+      resolve: ({ startedAt, endedAt }) => endedAt && Math.round((endedAt.getTime() - startedAt.getTime()) / 1000),
+    }),
+    task: t.relation('task', {
+      ...{ type: Task, nullable: true, authScopes: { scope: 'tasks:read' } },
+      ...refersTo('Task', 'taskId'),
+    }),
+    user: t.relation('user', {
+      ...{ type: User, nullable: true, authScopes: { scope: 'users:read' } },
+      ...refersTo('User', 'userId'),
+    }),
+  }),
+});
+
+const TimeEntryEdge = builder.edgeObject({ name: 'TimeEntryEdge', type: TimeEntry });
+const TimeEntryConnection = builder.connectionObject({ name: 'TimeEntryConnection', type: TimeEntry }, TimeEntryEdge);
+
+const connectionArgs = builder.args((t) => ({
+  filter: t.field({ type: table.filterInput() }),
+  orderBy: t.field({ type: [table.orderInput()], description: 'Newest first where nothing is given.' }),
+  offset: t.int({ description: OFFSET_DESCRIPTION }),
+}));
+
+builder.prismaObjectField(Task, 'timeEntries', (t) =>
+  t.connection(
+    {
+      type: TimeEntry,
+      nullable: true,
+      authScopes: { scope: 'tasks:read' },
+      args: connectionArgs,
+      ...innerListField((args: ListArgs, context, taskId) => table.list(args, context, { taskId })),
+    },
+    TimeEntryConnection,
+    TimeEntryEdge,
+  ),
+);
+
+builder.queryFields((t) => ({
+  timeEntry: t.prismaField({
+    type: TimeEntry,
+    ...oneRow('TimeEntry', 'time entry'),
+    nullable: true,
+    authScopes: { scope: 'tasks:read' },
+    args: { id: t.arg.id({ required: true }) },
+    resolve: async (query, _root, { id }, { db }) => {
+      const entry = await db.timeEntry.findUnique({ ...query, where: { id } });
+      if (!entry) throw notFound('time entry', id);
+      return entry;
+    },
+  }),
+  timeEntries: t.connection(
+    {
+      type: TimeEntry,
+      nullable: true,
+      description: 'Of all tasks.',
+      authScopes: { scope: 'tasks:read' },
+      args: connectionArgs,
+      ...table.listField((args: ListArgs, context) => table.list(args, context)),
+    },
+    TimeEntryConnection,
+    TimeEntryEdge,
+  ),
+}));
+
+const NOTE = 'Up to 1,000 characters.';
+
+builder.relayMutationField(
+  'createTimeEntry',
+  {
+    inputFields: (t) => ({
+      taskId: t.id({ required: true }),
+      startedAt: t.field({ type: 'DateTime', description: 'By default now.' }),
+      endedAt: t.field({ type: 'DateTime', description: 'Left out: it is running. One of a user is, at most.' }),
+      note: t.string({ description: NOTE }),
+    }),
+  },
+  {
+    nullable: true,
+    description: "Time of the key's user, or of the key where it has none.",
+    authScopes: { scope: 'tasks:write' },
+    grantScopes: ['self'],
+    ...changing((input: Parameters<TimeEntryService['create']>[1], { services, actor }) =>
+      services.timeEntries.create(actor, input),
+    ),
+  },
+  { outputFields: (t) => rowField(t, 'timeEntry', TimeEntry) },
+);
+
+builder.relayMutationField(
+  'updateTimeEntry',
+  {
+    inputFields: (t) => ({
+      id: t.id({ required: true }),
+      startedAt: t.field({ type: 'DateTime' }),
+      endedAt: t.field({ type: 'DateTime', description: 'null: it is running again.' }),
+      note: t.string({ description: NOTE }),
+      expectedUpdatedAt: expectedUpdatedAt(t),
+    }),
+  },
+  {
+    nullable: true,
+    description: "Changes what is given of one's own time, or ends it.",
+    authScopes: { scope: 'tasks:write' },
+    grantScopes: ['self'],
+    ...changing((input: Parameters<TimeEntryService['update']>[1], { services, actor }) =>
+      services.timeEntries.update(actor, input),
+    ),
+  },
+  { outputFields: (t) => rowField(t, 'timeEntry', TimeEntry) },
+);
+
+builder.relayMutationField(
+  'deleteTimeEntry',
+  { inputFields: (t) => ({ id: t.id({ required: true }), expectedUpdatedAt: expectedUpdatedAt(t) }) },
+  {
+    nullable: true,
+    description: "Another's takes `tasks:delete`.",
+    authScopes: { scope: 'tasks:write' },
+    resolve: async (_root, { input }, { services, actor, principal }) => {
+      await services.timeEntries.delete(actor, principal.scopes, input);
+      return { deletedTimeEntryId: input.id };
+    },
+  },
+  { outputFields: (t) => ({ deletedTimeEntryId: t.exposeID('deletedTimeEntryId') }) },
+);

@@ -1,0 +1,270 @@
+/** Labels of the workspace, whose names are the tags of tasks; each change is one unit of work. */
+import { setImmediate } from 'node:timers/promises';
+import { z } from 'zod';
+import { type Actor, changesBetween } from '../audit/entry.js';
+import { refuseBound } from '../db/projectReach.js';
+import { LABEL_COLOR, tagKey } from '../db/text.js';
+import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
+import type { LabelName } from '../db/unitStatements.js';
+import { ApiError, badInput, notFound } from '../errors.js';
+import { check, expectVersion, given, required, text } from '../input.js';
+import type { TaskEvents } from '../messaging/taskEvents.js';
+
+/** Labels of a workspace. */
+const MOST = 10_000;
+/** Labels on a task. */
+const MOST_OF_TASK = 50;
+/** Tasks that a change of a label changes at most. */
+const MOST_AFFECTED = 20_000;
+const BATCH = 100;
+
+const rules = z.object({
+  name: required(text(1, 50)),
+  color: required(
+    z
+      .string()
+      .regex(/^#([0-9a-f]{3}|[0-9a-f]{6})$/i, 'must be a color as #rrggbb')
+      .transform(longColor),
+  ).optional(),
+  description: text(0, 255).nullish(),
+});
+const changeable = rules.partial();
+
+export interface NewLabel {
+  readonly name: string;
+  /** #rrggbb or #rgb */
+  readonly color?: string | null | undefined;
+  readonly description?: string | null | undefined;
+}
+
+export interface LabelChange extends Partial<NewLabel> {
+  readonly id: string;
+  readonly expectedUpdatedAt?: Date | null | undefined;
+}
+
+export class LabelService {
+  constructor(
+    private readonly units: UnitOfWork,
+    private readonly events: TaskEvents,
+  ) {}
+
+  /** @throws BAD_USER_INPUT; CONFLICT for a name that is taken, in whichever case */
+  async create(actor: Actor, input: NewLabel): Promise<{ id: string }> {
+    const { name, color = LABEL_COLOR, description } = check(rules, given(input));
+    return this.units.run(actor, async (unit) => {
+      const key = tagKey(name);
+      await checkRoom(unit, 1);
+      const { ids, made } = await unit.labels([{ name, key }], color);
+      const id = ids.get(key);
+      if (!id || made.length === 0) throw taken(name);
+      const data = { name, color, description: description || null };
+      await unit.tx.label.updateMany({ where: { id }, data: { description: data.description } });
+      unit.audit({ ...about(id, 'create'), changes: changesBetween({}, data) });
+      return { id };
+    });
+  }
+
+  /** Changes what is given; a new name becomes the tag of all tasks that have the label. */
+  async update(actor: Actor, { id, expectedUpdatedAt, ...input }: LabelChange): Promise<{ id: string }> {
+    refuseBound(actor.bound, 'changes no labels: they are of all projects');
+    const data = given(check(changeable, given(input)));
+    if (data.description === '') data.description = null;
+    return this.units.run(
+      actor,
+      async (unit) => {
+        // Of one name there is one label, whoever renames at once.
+        await unit.lockWorkspace();
+        const before = await find(unit, id, expectedUpdatedAt);
+        const changes = changesBetween(before, data);
+        if (Object.keys(changes).length === 0) return { id };
+        const key = data.name === undefined ? before.key : tagKey(data.name);
+        if (key !== before.key) {
+          const { workspaceId, environment } = actor;
+          const where = { workspaceId_environment_key: { workspaceId, environment, key } };
+          if (await unit.tx.label.findUnique({ where, select: { id: true } })) throw taken(data.name ?? '');
+        }
+        await unit.tx.label.update({
+          where: { id },
+          data: { ...data, key, updatedAt: nextVersion(before, unit.now) },
+          select: { id: true },
+        });
+        unit.audit({ ...about(id, 'update'), changes });
+        const { name } = data;
+        if (name !== undefined && name !== before.name) {
+          await this.#eachTask(unit, before, { from: before.name, to: name }, (ids) =>
+            unit.tx.taskTag.updateMany({ where: { labelId: id, taskId: { in: ids } }, data: { name, key } }),
+          );
+        }
+        return { id };
+      },
+      { long: true },
+    );
+  }
+
+  /**
+   * Deletes a label, or makes it part of another, which its tasks have then.
+   * @param into the id of the other; null: the tasks lose it
+   * @returns how many tasks had it
+   */
+  async delete(
+    actor: Actor,
+    { id, into = null, expectedUpdatedAt }: { id: string; into?: string | null; expectedUpdatedAt?: Date | null },
+  ): Promise<number> {
+    refuseBound(actor.bound, 'deletes no labels: they are of all projects');
+    if (into === id) throw badInput({ intoId: ['must be another label'] });
+    return this.units.run(
+      actor,
+      async (unit) => {
+        await unit.lockWorkspace();
+        const { tx } = unit;
+        const before = await find(unit, id, expectedUpdatedAt);
+        const other = into === null ? null : await tx.label.findUnique({ where: { id: into } });
+        if (into !== null && !other) throw notFound('label', into);
+        const { workspaceId, environment } = actor;
+        const count = await this.#eachTask(
+          unit,
+          before,
+          { from: before.name, to: other?.name ?? null },
+          async (ids) => {
+            const where = { labelId: id, taskId: { in: ids } };
+            if (other) {
+              const having = await tx.taskTag.findMany({ where: { labelId: other.id, taskId: { in: ids } } });
+              const known = new Set(having.map(({ taskId }) => taskId));
+              const missing = ids.filter((taskId) => !known.has(taskId));
+              const { key, name } = other;
+              await tx.taskTag.createMany({
+                data: missing.map((taskId) => ({ workspaceId, environment, taskId, labelId: other.id, key, name })),
+              });
+            }
+            await tx.taskTag.deleteMany({ where });
+          },
+        );
+        await tx.label.delete({ where: { id }, select: { id: true } });
+        const into_ = other ? { mergedInto: { to: other.id } } : {};
+        unit.audit({ ...about(id, 'delete'), changes: { name: { from: before.name }, ...into_ } });
+        return count;
+      },
+      { long: true },
+    );
+  }
+
+  /** Puts a label on a task; once more changes nothing. */
+  async add(actor: Actor, { id, taskId }: { id: string; taskId: string }): Promise<{ id: string }> {
+    return this.#change(actor, { id, taskId }, true);
+  }
+
+  /** Takes a label from a task; once more changes nothing. */
+  async remove(actor: Actor, { id, taskId }: { id: string; taskId: string }): Promise<{ id: string }> {
+    return this.#change(actor, { id, taskId }, false);
+  }
+
+  async #change(actor: Actor, { id, taskId }: { id: string; taskId: string }, isOn: boolean): Promise<{ id: string }> {
+    return this.units.run(actor, async (unit) => {
+      const { tx, now } = unit;
+      await unit.lock('Task', taskId);
+      const task = await tx.task.findUnique({ where: { id: taskId }, include: { tags: { orderBy: { name: 'asc' } } } });
+      if (!task) throw notFound('task', taskId);
+      await unit.lock('Label', id);
+      const label = await tx.label.findUnique({ where: { id } });
+      if (!label) throw notFound('label', id);
+      const others = task.tags.filter(({ labelId }) => labelId !== id);
+      if (others.length < task.tags.length === isOn) return { id };
+      const { workspaceId, environment } = actor;
+      const { key, name } = label;
+      if (!isOn) await tx.taskTag.deleteMany({ where: { taskId, labelId: id } });
+      else if (others.length >= MOST_OF_TASK) {
+        throw new ApiError('CONFLICT', `A task has at most ${MOST_OF_TASK} labels.`);
+      } else await tx.taskTag.createMany({ data: [{ workspaceId, environment, taskId, labelId: id, key, name }] });
+      const where = { id: taskId };
+      await tx.task.update({ where, data: { updatedAt: nextVersion(task, now) }, select: { id: true } });
+      const from = task.tags.map((tag) => tag.name);
+      const to = [...others.map((tag) => tag.name), ...(isOn ? [name] : [])].sort();
+      unit.audit({ ...aboutTask(taskId, task.projectId), changes: { tags: { from, to } } });
+      const { projectId } = task;
+      unit.afterCommit(() => this.events.publish(actor, { action: 'UPDATED', taskId, projectId }));
+      return { id };
+    });
+  }
+
+  /**
+   * Changes the tags of all tasks that have a label: each is changed visibly.
+   * @returns how many
+   * @throws CONFLICT when there are more than one change may have
+   */
+  async #eachTask(
+    unit: Unit,
+    label: { readonly id: string; readonly name: string },
+    tag: { readonly from: string; readonly to: string | null },
+    change: (ids: string[]) => Promise<unknown>,
+  ): Promise<number> {
+    const { tx, actor } = unit;
+    const count = await tx.taskTag.count({ where: { labelId: label.id } });
+    if (count > MOST_AFFECTED) {
+      throw new ApiError('CONFLICT', `${count} tasks would be changed, at most ${MOST_AFFECTED} may.`);
+    }
+    const all = await unit.lockTasksWith(label.id, MOST_AFFECTED);
+    for (let at = 0; at < all.length; at += BATCH) {
+      const ids = all.slice(at, at + BATCH);
+      const where = { id: { in: ids } };
+      const tasks = await tx.task.findMany({ where, select: { id: true, projectId: true, updatedAt: true } });
+      const updatedAt = tasks.reduce((time, task) => nextVersion(task, time), unit.now);
+      await change(ids);
+      await tx.task.updateMany({ where, data: { updatedAt } });
+      for (const { id: taskId, projectId } of tasks) {
+        unit.audit({ ...aboutTask(taskId, projectId), changes: { tag } });
+        unit.afterCommit(() => this.events.publish(actor, { action: 'UPDATED', taskId, projectId }));
+      }
+      // On SQLite nothing else waits for anything here.
+      await setImmediate();
+    }
+    return all.length;
+  }
+}
+
+/**
+ * The ids of labels by their keys; those that are not there are made.
+ * @param projectId of the task that they are for
+ */
+export async function labelIds(
+  unit: Pick<Unit, 'labels' | 'audit' | 'countLabels'>,
+  names: readonly LabelName[],
+  projectId: string | null,
+): Promise<Map<string, string>> {
+  if (names.length === 0) return new Map();
+  const { ids, made } = await unit.labels(names, LABEL_COLOR);
+  if (made.length > 0) await checkRoom(unit, 0);
+  for (const { name, key } of made) {
+    unit.audit({ ...about(ids.get(key) ?? '', 'create'), projectId, changes: changesBetween({}, { name }) });
+  }
+  return ids;
+}
+
+async function checkRoom(unit: Pick<Unit, 'countLabels'>, more: number): Promise<void> {
+  if ((await unit.countLabels()) + more > MOST) {
+    throw new ApiError('CONFLICT', `A workspace has at most ${MOST} labels, which are made of tags too.`);
+  }
+}
+
+const about = (id: string, verb: string) => ({ action: `label.${verb}`, targetType: 'Label', targetId: id });
+const aboutTask = (id: string, projectId: string | null) => ({
+  ...{ action: 'task.update', targetType: 'Task', targetId: id, projectId },
+});
+
+const taken = (name: string) =>
+  new ApiError('CONFLICT', `There is a label of this name: ${name}`, { fields: { name: ['is taken'] } });
+
+async function find(unit: Unit, id: string, expectedUpdatedAt: Date | null | undefined) {
+  // Tasks before labels, as whoever marks a task locks.
+  await unit.lockTasksWith(id, MOST_AFFECTED);
+  await unit.lock('Label', id);
+  const label = await unit.tx.label.findUnique({ where: { id } });
+  if (!label) throw notFound('label', id);
+  expectVersion(label, expectedUpdatedAt);
+  return label;
+}
+
+/** #abc -> #aabbcc */
+function longColor(color: string): string {
+  const digits = color.slice(1).toLowerCase();
+  return `#${digits.length === 3 ? [...digits].map((digit) => digit + digit).join('') : digits}`;
+}
