@@ -7,7 +7,7 @@ import { LABEL_COLOR, tagKey } from '../db/text.js';
 import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import type { LabelName } from '../db/unitStatements.js';
 import { ApiError, badInput, notFound } from '../errors.js';
-import { check, expectVersion, given, required, text } from '../input.js';
+import { check, expectVersion, given, required, text, withoutNulls } from '../input.js';
 import type { TaskEvents } from '../messaging/taskEvents.js';
 
 /** Labels of a workspace. */
@@ -37,9 +37,24 @@ export interface NewLabel {
   readonly description?: string | null | undefined;
 }
 
+interface LabelCreation extends NewLabel {
+  /** A task that it is put on. */
+  readonly taskId?: string | null | undefined;
+  /** Where there is a label of this name, it is answered as it is. */
+  readonly orExisting?: boolean | null | undefined;
+}
+
 export interface LabelChange extends Partial<NewLabel> {
   readonly id: string;
   readonly expectedUpdatedAt?: Date | null | undefined;
+}
+
+export interface DeletedLabel {
+  readonly id: string;
+  readonly name: string;
+  readonly color: string;
+  readonly createdAt: Date;
+  readonly changedTasks: number;
 }
 
 export class LabelService {
@@ -49,17 +64,22 @@ export class LabelService {
   ) {}
 
   /** @throws BAD_USER_INPUT; CONFLICT for a name that is taken, in whichever case */
-  async create(actor: Actor, input: NewLabel): Promise<{ id: string }> {
-    const { name, color = LABEL_COLOR, description } = check(rules, given(input));
+  async create(actor: Actor, { taskId, orExisting, ...input }: LabelCreation): Promise<{ id: string }> {
+    const { name, color = LABEL_COLOR, description } = check(rules, withoutNulls(given(input), ['color']));
     return this.units.run(actor, async (unit) => {
       const key = tagKey(name);
-      await checkRoom(unit, 1);
+      // In the order in which all changes lock.
+      if (taskId != null) await unit.lock('Task', taskId);
       const { ids, made } = await unit.labels([{ name, key }], color);
       const id = ids.get(key);
-      if (!id || made.length === 0) throw taken(name);
-      const data = { name, color, description: description || null };
-      await unit.tx.label.updateMany({ where: { id }, data: { description: data.description } });
-      unit.audit({ ...about(id, 'create'), changes: changesBetween({}, data) });
+      if (!id || (made.length === 0 && !orExisting)) throw taken(name);
+      if (made.length > 0) {
+        await checkRoom(unit);
+        const data = { name, color, description: description || null };
+        await unit.tx.label.updateMany({ where: { id }, data: { description: data.description } });
+        unit.audit({ ...about(id, 'create'), changes: changesBetween({}, data) });
+      }
+      if (taskId != null) await this.#put(unit, { id, key, name }, taskId, true);
       return { id };
     });
   }
@@ -104,12 +124,12 @@ export class LabelService {
   /**
    * Deletes a label, or makes it part of another, which its tasks have then.
    * @param into the id of the other; null: the tasks lose it
-   * @returns how many tasks had it
+   * @returns it as it was, and how many tasks had it
    */
   async delete(
     actor: Actor,
     { id, into = null, expectedUpdatedAt }: { id: string; into?: string | null; expectedUpdatedAt?: Date | null },
-  ): Promise<number> {
+  ): Promise<DeletedLabel> {
     refuseBound(actor.bound, 'deletes no labels: they are of all projects');
     if (into === id) throw badInput({ intoId: ['must be another label'] });
     return this.units.run(
@@ -142,7 +162,8 @@ export class LabelService {
         await tx.label.delete({ where: { id }, select: { id: true } });
         const into_ = other ? { mergedInto: { to: other.id } } : {};
         unit.audit({ ...about(id, 'delete'), changes: { name: { from: before.name }, ...into_ } });
-        return count;
+        const { name, color, createdAt } = before;
+        return { id, name, color, createdAt, changedTasks: count };
       },
       { long: true },
     );
@@ -160,30 +181,38 @@ export class LabelService {
 
   async #change(actor: Actor, { id, taskId }: { id: string; taskId: string }, isOn: boolean): Promise<{ id: string }> {
     return this.units.run(actor, async (unit) => {
-      const { tx, now } = unit;
       await unit.lock('Task', taskId);
-      const task = await tx.task.findUnique({ where: { id: taskId }, include: { tags: { orderBy: { name: 'asc' } } } });
-      if (!task) throw notFound('task', taskId);
       await unit.lock('Label', id);
-      const label = await tx.label.findUnique({ where: { id } });
+      const label = await unit.tx.label.findUnique({ where: { id } });
       if (!label) throw notFound('label', id);
-      const others = task.tags.filter(({ labelId }) => labelId !== id);
-      if (others.length < task.tags.length === isOn) return { id };
-      const { workspaceId, environment } = actor;
-      const { key, name } = label;
-      if (!isOn) await tx.taskTag.deleteMany({ where: { taskId, labelId: id } });
-      else if (others.length >= MOST_OF_TASK) {
-        throw new ApiError('CONFLICT', `A task has at most ${MOST_OF_TASK} labels.`);
-      } else await tx.taskTag.createMany({ data: [{ workspaceId, environment, taskId, labelId: id, key, name }] });
-      const where = { id: taskId };
-      await tx.task.update({ where, data: { updatedAt: nextVersion(task, now) }, select: { id: true } });
-      const from = task.tags.map((tag) => tag.name);
-      const to = [...others.map((tag) => tag.name), ...(isOn ? [name] : [])].sort();
-      unit.audit({ ...aboutTask(taskId, task.projectId), changes: { tags: { from, to } } });
-      const { projectId } = task;
-      unit.afterCommit(() => this.events.publish(actor, { action: 'UPDATED', taskId, projectId }));
+      await this.#put(unit, label, taskId, isOn);
       return { id };
     });
+  }
+
+  /** With the task and the label locked. */
+  async #put(unit: Unit, label: LabelName & { id: string }, taskId: string, isOn: boolean): Promise<void> {
+    const { tx, now, actor } = unit;
+    const { id, key, name } = label;
+    const task = await tx.task.findUnique({ where: { id: taskId }, include: { tags: { orderBy: { name: 'asc' } } } });
+    if (!task) throw notFound('task', taskId);
+    const others = task.tags.filter(({ labelId }) => labelId !== id);
+    if (others.length < task.tags.length === isOn) return;
+    const { workspaceId, environment } = actor;
+    if (!isOn) {
+      await tx.taskTag.deleteMany({ where: { taskId, labelId: id } });
+    } else if (others.length >= MOST_OF_TASK) {
+      throw new ApiError('CONFLICT', `A task has at most ${MOST_OF_TASK} labels.`);
+    } else {
+      await tx.taskTag.createMany({ data: [{ workspaceId, environment, taskId, labelId: id, key, name }] });
+    }
+    const where = { id: taskId };
+    await tx.task.update({ where, data: { updatedAt: nextVersion(task, now) }, select: { id: true } });
+    const from = task.tags.map((tag) => tag.name);
+    const to = [...others.map((tag) => tag.name), ...(isOn ? [name] : [])].sort();
+    const { projectId } = task;
+    unit.audit({ ...aboutTask(taskId, projectId), changes: { tags: { from, to } } });
+    unit.afterCommit(() => this.events.publish(actor, { action: 'UPDATED', taskId, projectId }));
   }
 
   /**
@@ -232,15 +261,15 @@ export async function labelIds(
 ): Promise<Map<string, string>> {
   if (names.length === 0) return new Map();
   const { ids, made } = await unit.labels(names, LABEL_COLOR);
-  if (made.length > 0) await checkRoom(unit, 0);
+  if (made.length > 0) await checkRoom(unit);
   for (const { name, key } of made) {
     unit.audit({ ...about(ids.get(key) ?? '', 'create'), projectId, changes: changesBetween({}, { name }) });
   }
   return ids;
 }
 
-async function checkRoom(unit: Pick<Unit, 'countLabels'>, more: number): Promise<void> {
-  if ((await unit.countLabels()) + more > MOST) {
+async function checkRoom(unit: Pick<Unit, 'countLabels'>): Promise<void> {
+  if ((await unit.countLabels()) > MOST) {
     throw new ApiError('CONFLICT', `A workspace has at most ${MOST} labels, which are made of tags too.`);
   }
 }

@@ -37,10 +37,10 @@ export class NotificationService {
   /**
    * Marks notifications of the actor's user as read; those that are read already stay as they are.
    * @param ids null: all of them
-   * @returns how many were marked
+   * @returns whose, and how many were marked
    * @throws FORBIDDEN for a key without a user; NOT_FOUND for one that is not the user's
    */
-  async markRead(actor: Actor, ids: readonly string[] | null): Promise<number> {
+  async markRead(actor: Actor, ids: readonly string[] | null): Promise<{ userId: string; marked: number }> {
     const { userId } = actor;
     if (userId === null) throw new ApiError('FORBIDDEN', 'This key acts as no user, whom notifications are for.');
     return this.units.run(actor, async ({ tx, now }) => {
@@ -56,7 +56,7 @@ export class NotificationService {
         where: { id: { in: unread.map(({ id }) => id) } },
         data: { readAt: now },
       });
-      return count;
+      return { userId, marked: count };
     });
   }
 }

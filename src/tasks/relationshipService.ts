@@ -25,6 +25,12 @@ interface RelationshipChange {
   readonly expectedUpdatedAt?: Date | null | undefined;
 }
 
+/** As it was. */
+export interface DeletedRelationship extends Relationship {
+  readonly id: string;
+  readonly createdAt: Date;
+}
+
 export class RelationshipService {
   constructor(private readonly units: UnitOfWork) {}
 
@@ -81,10 +87,10 @@ export class RelationshipService {
   async delete(
     actor: Actor,
     { id, taskId, expectedUpdatedAt }: Pick<RelationshipChange, 'id' | 'taskId' | 'expectedUpdatedAt'>,
-  ): Promise<void> {
-    await this.units.run(actor, async (unit) => {
+  ): Promise<DeletedRelationship> {
+    return this.units.run(actor, async (unit) => {
       await unit.lock('TaskRelationship', id);
-      const { type, ...before } = await find(unit, id, taskId);
+      const { type, createdAt, ...before } = await find(unit, id, taskId);
       expectVersion(before, expectedUpdatedAt);
       await unit.tx.taskRelationship.delete({ where: { id }, select: { id: true } });
       unit.audit({
@@ -95,6 +101,7 @@ export class RelationshipService {
           targetTaskId: { from: before.targetTaskId },
         },
       });
+      return { id, type, taskId: before.taskId, targetTaskId: before.targetTaskId, createdAt };
     });
   }
 }

@@ -68,6 +68,13 @@ export interface TaskChange extends TaskFields {
   readonly expectedUpdatedAt?: Date | null | undefined;
 }
 
+/** A task that was changed, and where it was before. */
+export interface ChangedTask {
+  readonly id: string;
+  readonly previousProjectId: string | null;
+  readonly previousParentId: string | null;
+}
+
 export class TaskService {
   constructor(
     private readonly units: UnitOfWork,
@@ -105,7 +112,7 @@ export class TaskService {
   }
 
   /** Changes what is given; null clears a field that may be empty. */
-  async update(actor: Actor, input: TaskChange): Promise<{ id: string }> {
+  async update(actor: Actor, input: TaskChange): Promise<ChangedTask> {
     const { id, keepStatus, keepPriority, keepFractions, expectedUpdatedAt, ...fields } = input;
     const { tags, ...data } = given(check(changeable, fields));
     if (data.description === '') data.description = null;
@@ -163,7 +170,8 @@ export class TaskService {
         ...{ action: 'UPDATED', taskId: id, projectId: after.projectId },
         ...(after.projectId !== before.projectId && { previousProjectId: before.projectId }),
       });
-      return after;
+      const { projectId: previousProjectId, parentId: previousParentId } = before;
+      return { id, previousProjectId, previousParentId };
     });
   }
 

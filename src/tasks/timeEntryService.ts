@@ -36,8 +36,8 @@ export class TimeEntryService {
   constructor(private readonly units: UnitOfWork) {}
 
   /**
-   * @param input without a start, it starts now; without an end, it is running
-   * @throws CONFLICT where another of the same user is running
+   * @param input without a start, it starts now; without an end, it is running, and another that runs for the same user is
+   * ended
    */
   async create(actor: Actor, { taskId, ...input }: NewTimeEntry): Promise<{ id: string }> {
     const { startedAt, endedAt = null, note } = check(rules, input);
@@ -45,7 +45,7 @@ export class TimeEntryService {
       const { tx, now } = unit;
       const times = { startedAt: startedAt ?? now, endedAt };
       inOrder(times);
-      if (endedAt === null) await mustBeIdle(unit);
+      if (endedAt === null) await endRunning(unit, times.startedAt);
       if ((await tx.timeEntry.count({ where: { taskId } })) >= MOST) {
         throw new ApiError('CONFLICT', `A task has at most ${MOST} time entries.`);
       }
@@ -73,7 +73,9 @@ export class TimeEntryService {
       const before = await find(unit, id, expectedUpdatedAt);
       if (!isOwn(before, actor)) throw new ApiError('FORBIDDEN', 'Only whose time it is changes it.');
       inOrder({ ...before, ...data });
-      if (data.endedAt === null && before.endedAt !== null) await mustBeIdle(unit);
+      if (data.endedAt === null && before.endedAt !== null) {
+        await endRunning(unit, data.startedAt ?? before.startedAt);
+      }
       const changes = changesBetween(before, data);
       if (Object.keys(changes).length === 0) return before;
       await unit.tx.timeEntry.update({
@@ -124,19 +126,27 @@ function inOrder({ startedAt, endedAt }: { startedAt: Date; endedAt?: Date | nul
   if (endedAt && endedAt < startedAt) throw badInput({ endedAt: ['must not lie before startedAt'] });
 }
 
-/** @throws CONFLICT where the actor's user, or a key that has none, has an entry that is running */
-async function mustBeIdle(unit: Unit): Promise<void> {
-  const { userId, keyId } = unit.actor;
-  // Of two that start at once, the second sees the first.
+/**
+ * Ends what runs for the actor's user, or for a key that has none, in whichever project: one entry runs, at most.
+ * @param at when the next one starts
+ */
+async function endRunning(unit: Unit, at: Date): Promise<void> {
+  const { userId, keyId, workspaceId, environment } = unit.actor;
+  // Of two that start at once, the second ends the first.
   if (userId === null) await unit.lockWorkspace();
   else await unit.lock('User', userId);
   const of = userId === null ? { userId: null, createdByKeyId: keyId } : { userId };
-  const { workspaceId, environment, bound } = unit.actor;
-  const where = { ...of, workspaceId, environment, endedAt: null };
-  // In whichever project.
-  const running = await withoutBinding(() => unit.tx.timeEntry.findFirst({ where, select: { id: true } }));
-  if (!running) return;
-  throw new ApiError('CONFLICT', `Another time entry is running${bound ? '' : ` (${running.id})`}. End it first.`);
+  const { tx } = unit;
+  await withoutBinding(async () => {
+    const where = { ...of, workspaceId, environment, endedAt: null };
+    for (const running of await tx.timeEntry.findMany({ where, include: { task: { select: { projectId: true } } } })) {
+      const { id, startedAt, task } = running;
+      const endedAt = at > startedAt ? at : startedAt;
+      const data = { endedAt, updatedAt: nextVersion(running, unit.now) };
+      await tx.timeEntry.update({ where: { id }, data, select: { id: true } });
+      unit.audit({ ...about(id, 'update', task.projectId), changes: changesBetween(running, { endedAt }) });
+    }
+  });
 }
 
 async function find(unit: Unit, id: string, expectedUpdatedAt: Date | null | undefined) {

@@ -3,6 +3,7 @@ import type { CommentService } from '../../tasks/commentService.js';
 import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
 import { changing, oneRow, refersTo } from '../plans/source.js';
 import { builder, expectedUpdatedAt, rowField } from './builder.js';
+import { IdFilter } from './filters.js';
 import { Node } from './node.js';
 import { innerListField, type ListArgs, rowTable } from './rowTable.js';
 import { Task } from './task.js';
@@ -13,6 +14,13 @@ const table = rowTable('Comment', {
   columns: {
     id: { hidden: true, filter: true },
     taskId: { filter: true },
+    projectId: {
+      hidden: true,
+      filter: {
+        ...{ type: IdFilter, description: 'The project of the task.' },
+        having: (ids) => ({ task: { projectId: { in: [...ids] } } }),
+      },
+    },
     parentId: { description: 'The comment that it answers.', filter: true },
     body: { description: 'Markdown; empty where it was deleted.', filter: true },
     createdById: { filter: true },

@@ -113,6 +113,10 @@ builder.relayMutationField(
       name: t.string({ required: true, description: NAME }),
       color: t.string({ description: COLOR }),
       description: t.string({ description: 'Up to 255 characters.' }),
+      taskId: t.id({ description: 'A task that it is put on.' }),
+      orExisting: t.boolean({
+        description: 'Where there is a label of this name, it is answered as it is; else: CONFLICT.',
+      }),
     }),
   },
   {
@@ -187,18 +191,15 @@ builder.relayMutationField(
     nullable: true,
     description: 'Takes a label from all its tasks, in all projects; no more than 20,000.',
     authScopes: { scope: 'tasks:delete' },
-    resolve: async (_root, { input: { id, intoId, expectedUpdatedAt } }, { services, actor }) => ({
-      deletedLabelId: id,
-      changedTasks: await services.labels.delete(actor, {
-        id,
-        into: intoId ?? null,
-        expectedUpdatedAt: expectedUpdatedAt ?? null,
-      }),
-    }),
+    resolve: (_root, { input: { id, intoId, expectedUpdatedAt } }, { services, actor }) =>
+      services.labels.delete(actor, { id, into: intoId ?? null, expectedUpdatedAt: expectedUpdatedAt ?? null }),
   },
   {
     outputFields: (t) => ({
-      deletedLabelId: t.exposeID('deletedLabelId'),
+      deletedLabelId: t.exposeID('id'),
+      name: t.exposeString('name', { description: 'As it was.' }),
+      color: t.exposeString('color'),
+      createdAt: t.expose('createdAt', { type: 'DateTime' }),
       changedTasks: t.exposeInt('changedTasks', { description: 'Tasks that had it.' }),
     }),
   },

@@ -21,6 +21,7 @@ const table = rowTable('Notification', {
     id: {},
     kind: { type: NotificationKind },
     taskId: { filter: true },
+    senderId: { description: 'The user who caused it; null: a key that acts as no user.' },
     readAt: { filter: true },
     createdAt: { filter: true, order: true },
   },
@@ -87,8 +88,19 @@ builder.relayMutationField(
     authScopes: { scope: 'tasks:write' },
     resolve: async (_root, { input: { ids } }, { services, actor }) => {
       if (ids && ids.length > MOST_MARKED) throw badInput({ ids: [`must have at most ${MOST_MARKED} entries`] });
-      return { marked: await services.notifications.markRead(actor, ids ?? null) };
+      return { ...(await services.notifications.markRead(actor, ids ?? null)), ids: ids ?? [] };
     },
   },
-  { outputFields: (t) => ({ marked: t.exposeInt('marked', { description: 'How many were not read before.' }) }) },
+  {
+    outputFields: (t) => ({
+      userId: t.exposeID('userId'),
+      marked: t.exposeInt('marked', { description: 'How many were not read before.' }),
+      notifications: t.prismaField({
+        type: [Notification],
+        description: 'Those of the ids.',
+        resolve: (query, { ids, userId }, _args, { db }) =>
+          db.notification.findMany({ ...query, where: { id: { in: ids }, userId }, take: MOST_MARKED }),
+      }),
+    }),
+  },
 );

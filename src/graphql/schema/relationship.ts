@@ -132,10 +132,15 @@ builder.relayMutationField(
   {
     nullable: true,
     authScopes: { scope: 'tasks:write' },
-    resolve: async (_root, { input }, { services, actor }) => {
-      await services.relationships.delete(actor, input);
-      return { deletedTaskRelationshipId: input.id };
-    },
+    resolve: (_root, { input }, { services, actor }) => services.relationships.delete(actor, input),
   },
-  { outputFields: (t) => ({ deletedTaskRelationshipId: t.exposeID('deletedTaskRelationshipId') }) },
+  {
+    outputFields: (t) => ({
+      deletedTaskRelationshipId: t.exposeID('id'),
+      type: t.expose('type', { type: RelationshipType, description: 'As it was.' }),
+      taskId: t.exposeID('taskId'),
+      targetTaskId: t.exposeID('targetTaskId'),
+      createdAt: t.expose('createdAt', { type: 'DateTime' }),
+    }),
+  },
 );

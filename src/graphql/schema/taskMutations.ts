@@ -1,7 +1,7 @@
 /** Making, changing and deleting tasks: thin over src/tasks. */
 
 import { queryFromInfo } from '@pothos/plugin-prisma';
-import type { TaskService } from '../../tasks/taskService.js';
+import type { ChangedTask, TaskService } from '../../tasks/taskService.js';
 import { changing } from '../plans/source.js';
 import { builder, expectedUpdatedAt, rowField } from './builder.js';
 import { Task, TaskPriority, TaskStatus } from './task.js';
@@ -82,7 +82,19 @@ builder.relayMutationField(
     ),
   },
   {
-    outputFields: (t) => rowField(t, 'task', Task),
+    outputFields: (t) => ({
+      ...rowField(t, 'task', Task),
+      previousProjectId: t.id({
+        nullable: true,
+        description: 'The project that it was in before.',
+        resolve: (changed) => (changed as unknown as ChangedTask).previousProjectId,
+      }),
+      previousParentId: t.id({
+        nullable: true,
+        description: 'The task that it was a sub-task of before.',
+        resolve: (changed) => (changed as unknown as ChangedTask).previousParentId,
+      }),
+    }),
   },
 );
 

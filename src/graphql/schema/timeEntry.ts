@@ -104,7 +104,10 @@ builder.relayMutationField(
     inputFields: (t) => ({
       taskId: t.id({ required: true }),
       startedAt: t.field({ type: 'DateTime', description: 'By default now.' }),
-      endedAt: t.field({ type: 'DateTime', description: 'Left out: it is running. One of a user is, at most.' }),
+      endedAt: t.field({
+        type: 'DateTime',
+        description: 'Left out: it is running. Of a user one is, at most: what ran before ends as it starts.',
+      }),
       note: t.string({ description: NOTE }),
     }),
   },

@@ -24,6 +24,11 @@ export const Viewer = builder.objectRef<Context['principal']>('Viewer').implemen
       description: 'What the key is granted.',
       resolve: ({ apiKey }) => (apiKey.scopes === '' ? [] : apiKey.scopes.split(' ')),
     }),
+    userId: t.id({
+      nullable: true,
+      description: 'Of `user`, which takes users:read.',
+      resolve: ({ userId }) => userId,
+    }),
     apiKey: t.prismaField({
       type: ApiKey,
       resolve: (query, { keyId }, _args, { db }) => db.apiKey.findUniqueOrThrow({ ...query, where: { id: keyId } }),

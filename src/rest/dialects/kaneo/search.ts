@@ -1,0 +1,123 @@
+/** Kaneo's search, over tasks, projects and comments. */
+import { z } from 'zod';
+import { route } from '../../route.js';
+import { integer, type Moment, shownDate, shownId } from '../../shapes.js';
+import { KANEO_PRIORITY as PRIORITY, KANEO_STATUS as STATUS } from '../words.js';
+import {
+  type CoreProject,
+  type CoreTask,
+  KProject,
+  KTask,
+  ownWorkspace,
+  PROJECT,
+  showProject,
+  showTask,
+  TASK,
+} from './shapes.js';
+
+const TYPES = ['all', 'tasks', 'projects', 'workspaces', 'comments', 'activities'] as const;
+
+const KFound = z
+  .object({
+    ...{ id: shownId, type: z.enum(['task', 'project', 'comment', 'workspace']), title: z.string() },
+    ...{ description: z.string().nullish(), content: z.string().optional(), projectId: shownId.nullish() },
+    ...{ taskId: shownId.optional(), taskNumber: z.int().optional(), workspaceId: shownId },
+    ...{ status: z.string().optional(), priority: z.string().optional(), createdAt: shownDate },
+  })
+  .meta({ id: 'KaneoFound' });
+
+interface CoreWorkspace {
+  readonly id: string;
+  readonly name: string;
+  readonly slug: string;
+  readonly createdAt: Moment;
+}
+interface Found {
+  readonly tasks?: { readonly nodes: readonly CoreTask[]; readonly totalCount: number };
+  readonly projects?: { readonly nodes: readonly CoreProject[]; readonly totalCount: number };
+  readonly comments?: {
+    readonly nodes: readonly { id: string; body: string; createdAt: Moment; task: CoreTask | null }[];
+    readonly totalCount: number;
+  };
+  readonly viewer?: { readonly workspace: CoreWorkspace };
+}
+
+export const search = [
+  route({
+    method: 'get',
+    path: '/api/search',
+    summary: 'Find tasks, projects and comments by words, newest first; all of them takes tasks:read and projects:read',
+    tag: 'Kaneo search',
+    query: z.object({
+      q: z.string().trim().min(1, 'must not be empty').max(200, 'must have at most 200 characters'),
+      type: z.enum(TYPES).default('all'),
+      workspaceId: z.string().optional(),
+      projectId: z.string().optional(),
+      limit: integer(1, 50, 20),
+    }),
+    operation: `query SearchKaneo(
+      $q: String!, $first: Int!, $tasks: TaskFilter, $projects: ProjectFilter, $comments: CommentFilter
+      $isTasks: Boolean!, $isProjects: Boolean!, $isComments: Boolean!, $isWorkspaces: Boolean!
+    ) {
+      tasks(search: $q, first: $first, filter: $tasks) @include(if: $isTasks) { totalCount nodes { ${TASK} } }
+      projects(search: $q, first: $first, filter: $projects) @include(if: $isProjects) {
+        totalCount nodes { ${PROJECT} }
+      }
+      comments(search: $q, first: $first, filter: $comments) @include(if: $isComments) {
+        totalCount nodes { id body createdAt task { ${TASK} } }
+      }
+      viewer @include(if: $isWorkspaces) { workspace { id name slug createdAt } }
+    }`,
+    variables: (request) => {
+      const { q, type, workspaceId, projectId, limit } = request.query;
+      ownWorkspace(workspaceId, request);
+      const wants = (one: (typeof TYPES)[number]) => type === one || type === 'all';
+      return {
+        ...{ q, first: limit, isTasks: wants('tasks'), isProjects: wants('projects') },
+        ...{ isComments: wants('comments'), isWorkspaces: wants('workspaces') },
+        comments: { deletedAt: { eq: null }, ...(projectId !== undefined && { projectId: { eq: projectId } }) },
+        ...(projectId !== undefined && {
+          tasks: { projectId: { eq: projectId } },
+          projects: { id: { eq: projectId } },
+        }),
+      };
+    },
+    status: 200,
+    answer: ({ tasks, projects, comments, viewer }: Found, request) => {
+      const { q, projectId, limit } = request.query;
+      const { workspaceId } = request;
+      const said = comments?.nodes ?? [];
+      const named = [viewer?.workspace].filter(
+        (workspace) => workspace?.name.toLowerCase().includes(q.toLowerCase()) && !projectId,
+      ) as CoreWorkspace[];
+      const results = [
+        ...(tasks?.nodes ?? []).map((task) => ({
+          ...{ id: task.id, type: 'task', title: task.title, description: task.description, taskNumber: task.number },
+          ...{ projectId: task.projectId, status: STATUS.show(task.status), priority: PRIORITY.show(task.priority) },
+          ...{ workspaceId, createdAt: task.createdAt },
+        })),
+        ...(projects?.nodes ?? []).map(({ id, name, description, createdAt }) => ({
+          ...{ id, type: 'project', title: name, description, projectId: id, workspaceId, createdAt },
+        })),
+        ...said.map(({ id, body, createdAt, task }) => ({
+          ...{ id, type: 'comment', title: task?.title ?? '', content: body, taskId: task?.id },
+          ...{ projectId: task?.projectId, taskNumber: task?.number, workspaceId, createdAt },
+        })),
+        ...named.map(({ id, name, createdAt }) => ({ id, type: 'workspace', title: name, workspaceId, createdAt })),
+      ].slice(0, limit);
+      return {
+        results,
+        totalCount: (tasks?.totalCount ?? 0) + (projects?.totalCount ?? 0) + (comments?.totalCount ?? 0) + named.length,
+        searchQuery: q,
+        tasks: (tasks?.nodes ?? []).map(showTask),
+        projects: (projects?.nodes ?? []).map((project) => showProject(project, request)),
+      };
+    },
+    answers: z
+      .object({
+        ...{ results: z.array(KFound), totalCount: z.int(), searchQuery: z.string() },
+        ...{ tasks: z.array(KTask), projects: z.array(KProject) },
+      })
+      .meta({ id: 'KaneoSearch' }),
+  }),
+];

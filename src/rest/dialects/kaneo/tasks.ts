@@ -1,0 +1,263 @@
+/** Kaneo's tasks, and a project's board of them. */
+import { z } from 'zod';
+import { text } from '../../../input.js';
+import { type CorePage, PAGE, pageQuery } from '../../pages.js';
+import { resource } from '../../resource.js';
+import { route } from '../../route.js';
+import { atLeastOne, type Change, date, dateOrNull, id, shownDate, shownId, title, toDateTime } from '../../shapes.js';
+import { changed, KANEO_PRIORITY as PRIORITY, KANEO_STATUS as STATUS } from '../words.js';
+import {
+  ALL,
+  COLUMN_NAMES,
+  type CoreProject,
+  type CoreTask,
+  KTask,
+  ownWorkspace,
+  PROJECT,
+  projectShape,
+  showProject,
+  showTask,
+  TASK,
+} from './shapes.js';
+
+const ORDER_FIELDS = {
+  createdAt: 'CREATED_AT',
+  priority: 'PRIORITY',
+  dueDate: 'DUE_DATE',
+  position: 'POSITION',
+  title: 'TITLE',
+  number: 'NUMBER',
+} as const;
+type OrderField = keyof typeof ORDER_FIELDS;
+
+const Board = z
+  .object({
+    ...projectShape,
+    columns: z.array(z.object({ id: z.enum(STATUS.words), name: z.string(), tasks: z.array(KTask) })),
+  })
+  .meta({ id: 'KaneoBoard' });
+
+const userId = id.nullish();
+/** The core's own limit: its documented clients know none. */
+const longText = text(0, 10_000);
+const description = longText.nullish();
+const status = z.enum(STATUS.words);
+const priority = z.enum(PRIORITY.words);
+const change = {
+  title,
+  description,
+  status,
+  priority,
+  startDate: date.nullish(),
+  dueDate: date.nullish(),
+  userId,
+  projectId: id.nullish(),
+  position: z.number(),
+};
+
+/** The core's words for a change; an empty userId takes the assignee away. */
+function taskInput(body: Change<typeof change>) {
+  const { status, priority, userId, startDate, dueDate, ...rest } = body;
+  return {
+    ...rest,
+    startDate: dateOrNull(startDate),
+    dueDate: dateOrNull(dueDate),
+    assigneeId: userId === '' ? null : userId,
+    ...(status && { status: STATUS.value(status) }),
+    ...(priority && { priority: PRIORITY.value(priority) }),
+  };
+}
+const fields = { assigneeId: 'userId' };
+
+const task = resource({
+  ...{ dialect: 'Kaneo', type: 'Task', tag: 'Kaneo tasks', path: '/api/task/{id}' },
+  ...{ selection: TASK, show: showTask, answers: KTask, fields },
+});
+
+interface Moved {
+  readonly updateTask: { readonly task: CoreTask; readonly previousProjectId: string | null };
+}
+
+/** One field of a task, under a path of its own. */
+function changeRoute<Body extends Change<typeof change>>(path: string, summary: string, body: z.ZodType<Body>) {
+  return task.change({
+    method: 'put',
+    path,
+    of: '/api/task/{id}',
+    summary,
+    body,
+    variables: ({ params, body }) => ({
+      input: {
+        ...taskInput(body),
+        ...params,
+        ...changed('status', STATUS, body.status),
+        ...changed('priority', PRIORITY, body.priority),
+      },
+    }),
+  });
+}
+
+export const tasks = [
+  route({
+    method: 'get',
+    path: '/api/task',
+    summary: 'List the tasks of the workspace, newest first',
+    tag: 'Kaneo tasks',
+    query: z.object({ workspaceId: z.string().optional(), ...pageQuery(ALL) }),
+    operation: `query ListKaneoTasks($first: Int, $after: String, $offset: Int) {
+      tasks(first: $first, after: $after, offset: $offset) { nodes { ${TASK} } ${PAGE} }
+    }`,
+    variables: (request) => {
+      ownWorkspace(request.query.workspaceId, request);
+      return {};
+    },
+    status: 200,
+    answer: ({ tasks: { nodes } }: { tasks: CorePage<CoreTask> }) => nodes.map(showTask),
+    answers: z.array(KTask),
+    list: { page: ({ tasks }) => tasks },
+    fields: { after: 'cursor' },
+  }),
+  route({
+    method: 'get',
+    path: '/api/task/tasks/{projectId}',
+    summary: 'A project with its tasks by column',
+    tag: 'Kaneo tasks',
+    query: z.object({
+      status: status.optional(),
+      priority: priority.optional(),
+      assigneeId: z.string().optional(),
+      ...pageQuery(ALL),
+      sortBy: z.enum(Object.keys(ORDER_FIELDS) as [OrderField, ...OrderField[]]).default('position'),
+      sortOrder: z.enum(['asc', 'desc']).default('asc'),
+      dueBefore: date.optional(),
+      dueAfter: date.optional(),
+    }),
+    operation: `query GetBoard(
+      $projectId: ID!, $first: Int, $after: String, $offset: Int, $filter: TaskFilter, $orderBy: [TaskOrder!]
+    ) {
+      project(id: $projectId) {
+        ${PROJECT}
+        tasks(first: $first, after: $after, offset: $offset, filter: $filter, orderBy: $orderBy) {
+          nodes { ${TASK} } ${PAGE}
+        }
+      }
+    }`,
+    variables: ({ params, query }) => {
+      const { status, priority, assigneeId, sortBy, sortOrder, dueBefore, dueAfter } = query;
+      return {
+        ...params,
+        orderBy: [{ field: ORDER_FIELDS[sortBy], direction: sortOrder.toUpperCase() }],
+        filter: {
+          ...(status && { status: { in: STATUS.values(status) } }),
+          ...(priority && { priority: { in: PRIORITY.values(priority) } }),
+          ...(assigneeId && { assigneeId: { eq: assigneeId } }),
+          ...((dueBefore || dueAfter) && {
+            dueDate: {
+              ...(dueBefore && { lt: toDateTime(dueBefore) }),
+              ...(dueAfter && { gt: toDateTime(dueAfter) }),
+            },
+          }),
+        },
+      };
+    },
+    status: 200,
+    answer: ({ project: { tasks, ...project } }: { project: CoreProject & { tasks: CorePage<CoreTask> } }, request) => {
+      const shown = tasks.nodes.map(showTask);
+      const columns = STATUS.words.map((word) => ({
+        id: word,
+        name: COLUMN_NAMES[word],
+        tasks: shown.filter((task) => task.status === word),
+      }));
+      return { ...showProject(project, request), columns };
+    },
+    answers: Board,
+    list: { page: ({ project }) => project.tasks },
+    fields: { after: 'cursor' },
+  }),
+  task.create({
+    // OpenAPI takes paths that differ in a name only for the same one.
+    path: '/api/task/{id}',
+    summary: 'Create a task in the project of this id',
+    body: z
+      .object({ ...change, status: status.optional(), priority: priority.optional(), position: z.number().optional() })
+      .omit({ projectId: true })
+      .meta({ id: 'NewKaneoTask' }),
+    variables: ({ params, body }) => ({ input: { ...taskInput(body), projectId: params['id'] } }),
+  }),
+  task.get('Get a task'),
+  changeRoute('/api/task/{id}', 'Change what is given of a task', atLeastOne(change)),
+  changeRoute('/api/task/status/{id}', 'Move a task to another column', z.object({ status })),
+  changeRoute('/api/task/priority/{id}', 'Change the priority of a task', z.object({ priority })),
+  changeRoute(
+    '/api/task/assignee/{id}',
+    'Assign a task, or take the assignee away',
+    z.object({ userId: id.nullable() }),
+  ),
+  changeRoute(
+    '/api/task/due-date/{id}',
+    'Change or clear the due date of a task',
+    z.object({ dueDate: date.nullish() }).transform(({ dueDate }) => ({ dueDate: dueDate ?? null })),
+  ),
+  route({
+    method: 'put',
+    path: '/api/task/move/{id}',
+    tag: 'Kaneo tasks',
+    status: 200,
+    of: '/api/task/{id}',
+    summary: 'Move a task to another project, and to a column there',
+    body: z.object({ destinationProjectId: id, destinationStatus: status.optional() }).meta({ id: 'KaneoMove' }),
+    operation: `mutation MoveKaneoTask($input: UpdateTaskInput!) {
+      updateTask(input: $input) { previousProjectId task { ${TASK} } }
+    }`,
+    variables: ({ params, body }) => ({
+      input: {
+        ...params,
+        projectId: body.destinationProjectId,
+        ...changed('status', STATUS, body.destinationStatus),
+      },
+    }),
+    answer: ({ updateTask: { task, previousProjectId } }: Moved, { body }) => ({
+      task: showTask(task),
+      sourceProjectId: previousProjectId ?? '',
+      destinationProjectId: body.destinationProjectId,
+    }),
+    answers: z
+      .object({ task: KTask, sourceProjectId: z.string(), destinationProjectId: z.string() })
+      .meta({ id: 'KaneoMoved' }),
+    fields: { projectId: 'destinationProjectId', status: 'destinationStatus' },
+  }),
+  changeRoute('/api/task/title/{id}', 'Change the title of a task', z.object({ title })),
+  changeRoute(
+    '/api/task/description/{id}',
+    'Change the description of a task',
+    z.object({ description: longText.nullable() }),
+  ),
+  task.removeShown('Delete a task; answers it as it was'),
+];
+
+export const columns = route({
+  method: 'get',
+  path: '/api/column/{id}',
+  summary: 'The columns of the project of this id; their slugs are what a task has for its status',
+  tag: 'Kaneo projects',
+  operation: 'query ListKaneoColumns($id: ID!) { project(id: $id) { id createdAt updatedAt } }',
+  status: 200,
+  answer: ({
+    project: { id: projectId, createdAt, updatedAt },
+  }: {
+    project: Pick<CoreProject, 'id' | 'createdAt' | 'updatedAt'>;
+  }) =>
+    STATUS.words.map((slug, position) => ({
+      ...{ id: slug, projectId, name: COLUMN_NAMES[slug], slug, position, icon: null, color: null },
+      ...{ isFinal: slug === 'done' || slug === 'archived', createdAt, updatedAt },
+    })),
+  answers: z.array(
+    z
+      .object({
+        ...{ id: z.enum(STATUS.words), projectId: shownId, name: z.string(), slug: z.enum(STATUS.words) },
+        ...{ position: z.int(), icon: z.null(), color: z.null(), isFinal: z.boolean() },
+        ...{ createdAt: shownDate, updatedAt: shownDate },
+      })
+      .meta({ id: 'KaneoColumn' }),
+  ),
+});
