@@ -52,10 +52,17 @@ beforeAll(async () => {
     update: { lastNumber: 10_000 },
   });
   hub = 'task-1';
+  const owner = await system.user.findFirstOrThrow({ where: tenant });
   for (let i = 2; i <= ROWS + 1; i += 1) {
     const targetTaskId = i <= ROWS ? `task-${i}` : 'task-1000';
     await system.taskRelationship.create({ data: { ...tenant, type: 'RELATES_TO', taskId: hub, targetTaskId } });
     await system.comment.create({ data: { ...tenant, taskId: hub, body: `C${i}` } });
+    await system.timeEntry.create({ data: { ...tenant, taskId: hub, startedAt: new Date(), endedAt: new Date() } });
+    const event = { ...tenant, action: 'task.update', targetType: 'Task', targetId: hub };
+    await system.auditEvent.create({ data: { ...event, changes: { title: { from: 'a', to: 'b' } } } });
+    await system.notification.create({ data: { ...tenant, taskId: hub, userId: owner.id, kind: 'ASSIGNED' } });
+    // With the two that tags made.
+    if (i > 3) await system.label.create({ data: { ...tenant, name: `L${i}`, key: `l${i}`, color: '#000000' } });
   }
 });
 afterAll(() => server.stop());
@@ -72,6 +79,11 @@ const lists: [string, () => string, (body: never) => Row[], number][] = [
   ['/api/project', () => '/api/project', own, ROWS],
   ['/api/task/tasks/{projectId}', () => `/api/task/tasks/${project}`, columns, ROWS],
   ['/api/comment/{id}', () => `/api/comment/${hub}`, own, ROWS],
+  ['/api/label/workspace/{id}', () => `/api/label/workspace/${server.workspace.id}`, own, ROWS],
+  ['/api/time-entry/task/{id}', () => `/api/time-entry/task/${hub}`, own, ROWS],
+  ['/api/activity/{id}', () => `/api/activity/${hub}`, own, ROWS],
+  ['/api/notification', () => '/api/notification', own, ROWS],
+  ['/api/workspace/{id}/members', () => `/api/workspace/${server.workspace.id}/members`, own, ROWS],
   ['/v1/tasks', () => `/v1/tasks?projectId=${project}`, data, ROWS],
   ['/v1/projects', () => '/v1/projects', data, ROWS],
   ['/v1/users', () => '/v1/users', data, ROWS],
@@ -87,7 +99,7 @@ it('covers every list that there is', () => {
   const listed = Object.entries(document.paths)
     .filter(([, operations]) =>
       (operations['get'] as { parameters?: { name: string }[] } | undefined)?.parameters?.some(
-        ({ name }) => name === 'limit',
+        ({ name }) => name === 'page',
       ),
     )
     .map(([path]) => path.replace(/\{\w+\}/g, '{}'));

@@ -9,7 +9,7 @@ import { startTestServer, type TestServer } from './support/server.js';
 let server: TestServer;
 let call: (method: string, path: string, request?: RestCall) => Promise<RestAnswer>;
 let foreign: Awaited<ReturnType<typeof createWorkspace>>;
-let own: { taskId: string; otherTaskId: string; projectId: string; userId: string; keyId: string };
+let own: Record<Kind | 'otherTaskId', string>;
 beforeAll(async () => {
   server = await startTestServer();
   call = restClient(server);
@@ -21,7 +21,20 @@ beforeAll(async () => {
     projectId: (await call('POST', '/api/projects', { body: { name: 'Own' } })).body.id,
     userId: user.id,
     keyId: (await server.createKey([])).apiKey.id,
+    workspaceId: server.workspace.id,
+    ...{ labelId: '', relationshipId: '', timeEntryId: '', notificationId: '' },
   };
+  const { taskId, otherTaskId } = own;
+  const made = async (path: string, body: object) => (await call('POST', path, { body })).body.id as string;
+  own.labelId = await made('/api/label', { name: 'Own', color: '#000000', taskId });
+  own.relationshipId = await made('/api/task-relation', {
+    ...{ sourceTaskId: otherTaskId, targetTaskId: taskId, relationType: 'related' },
+  });
+  own.timeEntryId = await made('/api/time-entry', { taskId, startTime: '2026-01-01T00:00:00Z' });
+  const { id: notificationId } = await server.system.notification.create({
+    data: { workspaceId: server.workspace.id, environment: 'LIVE', userId: user.id, kind: 'ASSIGNED', taskId },
+  });
+  own.notificationId = notificationId;
 });
 afterAll(() => server.stop());
 afterEach(async () => {
@@ -30,15 +43,30 @@ afterEach(async () => {
 
 const UNKNOWN = '01900000-0000-7000-8000-000000000000';
 
+type Kind =
+  | 'taskId'
+  | 'projectId'
+  | 'userId'
+  | 'keyId'
+  | 'labelId'
+  | 'relationshipId'
+  | 'timeEntryId'
+  | 'notificationId'
+  | 'workspaceId';
+
 /** Which kind of row the first id of a path names. */
-const kindOf = (path: string) =>
-  /^\/api\/tasks?\/tasks/.test(path) || /projects?\/\{/.test(path)
-    ? 'projectId'
-    : /users/.test(path)
-      ? 'userId'
-      : /api-keys/.test(path)
-        ? 'keyId'
-        : 'taskId';
+const KINDS: readonly [RegExp, Kind][] = [
+  [/^[a-z]+ \/api\/label\/\{id\}/, 'labelId'],
+  [/^delete \/api\/task-relation/, 'relationshipId'],
+  [/^[a-z]+ \/api\/time-entry\/\{id\}/, 'timeEntryId'],
+  [/notification/, 'notificationId'],
+  [/workspace/, 'workspaceId'],
+  [/^get \/api\/task\/tasks|projects?\/\{|\/column\/|^post \/api\/task\/\{id\}/, 'projectId'],
+  [/users/, 'userId'],
+  [/api-keys/, 'keyId'],
+];
+const kindOf = ({ method, path }: { method: string; path: string }): Kind =>
+  KINDS.find(([pattern]) => pattern.test(`${method} ${path}`))?.[1] ?? 'taskId';
 
 function expectEnvelope({ status, body, headers }: RestAnswer, path: string, statuses: readonly number[]) {
   expect(statuses, `${path} answered ${status} ${JSON.stringify(body)}`).toContain(status);
@@ -54,21 +82,24 @@ describe.each(routes.map((route) => [`${route.method.toUpperCase()} ${route.path
     const method = route.method.toUpperCase();
     const prefix = route.path.startsWith('/v1/') ? 'v1' : 'api';
     const invalid = prefix === 'v1' ? 422 : 400;
+    const isSearch = route.path === '/api/search';
     const place = (id: string, second = UNKNOWN) => {
       const ids = [id, second];
-      return route.path.replace(/\{\w+\}/g, () => ids.shift() ?? UNKNOWN);
+      return route.path.replace(/\{\w+\}/g, () => ids.shift() ?? UNKNOWN) + (isSearch ? '?q=x' : '');
     };
-    const ownId = () =>
-      own[
-        kindOf(route.path) === 'projectId' || (method === 'POST' && route.path === '/api/task/{id}')
-          ? 'projectId'
-          : kindOf(route.path)
-      ];
+    const ownId = () => own[kindOf(route)];
     /** A body that would do. */
     const good = () => {
       if (!route.body) return {};
       if (/relationships/.test(route.path)) return { body: { type: 'blocks', target_task_id: own.otherTaskId } };
       if (/rotate$/.test(route.path)) return { body: {} };
+      const { taskId, otherTaskId, projectId } = own;
+      if (/move/.test(route.path)) return { body: { destinationProjectId: projectId } };
+      if (/label/.test(route.path)) return { body: { name: 'N', color: '#123456', taskId } };
+      if (/relation/.test(route.path)) {
+        return { body: { sourceTaskId: taskId, targetTaskId: otherTaskId, relationType: 'blocks' } };
+      }
+      if (/time-entry/.test(route.path)) return { body: { taskId, startTime: '2026-01-01T00:00:00Z' } };
       const field = /\/api\/task\/(status|priority|assignee|due-date|title|description)\//.exec(route.path)?.[1];
       const single: Record<string, object> = {
         status: { status: 'done' },
@@ -107,10 +138,11 @@ describe.each(routes.map((route) => [`${route.method.toUpperCase()} ${route.path
 
     if (route.path.includes('{'))
       it('an unknown id, one of another workspace, nonsense', async () => {
-        const theirs = foreign.live[kindOf(route.path) as 'taskId'] ?? foreign.live.taskId;
+        const theirs = foreign.live[kindOf(route) as 'taskId'] ?? foreign.live.taskId;
         for (const id of [UNKNOWN, theirs, 'x'.repeat(300), '%2e%2e', '%00', '%25', "1'--"]) {
           const path = place(id);
-          expectEnvelope(await call(method, path, good()), path, [404]);
+          // A client that makes the path shorter asks for another one.
+          expectEnvelope(await call(method, path, good()), path, id === '%2e%2e' ? [404, 405] : [404]);
         }
       });
 
@@ -146,19 +178,19 @@ describe.each(routes.map((route) => [`${route.method.toUpperCase()} ${route.path
 
     if (route.query)
       it('parameters that are none', async () => {
-        const path = place(ownId());
+        const path = `${place(ownId())}${isSearch ? '&' : '?'}`;
         const shape = Object.keys((route.query as unknown as { shape: object }).shape);
         for (const name of shape.filter((known) =>
           /^(limit|offset|page|status|priority|sort|sortBy|dueBefore|dueDate\[\w+\])$/.test(known),
         )) {
           for (const value of ['-1', 'x', '1e3', '99999999999999999999', '%00', '2026-13-45', '1&limit=2']) {
             if (name !== 'limit' && value.startsWith('1&')) continue;
-            expectEnvelope(await call(method, `${path}?${name}=${value}`), path, [400]);
+            expectEnvelope(await call(method, `${path}${name}=${value}`), path, [400]);
           }
         }
         // Nothing given is nothing asked.
-        expect((await call(method, `${path}?${shape.map((name) => `${name}=`).join('&')}`)).status).toBe(200);
-        expect((await call(method, `${path}?unknown=1&api_key=x`)).status).toBe(200);
+        expect((await call(method, `${path}${shape.map((name) => `${name}=`).join('&')}`)).status).toBe(200);
+        expect((await call(method, `${path}unknown=1&api_key=x`)).status).toBe(200);
       });
   },
 );

@@ -21,7 +21,7 @@ interface ResourceOptions<Core> {
 }
 
 type Changing<Body> = Pick<Route, 'summary'> &
-  Partial<Pick<Route, 'path' | 'of' | 'status' | 'method'>> & {
+  Partial<Pick<Route, 'path' | 'of' | 'status' | 'method' | 'bodyOptional'>> & {
     readonly body: z.ZodType<Body>;
     readonly variables: (request: RouteRequest<unknown, Body>) => Record<string, unknown>;
   };

@@ -1,4 +1,5 @@
 /** What users are told of tasks that concern them. It is made in the change that it tells of. */
+import { v7 as uuidv7 } from 'uuid';
 import type { Actor } from '../audit/entry.js';
 import type { Unit, UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, notFound } from '../errors.js';
@@ -12,9 +13,10 @@ interface Notice {
   readonly taskId: string;
 }
 
-/** The row of a notification, for changes that only add rows. */
+/** The row of a notification, whole, for changes that only add rows. */
 export const notificationRow = ({ actor, now }: Pick<Unit, 'actor' | 'now'>, notice: Notice) => ({
   ...notice,
+  id: uuidv7(),
   senderId: actor.userId,
   createdAt: now,
 });

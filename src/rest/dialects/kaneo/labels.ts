@@ -3,7 +3,7 @@
  * task, and its id is that of both: `<label>.<task>`.
  */
 import { z } from 'zod';
-import { badInput, notFound } from '../../../errors.js';
+import { ApiError, notFound } from '../../../errors.js';
 import { text } from '../../../input.js';
 import { type CorePage, PAGE, pageQuery } from '../../pages.js';
 import { type RouteRequest, route } from '../../route.js';
@@ -181,11 +181,8 @@ export const labels = [
     }`,
     variables: (request) => {
       const { id, taskId } = partsOf(request);
-      // One that is none at all is not found.
-      if (taskId === null && z.uuid().safeParse(id).success) {
-        throw badInput({ id: ['is a label of the workspace; that of a task is <label>.<task>, as the task shows it'] });
-      }
-      return { input: { id, taskId: taskId ?? '' } };
+      if (taskId === null) throw new ApiError('NOT_FOUND', 'No label of a task: its id is <label>.<task>.');
+      return { input: { id, taskId } };
     },
     status: 200,
     answer: ({ removeLabel: { label } }: { removeLabel: { label: CoreLabel } }, request) =>

@@ -193,11 +193,15 @@ export const tasks = [
     'Assign a task, or take the assignee away',
     z.object({ userId: id.nullable() }),
   ),
-  changeRoute(
-    '/api/task/due-date/{id}',
-    'Change or clear the due date of a task',
-    z.object({ dueDate: date.nullish() }).transform(({ dueDate }) => ({ dueDate: dueDate ?? null })),
-  ),
+  task.change({
+    method: 'put',
+    path: '/api/task/due-date/{id}',
+    of: '/api/task/{id}',
+    summary: 'Change the due date of a task; without one, clear it',
+    bodyOptional: true,
+    body: z.object({ dueDate: date.nullish() }),
+    variables: ({ params, body }) => ({ input: { ...params, dueDate: dateOrNull(body.dueDate ?? null) } }),
+  }),
   route({
     method: 'put',
     path: '/api/task/move/{id}',
