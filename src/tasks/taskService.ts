@@ -12,9 +12,9 @@ import { check, expectVersion, given, isSameSecond, required, text, withoutNulls
 import type { TaskEvent, TaskEvents } from '../messaging/taskEvents.js';
 import { labelIds } from './labelService.js';
 import { notificationRow, notify } from './notificationService.js';
+import { placeFor } from './placement.js';
+import { MOST_POSITION } from './positions.js';
 
-/** Numbers beyond have no place between each other, and are no JSON in the end. */
-const MOST_POSITION = 1e15;
 /** Tasks that the deletion of a project or a user changes at most. */
 export const MOST_AFFECTED = 20_000;
 const BATCH = 100;
@@ -68,6 +68,17 @@ export interface TaskChange extends TaskFields {
   readonly expectedUpdatedAt?: Date | null | undefined;
 }
 
+export interface TaskMove {
+  readonly id: string;
+  /** Left out: the project that it is in. */
+  readonly projectId?: string | null | undefined;
+  readonly status?: number | null | undefined;
+  /** The task that it is put directly before, or after; neither: at the end. */
+  readonly beforeId?: string | null | undefined;
+  readonly afterId?: string | null | undefined;
+  readonly expectedUpdatedAt?: Date | null | undefined;
+}
+
 /** A task that was changed, and where it was before. */
 export interface ChangedTask {
   readonly id: string;
@@ -113,66 +124,97 @@ export class TaskService {
 
   /** Changes what is given; null clears a field that may be empty. */
   async update(actor: Actor, input: TaskChange): Promise<ChangedTask> {
+    return this.units.run(actor, (unit) => this.#change(unit, input));
+  }
+
+  /**
+   * Puts a task in a place of the order of a project, or of the tasks without one. Moves within one order go on one after
+   * another, so that each finds the place that the one before left.
+   * @throws BAD_USER_INPUT for a task to stand next to that is elsewhere
+   */
+  async move(actor: Actor, input: TaskMove): Promise<ChangedTask> {
+    const { id, projectId: target, status, beforeId, afterId, expectedUpdatedAt } = input;
+    if (beforeId != null && afterId != null) throw badInput({ afterId: ['must not be given together with beforeId'] });
+    const anchorId = beforeId ?? afterId ?? null;
+    if (anchorId === id) throw badInput({ [beforeId == null ? 'afterId' : 'beforeId']: ['must be another task'] });
+    return this.units.run(actor, async (unit) => {
+      const known = await unit.tx.task.findUnique({ where: { id }, select: { projectId: true } });
+      if (!known) throw notFound('task', id);
+      const projectId = target === undefined ? known.projectId : target;
+      // In the order in which all changes lock.
+      if (projectId === null || projectId !== known.projectId) await unit.lockWorkspace();
+      if (projectId !== null) await unit.lock('Project', projectId);
+      const { position, shifted } = await placeFor(unit, { id, projectId, anchorId, isBefore: beforeId != null });
+      for (const place of shifted) await this.#change(unit, place);
+      return this.#change(unit, {
+        ...{ id, position, expectedUpdatedAt },
+        // Where it was moved meanwhile, that is told.
+        ...(target !== undefined && { projectId: target }),
+        ...(status != null && { status }),
+      });
+    });
+  }
+
+  /** @throws CONFLICT for an order that the task has left meanwhile */
+  async #change(unit: Unit, input: TaskChange): Promise<ChangedTask> {
     const { id, keepStatus, keepPriority, keepFractions, expectedUpdatedAt, ...fields } = input;
     const { tags, ...data } = given(check(changeable, fields));
     if (data.description === '') data.description = null;
-    return this.units.run(actor, async (unit) => {
-      const { tx, now } = unit;
-      // In the order in which all changes lock.
-      const isPlaced = data.projectId !== undefined || data.parentId != null;
-      const known = isPlaced ? await tx.task.findUnique({ where: { id }, select: { projectId: true } }) : null;
-      const isMoved = known && data.projectId !== undefined && data.projectId !== known.projectId;
-      const place = isMoved || data.parentId != null ? await placeOf(unit, id) : undefined;
-      if (data.parentId != null && place) {
-        data.projectId = await projectBelow(unit, data.parentId, data.projectId, { id, ...place });
-      } else if (isMoved) {
-        data.parentId = null;
-      }
-      const project = data.projectId == null ? undefined : await unit.lockProjectForReading(data.projectId);
-      if (data.assigneeId != null) await unit.lockUserForReading(data.assigneeId);
-      await unit.lock('Task', id);
-      const before = await tx.task.findUnique({ where: { id }, include: { tags: { orderBy: { name: 'asc' } } } });
-      if (!before) throw notFound('task', id);
-      expectVersion(before, expectedUpdatedAt);
-      if (keepStatus?.includes(before.status)) delete data.status;
-      if (keepPriority?.includes(before.priority)) delete data.priority;
-      for (const name of ['startDate', 'dueDate'] as const) {
-        if (keepFractions && isSameSecond(data[name], before[name])) delete data[name];
-      }
-      inOrder({ ...before, ...data });
-      const moves = data.projectId !== undefined && data.projectId !== before.projectId;
-      if (moves && !place) throw new ApiError('CONFLICT', 'The task was moved meanwhile. Try again.');
-      if (data.projectId != null && moves) mustBeOpen(project, data.projectId);
-      const after = await tx.task.update({
-        where: { id },
-        data: { ...data, updatedAt: nextVersion(before, now) },
-        select: { id: true, projectId: true },
-      });
-      if (tags) {
-        await tx.taskTag.deleteMany({ where: { taskId: id } });
-        const { workspaceId, environment } = actor;
-        const rows = await labelsOf(unit, id, after.projectId, tags);
-        await tx.taskTag.createMany({ data: rows.map((row) => ({ ...row, workspaceId, environment })) });
-      }
-      const { assigneeId } = data;
-      if (assigneeId != null && assigneeId !== before.assigneeId && assigneeId !== actor.userId) {
-        await notify(unit, { userId: assigneeId, kind: 'ASSIGNED', taskId: id });
-      }
-      if (moves && place) await this.#moveSubTasks(unit, place.below, after.projectId);
-      const old = { ...before, tags: before.tags.map(({ name }) => name) };
-      // Of a task that moved, what it was before is no matter of the project that it came to.
-      const projectId = after.projectId === before.projectId ? after.projectId : null;
-      unit.audit({
-        ...about(id, 'update', projectId),
-        changes: changesBetween(old, { ...data, ...(tags && { tags }) }),
-      });
-      this.#publish(unit, {
-        ...{ action: 'UPDATED', taskId: id, projectId: after.projectId },
-        ...(after.projectId !== before.projectId && { previousProjectId: before.projectId }),
-      });
-      const { projectId: previousProjectId, parentId: previousParentId } = before;
-      return { id, previousProjectId, previousParentId };
+    const { tx, now, actor } = unit;
+    // In the order in which all changes lock.
+    const isPlaced = data.projectId !== undefined || data.parentId != null;
+    const known = isPlaced ? await tx.task.findUnique({ where: { id }, select: { projectId: true } }) : null;
+    const isMoved = known && data.projectId !== undefined && data.projectId !== known.projectId;
+    const place = isMoved || data.parentId != null ? await placeOf(unit, id) : undefined;
+    if (data.parentId != null && place) {
+      data.projectId = await projectBelow(unit, data.parentId, data.projectId, { id, ...place });
+    } else if (isMoved) {
+      data.parentId = null;
+    }
+    const project = data.projectId == null ? undefined : await unit.lockProjectForReading(data.projectId);
+    if (data.assigneeId != null) await unit.lockUserForReading(data.assigneeId);
+    await unit.lock('Task', id);
+    const before = await tx.task.findUnique({ where: { id }, include: { tags: { orderBy: { name: 'asc' } } } });
+    if (!before) throw notFound('task', id);
+    expectVersion(before, expectedUpdatedAt);
+    if (keepStatus?.includes(before.status)) delete data.status;
+    if (keepPriority?.includes(before.priority)) delete data.priority;
+    for (const name of ['startDate', 'dueDate'] as const) {
+      if (keepFractions && isSameSecond(data[name], before[name])) delete data[name];
+    }
+    inOrder({ ...before, ...data });
+    const moves = data.projectId !== undefined && data.projectId !== before.projectId;
+    if (moves && !place) throw new ApiError('CONFLICT', 'The task was moved meanwhile. Try again.');
+    if (data.projectId != null && moves) mustBeOpen(project, data.projectId);
+    const after = await tx.task.update({
+      where: { id },
+      data: { ...data, updatedAt: nextVersion(before, now) },
+      select: { id: true, projectId: true },
     });
+    if (tags) {
+      await tx.taskTag.deleteMany({ where: { taskId: id } });
+      const { workspaceId, environment } = actor;
+      const rows = await labelsOf(unit, id, after.projectId, tags);
+      await tx.taskTag.createMany({ data: rows.map((row) => ({ ...row, workspaceId, environment })) });
+    }
+    const { assigneeId } = data;
+    if (assigneeId != null && assigneeId !== before.assigneeId && assigneeId !== actor.userId) {
+      await notify(unit, { userId: assigneeId, kind: 'ASSIGNED', taskId: id });
+    }
+    if (moves && place) await this.#moveSubTasks(unit, place.below, after.projectId);
+    const old = { ...before, tags: before.tags.map(({ name }) => name) };
+    // Of a task that moved, what it was before is no matter of the project that it came to.
+    const projectId = after.projectId === before.projectId ? after.projectId : null;
+    unit.audit({
+      ...about(id, 'update', projectId),
+      changes: changesBetween(old, { ...data, ...(tags && { tags }) }),
+    });
+    this.#publish(unit, {
+      ...{ action: 'UPDATED', taskId: id, projectId: after.projectId },
+      ...(after.projectId !== before.projectId && { previousProjectId: before.projectId }),
+    });
+    const { projectId: previousProjectId, parentId: previousParentId } = before;
+    return { id, previousProjectId, previousParentId };
   }
 
   /** Sub-tasks go where their task goes. */

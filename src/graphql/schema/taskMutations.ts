@@ -99,6 +99,29 @@ builder.relayMutationField(
 );
 
 builder.relayMutationField(
+  'moveTask',
+  {
+    inputFields: (t) => ({
+      id: t.id({ required: true }),
+      projectId: t.id({ description: 'Left out: the project that it is in.' }),
+      status: t.field({ type: TaskStatus, description: 'The column that it is put in.' }),
+      beforeId: t.id({ description: 'The task of that project that it is put directly before.' }),
+      afterId: t.id({ description: 'Or directly after. Neither: at the end.' }),
+      expectedUpdatedAt: expectedUpdatedAt(t),
+    }),
+  },
+  {
+    nullable: true,
+    description:
+      'Puts a task in a place of the order of a project, which is that of POSITION. Moves at once do not get in the way of each other.',
+    authScopes: { scope: 'tasks:write' },
+    grantScopes: ['self'],
+    ...changing((input: Parameters<TaskService['move']>[1], { services, actor }) => services.tasks.move(actor, input)),
+  },
+  { outputFields: (t) => rowField(t, 'task', Task) },
+);
+
+builder.relayMutationField(
   'deleteTask',
   { inputFields: (t) => ({ id: t.id({ required: true }), expectedUpdatedAt: expectedUpdatedAt(t) }) },
   {

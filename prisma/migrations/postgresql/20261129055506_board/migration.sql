@@ -104,6 +104,9 @@ CREATE INDEX "Notification_senderId_idx" ON "Notification"("senderId");
 CREATE INDEX "Notification_taskId_idx" ON "Notification"("taskId");
 
 -- CreateIndex
+CREATE INDEX "Task_workspaceId_environment_projectId_position_id_idx" ON "Task"("workspaceId", "environment", "projectId", "position", "id");
+
+-- CreateIndex
 CREATE INDEX "Task_parentId_createdAt_id_idx" ON "Task"("parentId", "createdAt", "id");
 
 -- CreateIndex

@@ -106,6 +106,9 @@ BEGIN
 END;
 
 -- CreateIndex
+CREATE INDEX "Task_workspaceId_environment_projectId_position_id_idx" ON "Task"("workspaceId", "environment", "projectId", "position", "id");
+
+-- CreateIndex
 CREATE INDEX "Task_parentId_createdAt_id_idx" ON "Task"("parentId", "createdAt", "id");
 
 -- CreateIndex
