@@ -19,15 +19,17 @@ beforeAll(async () => {
   call = restClient(server);
   place = await fillTenant(server.system, server.workspace.id, 'LIVE');
   other = await fillTenant(server.system, server.workspace.id, 'LIVE');
-  const keyOf = async (createdById: string | null, more: { projectIds?: string } = {}) => {
-    const { key, apiKey } = await server.createKey(['tasks:read', 'tasks:write', 'tasks:delete']);
-    await server.system.apiKey.update({ where: { id: apiKey.id }, data: { createdById, ...more } });
-    return key;
-  };
   [ada, bob, robot] = [await keyOf(place.userId), await keyOf(other.userId), await keyOf(null)];
-  bound = await keyOf(null, { projectIds: place.projectId });
+  bound = await keyOf(null, ALL, { projectIds: place.projectId });
 });
 afterAll(() => server.stop());
+
+const ALL = ['tasks:read', 'tasks:write', 'tasks:delete'];
+async function keyOf(createdById: string | null, scopes = ALL, more: { projectIds?: string } = {}): Promise<string> {
+  const { key, apiKey } = await server.createKey(scopes);
+  await server.system.apiKey.update({ where: { id: apiKey.id }, data: { createdById, ...more } });
+  return key;
+}
 
 const codes = ({ errors }: GraphQLAnswer) => errors?.map(({ extensions }) => extensions['code']);
 const fieldsOf = ({ errors }: GraphQLAnswer) => errors?.[0]?.extensions['fields'];
@@ -291,7 +293,7 @@ describe('a time entry', () => {
     });
     const { timeEntry } = await made('createTimeEntry', FIELDS, { ...input, endedAt: at(6) });
     expect(codes(await run('updateTimeEntry', FIELDS, { id: timeEntry.id, note: 'mine' }, bob))).toEqual(['FORBIDDEN']);
-    const writer = await server.key(['tasks:read', 'tasks:write']);
+    const writer = await keyOf(null, ['tasks:read', 'tasks:write']);
     expect(codes(await run('deleteTimeEntry', 'deletedTimeEntryId', { id: timeEntry.id }, writer))).toEqual([
       'FORBIDDEN',
     ]);

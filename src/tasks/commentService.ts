@@ -150,7 +150,7 @@ const MOST_MENTIONS = 20;
 const MOST_WORDS = 4;
 
 /** The names that may be meant by `@`, of one word and more: `@Ada Lovelace said` names Ada, and Ada Lovelace. */
-export function mentions(body: string): string[] {
+function mentions(body: string): string[] {
   const found = [...body.matchAll(/(?<![\p{L}\p{N}])@(?=\S)([^@\n]{1,200})/gu)].slice(0, MOST_MENTIONS);
   return [
     ...new Set(

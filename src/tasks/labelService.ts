@@ -30,7 +30,7 @@ const rules = z.object({
 });
 const changeable = rules.partial();
 
-export interface NewLabel {
+interface NewLabel {
   readonly name: string;
   /** #rrggbb or #rgb */
   readonly color?: string | null | undefined;

@@ -16,7 +16,7 @@ import { placeFor } from './placement.js';
 import { MOST_POSITION } from './positions.js';
 
 /** Tasks that the deletion of a project or a user changes at most. */
-export const MOST_AFFECTED = 20_000;
+const MOST_AFFECTED = 20_000;
 const BATCH = 100;
 
 const rules = z.object({

@@ -321,8 +321,7 @@ class Compiler {
       }
       case 'tags': {
         const place = selection.place(table, 'id');
-        if (selection.tagsOf !== undefined && selection.tagsOf !== place) throw new NoPlan();
-        selection.tagsOf = place;
+        selection.tagsOf.add(place);
         return (row, { tags }) => listOf((tags.get(row[place]) ?? []).map(text));
       }
       case 'innerList': {

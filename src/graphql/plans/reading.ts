@@ -37,8 +37,8 @@ export class Selection implements RowSelection {
   readonly table: Table;
   /** With the columns of a cursor, by their names. */
   readonly #ordered = new LRUCache<string, OrderedSelection>({ max: MAX_ORDERS });
-  /** Where the id of the task is whose tags are shown. */
-  tagsOf: number | undefined;
+  /** Where the ids of tasks are whose tags are shown. */
+  readonly tagsOf = new Set<number>();
 
   constructor(readonly model: string) {
     this.table = { alias: model, model };
@@ -130,13 +130,13 @@ export function pageQuery({ rowType, selection, hasCursors }: ConnectionShape, a
 
 /** Reads tags and inner lists of rows, for all of them together. */
 export function loader({ tagsOf, lists }: Selection, variables: Variables, context: Context): Load {
-  if (tagsOf === undefined && lists.length === 0) return async () => NOTHING_LOADED;
+  if (tagsOf.size === 0 && lists.length === 0) return async () => NOTHING_LOADED;
   const bound = lists.map(({ place, bind }) => ({ place, load: bind(variables, context) }));
   return async (rows) => {
     if (rows.length === 0) return NOTHING_LOADED;
     const idsAt = (place: number) => [...new Set(rows.map((row) => row[place]))].filter((id) => id !== null);
     const [tags, ...shown] = await Promise.all([
-      tagsOf === undefined ? NOTHING_LOADED.tags : loadTags(context, idsAt(tagsOf)),
+      tagsOf.size === 0 ? NOTHING_LOADED.tags : loadTags(context, [...tagsOf].flatMap(idsAt)),
       ...bound.map(({ place, load }) => load(idsAt(place))),
     ]);
     return { tags, lists: shown };

@@ -97,7 +97,9 @@ builder.relayMutationField(
       marked: t.exposeInt('marked', { description: 'How many were not read before.' }),
       notifications: t.prismaField({
         type: [Notification],
+        nullable: { list: true, items: false },
         description: 'Those of the ids.',
+        authScopes: { scope: 'tasks:read' },
         resolve: (query, { ids, userId }, _args, { db }) =>
           db.notification.findMany({ ...query, where: { id: { in: ids }, userId }, take: MOST_MARKED }),
       }),
