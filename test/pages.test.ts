@@ -69,6 +69,7 @@ afterAll(() => server.stop());
 
 type Row = { id: string };
 const own = (body: unknown) => body as Row[];
+const exported = (body: { tasks: { title: string }[] }) => body.tasks.map(({ title }) => ({ id: title }));
 const data = (body: { data: Row[] }) => body.data;
 const columns = (body: { columns: { tasks: Row[] }[] }) => body.columns.flatMap(({ tasks }) => tasks);
 const lists: [string, () => string, (body: never) => Row[], number][] = [
@@ -78,6 +79,7 @@ const lists: [string, () => string, (body: never) => Row[], number][] = [
   ['/api/task', () => '/api/task', own, ROWS + MANY],
   ['/api/project', () => '/api/project', own, ROWS],
   ['/api/task/tasks/{projectId}', () => `/api/task/tasks/${project}`, columns, ROWS],
+  ['/api/task/export/{id}', () => `/api/task/export/${project}`, exported, ROWS],
   ['/api/comment/{id}', () => `/api/comment/${hub}`, own, ROWS],
   ['/api/label/workspace/{id}', () => `/api/label/workspace/${server.workspace.id}`, own, ROWS],
   ['/api/time-entry/task/{id}', () => `/api/time-entry/task/${hub}`, own, ROWS],

@@ -61,6 +61,7 @@ const KINDS: readonly [RegExp, Kind][] = [
   [/^[a-z]+ \/api\/time-entry\/\{id\}/, 'timeEntryId'],
   [/notification/, 'notificationId'],
   [/workspace/, 'workspaceId'],
+  [/\/task\/(im|ex)port/, 'projectId'],
   [/^get \/api\/task\/tasks|projects?\/\{|\/column\/|^post \/api\/task\/\{id\}/, 'projectId'],
   [/users/, 'userId'],
   [/api-keys/, 'keyId'],
@@ -94,6 +95,8 @@ describe.each(routes.map((route) => [`${route.method.toUpperCase()} ${route.path
       if (/relationships/.test(route.path)) return { body: { type: 'blocks', target_task_id: own.otherTaskId } };
       if (/rotate$/.test(route.path)) return { body: {} };
       const { taskId, otherTaskId, projectId } = own;
+      if (/bulk/.test(route.path)) return { body: { taskIds: [taskId], operation: 'updatePriority', value: 'low' } };
+      if (/import/.test(route.path)) return { body: { tasks: [{ title: 'T', status: 'done' }] } };
       if (/move/.test(route.path)) return { body: { destinationProjectId: projectId } };
       if (/label/.test(route.path)) return { body: { name: 'N', color: '#123456', taskId } };
       if (/relation/.test(route.path)) {

@@ -34,7 +34,7 @@ interface Insertion {
   readonly model: string;
   readonly merge: Merge | undefined;
   /** What one of them leaves out and another has is null. */
-  readonly rows: readonly Row[];
+  readonly rows: Row[];
 }
 type Row = Readonly<Record<string, unknown>>;
 type Connection = Pick<SqlDriverAdapter, 'startTransaction' | 'executeRaw'>;
@@ -88,14 +88,19 @@ export class InsertingTransaction implements RawStatements {
    * @param merge by default a row that is there already is an error; no two of the rows may be the same
    */
   insert(model: string, rows: readonly Row[], merge?: Merge): void {
-    if (rows.length > 0) this.#insertions.push({ model, rows, merge });
+    if (rows.length === 0) return;
+    const known = merge ? undefined : this.#insertions.find((other) => other.model === model && !other.merge);
+    if (known) known.rows.push(...rows);
+    else this.#insertions.push({ model, rows: [...rows], merge });
   }
 
   async commit(): Promise<void> {
     if (this.provider === 'postgresql') {
       await this.#insertTogether();
     } else {
-      for (const insertion of this.#insertions) await this.#run(await this.#begin(), this.#statement([insertion]));
+      for (const insertion of this.#insertions.flatMap(portions)) {
+        await this.#run(await this.#begin(), this.#statement([insertion]));
+      }
     }
     await this.#end('COMMIT');
   }
@@ -105,7 +110,14 @@ export class InsertingTransaction implements RawStatements {
   }
 
   async #insertTogether(): Promise<void> {
-    if (this.#insertions.length > 0) await this.#run(this.#begun ?? this.connection, this.#statement(this.#insertions));
+    if (this.#insertions.length === 0) return;
+    if (this.#insertions.every(({ rows }) => rows.length <= FEW)) {
+      await this.#run(this.#begun ?? this.connection, this.#statement(this.#insertions));
+      return;
+    }
+    for (const insertion of this.#insertions.flatMap(portions)) {
+      await this.#run(await this.#begin(), this.#statement([insertion]));
+    }
   }
 
   #statement(insertions: readonly Insertion[]): SqlQuery {
@@ -141,6 +153,16 @@ export class InsertingTransaction implements RawStatements {
     if (!this.#begun.options.usePhantomQuery) await this.#begun.executeRaw(rawQuery(statement, []));
     await (statement === 'COMMIT' ? this.#begun.commit() : this.#begun.rollback());
   }
+}
+
+/** Rows of each table that are written by one statement, whose parameters both databases count; and those of a long one. */
+const FEW = 200;
+const PORTION = 500;
+
+function portions({ rows, ...insertion }: Insertion): Insertion[] {
+  const parts: Insertion[] = [];
+  for (let at = 0; at < rows.length; at += PORTION) parts.push({ ...insertion, rows: rows.slice(at, at + PORTION) });
+  return parts;
 }
 
 function merging(statement: Statement, model: string, merge: Merge | undefined): string {

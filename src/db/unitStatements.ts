@@ -51,7 +51,7 @@ export interface UnitStatements {
   /** The user stays until this change is committed. */
   lockUserForReading(id: string): Promise<void>;
   /** Ids of tasks whose column has this value, as they stay until this change is committed; at most so many. */
-  lockTasksOf(column: 'projectId' | 'assigneeId', value: string, most: number): Promise<string[]>;
+  lockTasksOf(column: 'projectId' | 'assigneeId' | 'parentId', value: string, most: number): Promise<string[]>;
   /** The same of the tasks that a label is on. */
   lockTasksWith(labelId: string, most: number): Promise<string[]>;
   /** The ids of labels by their keys, with those that were not there made, and then told of. */
@@ -59,6 +59,8 @@ export interface UnitStatements {
   countLabels(): Promise<number>;
   /** Where a task stands among sub-tasks; undefined: there is none. Stays so while the workspace is locked. */
   placeOf(taskId: string): Promise<TaskPlace | undefined>;
+  /** Tasks in the order of their ids, as all changes lock them. */
+  lockTasks(ids: readonly string[]): Promise<void>;
   /** Tasks that a user is assigned to, or made, in the order of their ids, as all changes lock them. */
   lockTasksOfUser(userId: string): Promise<void>;
   /** Takes a user who is about to go away from all that they made, in one statement, as new versions. @returns how many */
@@ -127,7 +129,7 @@ export function unitStatements(
     async lockUserForReading(id: string): Promise<void> {
       if (isPostgresql) await lock('User', id, 'FOR KEY SHARE');
     },
-    async lockTasksOf(column: 'projectId' | 'assigneeId', value: string, most: number): Promise<string[]> {
+    async lockTasksOf(column: 'projectId' | 'assigneeId' | 'parentId', value: string, most: number): Promise<string[]> {
       const rows = await select<{ id: string }>(
         `SELECT "id" FROM "Task" WHERE "${column}" = $1 AND "workspaceId" = $2 AND "environment"::text = $3
          ORDER BY "id" LIMIT ${most}${isPostgresql ? ' FOR UPDATE' : ''}`,
@@ -223,6 +225,14 @@ export function unitStatements(
         below: below.map(({ id }) => id),
         depth: Math.max(0, ...below.map(({ depth }) => Number(depth))),
       };
+    },
+    async lockTasks(ids: readonly string[]): Promise<void> {
+      if (!isPostgresql) return;
+      await select(
+        `SELECT 1 FROM "Task" WHERE "id" IN (${ids.map((_, index) => `$${index + 3}`).join(', ')})
+         AND "workspaceId" = $1 AND "environment"::text = $2 ORDER BY "id" FOR UPDATE`,
+        ...[workspaceId, environment, ...ids],
+      );
     },
     async lockTasksOfUser(userId: string): Promise<void> {
       if (!isPostgresql) return;

@@ -26,6 +26,7 @@ import type { Metrics } from '../metrics.js';
 import type { Operation, ValidDocument } from '../operations/document.js';
 import type { DocumentCache } from '../operations/documentCache.js';
 import type { ProjectService } from '../projects/projectService.js';
+import type { BulkService } from '../tasks/bulkService.js';
 import type { CommentService } from '../tasks/commentService.js';
 import type { LabelService } from '../tasks/labelService.js';
 import type { NotificationService } from '../tasks/notificationService.js';
@@ -55,6 +56,7 @@ export interface Services {
   readonly scopeGrants: ScopeGrants;
   readonly tasks: TaskService;
   readonly relationships: RelationshipService;
+  readonly bulk: BulkService;
   readonly comments: CommentService;
   readonly labels: LabelService;
   readonly notifications: NotificationService;

@@ -24,6 +24,7 @@ import {
   isObjectType,
   Kind,
   type OperationDefinitionNode,
+  OperationTypeNode,
   SchemaMetaFieldDef,
   type SelectionSetNode,
   TypeMetaFieldDef,
@@ -48,7 +49,8 @@ export function costFunction(
   document: DocumentNode,
   operation: OperationDefinitionNode,
 ): (variables: Variables) => number {
-  if (countsVariables(document)) return (variables) => costOf(schema, document, operation, variables);
+  if (countsVariables(document) || countsRows(schema, operation))
+    return (variables) => costOf(schema, document, operation, variables);
   let cost: number | undefined;
   return () => {
     cost ??= costOf(schema, document, operation, {});
@@ -58,7 +60,33 @@ export function costFunction(
 
 /** The arguments that cost depends on. */
 const COUNTED = ['first', 'last', 'ids', 'filter', 'search', 'offset'] as const;
-type Counted = (typeof COUNTED)[number];
+type Counted = (typeof COUNTED)[number] | 'input';
+
+/** Rows that a change of many costs. */
+const CHANGED_ROW = 5;
+
+/** How many rows a field changes, by its input (`extensions: { rows }`). */
+type RowsOf = (input: Readonly<Record<string, unknown>>) => number;
+const rowsOf = (field: GraphQLField<unknown, unknown> | undefined) =>
+  (field?.extensions as { rows?: RowsOf } | undefined)?.rows;
+
+/** Whether a field of the operation costs by the rows that it changes. */
+function countsRows(schema: GraphQLSchema, operation: OperationDefinitionNode): boolean {
+  if (operation.operation !== OperationTypeNode.MUTATION) return false;
+  const fields = schema.getMutationType()?.getFields() ?? {};
+  let counts = false;
+  visit(operation, {
+    Field: (node) => {
+      if (rowsOf(fields[node.name.value])) counts = true;
+      return false;
+    },
+    // What is spread there may be such a field.
+    FragmentSpread: () => {
+      counts = true;
+    },
+  });
+  return counts;
+}
 
 /** Whether a variable stands in an argument that cost depends on. */
 function countsVariables(document: DocumentNode): boolean {
@@ -115,11 +143,14 @@ function costOf(
     const field = type.getFields()[node.name.value] ?? META_FIELDS[node.name.value];
     if (!field) return 0;
     const takes = (name: string) => field.args.some((argument) => argument.name === name);
+    const input = rowsOf(field) && (argumentOf(node, 'input') as { filter?: unknown } | undefined);
     const scans =
+      containsIn(input?.filter) +
       containsIn(takes('filter') ? argumentOf(node, 'filter') : undefined) +
       (takes('search') ? wordsOf(argumentOf(node, 'search')) : 0);
     let total =
       declaredCost(field.extensions) +
+      changedRows(field, input) * CHANGED_ROW +
       scans * SCAN +
       (takes('offset') ? passedOver(argumentOf(node, 'offset')) : 0) +
       (node.name.value === 'totalCount' && around.isFiltered ? SCAN : 0);
@@ -192,6 +223,12 @@ function containsIn(filter: unknown): number {
     }
   }
   return found;
+}
+
+function changedRows(field: GraphQLField<unknown, unknown>, input: unknown): number {
+  const rows = rowsOf(field);
+  if (!rows || typeof input !== 'object' || input === null) return 0;
+  return Math.max(0, rows(input as Record<string, unknown>));
 }
 
 function declaredCost({ cost }: Readonly<Record<string, unknown>>): number {

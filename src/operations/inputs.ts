@@ -54,6 +54,14 @@ export function writtenInputs(document: DocumentNode): WrittenInputs {
         if (name.value === 'filter') inFilter -= 1;
       },
     },
+    ObjectField: {
+      enter({ name }) {
+        if (name.value === 'filter') inFilter += 1;
+      },
+      leave({ name }) {
+        if (name.value === 'filter') inFilter -= 1;
+      },
+    },
     VariableDefinition: {
       enter(definition) {
         if (isFilter(definition)) inFilter += 1;
@@ -88,14 +96,14 @@ const isFilter = ({ type }: VariableDefinitionNode) => /Filter\b/.test(print(typ
 
 /** Without recursion, and no further than a limit goes. */
 function measure(value: unknown, inFilter: boolean, size: InputSize): void {
-  const open = [value];
-  while (open.length > 0) {
-    const item = open.pop();
+  const open: [item: unknown, isFilter: boolean][] = [[value, inFilter]];
+  for (let next = open.pop(); next; next = open.pop()) {
+    const [item, isFilter] = next;
     if (typeof item !== 'object' || item === null) continue;
     if (Array.isArray(item)) size.values += item.length;
-    else if (inFilter) size.filterNodes += 1;
+    else if (isFilter) size.filterNodes += 1;
     if (size.values > OPERATION_LIMITS.listValues || size.filterNodes > OPERATION_LIMITS.filterNodes) return;
-    for (const inner of Object.values(item)) open.push(inner);
+    for (const [name, inner] of Object.entries(item)) open.push([inner, isFilter || name === 'filter']);
   }
 }
 

@@ -42,6 +42,7 @@ import { DocumentCache } from '../operations/documentCache.js';
 import { ProjectService } from '../projects/projectService.js';
 import { mountReference } from '../rest/reference.js';
 import { mountRoutes } from '../rest/router.js';
+import { BulkService } from '../tasks/bulkService.js';
 import { CommentService } from '../tasks/commentService.js';
 import { LabelService } from '../tasks/labelService.js';
 import { NotificationService } from '../tasks/notificationService.js';
@@ -96,6 +97,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const keys = new ApiKeyService(units, config.plans, remember);
   const taskEvents = new TaskEvents(bus);
   const tasks = new TaskService(units, taskEvents);
+  const labels = new LabelService(units, taskEvents);
   const usage = new UsageRecorder(database, onError, clock);
   const expiryJob = new ExpiryJob(database.system, keys, onError, clock);
   let stopCleanup = () => {};
@@ -115,7 +117,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     tasks,
     relationships: new RelationshipService(units),
     comments: new CommentService(units),
-    labels: new LabelService(units, taskEvents),
+    labels,
+    bulk: new BulkService(units, tasks, labels, taskEvents),
     notifications: new NotificationService(units),
     timeEntries: new TimeEntryService(units),
     projects: new ProjectService(units, tasks),

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { type Actor, changesBetween } from '../audit/entry.js';
 import { withoutBinding } from '../db/tenant.js';
 import { tagKey } from '../db/text.js';
-import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
+import { type AddingUnit, nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import type { TaskPlace } from '../db/unitStatements.js';
 import { ApiError, badInput, notFound } from '../errors.js';
 import { check, expectVersion, given, isSameSecond, required, text, withoutNulls } from '../input.js';
@@ -18,6 +18,8 @@ import { MOST_POSITION } from './positions.js';
 /** Tasks that the deletion of a project or a user changes at most. */
 const MOST_AFFECTED = 20_000;
 const BATCH = 100;
+/** To do. */
+const DEFAULT_STATUS = 2;
 
 const rules = z.object({
   title: required(text(1, 255)),
@@ -94,32 +96,58 @@ export class TaskService {
 
   /** @throws BAD_USER_INPUT by field; NOT_FOUND for a project or user that is not there; CONFLICT for an archived project */
   async create(actor: Actor, input: NewTask): Promise<{ id: string }> {
-    const { tags, ...data } = check(rules, withoutNulls(input, ['status', 'priority', 'tags', 'position']));
-    inOrder(data);
+    const data = checkNew(input);
     const reserved = await this.units.reserveTaskNumber(actor);
-    return this.units.add(actor, async (unit) => {
-      const { now } = unit;
-      const { parentId } = data;
-      if (parentId != null) data.projectId = await projectBelow(unit, parentId, data.projectId);
-      const { projectId = null, assigneeId = null } = data;
-      if (projectId !== null) mustBeOpen(await unit.lockProjectForReading(projectId), projectId);
-      const number = reserved ?? (await unit.nextTaskNumber());
-      const id = uuidv7();
-      await unit.insert('Task', {
-        ...{ id, ...given(data), number },
-        ...{ createdById: actor.userId, createdByKeyId: actor.keyId, createdAt: now, updatedAt: now },
-        title: data.title,
-        description: data.description || null,
-        position: data.position ?? number,
-      });
-      if (tags) await unit.insert('TaskTag', ...(await labelsOf(unit, id, projectId, tags)));
-      if (assigneeId !== null && assigneeId !== actor.userId) {
-        await unit.insert('Notification', notificationRow(unit, { userId: assigneeId, kind: 'ASSIGNED', taskId: id }));
+    return this.units.add(actor, async (unit) => ({ id: await this.#add(unit, data, reserved) }));
+  }
+
+  /** All of them, or none. @returns their ids */
+  async createMany(actor: Actor, inputs: readonly NewTask[]): Promise<string[]> {
+    const all = inputs.map((input, index) => {
+      try {
+        return checkNew(input);
+      } catch (error) {
+        throw ofItem(index, error);
       }
-      unit.audit({ ...about(id, 'create', projectId), changes: changesBetween({}, { title: data.title }) });
-      this.#publish(unit, { action: 'CREATED', taskId: id, projectId });
-      return { id };
     });
+    return this.units.add(actor, async (unit) => {
+      const ids: string[] = [];
+      for (const [index, data] of all.entries()) {
+        try {
+          ids.push(await this.#add(unit, data, undefined));
+        } catch (error) {
+          throw ofItem(index, error);
+        }
+      }
+      return ids;
+    });
+  }
+
+  async #add(unit: AddingUnit, { tags, ...data }: Checked, reserved: number | undefined): Promise<string> {
+    const { now, actor } = unit;
+    const { parentId } = data;
+    if (parentId != null) data.projectId = await projectBelow(unit, parentId, data.projectId);
+    const { projectId = null, assigneeId = null } = data;
+    if (projectId !== null) mustBeOpen(await unit.lockProjectForReading(projectId), projectId);
+    const number = reserved ?? (await unit.nextTaskNumber());
+    const id = uuidv7();
+    await unit.insert('Task', {
+      ...{ id, ...given(data), number },
+      // Rows that are written together have the same columns.
+      status: data.status ?? DEFAULT_STATUS,
+      priority: data.priority ?? 0,
+      ...{ createdById: actor.userId, createdByKeyId: actor.keyId, createdAt: now, updatedAt: now },
+      title: data.title,
+      description: data.description || null,
+      position: data.position ?? number,
+    });
+    if (tags) await unit.insert('TaskTag', ...(await labelsOf(unit, id, projectId, tags)));
+    if (assigneeId !== null && assigneeId !== actor.userId) {
+      await unit.insert('Notification', notificationRow(unit, { userId: assigneeId, kind: 'ASSIGNED', taskId: id }));
+    }
+    unit.audit({ ...about(id, 'create', projectId), changes: changesBetween({}, { title: data.title }) });
+    this.#publish(unit, { action: 'CREATED', taskId: id, projectId });
+    return id;
   }
 
   /** Changes what is given; null clears a field that may be empty. */
@@ -254,6 +282,7 @@ export class TaskService {
       if (!before) throw notFound('task', id);
       expectVersion(before, expectedUpdatedAt);
       const shown = await load(tx);
+      await this.detach(unit, 'parentId', id);
       await tx.task.delete({ where: { id }, select: { id: true } });
       const changes = { title: { from: before.title }, number: { from: before.number } };
       unit.audit({ ...about(id, 'delete', before.projectId), changes });
@@ -263,11 +292,11 @@ export class TaskService {
   }
 
   /**
-   * Takes a project or an assignee that is about to go away from its tasks: each is changed visibly.
+   * Takes a project, an assignee or a task above that is about to go away from its tasks: each is changed visibly.
    * @returns how many
    * @throws CONFLICT when there are more than one change may have
    */
-  async detach(unit: Unit, column: 'projectId' | 'assigneeId', from: string): Promise<number> {
+  async detach(unit: Unit, column: 'projectId' | 'assigneeId' | 'parentId', from: string): Promise<number> {
     const { tx } = unit;
     const count = await tx.task.count({ where: { [column]: from } });
     if (count > MOST_AFFECTED) {
@@ -303,6 +332,20 @@ export class TaskService {
   #publish({ actor, afterCommit }: Pick<Unit, 'actor' | 'afterCommit'>, event: TaskEvent): void {
     afterCommit(() => this.events.publish(actor, event));
   }
+}
+
+type Checked = z.output<typeof rules>;
+
+function checkNew(input: NewTask): Checked {
+  const data = check(rules, withoutNulls(input, ['status', 'priority', 'tags', 'position']));
+  inOrder(data);
+  return data;
+}
+
+/** Says of which item of many an error is. */
+function ofItem(index: number, error: unknown): unknown {
+  if (!(error instanceof ApiError)) return error;
+  return new ApiError(error.code, `tasks.${index}: ${error.message}`, error.details);
 }
 
 const about = (id: string, verb: string, projectId: string | null) => ({

@@ -77,7 +77,8 @@ builder.globalConnectionField('totalCount', (t) =>
   }),
 );
 
-type InputFields = Parameters<Parameters<typeof builder.inputType>[1]['fields']>[0];
+/** The builder of the fields of an input. */
+export type InputFields = Parameters<Parameters<typeof builder.inputType>[1]['fields']>[0];
 
 /** The input field by which a change is refused with CONFLICT where somebody else was faster. */
 export const expectedUpdatedAt = (t: Pick<InputFields, 'field'>) =>

@@ -3,6 +3,7 @@ import './alert.js';
 import './apiKey.js';
 import './apiKeyMutations.js';
 import './auditEvent.js';
+import './bulk.js';
 import './comment.js';
 import './keyOperations.js';
 import './keyReview.js';

@@ -88,8 +88,10 @@ export const Task = builder.prismaObject('Task', {
 export const TaskEdge = builder.edgeObject({ name: 'TaskEdge', type: Task });
 export const TaskConnection = builder.connectionObject({ name: 'TaskConnection', type: Task }, TaskEdge);
 
+export const TaskFilter = table.filterInput();
+
 export const taskConnectionArgs = builder.args((t) => ({
-  filter: t.field({ type: table.filterInput() }),
+  filter: t.field({ type: TaskFilter }),
   search: t.string({ description: 'Words that the title or the description contains.' }),
   orderBy: t.field({
     type: [table.orderInput()],

@@ -3,7 +3,7 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import type { ChangedTask, TaskService } from '../../tasks/taskService.js';
 import { changing } from '../plans/source.js';
-import { builder, expectedUpdatedAt, rowField } from './builder.js';
+import { builder, expectedUpdatedAt, type InputFields, rowField } from './builder.js';
 import { Task, TaskPriority, TaskStatus } from './task.js';
 
 const KEEP =
@@ -12,22 +12,25 @@ const KEEP =
 const PARENT =
   'The task that it is a sub-task of, and whose project it is in. At most 5 levels, and 1,000 sub-tasks of a task.';
 
+/** What a new task is made of. */
+export const newTaskFields = (t: InputFields) => ({
+  title: t.string({ required: true, description: '1 to 255 characters.' }),
+  description: t.string({ description: 'Up to 10,000 characters.' }),
+  status: t.field({ type: TaskStatus, defaultValue: 2 }),
+  priority: t.field({ type: TaskPriority, defaultValue: 0 }),
+  tags: t.stringList({ description: 'Up to 50, of 1 to 50 characters; the same whatever the case.' }),
+  startDate: t.field({ type: 'DateTime' }),
+  dueDate: t.field({ type: 'DateTime' }),
+  position: t.float({ description: 'From -1e15 to 1e15.' }),
+  projectId: t.id({ description: 'A project that is not archived.' }),
+  parentId: t.id({ description: PARENT }),
+  assigneeId: t.id(),
+});
+
 builder.relayMutationField(
   'createTask',
   {
-    inputFields: (t) => ({
-      title: t.string({ required: true, description: '1 to 255 characters.' }),
-      description: t.string({ description: 'Up to 10,000 characters.' }),
-      status: t.field({ type: TaskStatus, defaultValue: 2 }),
-      priority: t.field({ type: TaskPriority, defaultValue: 0 }),
-      tags: t.stringList({ description: 'Up to 50, of 1 to 50 characters; the same whatever the case.' }),
-      startDate: t.field({ type: 'DateTime' }),
-      dueDate: t.field({ type: 'DateTime' }),
-      position: t.float({ description: 'From -1e15 to 1e15.' }),
-      projectId: t.id({ description: 'A project that is not archived.' }),
-      parentId: t.id({ description: PARENT }),
-      assigneeId: t.id(),
-    }),
+    inputFields: newTaskFields,
   },
   {
     nullable: true,

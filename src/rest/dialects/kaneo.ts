@@ -1,6 +1,7 @@
 /** Kaneo: camelCase under /api, with paths of its own. */
 import type { Route } from '../route.js';
 import { activity } from './kaneo/activity.js';
+import { bulk } from './kaneo/bulk.js';
 import { comments } from './kaneo/comments.js';
 import { labels } from './kaneo/labels.js';
 import { people } from './kaneo/people.js';
@@ -12,6 +13,7 @@ import { timeEntries } from './kaneo/timeEntries.js';
 
 export const kaneo: readonly Route[] = [
   ...tasks,
+  ...bulk,
   activity,
   ...projects,
   columns,

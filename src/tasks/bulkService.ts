@@ -1,0 +1,268 @@
+/** Changes of many tasks: all of them in one unit of work, or each in one of its own. */
+import { type Actor, changesBetween } from '../audit/entry.js';
+import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
+import { ApiError, badInput, notFound } from '../errors.js';
+import { given } from '../input.js';
+import type { TaskEvents } from '../messaging/taskEvents.js';
+import type { LabelService } from './labelService.js';
+import { notify } from './notificationService.js';
+import type { NewTask, TaskService } from './taskService.js';
+
+/** Tasks of one change. */
+export const MOST_TASKS = 1000;
+/** Labels on a task. */
+const MOST_LABELS = 50;
+
+/** Which tasks: those of the ids, or those that satisfy a condition and are as many as the caller expects. */
+export interface Selected {
+  readonly ids?: readonly string[] | null | undefined;
+  /** As Prisma takes it. */
+  readonly where?: object | undefined;
+  readonly expectedCount?: number | null | undefined;
+  /** Whether nothing is changed where one of them cannot be. */
+  readonly atomic: boolean;
+}
+
+export interface ManyChanged {
+  readonly taskIds: readonly string[];
+  readonly errors: readonly ItemError[];
+}
+
+/** Why one of many was not changed. */
+export interface ItemError {
+  /** Its place in the input. */
+  readonly index: number;
+  /** Of the task; null: it was to be made. */
+  readonly id: string | null;
+  readonly code: string;
+  readonly message: string;
+}
+
+interface Fields {
+  readonly status?: number | null | undefined;
+  readonly priority?: number | null | undefined;
+  readonly startDate?: Date | null | undefined;
+  readonly dueDate?: Date | null | undefined;
+  readonly assigneeId?: string | null | undefined;
+}
+
+export interface ManyChange extends Fields {
+  readonly addLabelIds?: readonly string[] | null | undefined;
+  readonly removeLabelIds?: readonly string[] | null | undefined;
+}
+
+export class BulkService {
+  constructor(
+    private readonly units: UnitOfWork,
+    private readonly tasks: TaskService,
+    private readonly labels: LabelService,
+    private readonly events: TaskEvents,
+  ) {}
+
+  /** @throws what the first task fails with, where it is all or none */
+  async create(actor: Actor, inputs: readonly NewTask[], atomic: boolean): Promise<ManyChanged> {
+    mustBeFew('tasks', inputs.length);
+    if (!atomic)
+      return each(
+        inputs,
+        () => null,
+        async (input) => (await this.tasks.create(actor, input)).id,
+      );
+    return { taskIds: await this.tasks.createMany(actor, inputs), errors: [] };
+  }
+
+  /** @throws what the first task fails with, where it is all or none; CONFLICT for another number than expected */
+  async update(actor: Actor, selected: Selected, change: ManyChange): Promise<ManyChanged> {
+    const { addLabelIds, removeLabelIds, ...fields } = change;
+    const [added, removed] = [addLabelIds ?? [], removeLabelIds ?? []];
+    if (added.length + removed.length > MOST_LABELS) {
+      throw badInput({ addLabelIds: [`must be at most ${MOST_LABELS} with removeLabelIds`] });
+    }
+    const set = given(fields);
+    for (const name of ['status', 'priority'] as const) {
+      if (set[name] === null) throw badInput({ [name]: ['must not be null'] });
+    }
+    if (Object.keys(set).length + added.length + removed.length === 0) {
+      throw badInput({ input: ['must change something'] });
+    }
+    if (!selected.atomic) {
+      const ids = await this.units.run(actor, (unit) => idsOf(unit, selected));
+      return each(
+        ids,
+        (id) => id,
+        async (id) => {
+          if (Object.keys(set).length > 0) await this.tasks.update(actor, { id, ...set });
+          for (const label of added) await this.labels.add(actor, { id: label, taskId: id });
+          for (const label of removed) await this.labels.remove(actor, { id: label, taskId: id });
+          return id;
+        },
+      );
+    }
+    return this.units.run(
+      actor,
+      async (unit) => {
+        if (set.assigneeId != null) await unit.lockUserForReading(set.assigneeId);
+        const ids = await idsOf(unit, selected);
+        const before = await lockedTasks(unit, ids);
+        const { tx, now } = unit;
+        for (const task of before) {
+          const [start, due] = [set.startDate ?? task.startDate, set.dueDate ?? task.dueDate];
+          const isGiven = set.startDate || set.dueDate;
+          if (isGiven && start && due && start > due && set.dueDate !== null && set.startDate !== null) {
+            throw badInput({ dueDate: [`must not lie before startDate, of the task ${task.id}`] });
+          }
+        }
+        const updatedAt = before.reduce((time, task) => nextVersion(task, time), now);
+        await tx.task.updateMany({ where: { id: { in: ids } }, data: { ...(set as object), updatedAt } });
+        const tags = await this.#label(unit, ids, added, removed);
+        const { assigneeId } = set;
+        if (assigneeId != null) {
+          const told = before.filter((task) => task.assigneeId !== assigneeId);
+          await notify(unit, ...told.map(({ id }) => ({ userId: assigneeId, kind: 'ASSIGNED' as const, taskId: id })));
+        }
+        for (const task of before) {
+          const tagged = tags.get(task.id);
+          const changes = { ...changesBetween(task, set), ...(tagged && { tags: tagged }) };
+          this.#note(unit, task, 'update', changes);
+        }
+        return { taskIds: ids, errors: [] };
+      },
+      { long: true },
+    );
+  }
+
+  /** Deletes tasks; sub-tasks stay, unless they are among them. */
+  async delete(actor: Actor, selected: Selected): Promise<ManyChanged> {
+    if (!selected.atomic) {
+      const ids = await this.units.run(actor, (unit) => idsOf(unit, selected));
+      return each(
+        ids,
+        (id) => id,
+        async (id) => {
+          await this.tasks.delete(actor, id, async () => id);
+          return id;
+        },
+      );
+    }
+    return this.units.run(
+      actor,
+      async (unit) => {
+        const ids = await idsOf(unit, selected);
+        const before = await lockedTasks(unit, ids);
+        const { tx } = unit;
+        const going = new Set(ids);
+        const children = await tx.task.findMany({
+          where: { parentId: { in: ids } },
+          select: { id: true, parentId: true },
+          take: MOST_TASKS * MOST_TASKS,
+        });
+        const parents = new Set(children.filter(({ id }) => !going.has(id)).map(({ parentId }) => parentId));
+        for (const parent of parents) if (parent !== null) await this.tasks.detach(unit, 'parentId', parent);
+        await tx.task.deleteMany({ where: { id: { in: ids } } });
+        for (const task of before) {
+          this.#note(unit, task, 'delete', { title: { from: task.title }, number: { from: task.number } });
+        }
+        return { taskIds: ids, errors: [] };
+      },
+      { long: true },
+    );
+  }
+
+  /** @returns what became of the tags, by the task */
+  async #label(unit: Unit, ids: string[], added: readonly string[], removed: readonly string[]) {
+    const changes = new Map<string, { from: string[]; to: string[] }>();
+    if (added.length + removed.length === 0) return changes;
+    const { tx, actor } = unit;
+    for (const id of [...added, ...removed].sort()) await unit.lock('Label', id);
+    const labels = await tx.label.findMany({ where: { id: { in: [...added, ...removed] } } });
+    const known = new Map(labels.map((label) => [label.id, label]));
+    const unknown = [...added, ...removed].find((id) => !known.has(id));
+    if (unknown !== undefined) throw notFound('label', unknown);
+    const tags = await tx.taskTag.findMany({ where: { taskId: { in: ids } }, orderBy: { name: 'asc' } });
+    const { workspaceId, environment } = actor;
+    const rows: { taskId: string; labelId: string; name: string; key: string }[] = [];
+    for (const taskId of ids) {
+      const own = tags.filter((tag) => tag.taskId === taskId);
+      const kept = own.filter(({ labelId }) => !removed.includes(labelId));
+      const more = added.filter((id) => !removed.includes(id) && !kept.some(({ labelId }) => labelId === id));
+      if (kept.length + more.length > MOST_LABELS) {
+        throw new ApiError('CONFLICT', `A task has at most ${MOST_LABELS} labels: ${taskId}`);
+      }
+      for (const labelId of new Set(more)) {
+        const { name = '', key = '' } = known.get(labelId) ?? {};
+        rows.push({ taskId, labelId, name, key });
+      }
+      if (more.length > 0 || kept.length < own.length) {
+        const to = [...kept.map(({ name }) => name), ...more.map((id) => known.get(id)?.name ?? '')].sort();
+        changes.set(taskId, { from: own.map(({ name }) => name), to });
+      }
+    }
+    if (removed.length > 0) {
+      await tx.taskTag.deleteMany({ where: { taskId: { in: ids }, labelId: { in: [...removed] } } });
+    }
+    if (rows.length > 0)
+      await tx.taskTag.createMany({ data: rows.map((row) => ({ ...row, workspaceId, environment })) });
+    return changes;
+  }
+
+  #note(
+    unit: Unit,
+    { id, projectId }: { id: string; projectId: string | null },
+    verb: 'update' | 'delete',
+    changes: ReturnType<typeof changesBetween>,
+  ): void {
+    unit.audit({ action: `task.${verb}`, targetType: 'Task', targetId: id, projectId, changes });
+    const action = verb === 'update' ? 'UPDATED' : 'DELETED';
+    unit.afterCommit(() => this.events.publish(unit.actor, { action, taskId: id, projectId }));
+  }
+}
+
+/** Each of them by itself; what one fails with is told of it alone. */
+async function each<T>(
+  items: readonly T[],
+  idOf: (item: T) => string | null,
+  change: (item: T) => Promise<string>,
+): Promise<ManyChanged> {
+  const [taskIds, errors]: [string[], ItemError[]] = [[], []];
+  for (const [index, item] of items.entries()) {
+    try {
+      taskIds.push(await change(item));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      errors.push({ index, id: idOf(item), code: error.code, message: error.message });
+    }
+  }
+  return { taskIds, errors };
+}
+
+/** @throws CONFLICT for another number than expected */
+async function idsOf({ tx }: Unit, { ids, where, expectedCount }: Selected): Promise<string[]> {
+  if (ids) {
+    mustBeFew('ids', ids.length);
+    return [...new Set(ids)];
+  }
+  if (!where || expectedCount == null) {
+    throw badInput({ ids: ['are required, or a filter with expectedCount'] });
+  }
+  mustBeFew('expectedCount', expectedCount);
+  const found = await tx.task.findMany({ where, select: { id: true }, orderBy: { id: 'asc' }, take: MOST_TASKS + 1 });
+  if (found.length !== expectedCount) {
+    const count = found.length > MOST_TASKS ? `more than ${MOST_TASKS}` : String(found.length);
+    throw new ApiError('CONFLICT', `The filter finds ${count} tasks, not ${expectedCount}. Nothing was changed.`);
+  }
+  return found.map(({ id }) => id);
+}
+
+/** @throws NOT_FOUND for the first that is not there */
+async function lockedTasks(unit: Unit, ids: string[]) {
+  await unit.lockTasks(ids);
+  const tasks = await unit.tx.task.findMany({ where: { id: { in: ids } }, orderBy: { id: 'asc' } });
+  const known = new Set(tasks.map(({ id }) => id));
+  const missing = ids.find((id) => !known.has(id));
+  if (missing !== undefined) throw notFound('task', missing);
+  return tasks;
+}
+
+function mustBeFew(field: string, count: number): void {
+  if (count < 1 || count > MOST_TASKS) throw badInput({ [field]: [`must be from 1 to ${MOST_TASKS}; it is ${count}`] });
+}
