@@ -5,7 +5,7 @@ import { startServer } from '../dist/server/listen.js';
 
 const config = readConfig({
   PORT: '0',
-  DATABASE_URL: `file:${process.argv[2]}`,
+  DATABASE_URL: /^postgres/.test(process.argv[2]) ? process.argv[2] : `file:${process.argv[2]}`,
   LOG_LEVEL: 'warn',
   AUTH_FAILURE_LIMIT: '1000000',
   DEFAULT_PLAN: 'enterprise',

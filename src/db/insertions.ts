@@ -20,6 +20,39 @@ export function said(provider: Provider, sql: string): string {
   return sql.replace(/\$\d+|::text/g, (part) => (part === '::text' ? '' : '?'));
 }
 
+/** Values of raw statements, each a parameter with the type of its column, for PostgreSQL guesses none. */
+export class RawValues {
+  readonly all: unknown[] = [];
+
+  constructor(private readonly provider: Provider) {}
+
+  /** @returns how the statement says it */
+  add(model: string, column: string, value: unknown): string {
+    const field = MODEL_FIELDS.get(model)?.get(column);
+    if (!field || field.kind === 'object') throw new Error(`${model} has no column ${column}`);
+    const isPostgresql = this.provider === 'postgresql';
+    this.all.push(isPostgresql ? textOf(value) : storedOf(value));
+    const place = `$${this.all.length}`;
+    if (!isPostgresql) return place;
+    if (field.kind === 'enum') return `CAST(${place}::text AS "${field.type}")`;
+    const type = POSTGRESQL_TYPES[field.type];
+    return type ? `CAST(${place}::text AS ${type})` : place;
+  }
+}
+
+const POSTGRESQL_TYPES: Readonly<Record<string, string>> = { DateTime: 'timestamp(3)', Json: 'jsonb' };
+
+function textOf(value: unknown): unknown {
+  if (value instanceof Date) return value.toISOString().slice(0, -1);
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : (value ?? null);
+}
+
+function storedOf(value: unknown): unknown {
+  if (value instanceof Date) return value.getTime();
+  if (typeof value === 'boolean') return Number(value);
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : (value ?? null);
+}
+
 /** What becomes of a row that is there already. */
 export interface Merge {
   /** The columns by which it is the same. */

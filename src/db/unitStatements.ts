@@ -5,7 +5,7 @@
 
 import { v7 as uuidv7 } from 'uuid';
 import type { Actor } from '../audit/entry.js';
-import type { RawStatements } from './insertions.js';
+import { type RawStatements, RawValues } from './insertions.js';
 import type { Provider } from './provider.js';
 import type { Tenant } from './tenant.js';
 
@@ -40,6 +40,10 @@ export interface TaskPlace {
 }
 
 export interface UnitStatements {
+  /** Adds rows, whole, each with the same columns. */
+  insertRows(model: string, rows: readonly Readonly<Record<string, unknown>>[]): Promise<void>;
+  /** Sets columns of rows of the tenant. */
+  setColumns(model: string, ids: readonly string[], columns: Readonly<Record<string, unknown>>): Promise<void>;
   /** Changes that hold this lock go on one after another, in each workspace. */
   lockWorkspace(): Promise<WorkspaceRow>;
   /** No other transaction changes the row until this change is committed; a row that is not there is not locked. */
@@ -71,6 +75,8 @@ export interface UnitStatements {
   descendantKeys(key: { readonly id: string; readonly lineageId: string | null }, most: number): Promise<string[]>;
 }
 
+/** Rows that one statement adds: many take the same few statements, which are compiled once. */
+const PORTION = 100;
 /** What ends a search for sub-tasks, whatever the rows say. */
 const MOST_LEVELS = 20;
 const MOST_SUB_TASKS = 20_000;
@@ -94,6 +100,26 @@ export function unitStatements(
       environment,
     );
   return {
+    async insertRows(model, rows) {
+      for (let at = 0; at < rows.length; at += PORTION) {
+        const values = new RawValues(provider);
+        const part = rows.slice(at, at + PORTION);
+        const columns = Object.keys(part[0] ?? {});
+        const tuples = part.map(
+          (row) => `(${columns.map((column) => values.add(model, column, row[column])).join(',')})`,
+        );
+        const names = columns.map((column) => `"${column}"`).join(',');
+        await raw.execute(`INSERT INTO "${model}" (${names}) VALUES ${tuples.join(',')}`, values.all);
+      }
+    },
+    async setColumns(model, ids, columns) {
+      const values = new RawValues(provider);
+      const set = Object.entries(columns).map(([column, value]) => `"${column}" = ${values.add(model, column, value)}`);
+      const tenant = [values.add(model, 'workspaceId', workspaceId), values.add(model, 'environment', environment)];
+      const listed = ids.map((id) => values.add(model, 'id', id)).join(',');
+      const where = `"workspaceId" = ${tenant[0]} AND "environment" = ${tenant[1]} AND "id" IN (${listed})`;
+      await raw.execute(`UPDATE "${model}" SET ${set.join(', ')} WHERE ${where}`, values.all);
+    },
     async lockWorkspace(): Promise<WorkspaceRow> {
       const [row] = await select<WorkspaceRow>(
         `SELECT "id", "plan", "ratePerMinute", "ratePerHour" FROM "Workspace" WHERE "id" = $1${isPostgresql ? ' FOR UPDATE' : ''}`,

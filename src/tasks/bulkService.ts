@@ -104,7 +104,7 @@ export class BulkService {
         if (set.assigneeId != null) await unit.lockUserForReading(set.assigneeId);
         const ids = await idsOf(unit, selected);
         const before = await lockedTasks(unit, ids);
-        const { tx, now } = unit;
+        const { now } = unit;
         for (const task of before) {
           const [start, due] = [set.startDate ?? task.startDate, set.dueDate ?? task.dueDate];
           const isGiven = set.startDate || set.dueDate;
@@ -113,7 +113,7 @@ export class BulkService {
           }
         }
         const updatedAt = before.reduce((time, task) => nextVersion(task, time), now);
-        await tx.task.updateMany({ where: { id: { in: ids } }, data: { ...(set as object), updatedAt } });
+        await unit.setColumns('Task', ids, { ...set, updatedAt });
         const tags = await this.#label(unit, ids, added, removed);
         const { assigneeId } = set;
         if (assigneeId != null) {
@@ -253,10 +253,16 @@ async function idsOf({ tx }: Unit, { ids, where, expectedCount }: Selected): Pro
   return found.map(({ id }) => id);
 }
 
+/** What is compared, and told of. */
+const COLUMNS = {
+  ...{ id: true, projectId: true, updatedAt: true, title: true, number: true },
+  ...{ status: true, priority: true, startDate: true, dueDate: true, assigneeId: true },
+} as const;
+
 /** @throws NOT_FOUND for the first that is not there */
 async function lockedTasks(unit: Unit, ids: string[]) {
   await unit.lockTasks(ids);
-  const tasks = await unit.tx.task.findMany({ where: { id: { in: ids } }, orderBy: { id: 'asc' } });
+  const tasks = await unit.tx.task.findMany({ where: { id: { in: ids } }, orderBy: { id: 'asc' }, select: COLUMNS });
   const known = new Set(tasks.map(({ id }) => id));
   const missing = ids.find((id) => !known.has(id));
   if (missing !== undefined) throw notFound('task', missing);
