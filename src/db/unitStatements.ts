@@ -40,9 +40,9 @@ export interface TaskPlace {
 }
 
 export interface UnitStatements {
-  /** Adds rows, whole, each with the same columns. */
+  /** Adds rows, whole, each with the same columns; what they refer to, and the tenant, are the caller's to check. */
   insertRows(model: string, rows: readonly Readonly<Record<string, unknown>>[]): Promise<void>;
-  /** Sets columns of rows of the tenant. */
+  /** Sets columns of rows of the tenant; what they refer to is the caller's to check. */
   setColumns(model: string, ids: readonly string[], columns: Readonly<Record<string, unknown>>): Promise<void>;
   /** Changes that hold this lock go on one after another, in each workspace. */
   lockWorkspace(): Promise<WorkspaceRow>;

@@ -101,7 +101,10 @@ export class BulkService {
     return this.units.run(
       actor,
       async (unit) => {
-        if (set.assigneeId != null) await unit.lockUserForReading(set.assigneeId);
+        if (set.assigneeId != null) {
+          await unit.lockUserForReading(set.assigneeId);
+          if (!(await unit.has('User', set.assigneeId))) throw notFound('user', set.assigneeId);
+        }
         const ids = await idsOf(unit, selected);
         const before = await lockedTasks(unit, ids);
         const { now } = unit;
