@@ -1,4 +1,5 @@
 /** Labels, sub-tasks, time, notifications and activity: what a board of tasks needs besides. */
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fillTenant } from './support/factories.js';
 import { type RestAnswer, type RestCall, restClient } from './support/rest.js';
@@ -376,6 +377,28 @@ describe('a notification', () => {
     expect(await kinds(key, outside.id)).toEqual([]);
     expect(await kinds(ada, outside.id)).toEqual(['ASSIGNED']);
   });
+});
+
+it('docs/board.md shows operations that run', async () => {
+  const blocks = [...readFileSync('docs/board.md', 'utf8').matchAll(/```graphql\n([\s\S]*?)```/g)];
+  expect(blocks.length).toBeGreaterThan(4);
+  const projectId = place.projectId;
+  const [one, two] = [await newTask({ projectId }), await newTask({ projectId })];
+  const filter = { projectId, status: 4 };
+  for (const [, query = ''] of blocks) {
+    const variables = {
+      ...{ taskId: one.id, otherTaskId: two.id, projectId },
+      count: await server.system.task.count({ where: filter }),
+    };
+    if (query.includes('Close') && variables.count === 0) {
+      variables.count = 1;
+      await made('updateTask', 'task { id }', { id: two.id, status: 'IN_REVIEW' });
+    }
+    const used = Object.entries(variables).filter(([name]) => query.includes(`$${name}`));
+    const { data, errors } = await server.gql(query, Object.fromEntries(used), ada);
+    expect([query, errors]).toEqual([query, undefined]);
+    expect(data).toBeTruthy();
+  }
 });
 
 describe('the activity of a task', () => {

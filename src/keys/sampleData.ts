@@ -8,6 +8,8 @@ interface SampleTask {
   readonly status: number;
   readonly priority: number;
   readonly tags: readonly string[];
+  /** The number of the task that it is a sub-task of. */
+  readonly partOf?: number;
   /** Markdown. */
   readonly comment?: string;
 }
@@ -16,7 +18,7 @@ const TASKS: readonly SampleTask[] = [
   { title: 'Read the README', status: 5, priority: 2, tags: ['docs'] },
   { title: 'Make a key that holds only tasks:read', status: 3, priority: 3, tags: ['keys'] },
   {
-    ...{ title: 'Ask which scopes a query needs', status: 2, priority: 2, tags: ['keys', 'graphql'] },
+    ...{ title: 'Ask which scopes a query needs', status: 2, priority: 2, tags: ['keys', 'graphql'], partOf: 2 },
     comment: '`requiredScopes` answers any key.',
   },
   { title: 'Revoke a key and watch it stop', status: 2, priority: 1, tags: ['keys'] },
@@ -34,11 +36,16 @@ export async function addSampleData({ system }: Database): Promise<void> {
     const project = await tx.project.create({
       data: { ...tenant, name: 'Getting started', description: 'Sample data of the first run.', createdById },
     });
-    for (const [index, { tags, comment, ...task }] of TASKS.entries()) {
+    const ids: string[] = [];
+    for (const [index, { tags, comment, partOf, ...task }] of TASKS.entries()) {
       const number = index + 1;
       const row = await tx.task.create({
-        data: { ...tenant, ...task, number, position: number, projectId: project.id, createdById },
+        data: {
+          ...{ ...tenant, ...task, number, position: number, projectId: project.id, createdById },
+          parentId: partOf === undefined ? null : (ids[partOf - 1] ?? null),
+        },
       });
+      ids.push(row.id);
       if (comment) {
         await tx.comment.create({ data: { ...tenant, taskId: row.id, body: comment, createdById } });
       }

@@ -5,9 +5,9 @@ import { atMost } from '../atMost.js';
 import { badInput } from '../errors.js';
 
 export const SCOPES = {
-  'tasks:read': 'View tasks, their relationships and comments',
-  'tasks:write': 'Create and update tasks, their relationships and comments',
-  'tasks:delete': "Delete tasks, and others' comments",
+  'tasks:read': 'View tasks, their labels, relationships, comments and times',
+  'tasks:write': 'Create and update tasks, labels, relationships, comments and times',
+  'tasks:delete': "Delete tasks, labels, and others' comments and times",
   'projects:read': 'View projects',
   'projects:write': 'Create, update and archive projects',
   'projects:delete': 'Delete projects',
