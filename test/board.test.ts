@@ -379,6 +379,69 @@ describe('a notification', () => {
   });
 });
 
+describe('counts of tasks', () => {
+  const COUNT = `query ($by: [TaskGroup!]!, $filter: TaskFilter) {
+    taskCounts(groupBy: $by, filter: $filter) { by counts { id status priority count } }
+  }`;
+  const BY = ['STATUS', 'PRIORITY', 'PROJECT', 'ASSIGNEE', 'LABEL'];
+  const counted = async (filter: object, key = ada) => {
+    const { data, errors } = await server.gql(COUNT, { by: BY, filter }, key);
+    expect(errors).toBeUndefined();
+    return Object.fromEntries(
+      data.taskCounts.map(({ by, counts }: { by: string; counts: Record<string, unknown>[] }) => [
+        by,
+        counts.map(({ id, status, priority, count }) => [status ?? priority ?? id, count]),
+      ]),
+    );
+  };
+
+  it('are those of the lists, by each way to group them', async () => {
+    const { id: label } = await newLabel('counted');
+    const made = [
+      await newTask({ tags: ['counted'], status: 'DONE', priority: 'LOW', projectId: place.projectId }),
+      await newTask({ tags: ['counted'], status: 'DONE', priority: 'HIGH', assigneeId: place.userId }),
+      await newTask({ tags: ['counted'], status: 'TODO', priority: 'LOW', projectId: place.projectId }),
+    ];
+    const filter = { id: { in: made.map(({ id }) => id) } };
+    expect(await counted(filter)).toEqual({
+      STATUS: [
+        ['DONE', 2],
+        ['TODO', 1],
+      ],
+      PRIORITY: [
+        ['LOW', 2],
+        ['HIGH', 1],
+      ],
+      PROJECT: [
+        [place.projectId, 2],
+        [null, 1],
+      ],
+      ASSIGNEE: [
+        [null, 2],
+        [place.userId, 1],
+      ],
+      LABEL: [[label, 3]],
+    });
+    // Within the projects of the key.
+    expect(await counted(filter, bound)).toMatchObject({
+      STATUS: [
+        ['TODO', 1],
+        ['DONE', 1],
+      ],
+      PROJECT: [[place.projectId, 2]],
+    });
+    expect(await counted({ projectId: { eq: other.projectId } }, bound)).toEqual({
+      ...{ STATUS: [], PRIORITY: [], PROJECT: [], ASSIGNEE: [], LABEL: [] },
+    });
+  });
+
+  it('take tasks:read, and are few at once', async () => {
+    const writer = await keyOf(null, ['tasks:write']);
+    expect(codes(await server.gql(COUNT, { by: ['STATUS'] }, writer))).toEqual(['FORBIDDEN']);
+    expect(codes(await server.gql(COUNT, { by: [...BY, 'STATUS'] }, ada))).toEqual(['BAD_USER_INPUT']);
+  });
+});
+
 it('docs/board.md shows operations that run', async () => {
   const blocks = [...readFileSync('docs/board.md', 'utf8').matchAll(/```graphql\n([\s\S]*?)```/g)];
   expect(blocks.length).toBeGreaterThan(4);

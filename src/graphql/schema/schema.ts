@@ -18,6 +18,7 @@ import './scopeGrants.js';
 import './task.js';
 import './taskActivity.js';
 import './taskChange.js';
+import './taskCounts.js';
 import './taskMutations.js';
 import './timeEntry.js';
 import './trustedDocument.js';
