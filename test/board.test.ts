@@ -161,8 +161,14 @@ describe('a label', () => {
     expect(await names()).not.toContain('theirs alone');
     await newLabel('of the robot', {}, bound);
     expect(await names()).toContain('of the robot');
-    // Its name is of the workspace, as a slug is.
-    expect(codes(await run('createLabel', 'label { id }', { name: 'Theirs alone' }, bound))).toEqual(['CONFLICT']);
+    // Its name is of the workspace, as a slug is; no more is said of it.
+    for (const orExisting of [false, true]) {
+      const answer = await run('createLabel', 'label { id }', { name: 'Theirs alone', orExisting }, bound);
+      expect(codes(answer)).toEqual(['CONFLICT']);
+    }
+    expect(
+      (await call('POST', '/api/label', { key: bound, body: { name: 'Theirs alone', color: '#fff' } })).status,
+    ).toBe(409);
   });
 
   it('renamed while tasks are tagged by its name, leaves no tag without its label', { timeout: 60_000 }, async () => {
@@ -287,10 +293,34 @@ describe('a time entry', () => {
     expect(ended.timeEntry).toMatchObject({ note: 'Wrote it', seconds: 60 });
   });
 
+  it('that is ended by another loses nothing, in whichever project it is', async () => {
+    const user = await server.system.user.create({
+      data: { workspaceId: server.workspace.id, environment: 'LIVE', email: 'timer@example.com', name: 'Timer' },
+    });
+    const [inOne, inOther] = [
+      await keyOf(user.id, ALL, { projectIds: place.projectId }),
+      await keyOf(user.id, ALL, { projectIds: other.projectId }),
+    ];
+    const startedAt = new Date(Date.now() - 60_000).toISOString();
+    const { timeEntry } = await made('createTimeEntry', FIELDS, { taskId: other.taskId, startedAt }, inOther);
+    await made('createTimeEntry', FIELDS, { taskId: place.taskId, startedAt: '2001-01-01T00:00:00Z' }, inOne);
+    const ended = await server.system.timeEntry.findUniqueOrThrow({ where: { id: timeEntry.id } });
+    expect((ended.endedAt?.getTime() ?? 0) - ended.startedAt.getTime()).toBeGreaterThanOrEqual(60_000);
+    const running = { endedAt: null, userId: user.id };
+    expect(await server.system.timeEntry.count({ where: running })).toBe(1);
+    // The one from 2001 has run for as long as one may.
+    await made('createTimeEntry', FIELDS, { taskId: place.taskId, startedAt: '2030-01-01T00:00:00Z' }, inOne);
+    const { data, errors } = await server.gql('{ timeEntries(first: 100) { nodes { seconds } } }', {}, ada);
+    expect(errors).toBeUndefined();
+    expect(Math.max(...data.timeEntries.nodes.map(({ seconds }: { seconds: number }) => seconds))).toBe(3650 * 86_400);
+    const long = { taskId: place.taskId, startedAt: '1900-01-01T00:00:00Z', endedAt: '2020-01-01T00:00:00Z' };
+    expect(Object.keys(fieldsOf(await run('createTimeEntry', FIELDS, long)) as object)).toEqual(['endedAt']);
+  });
+
   it('ends after its start, is changed by whose time it is alone, and deleted by who deletes tasks', async () => {
     const input = { taskId: place.taskId, startedAt: at(5), endedAt: at(4) };
     expect(fieldsOf(await run('createTimeEntry', FIELDS, input))).toEqual({
-      endedAt: ['must not lie before startedAt'],
+      endedAt: ['must not lie before the start'],
     });
     const { timeEntry } = await made('createTimeEntry', FIELDS, { ...input, endedAt: at(6) });
     expect(codes(await run('updateTimeEntry', FIELDS, { id: timeEntry.id, note: 'mine' }, bob))).toEqual(['FORBIDDEN']);
@@ -514,6 +544,8 @@ describe("by Kaneo's routes", () => {
     expect(await body('POST', '/api/label', { name: 'KANEO', color: '#000', taskId })).toEqual(on);
     expect(await body('DELETE', `/api/label/${on.id}/task`)).toEqual(on);
     await body('GET', `/api/label/${on.id}`, undefined, 404);
+    await body('DELETE', `/api/label/${on.id}/task`, undefined, 404);
+    await body('DELETE', `/api/label/${on.id}`, undefined, 404);
     await body('DELETE', `/api/label/${label.id}/task`, undefined, 404);
     await body('PUT', `/api/label/${on.id}/task`, { taskId });
     expect(await body('DELETE', `/api/label/${on.id}`)).toEqual(on);
@@ -541,6 +573,7 @@ describe("by Kaneo's routes", () => {
       expect(await body('GET', `/api/task-relation/${one.id}`)).toEqual([]);
     }
     await body('POST', '/api/task-relation', { ...ids, targetTaskId: one.id, relationType: 'subtask' }, 400);
+    await body('DELETE', `/api/task-relation/subtask.${one.id}`, undefined, 404);
   });
 
   it('a task moves to another project and column, has its columns, times, activity and search', async () => {

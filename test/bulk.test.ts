@@ -174,7 +174,7 @@ describe('many tasks', () => {
     await made('updateTasks', { ids, status: 'DONE' });
     // 1,000 points for 200 tasks, and the two looks.
     expect(before - (await remaining())).toBeGreaterThanOrEqual(10);
-    const poor = await server.createKey(['tasks:write'], 'LIVE', { ratePerMinute: 5, ratePerHour: 5 });
+    const poor = await server.createKey(['tasks:read', 'tasks:write'], 'LIVE', { ratePerMinute: 5, ratePerHour: 5 });
     expect(codes(await run('updateTasks', { ids, status: 'TODO' }, poor.key))).toEqual(['RATE_LIMITED']);
     expect((await rowsOf(ids)).every(({ status }) => status === 5)).toBe(true);
     const many = Array.from({ length: 1001 }, () => UNKNOWN);
@@ -207,6 +207,59 @@ describe('many tasks', () => {
     expect(codes(await run('deleteTasks', { ids: ours }, writer))).toEqual(['FORBIDDEN']);
     const reader = await server.key(['tasks:read']);
     expect(codes(await run('updateTasks', { ids: ours, status: 'DONE' }, reader))).toEqual(['FORBIDDEN']);
+  });
+
+  it('are not told of to a key that may not read them', async () => {
+    const [writer, deleter] = [await server.key(['tasks:write']), await server.key(['tasks:delete'])];
+    const filter = { title: { contains: 'B' } };
+    expect(codes(await run('updateTasks', { filter, expectedCount: 1000, status: 'DONE' }, writer))).toEqual([
+      'FORBIDDEN',
+    ]);
+    expect(codes(await run('deleteTasks', { filter, expectedCount: 1000 }, deleter))).toEqual(['FORBIDDEN']);
+  });
+
+  it('that are changed each by itself are changed whole, and paid for with their labels', async () => {
+    const ids = await create(2);
+    const outcome = await made('updateTasks', {
+      ids,
+      atomic: false,
+      status: 'DONE',
+      addLabelIds: [place.labelId, UNKNOWN],
+    });
+    expect(outcome).toMatchObject({
+      count: 0,
+      errors: [
+        { index: 0, code: 'NOT_FOUND' },
+        { index: 1, code: 'NOT_FOUND' },
+      ],
+    });
+    expect((await rowsOf(ids)).every(({ status, tags }) => status === 2 && tags.length === 0)).toBe(true);
+    const labels = Array.from({ length: 50 }, () => UNKNOWN);
+    const dear = await run('updateTasks', {
+      ids: Array.from({ length: 300 }, () => UNKNOWN),
+      atomic: false,
+      addLabelIds: labels,
+    });
+    expect(codes(dear)).toEqual(['COST_LIMIT_EXCEEDED']);
+    for (const expectedCount of ['x', {}, 1.5, -1]) {
+      expect(codes(await run('updateTasks', { filter: {}, expectedCount, status: 'DONE' }))).toEqual([
+        'BAD_USER_INPUT',
+      ]);
+    }
+  });
+
+  it('below one task are at most 1,000, those of the same change counted', async () => {
+    const [root = ''] = await create(1);
+    for (let made = 0; made < 3; made += 1) await create(330, { parentId: root });
+    expect(await create(10, { parentId: root })).toHaveLength(10);
+    const over = await run('createTasks', {
+      tasks: Array.from({ length: 11 }, () => ({ title: 'x', parentId: root })),
+    });
+    expect(codes(over)).toEqual(['CONFLICT']);
+    const [child = ''] = (await server.system.task.findMany({ where: { parentId: root }, take: 1 })).map(
+      ({ id }) => id,
+    );
+    expect(codes(await run('createTasks', { tasks: [{ title: 'x', parentId: child }] }))).toEqual(['CONFLICT']);
   });
 
   it('that are changed by two at once end as one of them says', async () => {

@@ -246,9 +246,15 @@ function selection(type: Type, depth: number): fc.Arbitrary<string> {
     .map((all) => all.join(' '));
 }
 
+/** What is wrong is rare: an operation with it has no plan. */
+const INNER_PAGE = fc.oneof(
+  { weight: 20, arbitrary: fc.constantFrom('first: 2', 'last: 3', 'first: 3, offset: 1', 'first: 0', 'first: $count') },
+  { weight: 1, arbitrary: fc.constant('first: -1') },
+);
+
 /** A list within the rows of another. */
 function innerTasks(name: string, depth: number): fc.Arbitrary<string> {
-  const page = fc.constantFrom('first: 2', 'last: 3', 'first: 3, offset: 1', 'first: 0', 'first: -1', 'first: $count');
+  const page = INNER_PAGE;
   const order = fc.constantFrom(
     '',
     ', orderBy: [{ field: TITLE, direction: ASC }]',
@@ -272,7 +278,7 @@ function innerRows(name: string, type: 'Label' | 'TimeEntry', depth: number): fc
 }
 
 function innerComments(name: string, depth: number): fc.Arbitrary<string> {
-  const page = fc.constantFrom('first: 2', 'last: 3', 'first: 3, offset: 1', 'first: 0', 'first: -1', 'first: $count');
+  const page = INNER_PAGE;
   const more = fc.constantFrom(
     ...['', ', orderBy: [{ field: CREATED_AT, direction: ASC }]', ', filter: { deletedAt: { eq: null } }'],
     ', search: "plain"',

@@ -63,7 +63,7 @@ const COUNTED = ['first', 'last', 'ids', 'filter', 'search', 'offset'] as const;
 type Counted = (typeof COUNTED)[number] | 'input';
 
 /** Rows that a change of many costs. */
-const CHANGED_ROW = 5;
+export const CHANGED_ROW = 5;
 
 /** How many rows a field changes, by its input (`extensions: { rows }`). */
 type RowsOf = (input: Readonly<Record<string, unknown>>) => number;
@@ -228,7 +228,8 @@ function containsIn(filter: unknown): number {
 function changedRows(field: GraphQLField<unknown, unknown>, input: unknown): number {
   const rows = rowsOf(field);
   if (!rows || typeof input !== 'object' || input === null) return 0;
-  return Math.max(0, rows(input as Record<string, unknown>));
+  const count = rows(input as Record<string, unknown>);
+  return Number.isNaN(count) ? 0 : Math.max(0, count);
 }
 
 function declaredCost({ cost }: Readonly<Record<string, unknown>>): number {

@@ -118,7 +118,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     relationships: new RelationshipService(units),
     comments: new CommentService(units),
     labels,
-    bulk: new BulkService(units, tasks, labels, taskEvents),
+    bulk: new BulkService(units, tasks, taskEvents),
     notifications: new NotificationService(units),
     timeEntries: new TimeEntryService(units),
     projects: new ProjectService(units, tasks),

@@ -4,7 +4,6 @@ import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, badInput, notFound } from '../errors.js';
 import { given } from '../input.js';
 import type { TaskEvents } from '../messaging/taskEvents.js';
-import type { LabelService } from './labelService.js';
 import { notify } from './notificationService.js';
 import type { NewTask, TaskService } from './taskService.js';
 
@@ -55,7 +54,6 @@ export class BulkService {
   constructor(
     private readonly units: UnitOfWork,
     private readonly tasks: TaskService,
-    private readonly labels: LabelService,
     private readonly events: TaskEvents,
   ) {}
 
@@ -85,53 +83,61 @@ export class BulkService {
     if (Object.keys(set).length + added.length + removed.length === 0) {
       throw badInput({ input: ['must change something'] });
     }
-    if (!selected.atomic) {
-      const ids = await this.units.run(actor, (unit) => idsOf(unit, selected));
-      return each(
-        ids,
-        (id) => id,
-        async (id) => {
-          if (Object.keys(set).length > 0) await this.tasks.update(actor, { id, ...set });
-          for (const label of added) await this.labels.add(actor, { id: label, taskId: id });
-          for (const label of removed) await this.labels.remove(actor, { id: label, taskId: id });
-          return id;
+    if (selected.atomic) {
+      return this.units.run(
+        actor,
+        async (unit) => {
+          const ids = await idsOf(unit, selected);
+          await this.#change(unit, ids, set, added, removed);
+          return { taskIds: ids, errors: [] };
         },
+        { long: true },
       );
     }
-    return this.units.run(
-      actor,
-      async (unit) => {
-        if (set.assigneeId != null) {
-          await unit.lockUserForReading(set.assigneeId);
-          if (!(await unit.has('User', set.assigneeId))) throw notFound('user', set.assigneeId);
-        }
-        const ids = await idsOf(unit, selected);
-        const before = await lockedTasks(unit, ids);
-        const { now } = unit;
-        for (const task of before) {
-          const [start, due] = [set.startDate ?? task.startDate, set.dueDate ?? task.dueDate];
-          const isGiven = set.startDate || set.dueDate;
-          if (isGiven && start && due && start > due && set.dueDate !== null && set.startDate !== null) {
-            throw badInput({ dueDate: [`must not lie before startDate, of the task ${task.id}`] });
-          }
-        }
-        const updatedAt = before.reduce((time, task) => nextVersion(task, time), now);
-        await unit.setColumns('Task', ids, { ...set, updatedAt });
-        const tags = await this.#label(unit, ids, added, removed);
-        const { assigneeId } = set;
-        if (assigneeId != null) {
-          const told = before.filter((task) => task.assigneeId !== assigneeId);
-          await notify(unit, ...told.map(({ id }) => ({ userId: assigneeId, kind: 'ASSIGNED' as const, taskId: id })));
-        }
-        for (const task of before) {
-          const tagged = tags.get(task.id);
-          const changes = { ...changesBetween(task, set), ...(tagged && { tags: tagged }) };
-          this.#note(unit, task, 'update', changes);
-        }
-        return { taskIds: ids, errors: [] };
+    const ids = await this.units.run(actor, (unit) => idsOf(unit, selected));
+    return each(
+      ids,
+      (id) => id,
+      async (id) => {
+        await this.units.run(actor, (unit) => this.#change(unit, [id], set, added, removed));
+        return id;
       },
-      { long: true },
     );
+  }
+
+  async #change(
+    unit: Unit,
+    ids: string[],
+    set: Fields,
+    added: readonly string[],
+    removed: readonly string[],
+  ): Promise<void> {
+    if (set.assigneeId != null) {
+      await unit.lockUserForReading(set.assigneeId);
+      if (!(await unit.has('User', set.assigneeId))) throw notFound('user', set.assigneeId);
+    }
+    const before = await lockedTasks(unit, ids);
+    const { now } = unit;
+    for (const task of before) {
+      const [start, due] = [set.startDate ?? task.startDate, set.dueDate ?? task.dueDate];
+      const isGiven = set.startDate || set.dueDate;
+      if (isGiven && start && due && start > due && set.dueDate !== null && set.startDate !== null) {
+        throw badInput({ dueDate: [`must not lie before startDate, of the task ${task.id}`] });
+      }
+    }
+    const updatedAt = before.reduce((time, task) => nextVersion(task, time), now);
+    await unit.setColumns('Task', ids, { ...set, updatedAt });
+    const tags = await this.#label(unit, ids, added, removed);
+    const { assigneeId } = set;
+    if (assigneeId != null) {
+      const told = before.filter((task) => task.assigneeId !== assigneeId);
+      await notify(unit, ...told.map(({ id }) => ({ userId: assigneeId, kind: 'ASSIGNED' as const, taskId: id })));
+    }
+    for (const task of before) {
+      const tagged = tags.get(task.id);
+      const changes = { ...changesBetween(task, set), ...(tagged && { tags: tagged }) };
+      this.#note(unit, task, 'update', changes);
+    }
   }
 
   /** Deletes tasks; sub-tasks stay, unless they are among them. */

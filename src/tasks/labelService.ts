@@ -80,6 +80,8 @@ export class LabelService {
         unit.audit({ ...about(id, 'create'), changes: changesBetween({}, data) });
       }
       if (taskId != null) await this.#put(unit, { id, key, name }, taskId, true);
+      // One that is beyond the reach of the key is taken, and no more is said of it.
+      if (!(await unit.tx.label.findUnique({ where: { id }, select: { id: true } }))) throw taken(name);
       return { id };
     });
   }
@@ -169,35 +171,34 @@ export class LabelService {
     );
   }
 
-  /** Puts a label on a task; once more changes nothing. */
-  async add(actor: Actor, { id, taskId }: { id: string; taskId: string }): Promise<{ id: string }> {
+  /** Puts a label on a task; once more changes nothing. @returns whether it was not on it */
+  async add(actor: Actor, { id, taskId }: { id: string; taskId: string }): Promise<boolean> {
     return this.#change(actor, { id, taskId }, true);
   }
 
-  /** Takes a label from a task; once more changes nothing. */
-  async remove(actor: Actor, { id, taskId }: { id: string; taskId: string }): Promise<{ id: string }> {
+  /** Takes a label from a task; once more changes nothing. @returns whether it was on it */
+  async remove(actor: Actor, { id, taskId }: { id: string; taskId: string }): Promise<boolean> {
     return this.#change(actor, { id, taskId }, false);
   }
 
-  async #change(actor: Actor, { id, taskId }: { id: string; taskId: string }, isOn: boolean): Promise<{ id: string }> {
+  async #change(actor: Actor, { id, taskId }: { id: string; taskId: string }, isOn: boolean): Promise<boolean> {
     return this.units.run(actor, async (unit) => {
       await unit.lock('Task', taskId);
       await unit.lock('Label', id);
       const label = await unit.tx.label.findUnique({ where: { id } });
       if (!label) throw notFound('label', id);
-      await this.#put(unit, label, taskId, isOn);
-      return { id };
+      return this.#put(unit, label, taskId, isOn);
     });
   }
 
   /** With the task and the label locked. */
-  async #put(unit: Unit, label: LabelName & { id: string }, taskId: string, isOn: boolean): Promise<void> {
+  async #put(unit: Unit, label: LabelName & { id: string }, taskId: string, isOn: boolean): Promise<boolean> {
     const { tx, now, actor } = unit;
     const { id, key, name } = label;
     const task = await tx.task.findUnique({ where: { id: taskId }, include: { tags: { orderBy: { name: 'asc' } } } });
     if (!task) throw notFound('task', taskId);
     const others = task.tags.filter(({ labelId }) => labelId !== id);
-    if (others.length < task.tags.length === isOn) return;
+    if (others.length < task.tags.length === isOn) return false;
     const { workspaceId, environment } = actor;
     if (!isOn) {
       await tx.taskTag.deleteMany({ where: { taskId, labelId: id } });
@@ -213,6 +214,7 @@ export class LabelService {
     const { projectId } = task;
     unit.audit({ ...aboutTask(taskId, projectId), changes: { tags: { from, to } } });
     unit.afterCommit(() => this.events.publish(actor, { action: 'UPDATED', taskId, projectId }));
+    return true;
   }
 
   /**

@@ -4,7 +4,7 @@ import { ApiError, badInput, notFound } from '../errors.js';
 import { between, spread } from './positions.js';
 
 /** Tasks on one side that make room, at most. */
-const MOST_SHIFTED = 4096;
+const MOST_SHIFTED = 512;
 
 interface Wanted {
   /** The task that is moved. */

@@ -12,7 +12,7 @@ import { check, expectVersion, given, isSameSecond, required, text, withoutNulls
 import type { TaskEvent, TaskEvents } from '../messaging/taskEvents.js';
 import { labelIds } from './labelService.js';
 import { notificationRow, notify } from './notificationService.js';
-import { placeFor } from './placement.js';
+import { type Placement, placeFor } from './placement.js';
 import { MOST_POSITION } from './positions.js';
 
 /** Tasks that the deletion of a project or a user changes at most. */
@@ -112,9 +112,11 @@ export class TaskService {
     });
     return this.units.add(actor, async (unit) => {
       const ids: string[] = [];
+      // What the batch adds below a task is not read back, so it is counted here.
+      const places = new Map<string, TaskPlace>();
       for (const [index, data] of all.entries()) {
         try {
-          ids.push(await this.#add(unit, data, undefined));
+          ids.push(await this.#add(unit, data, undefined, places));
         } catch (error) {
           throw ofItem(index, error);
         }
@@ -123,10 +125,15 @@ export class TaskService {
     });
   }
 
-  async #add(unit: AddingUnit, { tags, ...data }: Checked, reserved: number | undefined): Promise<string> {
+  async #add(
+    unit: AddingUnit,
+    { tags, ...data }: Checked,
+    reserved: number | undefined,
+    places = new Map<string, TaskPlace>(),
+  ): Promise<string> {
     const { now, actor } = unit;
     const { parentId } = data;
-    if (parentId != null) data.projectId = await projectBelow(unit, parentId, data.projectId);
+    if (parentId != null) data.projectId = await projectBelow(unit, parentId, data.projectId, undefined, places);
     const { projectId = null, assigneeId = null } = data;
     if (projectId !== null) mustBeOpen(await unit.lockProjectForReading(projectId), projectId);
     const number = reserved ?? (await unit.nextTaskNumber());
@@ -173,7 +180,7 @@ export class TaskService {
       if (projectId === null || projectId !== known.projectId) await unit.lockWorkspace();
       if (projectId !== null) await unit.lock('Project', projectId);
       const { position, shifted } = await placeFor(unit, { id, projectId, anchorId, isBefore: beforeId != null });
-      for (const place of shifted) await this.#change(unit, place);
+      await this.#shift(unit, projectId, shifted);
       return this.#change(unit, {
         ...{ id, position, expectedUpdatedAt },
         // Where it was moved meanwhile, that is told.
@@ -181,6 +188,23 @@ export class TaskService {
         ...(status != null && { status }),
       });
     });
+  }
+
+  /** Tasks make room for another. */
+  async #shift(unit: Unit, projectId: string | null, places: Placement['shifted']): Promise<void> {
+    if (places.length === 0) return;
+    const ids = places.map(({ id }) => id);
+    await unit.lockTasks(ids);
+    const select = { id: true, position: true, updatedAt: true } as const;
+    const known = await unit.tx.task.findMany({ where: { projectId, id: { in: ids } }, select });
+    const wanted = new Map(places.map(({ id, position }) => [id, position]));
+    for (const before of known) {
+      const { id } = before;
+      const position = wanted.get(id) ?? before.position;
+      await unit.setColumns('Task', [id], { position, updatedAt: nextVersion(before, unit.now) });
+      unit.audit({ ...about(id, 'update', projectId), changes: { position: { from: before.position, to: position } } });
+      this.#publish(unit, { action: 'UPDATED', taskId: id, projectId });
+    }
   }
 
   /** @throws CONFLICT for an order that the task has left meanwhile */
@@ -406,8 +430,14 @@ async function projectBelow(
   parentId: string,
   asked: string | null | undefined,
   subTask?: TaskPlace & { readonly id: string },
+  places = new Map<string, TaskPlace>(),
 ): Promise<string | null> {
-  const { projectId, above, below } = await placeOf(unit, parentId);
+  const find = async (id: string) => {
+    const place = places.get(id) ?? (await placeOf(unit, id));
+    places.set(id, place);
+    return place;
+  };
+  const { projectId, above } = await find(parentId);
   if (asked !== undefined && asked !== projectId) {
     throw badInput({ projectId: ['must be that of the task that it is a sub-task of'] });
   }
@@ -417,6 +447,15 @@ async function projectBelow(
   if (above.length + 1 + (subTask?.depth ?? 0) > MOST_DEEP) {
     throw badInput({ parentId: [`goes deeper than ${MOST_DEEP} levels of sub-tasks`] });
   }
-  if (below.length >= MOST_SUB_TASKS) throw new ApiError('CONFLICT', `A task has at most ${MOST_SUB_TASKS} sub-tasks.`);
+  // All of them move with the task at the top.
+  const more = [subTask?.id ?? '', ...(subTask?.below ?? [])];
+  for (const id of [parentId, ...above]) {
+    const place = await find(id);
+    const below = [...place.below, ...more];
+    if (new Set(below).size > MOST_SUB_TASKS) {
+      throw new ApiError('CONFLICT', `A task has at most ${MOST_SUB_TASKS} sub-tasks, on all levels.`);
+    }
+    if (!subTask) places.set(id, { ...place, below: [...place.below, `new ${place.below.length}`] });
+  }
   return projectId;
 }

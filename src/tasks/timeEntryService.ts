@@ -45,7 +45,10 @@ export class TimeEntryService {
       const { tx, now } = unit;
       const times = { startedAt: startedAt ?? now, endedAt };
       inOrder(times);
-      if (endedAt === null) await endRunning(unit, times.startedAt);
+      if (endedAt === null) {
+        await lockTimer(unit);
+        await endRunning(unit, times.startedAt);
+      }
       if ((await tx.timeEntry.count({ where: { taskId } })) >= MOST) {
         throw new ApiError('CONFLICT', `A task has at most ${MOST} time entries.`);
       }
@@ -70,6 +73,7 @@ export class TimeEntryService {
     const data = given(check(rules, given(input)));
     if (data.note === '') data.note = null;
     return this.units.run(actor, async (unit) => {
+      if (data.endedAt === null) await lockTimer(unit);
       const before = await find(unit, id, expectedUpdatedAt);
       if (!isOwn(before, actor)) throw new ApiError('FORBIDDEN', 'Only whose time it is changes it.');
       inOrder({ ...before, ...data });
@@ -122,27 +126,47 @@ function isOwn(
   return actor.keyId !== null && createdByKeyId === actor.keyId;
 }
 
+/** Of one entry, in milliseconds: ten years, and no more than a count of seconds can say. */
+const LONGEST = 3650 * 86_400_000;
+
 function inOrder({ startedAt, endedAt }: { startedAt: Date; endedAt?: Date | null | undefined }): void {
-  if (endedAt && endedAt < startedAt) throw badInput({ endedAt: ['must not lie before startedAt'] });
+  if (!endedAt) return;
+  if (endedAt < startedAt) throw badInput({ endedAt: ['must not lie before the start'] });
+  if (endedAt.getTime() - startedAt.getTime() > LONGEST) {
+    throw badInput({ endedAt: ['must not lie more than ten years after the start'] });
+  }
+}
+
+/** Of two that start at once for the same user, or for a key that has none, the second ends the first. */
+async function lockTimer(unit: Unit): Promise<void> {
+  const { userId } = unit.actor;
+  if (userId === null) await unit.lockWorkspace();
+  else await unit.lock('User', userId);
 }
 
 /**
- * Ends what runs for the actor's user, or for a key that has none, in whichever project: one entry runs, at most.
- * @param at when the next one starts
+ * Ends what runs for the actor's user, or for a key that has none, in whichever project: one entry runs, at most. With the
+ * timer locked.
+ * @param next when the next one starts: what runs has ended then, or by now where that is no time of its own, so that
+ * nothing that was worked is lost
  */
-async function endRunning(unit: Unit, at: Date): Promise<void> {
-  const { userId, keyId, workspaceId, environment } = unit.actor;
-  // Of two that start at once, the second ends the first.
-  if (userId === null) await unit.lockWorkspace();
-  else await unit.lock('User', userId);
+async function endRunning(unit: Unit, next: Date): Promise<void> {
+  const { tx, now, actor } = unit;
+  const { userId, keyId, workspaceId, environment, bound } = actor;
   const of = userId === null ? { userId: null, createdByKeyId: keyId } : { userId };
-  const { tx } = unit;
   await withoutBinding(async () => {
     const where = { ...of, workspaceId, environment, endedAt: null };
-    for (const running of await tx.timeEntry.findMany({ where, include: { task: { select: { projectId: true } } } })) {
-      const { id, startedAt, task } = running;
-      const endedAt = at > startedAt ? at : startedAt;
-      const data = { endedAt, updatedAt: nextVersion(running, unit.now) };
+    for (const { id } of await tx.timeEntry.findMany({ where, select: { id: true } })) {
+      await unit.lock('TimeEntry', id);
+      const include = { task: { select: { projectId: true } } };
+      const running = await tx.timeEntry.findFirst({ where: { ...where, id }, include });
+      if (!running) continue;
+      const { startedAt, task } = running;
+      const isWithin = !bound || bound.projects.includes(task.projectId ?? '');
+      const asked = isWithin && next > startedAt && next <= now ? next : now;
+      const latest = Math.min(asked.getTime(), startedAt.getTime() + LONGEST);
+      const endedAt = new Date(Math.max(latest, startedAt.getTime()));
+      const data = { endedAt, updatedAt: nextVersion(running, now) };
       await tx.timeEntry.update({ where: { id }, data, select: { id: true } });
       unit.audit({ ...about(id, 'update', task.projectId), changes: changesBetween(running, { endedAt }) });
     }

@@ -38,11 +38,15 @@ const selectedBy = ({ ids, filter, expectedCount, atomic }: Selecting, context: 
   atomic: atomic !== false,
 });
 
-/** What a change of many costs by: as many as are named. */
+/** What a change of many costs by: as many as are named, each with its labels. */
 const rows = {
-  rows: ({ ids, tasks, expectedCount }: Readonly<Record<string, unknown>>): number =>
-    Array.isArray(ids) ? ids.length : Array.isArray(tasks) ? tasks.length : Number(expectedCount ?? 0),
+  rows: ({ ids, tasks, expectedCount, addLabelIds, removeLabelIds }: Readonly<Record<string, unknown>>): number => {
+    const labels = lengthOf(addLabelIds) + lengthOf(removeLabelIds);
+    const expected = typeof expectedCount === 'number' ? expectedCount : 0;
+    return (lengthOf(ids) + lengthOf(tasks) || expected) * (1 + labels);
+  },
 };
+const lengthOf = (list: unknown) => (Array.isArray(list) ? list.length : 0);
 
 const outcome = (t: object) => {
   const { exposeIDList, expose, exposeInt } = t as {
@@ -95,8 +99,9 @@ builder.relayMutationField(
   },
   {
     nullable: true,
-    description: 'Changes what is given, of all of them alike; null clears a date, or the assignee.',
-    authScopes: { scope: 'tasks:write' },
+    description:
+      'Changes what is given, of all of them alike; null clears a date, or the assignee. What a filter finds says something of the tasks, so it takes tasks:read too.',
+    authScopes: { scope: ['tasks:read', 'tasks:write'] },
     extensions: rows,
     resolve: async (_root, { input }, context) => {
       const { ids: _ids, filter: _filter, expectedCount: _expected, atomic: _atomic, ...change } = input;
@@ -120,7 +125,7 @@ builder.relayMutationField(
   {
     nullable: true,
     description: 'Deletes tasks. Sub-tasks stay, unless they are among them.',
-    authScopes: { scope: 'tasks:delete' },
+    authScopes: { scope: ['tasks:read', 'tasks:delete'] },
     extensions: rows,
     resolve: async (_root, { input }, context) => {
       const { services, actor } = context;

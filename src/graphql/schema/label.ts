@@ -1,6 +1,9 @@
 import { notFound } from '../../errors.js';
+import { POINTS_PER_REQUEST } from '../../limits/operationLimits.js';
+import { CHANGED_ROW } from '../../operations/cost.js';
 import type { LabelService } from '../../tasks/labelService.js';
 import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
+import type { Context } from '../context.js';
 import { changing, oneRow, refersTo } from '../plans/source.js';
 import { builder, expectedUpdatedAt, rowField } from './builder.js';
 import { Node } from './node.js';
@@ -24,7 +27,7 @@ const table = rowTable('Label', {
 
 const Label = builder.prismaObject('Label', {
   description:
-    'What tasks are marked with. Of one name there is one, whatever the case; the tags of a task are the names.',
+    'What tasks are marked with. Of one name there is one, whatever the case; the tags of a task are the names, as they were written there until the label is renamed.',
   select: { id: true },
   interfaces: [Node],
   authScopes: { $any: { scope: 'tasks:read', $granted: 'self' } },
@@ -103,6 +106,12 @@ builder.queryFields((t) => ({
   ),
 }));
 
+/** Each task that a change of its label changes costs as one of many does (src/operations/cost.ts), before it is changed. */
+async function chargeTasks({ db, meter }: Context, labelId: string): Promise<void> {
+  const tasks = await db.taskTag.count({ where: { labelId } });
+  await meter.chargeOrRefuse(Math.floor((tasks * CHANGED_ROW) / POINTS_PER_REQUEST));
+}
+
 const NAME = '1 to 50 characters; the same whatever the case.';
 const COLOR = 'As #rrggbb or #rgb.';
 
@@ -147,9 +156,10 @@ builder.relayMutationField(
     description: 'Changes what is given, for the tasks of all projects; no more than 20,000 tasks.',
     authScopes: { scope: 'tasks:write' },
     grantScopes: ['self'],
-    ...changing((input: Parameters<LabelService['update']>[1], { services, actor }) =>
-      services.labels.update(actor, input),
-    ),
+    ...changing(async (input: Parameters<LabelService['update']>[1], context) => {
+      if (input.name != null) await chargeTasks(context, input.id);
+      return context.services.labels.update(context.actor, input);
+    }),
   },
   { outputFields: (t) => rowField(t, 'label', Label) },
 );
@@ -165,14 +175,15 @@ for (const name of LABEL_ON_TASK) {
       authScopes: { scope: 'tasks:write' },
       grantScopes: ['self'],
       resolve: async (_root, { input }, { services, actor }) => {
-        const { id } = await services.labels[name === 'addLabel' ? 'add' : 'remove'](actor, input);
-        return { id, taskId: input.taskId };
+        const changed = await services.labels[name === 'addLabel' ? 'add' : 'remove'](actor, input);
+        return { ...input, changed };
       },
     },
     {
       outputFields: (t) => ({
         ...rowField(t, 'label', Label),
         ...rowField<{ taskId: string }>(t, 'task', Task, ({ taskId }) => taskId),
+        changed: t.exposeBoolean('changed', { description: 'false: it was so before.' }),
       }),
     },
   );
@@ -191,8 +202,11 @@ builder.relayMutationField(
     nullable: true,
     description: 'Takes a label from all its tasks, in all projects; no more than 20,000.',
     authScopes: { scope: 'tasks:delete' },
-    resolve: (_root, { input: { id, intoId, expectedUpdatedAt } }, { services, actor }) =>
-      services.labels.delete(actor, { id, into: intoId ?? null, expectedUpdatedAt: expectedUpdatedAt ?? null }),
+    resolve: async (_root, { input: { id, intoId, expectedUpdatedAt } }, context) => {
+      await chargeTasks(context, id);
+      const options = { id, into: intoId ?? null, expectedUpdatedAt: expectedUpdatedAt ?? null };
+      return context.services.labels.delete(context.actor, options);
+    },
   },
   {
     outputFields: (t) => ({

@@ -106,7 +106,8 @@ builder.relayMutationField(
       startedAt: t.field({ type: 'DateTime', description: 'By default now.' }),
       endedAt: t.field({
         type: 'DateTime',
-        description: 'Left out: it is running. Of a user one is, at most: what ran before ends as it starts.',
+        description:
+          'Left out: it is running. Of a user one is, at most: what ran before ends as it starts, or now where that is not possible. At most ten years after the start.',
       }),
       note: t.string({ description: NOTE }),
     }),

@@ -52,6 +52,10 @@ const Imported = z
     startDate: date.nullish(),
     dueDate: date.nullish(),
     userId: id.nullish(),
+    labels: z
+      .array(z.looseObject({ name: text(1, 50) }))
+      .max(50, 'must have at most 50 entries')
+      .optional(),
   })
   .meta({ id: 'KaneoImportedTask' });
 
@@ -129,8 +133,9 @@ export const bulk: readonly Route[] = [
     variables: ({ params, body }) => ({
       input: {
         atomic: false,
-        tasks: body.tasks.map(({ status, priority, userId, startDate, dueDate, ...task }) => ({
+        tasks: body.tasks.map(({ status, priority, userId, startDate, dueDate, labels, ...task }) => ({
           ...task,
+          ...(labels && { tags: labels.map(({ name }) => name) }),
           projectId: params['id'],
           status: STATUS.value(status),
           ...(priority && { priority: PRIORITY.value(priority) }),

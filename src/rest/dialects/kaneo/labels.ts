@@ -34,6 +34,16 @@ const showLabel = ({ id, ...label }: CoreLabel, taskId: string | null, { workspa
   workspaceId,
 });
 
+interface Removed {
+  readonly changed: boolean;
+  readonly label: CoreLabel;
+}
+
+function showRemoved({ changed, label }: Removed, request: RouteRequest) {
+  if (!changed) throw notFound('label', request.params['id'] ?? '');
+  return showLabel(label, partsOf(request).taskId, request);
+}
+
 /** The label and the task of an id. */
 function partsOf({ params }: RouteRequest): { id: string; taskId: string | null } {
   const [id = '', taskId = null] = (params['id'] ?? '').split('.', 2);
@@ -138,7 +148,7 @@ export const labels = [
     tag,
     of: null,
     operation: `mutation DeleteKaneoLabel($id: ID!, $taskId: ID!, $isOfTask: Boolean!) {
-      removeLabel(input: { id: $id, taskId: $taskId }) @include(if: $isOfTask) { label { ${LABEL} } }
+      removeLabel(input: { id: $id, taskId: $taskId }) @include(if: $isOfTask) { changed label { ${LABEL} } }
       deleteLabel(input: { id: $id }) @skip(if: $isOfTask) { deletedLabelId name color createdAt }
     }`,
     variables: (request) => {
@@ -147,10 +157,10 @@ export const labels = [
     },
     status: 200,
     answer: (
-      data: { removeLabel?: { label: CoreLabel }; deleteLabel?: Omit<CoreLabel, 'id'> & { deletedLabelId: string } },
+      data: { removeLabel?: Removed; deleteLabel?: Omit<CoreLabel, 'id'> & { deletedLabelId: string } },
       request,
     ) => {
-      if (data.removeLabel) return showLabel(data.removeLabel.label, partsOf(request).taskId, request);
+      if (data.removeLabel) return showRemoved(data.removeLabel, request);
       const { deletedLabelId = '', name = '', color = '', createdAt = '' } = data.deleteLabel ?? {};
       return showLabel({ id: deletedLabelId, name, color, createdAt }, null, request);
     },
@@ -177,7 +187,7 @@ export const labels = [
     tag,
     of: null,
     operation: `mutation RemoveKaneoLabel($input: RemoveLabelInput!) {
-      removeLabel(input: $input) { label { ${LABEL} } }
+      removeLabel(input: $input) { changed label { ${LABEL} } }
     }`,
     variables: (request) => {
       const { id, taskId } = partsOf(request);
@@ -185,8 +195,7 @@ export const labels = [
       return { input: { id, taskId } };
     },
     status: 200,
-    answer: ({ removeLabel: { label } }: { removeLabel: { label: CoreLabel } }, request) =>
-      showLabel(label, partsOf(request).taskId, request),
+    answer: ({ removeLabel }: { removeLabel: Removed }, request) => showRemoved(removeLabel, request),
     answers: KLabel,
   }),
 ];

@@ -1,5 +1,6 @@
 /** Kaneo's relations of tasks: relationships, and sub-tasks, whose relation has the id `subtask.<task>`. */
 import { z } from 'zod';
+import { notFound } from '../../../errors.js';
 import { type RouteRequest, route } from '../../route.js';
 import { id, type Moment, shownDate, shownId } from '../../shapes.js';
 import { KANEO_PRIORITY as PRIORITY, KANEO_STATUS as STATUS } from '../words.js';
@@ -136,8 +137,9 @@ export const relations = [
     answer: ({ updateTask, deleteTaskRelationship }: Deleted) => {
       if (updateTask) {
         const { task, previousParentId } = updateTask;
+        if (previousParentId === null) throw notFound('task relation', SUBTASK + task.id);
         return {
-          ...{ id: SUBTASK + task.id, sourceTaskId: previousParentId ?? '', targetTaskId: task.id },
+          ...{ id: SUBTASK + task.id, sourceTaskId: previousParentId, targetTaskId: task.id },
           ...{ relationType: 'subtask', createdAt: task.createdAt },
         };
       }
