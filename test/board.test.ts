@@ -121,6 +121,23 @@ describe('a label', () => {
     expect(codes(await run('updateLabel', 'label { id }', { id, name: 'TAKEN already' }))).toEqual(['CONFLICT']);
   });
 
+  it('that is renamed or deleted costs by its tasks, before they are changed', async () => {
+    const tasks = Array.from({ length: 60 }, () => ({ title: 'T', tags: ['costly'] }));
+    await made('createTasks', 'count', { tasks });
+    const { data } = await server.gql('{ labels(filter: { name: { eq: "costly" } }) { nodes { id } } }', {}, ada);
+    const { id } = data.labels.nodes[0];
+    const left = async () => (await server.gql('{ rateLimit { remaining } }', {}, ada)).data.rateLimit.remaining;
+    const before = await left();
+    await made('updateLabel', 'label { id }', { id, color: '#123456' });
+    expect(before - (await left())).toBeLessThan(3);
+    const middle = await left();
+    await made('updateLabel', 'label { id }', { id, name: 'costlier' });
+    expect(middle - (await left())).toBeGreaterThanOrEqual(4);
+    const poor = await server.createKey(ALL, 'LIVE', { ratePerMinute: 3, ratePerHour: 3 });
+    expect(codes(await run('deleteLabel', 'deletedLabelId', { id }, poor.key))).toEqual(['RATE_LIMITED']);
+    expect(await server.system.taskTag.count({ where: { labelId: id } })).toBe(60);
+  });
+
   it('is deleted, or becomes part of another; its tasks are told of it', async () => {
     const [one, both, none] = [
       await newTask({ tags: ['from'] }),

@@ -6,6 +6,7 @@ import { ApiError, badInput, notFound } from '../errors.js';
 import { check, expectVersion, required, text } from '../input.js';
 import type { ScopeSet } from '../scopes/scope.js';
 import { type NotificationKind, notify } from './notificationService.js';
+import { projectOfTask } from './subTasks.js';
 
 /** Comments of one task. */
 const MOST = 10_000;
@@ -46,7 +47,7 @@ export class CommentService {
         },
         select: { id: true },
       });
-      const projectId = await projectOf(unit, taskId);
+      const projectId = await projectOfTask(unit, taskId);
       unit.audit({ ...about(row.id, 'create', projectId), changes: changesBetween({}, { taskId, parentId, body }) });
       await tellOf(unit, taskId, parentId ?? null, body);
       return row;
@@ -67,7 +68,7 @@ export class CommentService {
         select: { id: true },
       });
       const changes = changesBetween(before, { body });
-      unit.audit({ ...about(id, 'update', await projectOf(unit, before.taskId)), changes });
+      unit.audit({ ...about(id, 'update', await projectOfTask(unit, before.taskId)), changes });
       return before;
     });
   }
@@ -92,7 +93,7 @@ export class CommentService {
       const data = { body: '', deletedAt: unit.now, updatedAt: nextVersion(before, unit.now) };
       await unit.tx.comment.update({ where: { id }, data, select: { id: true } });
       const changes = { body: { from: before.body }, taskId: { from: before.taskId } };
-      unit.audit({ ...about(id, 'delete', await projectOf(unit, before.taskId)), changes });
+      unit.audit({ ...about(id, 'delete', await projectOfTask(unit, before.taskId)), changes });
       return before;
     });
   }
@@ -164,9 +165,4 @@ function mentions(body: string): string[] {
       }),
     ),
   ].filter(Boolean);
-}
-
-async function projectOf({ tx }: Unit, taskId: string): Promise<string | null> {
-  const task = await tx.task.findUnique({ where: { id: taskId }, select: { projectId: true } });
-  return task?.projectId ?? null;
 }

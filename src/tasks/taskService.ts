@@ -14,6 +14,7 @@ import { labelIds } from './labelService.js';
 import { notificationRow, notify } from './notificationService.js';
 import { type Placement, placeFor } from './placement.js';
 import { MOST_POSITION } from './positions.js';
+import { MOST_SUB_TASKS, placeOf, projectBelow } from './subTasks.js';
 
 /** Tasks that the deletion of a project or a user changes at most. */
 const MOST_AFFECTED = 20_000;
@@ -404,58 +405,4 @@ async function labelsOf(
   const wanted = [...names].map(([key, name]) => ({ key, name }));
   const labels = await labelIds(unit, wanted, projectId);
   return wanted.map(({ key, name }) => ({ taskId, labelId: labels.get(key) ?? '', key, name }));
-}
-
-/** Levels of sub-tasks below a task. */
-const MOST_DEEP = 5;
-/** Sub-tasks of a task, on all levels: they move with it. */
-const MOST_SUB_TASKS = 1000;
-
-/** With the workspace locked, so that what is found stays so. */
-async function placeOf(unit: Pick<Unit, 'lockWorkspace' | 'placeOf'>, id: string): Promise<TaskPlace> {
-  await unit.lockWorkspace();
-  const place = await unit.placeOf(id);
-  if (!place) throw notFound('task', id);
-  return place;
-}
-
-/**
- * The project that a sub-task is in, which is that of its task.
- * @param asked for the sub-task
- * @param subTask where it is there already
- * @throws NOT_FOUND; BAD_USER_INPUT for another project, a circle, or too many levels
- */
-async function projectBelow(
-  unit: Pick<Unit, 'lockWorkspace' | 'placeOf'>,
-  parentId: string,
-  asked: string | null | undefined,
-  subTask?: TaskPlace & { readonly id: string },
-  places = new Map<string, TaskPlace>(),
-): Promise<string | null> {
-  const find = async (id: string) => {
-    const place = places.get(id) ?? (await placeOf(unit, id));
-    places.set(id, place);
-    return place;
-  };
-  const { projectId, above } = await find(parentId);
-  if (asked !== undefined && asked !== projectId) {
-    throw badInput({ projectId: ['must be that of the task that it is a sub-task of'] });
-  }
-  if (subTask && [parentId, ...above].includes(subTask.id)) {
-    throw badInput({ parentId: ['must not be the task itself, or a sub-task of it'] });
-  }
-  if (above.length + 1 + (subTask?.depth ?? 0) > MOST_DEEP) {
-    throw badInput({ parentId: [`goes deeper than ${MOST_DEEP} levels of sub-tasks`] });
-  }
-  // All of them move with the task at the top.
-  const more = [subTask?.id ?? '', ...(subTask?.below ?? [])];
-  for (const id of [parentId, ...above]) {
-    const place = await find(id);
-    const below = [...place.below, ...more];
-    if (new Set(below).size > MOST_SUB_TASKS) {
-      throw new ApiError('CONFLICT', `A task has at most ${MOST_SUB_TASKS} sub-tasks, on all levels.`);
-    }
-    if (!subTask) places.set(id, { ...place, below: [...place.below, `new ${place.below.length}`] });
-  }
-  return projectId;
 }

@@ -6,6 +6,7 @@ import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, badInput, notFound } from '../errors.js';
 import { check, expectVersion, given, required, text } from '../input.js';
 import type { ScopeSet } from '../scopes/scope.js';
+import { projectOfTask } from './subTasks.js';
 
 /** Entries of one task. */
 const MOST = 10_000;
@@ -61,7 +62,7 @@ export class TimeEntryService {
         select: { id: true },
       });
       unit.audit({
-        ...about(row.id, 'create', await projectOf(unit, taskId)),
+        ...about(row.id, 'create', await projectOfTask(unit, taskId)),
         changes: changesBetween({}, { taskId, ...times }),
       });
       return row;
@@ -87,7 +88,7 @@ export class TimeEntryService {
         data: { ...data, updatedAt: nextVersion(before, unit.now) },
         select: { id: true },
       });
-      unit.audit({ ...about(id, 'update', await projectOf(unit, before.taskId)), changes });
+      unit.audit({ ...about(id, 'update', await projectOfTask(unit, before.taskId)), changes });
       return before;
     });
   }
@@ -108,7 +109,7 @@ export class TimeEntryService {
       await unit.tx.timeEntry.delete({ where: { id }, select: { id: true } });
       const { taskId, startedAt, endedAt } = before;
       const changes = { taskId: { from: taskId }, startedAt: { from: startedAt }, endedAt: { from: endedAt } };
-      unit.audit({ ...about(id, 'delete', await projectOf(unit, taskId)), changes });
+      unit.audit({ ...about(id, 'delete', await projectOfTask(unit, taskId)), changes });
     });
   }
 }
@@ -179,9 +180,4 @@ async function find(unit: Unit, id: string, expectedUpdatedAt: Date | null | und
   if (!entry) throw notFound('time entry', id);
   expectVersion(entry, expectedUpdatedAt);
   return entry;
-}
-
-async function projectOf({ tx }: Unit, taskId: string): Promise<string | null> {
-  const task = await tx.task.findUnique({ where: { id: taskId }, select: { projectId: true } });
-  return task?.projectId ?? null;
 }
