@@ -61,6 +61,8 @@ export interface UnitStatements {
   /** The ids of labels by their keys, with those that were not there made, and then told of. */
   labels(names: readonly LabelName[], color: string): Promise<{ ids: Map<string, string>; made: LabelName[] }>;
   countLabels(): Promise<number>;
+  /** The project of a task; undefined: there is no such task. */
+  projectOf(taskId: string): Promise<string | null | undefined>;
   /** Where a task stands among sub-tasks; undefined: there is none. Stays so while the workspace is locked. */
   placeOf(taskId: string): Promise<TaskPlace | undefined>;
   /** Tasks in the order of their ids, as all changes lock them. */
@@ -220,6 +222,13 @@ export function unitStatements(
         environment,
       );
       return Number(row?.count ?? 0);
+    },
+    async projectOf(taskId: string): Promise<string | null | undefined> {
+      const [task] = await select<{ projectId: string | null }>(
+        `SELECT "projectId" FROM "Task" WHERE "id" = $1 AND "workspaceId" = $2 AND "environment"::text = $3`,
+        ...[taskId, workspaceId, environment],
+      );
+      return task?.projectId;
     },
     async placeOf(taskId: string): Promise<TaskPlace | undefined> {
       const within = `"workspaceId" = $2 AND "environment"::text = $3`;

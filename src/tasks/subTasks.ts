@@ -62,3 +62,28 @@ export async function projectOfTask({ tx }: Pick<Unit, 'tx'>, taskId: string): P
   const task = await tx.task.findUnique({ where: { id: taskId }, select: { projectId: true } });
   return task?.projectId ?? null;
 }
+
+/** Whether a task is moved with others: a task above it, or sub-tasks. */
+export async function hasSubTaskOrTask(
+  { tx }: Pick<Unit, 'tx'>,
+  { id, parentId }: { readonly id: string; readonly parentId: string | null },
+): Promise<boolean> {
+  if (parentId !== null) return true;
+  return (await tx.task.findFirst({ where: { parentId: id }, select: { id: true } })) !== null;
+}
+
+/**
+ * The task that another is put below stays in its project until this change is committed: one that has no sub-tasks yet
+ * is moved without the lock of the workspace. After projects and users, as all changes lock.
+ * @throws CONFLICT where it was moved meanwhile
+ */
+export async function lockParent(
+  unit: Pick<Unit, 'lock' | 'projectOf'>,
+  parentId: string,
+  projectId: string | null,
+): Promise<void> {
+  await unit.lock('Task', parentId);
+  if ((await unit.projectOf(parentId)) !== projectId) throw movedMeanwhile();
+}
+
+export const movedMeanwhile = () => new ApiError('CONFLICT', 'The task was moved meanwhile. Try again.');

@@ -14,7 +14,7 @@ import { labelIds } from './labelService.js';
 import { notificationRow, notify } from './notificationService.js';
 import { type Placement, placeFor } from './placement.js';
 import { MOST_POSITION } from './positions.js';
-import { MOST_SUB_TASKS, placeOf, projectBelow } from './subTasks.js';
+import { hasSubTaskOrTask, lockParent, MOST_SUB_TASKS, movedMeanwhile, placeOf, projectBelow } from './subTasks.js';
 
 /** Tasks that the deletion of a project or a user changes at most. */
 const MOST_AFFECTED = 20_000;
@@ -137,6 +137,10 @@ export class TaskService {
     if (parentId != null) data.projectId = await projectBelow(unit, parentId, data.projectId, undefined, places);
     const { projectId = null, assigneeId = null } = data;
     if (projectId !== null) mustBeOpen(await unit.lockProjectForReading(projectId), projectId);
+    if (parentId != null) {
+      if (assigneeId !== null) await unit.lockUserForReading(assigneeId);
+      await lockParent(unit, parentId, projectId);
+    }
     const number = reserved ?? (await unit.nextTaskNumber());
     const id = uuidv7();
     await unit.insert('Task', {
@@ -216,9 +220,12 @@ export class TaskService {
     const { tx, now, actor } = unit;
     // In the order in which all changes lock.
     const isPlaced = data.projectId !== undefined || data.parentId != null;
-    const known = isPlaced ? await tx.task.findUnique({ where: { id }, select: { projectId: true } }) : null;
+    const known = isPlaced
+      ? await tx.task.findUnique({ where: { id }, select: { projectId: true, parentId: true } })
+      : null;
     const isMoved = known && data.projectId !== undefined && data.projectId !== known.projectId;
-    const place = isMoved || data.parentId != null ? await placeOf(unit, id) : undefined;
+    const isTied = isMoved && (await hasSubTaskOrTask(unit, { id, parentId: known.parentId }));
+    const place = isTied || data.parentId != null ? await placeOf(unit, id) : undefined;
     if (data.parentId != null && place) {
       data.projectId = await projectBelow(unit, data.parentId, data.projectId, { id, ...place });
     } else if (isMoved) {
@@ -226,6 +233,7 @@ export class TaskService {
     }
     const project = data.projectId == null ? undefined : await unit.lockProjectForReading(data.projectId);
     if (data.assigneeId != null) await unit.lockUserForReading(data.assigneeId);
+    if (data.parentId != null) await lockParent(unit, data.parentId, data.projectId ?? null);
     await unit.lock('Task', id);
     const before = await tx.task.findUnique({ where: { id }, include: { tags: { orderBy: { name: 'asc' } } } });
     if (!before) throw notFound('task', id);
@@ -237,7 +245,7 @@ export class TaskService {
     }
     inOrder({ ...before, ...data });
     const moves = data.projectId !== undefined && data.projectId !== before.projectId;
-    if (moves && !place) throw new ApiError('CONFLICT', 'The task was moved meanwhile. Try again.');
+    if (moves && !place && (await hasSubTaskOrTask(unit, before))) throw movedMeanwhile();
     if (data.projectId != null && moves) mustBeOpen(project, data.projectId);
     const after = await tx.task.update({
       where: { id },
