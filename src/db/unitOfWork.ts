@@ -214,6 +214,10 @@ export async function countKeyChange(tx: Pick<PrismaClient, 'changeCounter'>): P
   });
 }
 
+/** The same for rows that are written together: later than any of them was. */
+export const nextVersionOf = (rows: readonly { readonly updatedAt: Date }[], now: Date): Date =>
+  rows.reduce((time, row) => nextVersion(row, time), now);
+
 /** Later than it was, whatever the clock says, so that no two versions of a row have the same time. */
 export function nextVersion(before: { readonly updatedAt: Date }, now: Date): Date {
   return new Date(Math.max(now.getTime(), before.updatedAt.getTime() + 1));

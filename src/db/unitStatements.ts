@@ -92,7 +92,6 @@ export function unitStatements(
 ): UnitStatements {
   const { workspaceId, environment, bound } = actor;
   const isPostgresql = provider === 'postgresql';
-  const time = isPostgresql ? now.toISOString().slice(0, -1) : now.getTime();
   const select = <Row>(sql: string, ...values: unknown[]) => raw.query<Row>(sql, values);
   const lock = (model: Lockable, id: string, strength: string) =>
     select(
@@ -101,6 +100,13 @@ export function unitStatements(
       workspaceId,
       environment,
     );
+  const projectOf = async (taskId: string): Promise<string | null | undefined> => {
+    const [task] = await select<{ projectId: string | null }>(
+      `SELECT "projectId" FROM "Task" WHERE "id" = $1 AND "workspaceId" = $2 AND "environment"::text = $3`,
+      ...[taskId, workspaceId, environment],
+    );
+    return task?.projectId;
+  };
   return {
     async insertRows(model, rows) {
       for (let at = 0; at < rows.length; at += PORTION) {
@@ -198,14 +204,17 @@ export function unitStatements(
       const made: LabelName[] = [];
       for (const { name, key } of missing) {
         const id = uuidv7();
-        const [environmentAt, timeAt] = isPostgresql
-          ? ['CAST($3::text AS "Environment")', ['$9::timestamp', '$10::timestamp']]
-          : ['$3', ['$9', '$10']];
+        const row = {
+          ...{ id, workspaceId, environment, name, key, color },
+          ...{ createdById: actor.userId, createdByKeyId: actor.keyId, createdAt: now, updatedAt: now },
+        };
+        const values = new RawValues(provider);
+        const marks = Object.entries(row).map(([column, value]) => values.add('Label', column, value));
+        const columns = Object.keys(row).map((column) => `"${column}"`);
         const count = await raw.execute(
-          `INSERT INTO "Label" ("id", "workspaceId", "environment", "name", "key", "color", "createdById", "createdByKeyId", "createdAt", "updatedAt")
-           VALUES ($1, $2, ${environmentAt}, $4, $5, $6, $7, $8, ${timeAt.join(', ')})
+          `INSERT INTO "Label" (${columns.join(', ')}) VALUES (${marks.join(', ')})
            ON CONFLICT ("workspaceId", "environment", "key") DO NOTHING`,
-          [id, workspaceId, environment, name, key, color, actor.userId, actor.keyId, time, time],
+          values.all,
         );
         if (count === 0) continue;
         ids.set(key, id);
@@ -223,21 +232,12 @@ export function unitStatements(
       );
       return Number(row?.count ?? 0);
     },
-    async projectOf(taskId: string): Promise<string | null | undefined> {
-      const [task] = await select<{ projectId: string | null }>(
-        `SELECT "projectId" FROM "Task" WHERE "id" = $1 AND "workspaceId" = $2 AND "environment"::text = $3`,
-        ...[taskId, workspaceId, environment],
-      );
-      return task?.projectId;
-    },
+    projectOf,
     async placeOf(taskId: string): Promise<TaskPlace | undefined> {
       const within = `"workspaceId" = $2 AND "environment"::text = $3`;
       const tenant = [taskId, workspaceId, environment];
-      const [task] = await select<{ projectId: string | null }>(
-        `SELECT "projectId" FROM "Task" WHERE "id" = $1 AND ${within}`,
-        ...tenant,
-      );
-      if (!task || (bound && !bound.projects.includes(task.projectId ?? ''))) return undefined;
+      const projectId = await projectOf(taskId);
+      if (projectId === undefined || (bound && !bound.projects.includes(projectId ?? ''))) return undefined;
       const above = await select<{ id: string }>(
         `WITH RECURSIVE "above" ("id", "depth") AS (
            SELECT "parentId", 1 FROM "Task" WHERE "id" = $1 AND ${within}
@@ -255,7 +255,7 @@ export function unitStatements(
         ...tenant,
       );
       return {
-        projectId: task.projectId,
+        projectId,
         above: above.map(({ id }) => id),
         below: below.map(({ id }) => id),
         depth: Math.max(0, ...below.map(({ depth }) => Number(depth))),
@@ -286,7 +286,8 @@ export function unitStatements(
         : 'MAX($1, "updatedAt" + 1)';
       const sql = `UPDATE "${model}" SET "createdById" = NULL, "updatedAt" = ${next}
         WHERE "createdById" = $2 AND "workspaceId" = $3 AND "environment"::text = $4`;
-      return raw.execute(sql, [time, userId, workspaceId, environment]);
+      const at = isPostgresql ? now.toISOString().slice(0, -1) : now.getTime();
+      return raw.execute(sql, [at, userId, workspaceId, environment]);
     },
     async leadsTo(from: string, to: string, type: string): Promise<boolean> {
       const rows = await select(

@@ -1,16 +1,16 @@
 /** Changes of many tasks: all of them in one unit of work, or each in one of its own. */
 import { type Actor, changesBetween } from '../audit/entry.js';
-import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
+import { nextVersionOf, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, badInput, notFound } from '../errors.js';
 import { given } from '../input.js';
 import type { TaskEvents } from '../messaging/taskEvents.js';
+import { MOST_LABELS } from './labelService.js';
 import { notify } from './notificationService.js';
+import { aboutTask } from './subTasks.js';
 import type { NewTask, TaskService } from './taskService.js';
 
 /** Tasks of one change. */
 export const MOST_TASKS = 1000;
-/** Labels on a task. */
-const MOST_LABELS = 50;
 
 /** Which tasks: those of the ids, or those that satisfy a condition and are as many as the caller expects. */
 export interface Selected {
@@ -117,15 +117,13 @@ export class BulkService {
       if (!(await unit.has('User', set.assigneeId))) throw notFound('user', set.assigneeId);
     }
     const before = await lockedTasks(unit, ids);
-    const { now } = unit;
     for (const task of before) {
-      const [start, due] = [set.startDate ?? task.startDate, set.dueDate ?? task.dueDate];
-      const isGiven = set.startDate || set.dueDate;
-      if (isGiven && start && due && start > due && set.dueDate !== null && set.startDate !== null) {
+      const { startDate, dueDate } = { ...task, ...set };
+      if ((set.startDate || set.dueDate) && startDate && dueDate && startDate > dueDate) {
         throw badInput({ dueDate: [`must not lie before startDate, of the task ${task.id}`] });
       }
     }
-    const updatedAt = before.reduce((time, task) => nextVersion(task, time), now);
+    const updatedAt = nextVersionOf(before, unit.now);
     await unit.setColumns('Task', ids, { ...set, updatedAt });
     const tags = await this.#label(unit, ids, added, removed);
     const { assigneeId } = set;
@@ -159,14 +157,13 @@ export class BulkService {
         const ids = await idsOf(unit, selected);
         const before = await lockedTasks(unit, ids);
         const { tx } = unit;
-        const going = new Set(ids);
-        const children = await tx.task.findMany({
-          where: { parentId: { in: ids } },
-          select: { id: true, parentId: true },
-          take: MOST_TASKS * MOST_TASKS,
+        const parents = await tx.task.groupBy({
+          by: ['parentId'],
+          where: { parentId: { in: ids }, id: { notIn: ids } },
         });
-        const parents = new Set(children.filter(({ id }) => !going.has(id)).map(({ parentId }) => parentId));
-        for (const parent of parents) if (parent !== null) await this.tasks.detach(unit, 'parentId', parent);
+        for (const { parentId } of parents) {
+          if (parentId !== null) await this.tasks.detach(unit, 'parentId', parentId);
+        }
         await tx.task.deleteMany({ where: { id: { in: ids } } });
         for (const task of before) {
           this.#note(unit, task, 'delete', { title: { from: task.title }, number: { from: task.number } });
@@ -188,10 +185,16 @@ export class BulkService {
     const unknown = [...added, ...removed].find((id) => !known.has(id));
     if (unknown !== undefined) throw notFound('label', unknown);
     const tags = await tx.taskTag.findMany({ where: { taskId: { in: ids } }, orderBy: { name: 'asc' } });
+    const tagsOf = new Map<string, typeof tags>();
+    for (const tag of tags) {
+      const of = tagsOf.get(tag.taskId);
+      if (of) of.push(tag);
+      else tagsOf.set(tag.taskId, [tag]);
+    }
     const { workspaceId, environment } = actor;
     const rows: { taskId: string; labelId: string; name: string; key: string }[] = [];
     for (const taskId of ids) {
-      const own = tags.filter((tag) => tag.taskId === taskId);
+      const own = tagsOf.get(taskId) ?? [];
       const kept = own.filter(({ labelId }) => !removed.includes(labelId));
       const more = added.filter((id) => !removed.includes(id) && !kept.some(({ labelId }) => labelId === id));
       if (kept.length + more.length > MOST_LABELS) {
@@ -220,7 +223,7 @@ export class BulkService {
     verb: 'update' | 'delete',
     changes: ReturnType<typeof changesBetween>,
   ): void {
-    unit.audit({ action: `task.${verb}`, targetType: 'Task', targetId: id, projectId, changes });
+    unit.audit({ ...aboutTask(id, verb, projectId), changes });
     const action = verb === 'update' ? 'UPDATED' : 'DELETED';
     unit.afterCommit(() => this.events.publish(unit.actor, { action, taskId: id, projectId }));
   }

@@ -6,6 +6,7 @@ import { ApiError, badInput, notFound } from '../errors.js';
 import { check, expectVersion, required, text } from '../input.js';
 import type { ScopeSet } from '../scopes/scope.js';
 import { type NotificationKind, notify } from './notificationService.js';
+import { isOwn, mustMayDelete } from './ownership.js';
 import { projectOfTask } from './subTasks.js';
 
 /** Comments of one task. */
@@ -59,7 +60,7 @@ export class CommentService {
     const { body } = check(rules, input);
     return this.units.run(actor, async (unit) => {
       const before = await find(unit, id, expectedUpdatedAt);
-      if (!isOwn(before, actor)) throw new ApiError('FORBIDDEN', 'Only who wrote a comment changes it.');
+      if (!isOwn(ownerOf(before), actor)) throw new ApiError('FORBIDDEN', 'Only who wrote a comment changes it.');
       if (before.deletedAt) throw new ApiError('CONFLICT', 'The comment was deleted.');
       if (before.body === body) return before;
       await unit.tx.comment.update({
@@ -84,11 +85,7 @@ export class CommentService {
   ): Promise<{ id: string }> {
     return this.units.run(actor, async (unit) => {
       const before = await find(unit, id, expectedUpdatedAt);
-      if (!isOwn(before, actor) && !held.has('tasks:delete')) {
-        throw new ApiError('FORBIDDEN', "Another's comment takes the scope tasks:delete.", {
-          ...{ requiredScopes: ['tasks:delete'], missingScopes: ['tasks:delete'] },
-        });
-      }
+      mustMayDelete(ownerOf(before), actor, held, 'comment');
       if (before.deletedAt) return before;
       const data = { body: '', deletedAt: unit.now, updatedAt: nextVersion(before, unit.now) };
       await unit.tx.comment.update({ where: { id }, data, select: { id: true } });
@@ -99,18 +96,14 @@ export class CommentService {
   }
 }
 
+const ownerOf = (row: { readonly createdById: string | null; readonly createdByKeyId: string | null }) => ({
+  userId: row.createdById,
+  keyId: row.createdByKeyId,
+});
+
 const about = (id: string, verb: string, projectId: string | null) => ({
   ...{ action: `comment.${verb}`, targetType: 'Comment', targetId: id, projectId },
 });
-
-/** Of the same user, or, where a key has none, of the same key. */
-function isOwn(
-  { createdById, createdByKeyId }: { readonly createdById: string | null; readonly createdByKeyId: string | null },
-  { userId, keyId }: Actor,
-): boolean {
-  if (createdById !== null || userId !== null) return createdById === userId;
-  return keyId !== null && createdByKeyId === keyId;
-}
 
 async function find(unit: Unit, id: string, expectedUpdatedAt: Date | null | undefined) {
   await unit.lock('Comment', id);

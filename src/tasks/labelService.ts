@@ -4,18 +4,19 @@ import { z } from 'zod';
 import { type Actor, changesBetween } from '../audit/entry.js';
 import { refuseBound } from '../db/projectReach.js';
 import { LABEL_COLOR, tagKey } from '../db/text.js';
-import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
+import { nextVersion, nextVersionOf, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import type { LabelName } from '../db/unitStatements.js';
 import { ApiError, badInput, notFound } from '../errors.js';
 import { check, expectVersion, given, required, text, withoutNulls } from '../input.js';
 import type { TaskEvents } from '../messaging/taskEvents.js';
+import { aboutTask } from './subTasks.js';
 
 /** Labels of a workspace. */
 const MOST = 10_000;
 /** Labels on a task. */
-const MOST_OF_TASK = 50;
-/** Tasks that a change of a label changes at most. */
-const MOST_AFFECTED = 20_000;
+export const MOST_LABELS = 50;
+/** Tasks that a change of a label, or the deletion of a project or a user, changes at most. */
+export const MOST_AFFECTED = 20_000;
 const BATCH = 100;
 
 const rules = z.object({
@@ -202,8 +203,8 @@ export class LabelService {
     const { workspaceId, environment } = actor;
     if (!isOn) {
       await tx.taskTag.deleteMany({ where: { taskId, labelId: id } });
-    } else if (others.length >= MOST_OF_TASK) {
-      throw new ApiError('CONFLICT', `A task has at most ${MOST_OF_TASK} labels.`);
+    } else if (others.length >= MOST_LABELS) {
+      throw new ApiError('CONFLICT', `A task has at most ${MOST_LABELS} labels.`);
     } else {
       await tx.taskTag.createMany({ data: [{ workspaceId, environment, taskId, labelId: id, key, name }] });
     }
@@ -212,7 +213,7 @@ export class LabelService {
     const from = task.tags.map((tag) => tag.name);
     const to = [...others.map((tag) => tag.name), ...(isOn ? [name] : [])].sort();
     const { projectId } = task;
-    unit.audit({ ...aboutTask(taskId, projectId), changes: { tags: { from, to } } });
+    unit.audit({ ...aboutTask(taskId, 'update', projectId), changes: { tags: { from, to } } });
     unit.afterCommit(() => this.events.publish(actor, { action: 'UPDATED', taskId, projectId }));
     return true;
   }
@@ -238,11 +239,11 @@ export class LabelService {
       const ids = all.slice(at, at + BATCH);
       const where = { id: { in: ids } };
       const tasks = await tx.task.findMany({ where, select: { id: true, projectId: true, updatedAt: true } });
-      const updatedAt = tasks.reduce((time, task) => nextVersion(task, time), unit.now);
+      const updatedAt = nextVersionOf(tasks, unit.now);
       await change(ids);
       await tx.task.updateMany({ where, data: { updatedAt } });
       for (const { id: taskId, projectId } of tasks) {
-        unit.audit({ ...aboutTask(taskId, projectId), changes: { tag } });
+        unit.audit({ ...aboutTask(taskId, 'update', projectId), changes: { tag } });
         unit.afterCommit(() => this.events.publish(actor, { action: 'UPDATED', taskId, projectId }));
       }
       // On SQLite nothing else waits for anything here.
@@ -277,10 +278,6 @@ async function checkRoom(unit: Pick<Unit, 'countLabels'>): Promise<void> {
 }
 
 const about = (id: string, verb: string) => ({ action: `label.${verb}`, targetType: 'Label', targetId: id });
-const aboutTask = (id: string, projectId: string | null) => ({
-  ...{ action: 'task.update', targetType: 'Task', targetId: id, projectId },
-});
-
 const taken = (name: string) =>
   new ApiError('CONFLICT', `There is a label of this name: ${name}`, { fields: { name: ['is taken'] } });
 

@@ -45,17 +45,21 @@ export async function projectBelow(
     throw badInput({ parentId: [`goes deeper than ${MOST_DEEP} levels of sub-tasks`] });
   }
   // All of them move with the task at the top.
-  const more = [subTask?.id ?? '', ...(subTask?.below ?? [])];
   for (const id of [parentId, ...above]) {
     const place = await find(id);
-    const below = [...place.below, ...more];
-    if (new Set(below).size > MOST_SUB_TASKS) {
+    const count = subTask ? new Set([...place.below, subTask.id, ...subTask.below]).size : place.below.length + 1;
+    if (count > MOST_SUB_TASKS) {
       throw new ApiError('CONFLICT', `A task has at most ${MOST_SUB_TASKS} sub-tasks, on all levels.`);
     }
     if (!subTask) places.set(id, { ...place, below: [...place.below, `new ${place.below.length}`] });
   }
   return projectId;
 }
+
+/** What an audit entry says of a task. */
+export const aboutTask = (id: string, verb: string, projectId: string | null) => ({
+  ...{ action: `task.${verb}`, targetType: 'Task', targetId: id, projectId },
+});
 
 /** For the audit entries of what belongs to a task. */
 export async function projectOfTask({ tx }: Pick<Unit, 'tx'>, taskId: string): Promise<string | null> {

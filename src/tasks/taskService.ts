@@ -5,19 +5,25 @@ import { z } from 'zod';
 import { type Actor, changesBetween } from '../audit/entry.js';
 import { withoutBinding } from '../db/tenant.js';
 import { tagKey } from '../db/text.js';
-import { type AddingUnit, nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
+import { type AddingUnit, nextVersion, nextVersionOf, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import type { TaskPlace } from '../db/unitStatements.js';
 import { ApiError, badInput, notFound } from '../errors.js';
 import { check, expectVersion, given, isSameSecond, required, text, withoutNulls } from '../input.js';
 import type { TaskEvent, TaskEvents } from '../messaging/taskEvents.js';
-import { labelIds } from './labelService.js';
+import { labelIds, MOST_AFFECTED, MOST_LABELS } from './labelService.js';
 import { notificationRow, notify } from './notificationService.js';
 import { type Placement, placeFor } from './placement.js';
 import { MOST_POSITION } from './positions.js';
-import { hasSubTaskOrTask, lockParent, MOST_SUB_TASKS, movedMeanwhile, placeOf, projectBelow } from './subTasks.js';
+import {
+  aboutTask,
+  hasSubTaskOrTask,
+  lockParent,
+  MOST_SUB_TASKS,
+  movedMeanwhile,
+  placeOf,
+  projectBelow,
+} from './subTasks.js';
 
-/** Tasks that the deletion of a project or a user changes at most. */
-const MOST_AFFECTED = 20_000;
 const BATCH = 100;
 /** To do. */
 const DEFAULT_STATUS = 2;
@@ -25,7 +31,7 @@ const DEFAULT_STATUS = 2;
 const rules = z.object({
   title: required(text(1, 255)),
   description: text(0, 10_000).nullish(),
-  tags: required(z.array(text(1, 50)).max(50, 'must have at most 50 entries')).optional(),
+  tags: required(z.array(text(1, 50)).max(MOST_LABELS, `must have at most ${MOST_LABELS} entries`)).optional(),
   status: required(z.number()).optional(),
   priority: required(z.number()).optional(),
   position: required(
@@ -157,7 +163,7 @@ export class TaskService {
     if (assigneeId !== null && assigneeId !== actor.userId) {
       await unit.insert('Notification', notificationRow(unit, { userId: assigneeId, kind: 'ASSIGNED', taskId: id }));
     }
-    unit.audit({ ...about(id, 'create', projectId), changes: changesBetween({}, { title: data.title }) });
+    unit.audit({ ...aboutTask(id, 'create', projectId), changes: changesBetween({}, { title: data.title }) });
     this.#publish(unit, { action: 'CREATED', taskId: id, projectId });
     return id;
   }
@@ -207,7 +213,10 @@ export class TaskService {
       const { id } = before;
       const position = wanted.get(id) ?? before.position;
       await unit.setColumns('Task', [id], { position, updatedAt: nextVersion(before, unit.now) });
-      unit.audit({ ...about(id, 'update', projectId), changes: { position: { from: before.position, to: position } } });
+      unit.audit({
+        ...aboutTask(id, 'update', projectId),
+        changes: { position: { from: before.position, to: position } },
+      });
       this.#publish(unit, { action: 'UPDATED', taskId: id, projectId });
     }
   }
@@ -267,7 +276,7 @@ export class TaskService {
     // Of a task that moved, what it was before is no matter of the project that it came to.
     const projectId = after.projectId === before.projectId ? after.projectId : null;
     unit.audit({
-      ...about(id, 'update', projectId),
+      ...aboutTask(id, 'update', projectId),
       changes: changesBetween(old, { ...data, ...(tags && { tags }) }),
     });
     this.#publish(unit, {
@@ -283,15 +292,15 @@ export class TaskService {
     if (ids.length > MOST_SUB_TASKS) {
       throw new ApiError('CONFLICT', `The task has ${ids.length} sub-tasks, at most ${MOST_SUB_TASKS} move with it.`);
     }
-    for (const id of [...ids].sort()) await unit.lock('Task', id);
+    if (ids.length > 0) await unit.lockTasks(ids);
     const where = { id: { in: [...ids] } };
     const subTasks = await unit.tx.task.findMany({ where, select: { id: true, projectId: true, updatedAt: true } });
-    const updatedAt = subTasks.reduce((time, subTask) => nextVersion(subTask, time), unit.now);
+    const updatedAt = nextVersionOf(subTasks, unit.now);
     await unit.tx.task.updateMany({ where, data: { projectId, updatedAt } });
     for (const subTask of subTasks) {
       // What it was before is no matter of the project that it came to.
       unit.audit({
-        ...about(subTask.id, 'update', null),
+        ...aboutTask(subTask.id, 'update', null),
         changes: { projectId: { from: subTask.projectId, to: projectId } },
       });
       this.#publish(unit, { action: 'UPDATED', taskId: subTask.id, projectId, previousProjectId: subTask.projectId });
@@ -318,7 +327,7 @@ export class TaskService {
       await this.detach(unit, 'parentId', id);
       await tx.task.delete({ where: { id }, select: { id: true } });
       const changes = { title: { from: before.title }, number: { from: before.number } };
-      unit.audit({ ...about(id, 'delete', before.projectId), changes });
+      unit.audit({ ...aboutTask(id, 'delete', before.projectId), changes });
       this.#publish(unit, { action: 'DELETED', taskId: id, projectId: before.projectId });
       return shown;
     });
@@ -339,7 +348,7 @@ export class TaskService {
     for (let ids = await unit.lockTasksOf(column, from, BATCH); ids.length > 0; ) {
       const where = { id: { in: ids } };
       const tasks = await tx.task.findMany({ where, select: { id: true, projectId: true, updatedAt: true } });
-      const latest = tasks.reduce((time, task) => nextVersion(task, time), unit.now);
+      const latest = nextVersionOf(tasks, unit.now);
       const { workspaceId, environment } = unit.actor;
       // A key that is bound to the project takes its tasks out of its own reach here.
       await withoutBinding(() =>
@@ -354,7 +363,7 @@ export class TaskService {
       ids = await unit.lockTasksOf(column, from, BATCH);
       for (const { id, projectId } of tasks) {
         const stays = column === 'projectId' ? null : projectId;
-        unit.audit({ ...about(id, 'update', stays), changes: { [column]: { from, to: null } } });
+        unit.audit({ ...aboutTask(id, 'update', stays), changes: { [column]: { from, to: null } } });
         const left = column === 'projectId' ? { projectId: null, previousProjectId: projectId } : { projectId };
         this.#publish(unit, { action: 'UPDATED', taskId: id, ...left });
       }
@@ -380,10 +389,6 @@ function ofItem(index: number, error: unknown): unknown {
   if (!(error instanceof ApiError)) return error;
   return new ApiError(error.code, `tasks.${index}: ${error.message}`, error.details);
 }
-
-const about = (id: string, verb: string, projectId: string | null) => ({
-  ...{ action: `task.${verb}`, targetType: 'Task', targetId: id, projectId },
-});
 
 function inOrder(dates: { startDate?: Date | null | undefined; dueDate?: Date | null | undefined }): void {
   if (dates.startDate && dates.dueDate && dates.startDate > dates.dueDate) {

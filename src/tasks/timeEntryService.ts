@@ -6,6 +6,7 @@ import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, badInput, notFound } from '../errors.js';
 import { check, expectVersion, given, required, text } from '../input.js';
 import type { ScopeSet } from '../scopes/scope.js';
+import { isOwn, mustMayDelete } from './ownership.js';
 import { projectOfTask } from './subTasks.js';
 
 /** Entries of one task. */
@@ -76,7 +77,7 @@ export class TimeEntryService {
     return this.units.run(actor, async (unit) => {
       if (data.endedAt === null) await lockTimer(unit);
       const before = await find(unit, id, expectedUpdatedAt);
-      if (!isOwn(before, actor)) throw new ApiError('FORBIDDEN', 'Only whose time it is changes it.');
+      if (!isOwn(ownerOf(before), actor)) throw new ApiError('FORBIDDEN', 'Only whose time it is changes it.');
       inOrder({ ...before, ...data });
       if (data.endedAt === null && before.endedAt !== null) {
         await endRunning(unit, data.startedAt ?? before.startedAt);
@@ -101,11 +102,7 @@ export class TimeEntryService {
   ): Promise<void> {
     await this.units.run(actor, async (unit) => {
       const before = await find(unit, id, expectedUpdatedAt);
-      if (!isOwn(before, actor) && !held.has('tasks:delete')) {
-        throw new ApiError('FORBIDDEN', "Another's time entry takes the scope tasks:delete.", {
-          ...{ requiredScopes: ['tasks:delete'], missingScopes: ['tasks:delete'] },
-        });
-      }
+      mustMayDelete(ownerOf(before), actor, held, 'time entry');
       await unit.tx.timeEntry.delete({ where: { id }, select: { id: true } });
       const { taskId, startedAt, endedAt } = before;
       const changes = { taskId: { from: taskId }, startedAt: { from: startedAt }, endedAt: { from: endedAt } };
@@ -114,18 +111,14 @@ export class TimeEntryService {
   }
 }
 
+const ownerOf = (row: { readonly userId: string | null; readonly createdByKeyId: string | null }) => ({
+  userId: row.userId,
+  keyId: row.createdByKeyId,
+});
+
 const about = (id: string, verb: string, projectId: string | null) => ({
   ...{ action: `time_entry.${verb}`, targetType: 'TimeEntry', targetId: id, projectId },
 });
-
-/** Of the same user, or, where a key has none, of the same key. */
-function isOwn(
-  { userId, createdByKeyId }: { readonly userId: string | null; readonly createdByKeyId: string | null },
-  actor: Actor,
-): boolean {
-  if (userId !== null || actor.userId !== null) return userId === actor.userId;
-  return actor.keyId !== null && createdByKeyId === actor.keyId;
-}
 
 /** Of one entry, in milliseconds: ten years, and no more than a count of seconds can say. */
 const LONGEST = 3650 * 86_400_000;
