@@ -94,6 +94,8 @@ describe.skipIf(process.env['TEST_POSTGRES_TEMPLATE'])('remembered answers', () 
     '{ projects { nodes { id name tasks(first: 2) { nodes { title } } } } users { nodes { id name } } }',
     'query ($id: ID!) { task(id: $id) { id title tags project { name } createdBy { name } } }',
     '{ t: tasks(first: 2, orderBy: [{ field: UPDATED_AT, direction: DESC }]) { nodes { title } } __typename }',
+    'query ($id: ID!) { task(id: $id) { comments { nodes { body } } labels { nodes { name color } } children { nodes { title } } } }',
+    '{ tasks(first: 2) { nodes { labels(first: 2) { nodes { color createdBy { name } } } } } labels { nodes { color } } }',
   ];
 
   it('are never old, and never of another tenant', { timeout: 3_600_000 }, async () => {
@@ -180,6 +182,20 @@ describe.skipIf(process.env['TEST_POSTGRES_TEMPLATE'])('remembered answers', () 
         await ask(server, key, 'mutation ($input: UpdateUserInput!) { updateUser(input: $input) { user { id } } }', {
           input,
         });
+      } else if (kind < 97) {
+        const input = { taskId: pick(own?.tasks ?? []), body: `c ${step}` };
+        await ask(
+          server,
+          key,
+          'mutation ($input: CreateCommentInput!) { createComment(input: $input) { comment { id } } }',
+          { input },
+        );
+      } else if (kind < 98) {
+        const { data } = await ask(reference, key, '{ labels { nodes { id } } }');
+        const input = { id: pick<{ id: string }>(data.labels.nodes).id, color: `#${100_000 + step}` };
+        await ask(server, key, 'mutation ($input: UpdateLabelInput!) { updateLabel(input: $input) { label { id } } }', {
+          input,
+        });
       } else if (kind < 99) {
         // By no server at all.
         sqlite
@@ -193,6 +209,35 @@ describe.skipIf(process.env['TEST_POSTGRES_TEMPLATE'])('remembered answers', () 
     process.stderr.write(`remembered: ${compared} answers compared\n`);
     for (const server of servers) expect(await figure(server, 'hit')).toBeGreaterThan(compared / 10);
     expect(await figure(reference, 'hit')).toBeNaN();
+  });
+
+  it('are new when what belongs to a row was changed, and not the row', async () => {
+    const [key = ''] = writers;
+    const [server] = servers as [ServerProcess];
+    const change = (name: string, input: object, selection: string) =>
+      ask(
+        server,
+        key,
+        `mutation ($i: ${name.charAt(0).toUpperCase()}${name.slice(1)}Input!) { ${name}(input: $i) { ${selection} } }`,
+        { i: input },
+      ).then(({ data }) => data[name]);
+    const { id } = (await change('createTask', { title: 't', tags: ['changing'] }, 'task { id }')).task;
+    const shown = async () => {
+      const text =
+        'query ($id: ID!) { task(id: $id) { comments { nodes { body } } labels { nodes { id color } } timeEntries { nodes { note } } } }';
+      const answers = [await ask(server, key, text, { id }), await ask(server, key, text, { id })];
+      expect(answers[1]).toEqual(answers[0]);
+      return answers[0]?.data.task;
+    };
+    const label = (await shown()).labels.nodes[0];
+    const { comment } = await change('createComment', { taskId: id, body: 'first' }, 'comment { id }');
+    expect((await shown()).comments.nodes).toEqual([{ body: 'first' }]);
+    await change('updateComment', { id: comment.id, body: 'second' }, 'comment { id }');
+    expect((await shown()).comments.nodes).toEqual([{ body: 'second' }]);
+    await change('updateLabel', { id: label.id, color: '#123456' }, 'label { id }');
+    expect((await shown()).labels.nodes).toEqual([{ id: label.id, color: '#123456' }]);
+    await change('createTimeEntry', { taskId: id, note: 'n', startedAt: '2026-01-01T00:00:00Z' }, 'timeEntry { id }');
+    expect((await shown()).timeEntries.nodes).toEqual([{ note: 'n' }]);
   });
 
   it('are not given to a key that was narrowed or revoked', async () => {

@@ -48,13 +48,17 @@ type Read = () => Promise<string>;
 export interface RootField {
   readonly key: string;
   readonly nodes: Nodes;
-  /** What its rows are; undefined: it reads none. */
-  readonly model: string | undefined;
   /**
    * Makes the statements; nothing is read yet.
    * @throws NoPlan, NotTranslated; ApiError and GraphQLError for arguments, as the resolver does
    */
   bind(variables: Variables, context: Context): Read;
+}
+
+/** The root fields of an operation, and of which models they read rows, on whichever level; the root type, of a change. */
+export interface CompiledFields {
+  readonly fields: readonly RootField[];
+  readonly models: ReadonlySet<string>;
 }
 
 /**
@@ -65,7 +69,7 @@ export function compileRootFields(
   schema: GraphQLSchema,
   { document, definition }: Executable,
   variables: Variables,
-): RootField[] {
+): CompiledFields {
   const isChange = definition.operation === OperationTypeNode.MUTATION;
   const root = isChange ? schema.getMutationType() : schema.getQueryType();
   if (!root) throw new NoPlan();
@@ -74,7 +78,8 @@ export function compileRootFields(
   const selected = collectFields(schema, fragments, variables, root, definition.selectionSet);
   // Several changes run one after another.
   if (isChange && selected.size > 1) throw new NoPlan();
-  return entriesOf(selected).map(([key, nodes]) => ({ nodes, ...compiler.rootField(root, key, nodes) }));
+  const fields = entriesOf(selected).map(([key, nodes]) => ({ nodes, ...compiler.rootField(root, key, nodes) }));
+  return { fields, models: compiler.models };
 }
 
 /** What is shown of a change: its row, by the id that the change answers. */
@@ -84,6 +89,8 @@ interface ChangedPart {
 }
 
 class Compiler {
+  readonly models = new Set<string>();
+
   constructor(
     private readonly schema: GraphQLSchema,
     private readonly fragments: Record<string, FragmentDefinitionNode>,
@@ -96,16 +103,24 @@ class Compiler {
     const { key, isMasked } = unmaskedKey(answerKey);
     if (node.name.value === '__typename') {
       const written = isMasked ? 'null' : text(root.name);
-      return { key, model: undefined, bind: () => async () => written };
+      return { key, bind: () => async () => written };
     }
     const field = root.getFields()[node.name.value];
     const source = sourceOf(field);
     if (!field || !source) throw new NoPlan();
-    if (source.kind === 'row') return { key, model: source.model, bind: this.#row(field, source, nodes) };
-    if (source.kind === 'change') return { key, model: root.name, bind: this.#change(field, source, nodes) };
+    if (source.kind === 'row') return { key, bind: this.#row(field, source, nodes) };
+    if (source.kind === 'change') {
+      this.models.add(root.name);
+      return { key, bind: this.#change(field, source, nodes) };
+    }
     if (source.kind !== 'list') throw new NoPlan();
     const shape = this.#connection(field, nodes);
-    return { key, model: shape.rowType.name, bind: this.#list(field, source, nodes, shape) };
+    return { key, bind: this.#list(field, source, nodes, shape) };
+  }
+
+  #selection(model: string): Selection {
+    this.models.add(model);
+    return new Selection(model);
   }
 
   #row(field: Field, source: Source & { kind: 'row' }, nodes: Nodes): RootField['bind'] {
@@ -119,7 +134,7 @@ class Compiler {
 
   /** A row by its id; what is not known of it before its id is bound first. @param name of such a row, in errors */
   #rowById(type: GraphQLObjectType, model: string, name: string, nodes: Nodes) {
-    const selection = new Selection(model);
+    const selection = this.#selection(model);
     const write = this.#object(type, nodes, selection, selection.table);
     selection.place(selection.table, 'id');
     return (variables: Variables, context: Context) => {
@@ -207,7 +222,7 @@ class Compiler {
   #connection(field: Field, nodes: Nodes): ConnectionShape {
     const type = objectType(field);
     const rowType = objectType(type.getFields()['nodes']);
-    const selection = new Selection(rowType.name);
+    const selection = this.#selection(rowType.name);
     const used = new Set<string>();
     const parts = this.#selected(type, nodes).map(
       ([key, inner]) => [key, this.#connectionPart(type, rowType, inner, selection, used)] as const,
@@ -314,6 +329,7 @@ class Compiler {
         return (row) => (row[place] === null ? 'null' : write(row[place]));
       }
       case 'relation': {
+        this.models.add(source.model);
         const joined = selection.join(table, source.column, source.model);
         const place = selection.place(joined, 'id');
         const write = this.#object(objectType(field), nodes, selection, joined);

@@ -12,7 +12,7 @@ import { NotTranslated } from '../../db/statement.js';
 import type { Executable } from '../../operations/document.js';
 import type { Variables } from '../../operations/variables.js';
 import type { Context } from '../context.js';
-import { compileRootFields, type RootField } from './compile.js';
+import { type CompiledFields, compileRootFields } from './compile.js';
 import { NoPlan } from './reading.js';
 
 /** As an execution result is, with the data as JSON text. */
@@ -31,12 +31,15 @@ interface Plans {
   /** The variables that @skip and @include name. */
   readonly conditions: readonly string[];
   /** By their values; undefined for what has none. */
-  readonly forms: Map<string, readonly RootField[] | undefined>;
+  readonly forms: Map<string, CompiledFields | undefined>;
   /** Whether what it answers depends on the rows alone, and on nothing else than those that are counted as changed. */
   isStable: boolean;
 }
 
-/** Their changes are counted; lists of them depend neither on the time nor on who asks within a tenant. */
+/**
+ * Every change of their rows is counted (see the migrations); lists of them depend neither on the time nor on who asks within
+ * a tenant. What reads any other model, on whichever level, is not remembered.
+ */
 const COUNTED = new Set(['Task', 'Project', 'User']);
 
 /** Whether an operation has a plan, as far as that is known without its variables. */
@@ -94,8 +97,9 @@ async function execute(
     if (coerced.errors) return { data: undefined, errors: coerced.errors, isAnswered: false };
     values = coerced.coerced;
   }
-  const fields = formOf(schema, executable, plans, values);
-  if (!fields) return undefined;
+  const compiled = formOf(schema, executable, plans, values);
+  if (!compiled) return undefined;
+  const { fields } = compiled;
   const errors: GraphQLError[] = [];
   const reads: (() => Promise<string>)[] = [];
   for (const field of fields) {
@@ -130,22 +134,20 @@ function formOf(
   executable: Executable,
   plans: Plans,
   values: Variables,
-): readonly RootField[] | undefined {
+): CompiledFields | undefined {
   const { conditions, forms } = plans;
   const form = conditions.map((name) => String(values[name])).join();
   if (forms.has(form)) return forms.get(form);
-  let fields: RootField[] | undefined;
+  let compiled: CompiledFields | undefined;
   try {
-    fields = compileRootFields(schema, executable, values);
+    compiled = compileRootFields(schema, executable, values);
   } catch (error) {
     if (!(error instanceof NoPlan)) throw error;
   }
   if (forms.size >= MAX_FORMS) forms.clear();
-  forms.set(form, fields);
-  plans.isStable = [...forms.values()].every((one) =>
-    one?.every(({ model }) => model === undefined || COUNTED.has(model)),
-  );
-  return fields;
+  forms.set(form, compiled);
+  plans.isStable = [...forms.values()].every((one) => one && [...one.models].every((model) => COUNTED.has(model)));
+  return compiled;
 }
 
 function plansOf({ document, derived }: Executable): Plans {
