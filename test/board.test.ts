@@ -605,7 +605,7 @@ describe("by Kaneo's routes", () => {
     const { key } = await server.createKey(['tasks:read', 'projects:read', 'users:read']);
     const read = async (path: string) => (await call('GET', path, { key })).body;
     expect((await read(`/api/column/${place.projectId}`)).map(({ slug }: { slug: string }) => slug)).toEqual([
-      ...['planned', 'to-do', 'in-progress', 'in-review', 'done', 'archived'],
+      ...['to-do', 'in-progress', 'in-review', 'done'],
     ]);
     const activity = await read(`/api/activity/${id}`);
     expect(activity.map(({ type }: { type: string }) => type).sort()).toEqual(['create', 'status_changed', 'task']);

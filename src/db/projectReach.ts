@@ -20,6 +20,7 @@ const all: Condition = () => ({});
 const CONDITIONS: Readonly<Record<string, Condition>> = {
   Project: (bound) => ({ id: within(bound) }),
   Task: ofTask,
+  State: ofTask,
   TaskTag: (bound) => ({ task: ofTask(bound) }),
   Comment: (bound) => ({ task: ofTask(bound) }),
   // Those of its projects, and what it made itself and has put nowhere yet.
@@ -45,6 +46,8 @@ const CONDITIONS: Readonly<Record<string, Condition>> = {
 /** Rows that a row within reach refers to, and that are within reach for that. */
 const IMPLIED = new Set([
   'Task.project',
+  'Task.state',
+  'State.project',
   // Sub-tasks are in the project of their task.
   'Task.parent',
   'TaskTag.task',
@@ -81,7 +84,7 @@ export function mustBeImplied(model: string, field: string, other: string): void
 
 /** The column that says which project a row is of; undefined: none does, or one that is read anyway. */
 export function projectColumn(model: string): 'projectId' | 'id' | undefined {
-  return model === 'Task' ? 'projectId' : model === 'Project' ? 'id' : undefined;
+  return model === 'Task' || model === 'State' ? 'projectId' : model === 'Project' ? 'id' : undefined;
 }
 
 /** Tells of which projects rows were read. */

@@ -22,6 +22,15 @@ type Lockable = 'Project' | 'User' | 'Task' | 'TaskRelationship' | 'Comment' | '
 /** Rows that say who made them. */
 type Made = 'Task' | 'Project' | 'TaskRelationship' | 'Comment' | 'Label';
 
+/** Columns of tasks that refer to something. */
+type TaskReference = 'projectId' | 'assigneeId' | 'parentId' | 'stateId';
+
+interface StateRow {
+  readonly id: string;
+  readonly slug: string;
+  readonly category: number;
+}
+
 /** A label as it is named; `key`: by what names are compared. */
 export interface LabelName {
   readonly name: string;
@@ -55,7 +64,9 @@ export interface UnitStatements {
   /** The user stays until this change is committed. */
   lockUserForReading(id: string): Promise<void>;
   /** Ids of tasks whose column has this value, as they stay until this change is committed; at most so many. */
-  lockTasksOf(column: 'projectId' | 'assigneeId' | 'parentId', value: string, most: number): Promise<string[]>;
+  lockTasksOf(column: TaskReference, value: string, most: number): Promise<string[]>;
+  /** The states of a project in their order; they stay while the project is locked, for reading too. */
+  statesOf(projectId: string): Promise<StateRow[]>;
   /** The same of the tasks that a label is on. */
   lockTasksWith(labelId: string, most: number): Promise<string[]>;
   /** The ids of labels by their keys, with those that were not there made, and then told of. */
@@ -163,7 +174,15 @@ export function unitStatements(
     async lockUserForReading(id: string): Promise<void> {
       if (isPostgresql) await lock('User', id, 'FOR KEY SHARE');
     },
-    async lockTasksOf(column: 'projectId' | 'assigneeId' | 'parentId', value: string, most: number): Promise<string[]> {
+    async statesOf(projectId: string): Promise<StateRow[]> {
+      const rows = await select<StateRow>(
+        `SELECT "id", "slug", "category" FROM "State"
+         WHERE "projectId" = $1 AND "workspaceId" = $2 AND "environment"::text = $3 ORDER BY "order", "id"`,
+        ...[projectId, workspaceId, environment],
+      );
+      return rows.map(({ id, slug, category }) => ({ id, slug, category: Number(category) }));
+    },
+    async lockTasksOf(column: TaskReference, value: string, most: number): Promise<string[]> {
       const rows = await select<{ id: string }>(
         `SELECT "id" FROM "Task" WHERE "${column}" = $1 AND "workspaceId" = $2 AND "environment"::text = $3
          ORDER BY "id" LIMIT ${most}${isPostgresql ? ' FOR UPDATE' : ''}`,

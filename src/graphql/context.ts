@@ -31,6 +31,7 @@ import type { CommentService } from '../tasks/commentService.js';
 import type { LabelService } from '../tasks/labelService.js';
 import type { NotificationService } from '../tasks/notificationService.js';
 import type { RelationshipService } from '../tasks/relationshipService.js';
+import type { StateService } from '../tasks/stateService.js';
 import type { TaskService } from '../tasks/taskService.js';
 import type { TimeEntryService } from '../tasks/timeEntryService.js';
 import type { UserService } from '../users/userService.js';
@@ -59,6 +60,7 @@ export interface Services {
   readonly bulk: BulkService;
   readonly comments: CommentService;
   readonly labels: LabelService;
+  readonly states: StateService;
   readonly notifications: NotificationService;
   readonly timeEntries: TimeEntryService;
   readonly projects: ProjectService;

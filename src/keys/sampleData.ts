@@ -1,6 +1,7 @@
 /** A small project in the sandbox, so that a first query has something to show. */
 import type { Database } from '../db/database.js';
 import { LABEL_COLOR, tagKey } from '../db/text.js';
+import { DEFAULT_STATES } from '../tasks/states.js';
 import { DEFAULT_WORKSPACE } from './bootstrap.js';
 
 interface SampleTask {
@@ -36,12 +37,18 @@ export async function addSampleData({ system }: Database): Promise<void> {
     const project = await tx.project.create({
       data: { ...tenant, name: 'Getting started', description: 'Sample data of the first run.', createdById },
     });
+    const states = DEFAULT_STATES.map((state, order) => ({ ...tenant, ...state, order, projectId: project.id }));
+    await tx.state.createMany({ data: states });
+    const stateOf = new Map(
+      (await tx.state.findMany({ where: { projectId: project.id } })).map(({ id, category }) => [category, id]),
+    );
     const ids: string[] = [];
     for (const [index, { tags, comment, partOf, ...task }] of TASKS.entries()) {
       const number = index + 1;
       const row = await tx.task.create({
         data: {
           ...{ ...tenant, ...task, number, position: number, projectId: project.id, createdById },
+          stateId: stateOf.get(task.status) ?? null,
           parentId: partOf === undefined ? null : (ids[partOf - 1] ?? null),
         },
       });

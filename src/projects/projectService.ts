@@ -4,6 +4,7 @@ import { type Actor, changesBetween } from '../audit/entry.js';
 import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, notFound } from '../errors.js';
 import { check, expectVersion, given, required, text } from '../input.js';
+import { defaultStates } from '../tasks/stateService.js';
 import type { TaskService } from '../tasks/taskService.js';
 
 const rules = z.object({
@@ -53,6 +54,7 @@ export class ProjectService {
         },
         select: { id: true },
       });
+      await unit.insertRows('State', defaultStates(unit, project.id));
       unit.audit({ ...about(project.id, 'create'), changes: changesBetween({}, data) });
       return project;
     });

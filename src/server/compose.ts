@@ -47,6 +47,7 @@ import { CommentService } from '../tasks/commentService.js';
 import { LabelService } from '../tasks/labelService.js';
 import { NotificationService } from '../tasks/notificationService.js';
 import { RelationshipService } from '../tasks/relationshipService.js';
+import { StateService } from '../tasks/stateService.js';
 import { TaskService } from '../tasks/taskService.js';
 import { TimeEntryService } from '../tasks/timeEntryService.js';
 import { UserService } from '../users/userService.js';
@@ -98,6 +99,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const taskEvents = new TaskEvents(bus);
   const tasks = new TaskService(units, taskEvents);
   const labels = new LabelService(units, taskEvents);
+  const states = new StateService(units, taskEvents);
   const usage = new UsageRecorder(database, onError, clock);
   const expiryJob = new ExpiryJob(database.system, keys, onError, clock);
   let stopCleanup = () => {};
@@ -118,6 +120,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     relationships: new RelationshipService(units),
     comments: new CommentService(units),
     labels,
+    states,
     bulk: new BulkService(units, tasks, taskEvents),
     notifications: new NotificationService(units),
     timeEntries: new TimeEntryService(units),

@@ -1,13 +1,15 @@
 /** Changes of many tasks: all of them in one unit of work, or each in one of its own. */
 import { type Actor, changesBetween } from '../audit/entry.js';
+import { groupBy } from '../collections.js';
 import { nextVersionOf, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, badInput, notFound } from '../errors.js';
 import { given } from '../input.js';
 import type { TaskEvents } from '../messaging/taskEvents.js';
 import { MOST_LABELS } from './labelService.js';
 import { notify } from './notificationService.js';
-import { aboutTask } from './subTasks.js';
-import type { NewTask, TaskService } from './taskService.js';
+import { chooseState, type State, type TaskState, type WantedState } from './states.js';
+import { aboutTask, movedMeanwhile } from './subTasks.js';
+import { type NewTask, statesOf, type TaskService } from './taskService.js';
 
 /** Tasks of one change. */
 export const MOST_TASKS = 1000;
@@ -38,7 +40,6 @@ export interface ItemError {
 }
 
 interface Fields {
-  readonly status?: number | null | undefined;
   readonly priority?: number | null | undefined;
   readonly startDate?: Date | null | undefined;
   readonly dueDate?: Date | null | undefined;
@@ -46,6 +47,11 @@ interface Fields {
 }
 
 export interface ManyChange extends Fields {
+  /** A state of the project of all of them; the status is its category then. */
+  readonly stateId?: string | null | undefined;
+  /** Or what the state is called, in the project of each. */
+  readonly stateSlug?: string | null | undefined;
+  readonly status?: number | null | undefined;
   readonly addLabelIds?: readonly string[] | null | undefined;
   readonly removeLabelIds?: readonly string[] | null | undefined;
 }
@@ -71,16 +77,18 @@ export class BulkService {
 
   /** @throws what the first task fails with, where it is all or none; CONFLICT for another number than expected */
   async update(actor: Actor, selected: Selected, change: ManyChange): Promise<ManyChanged> {
-    const { addLabelIds, removeLabelIds, ...fields } = change;
+    const { addLabelIds, removeLabelIds, stateId, stateSlug, status, ...fields } = change;
     const [added, removed] = [addLabelIds ?? [], removeLabelIds ?? []];
     if (added.length + removed.length > MOST_LABELS) {
       throw badInput({ addLabelIds: [`must be at most ${MOST_LABELS} with removeLabelIds`] });
     }
     const set = given(fields);
-    for (const name of ['status', 'priority'] as const) {
-      if (set[name] === null) throw badInput({ [name]: ['must not be null'] });
+    for (const [name, value] of Object.entries({ status, priority: set.priority })) {
+      if (value === null) throw badInput({ [name]: ['must not be null'] });
     }
-    if (Object.keys(set).length + added.length + removed.length === 0) {
+    const asked = { stateId, stateSlug, status: status ?? undefined };
+    const state = Object.values(asked).some((value) => value != null) ? asked : undefined;
+    if (!state && Object.keys(set).length + added.length + removed.length === 0) {
       throw badInput({ input: ['must change something'] });
     }
     if (selected.atomic) {
@@ -88,7 +96,7 @@ export class BulkService {
         actor,
         async (unit) => {
           const ids = await idsOf(unit, selected);
-          await this.#change(unit, ids, set, added, removed);
+          await this.#change(unit, ids, set, state, added, removed);
           return { taskIds: ids, errors: [] };
         },
         { long: true },
@@ -99,7 +107,7 @@ export class BulkService {
       ids,
       (id) => id,
       async (id) => {
-        await this.units.run(actor, (unit) => this.#change(unit, [id], set, added, removed));
+        await this.units.run(actor, (unit) => this.#change(unit, [id], set, state, added, removed));
         return id;
       },
     );
@@ -109,9 +117,12 @@ export class BulkService {
     unit: Unit,
     ids: string[],
     set: Fields,
+    wanted: WantedState | undefined,
     added: readonly string[],
     removed: readonly string[],
   ): Promise<void> {
+    // While tasks are put in states, their projects keep these.
+    const projects = wanted ? await lockedProjects(unit, ids) : new Set<string | null>();
     if (set.assigneeId != null) {
       await unit.lockUserForReading(set.assigneeId);
       if (!(await unit.has('User', set.assigneeId))) throw notFound('user', set.assigneeId);
@@ -124,7 +135,16 @@ export class BulkService {
       }
     }
     const updatedAt = nextVersionOf(before, unit.now);
-    await unit.setColumns('Task', ids, { ...set, updatedAt });
+    const states = new Map<string, readonly State[]>();
+    const chosen = new Map<string, TaskState>();
+    for (const task of wanted ? before : []) {
+      if (!projects.has(task.projectId)) throw movedMeanwhile();
+      chosen.set(task.id, chooseState(await statesOf(unit, task.projectId, states), wanted ?? {}, task));
+    }
+    const alike = groupBy(ids, (id) => JSON.stringify(chosen.get(id)));
+    for (const some of alike.values()) {
+      await unit.setColumns('Task', some, { ...set, ...chosen.get(some[0] ?? ''), updatedAt });
+    }
     const tags = await this.#label(unit, ids, added, removed);
     const { assigneeId } = set;
     if (assigneeId != null) {
@@ -133,7 +153,7 @@ export class BulkService {
     }
     for (const task of before) {
       const tagged = tags.get(task.id);
-      const changes = { ...changesBetween(task, set), ...(tagged && { tags: tagged }) };
+      const changes = { ...changesBetween(task, { ...set, ...chosen.get(task.id) }), ...(tagged && { tags: tagged }) };
       this.#note(unit, task, 'update', changes);
     }
   }
@@ -185,12 +205,7 @@ export class BulkService {
     const unknown = [...added, ...removed].find((id) => !known.has(id));
     if (unknown !== undefined) throw notFound('label', unknown);
     const tags = await tx.taskTag.findMany({ where: { taskId: { in: ids } }, orderBy: { name: 'asc' } });
-    const tagsOf = new Map<string, typeof tags>();
-    for (const tag of tags) {
-      const of = tagsOf.get(tag.taskId);
-      if (of) of.push(tag);
-      else tagsOf.set(tag.taskId, [tag]);
-    }
+    const tagsOf = groupBy(tags, ({ taskId }) => taskId);
     const { workspaceId, environment } = actor;
     const rows: { taskId: string; labelId: string; name: string; key: string }[] = [];
     for (const taskId of ids) {
@@ -265,10 +280,18 @@ async function idsOf({ tx }: Unit, { ids, where, expectedCount }: Selected): Pro
   return found.map(({ id }) => id);
 }
 
+/** The projects of tasks, which stay as they are until this change is committed. */
+async function lockedProjects(unit: Unit, ids: readonly string[]): Promise<Set<string | null>> {
+  const where = { id: { in: [...ids] } };
+  const rows = await unit.tx.task.groupBy({ by: ['projectId'], where, orderBy: { projectId: 'asc' } });
+  for (const { projectId } of rows) if (projectId !== null) await unit.lockProjectForReading(projectId);
+  return new Set(rows.map(({ projectId }) => projectId));
+}
+
 /** What is compared, and told of. */
 const COLUMNS = {
   ...{ id: true, projectId: true, updatedAt: true, title: true, number: true },
-  ...{ status: true, priority: true, startDate: true, dueDate: true, assigneeId: true },
+  ...{ status: true, stateId: true, priority: true, startDate: true, dueDate: true, assigneeId: true },
 } as const;
 
 /** @throws NOT_FOUND for the first that is not there */

@@ -1,32 +1,30 @@
 /** Labels of the workspace, whose names are the tags of tasks; each change is one unit of work. */
-import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 import { type Actor, changesBetween } from '../audit/entry.js';
 import { refuseBound } from '../db/projectReach.js';
 import { LABEL_COLOR, tagKey } from '../db/text.js';
-import { nextVersion, nextVersionOf, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
+import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import type { LabelName } from '../db/unitStatements.js';
 import { ApiError, badInput, notFound } from '../errors.js';
 import { check, expectVersion, given, required, text, withoutNulls } from '../input.js';
 import type { TaskEvents } from '../messaging/taskEvents.js';
+import { changeEach, MOST_AFFECTED, mustBeFewEnough } from './changeEach.js';
 import { aboutTask } from './subTasks.js';
 
 /** Labels of a workspace. */
 const MOST = 10_000;
 /** Labels on a task. */
 export const MOST_LABELS = 50;
-/** Tasks that a change of a label, or the deletion of a project or a user, changes at most. */
-export const MOST_AFFECTED = 20_000;
-const BATCH = 100;
+
+/** #rrggbb or #rgb; the former in small letters comes of it. */
+export const COLOR = z
+  .string()
+  .regex(/^#([0-9a-f]{3}|[0-9a-f]{6})$/i, 'must be a color as #rrggbb')
+  .transform(longColor);
 
 const rules = z.object({
   name: required(text(1, 50)),
-  color: required(
-    z
-      .string()
-      .regex(/^#([0-9a-f]{3}|[0-9a-f]{6})$/i, 'must be a color as #rrggbb')
-      .transform(longColor),
-  ).optional(),
+  color: required(COLOR).optional(),
   description: text(0, 255).nullish(),
 });
 const changeable = rules.partial();
@@ -229,26 +227,12 @@ export class LabelService {
     tag: { readonly from: string; readonly to: string | null },
     change: (ids: string[]) => Promise<unknown>,
   ): Promise<number> {
-    const { tx, actor } = unit;
-    const count = await tx.taskTag.count({ where: { labelId: label.id } });
-    if (count > MOST_AFFECTED) {
-      throw new ApiError('CONFLICT', `${count} tasks would be changed, at most ${MOST_AFFECTED} may.`);
-    }
+    mustBeFewEnough(await unit.tx.taskTag.count({ where: { labelId: label.id } }));
     const all = await unit.lockTasksWith(label.id, MOST_AFFECTED);
-    for (let at = 0; at < all.length; at += BATCH) {
-      const ids = all.slice(at, at + BATCH);
-      const where = { id: { in: ids } };
-      const tasks = await tx.task.findMany({ where, select: { id: true, projectId: true, updatedAt: true } });
-      const updatedAt = nextVersionOf(tasks, unit.now);
+    await changeEach(unit, this.events, all, { tag }, async (ids, updatedAt) => {
       await change(ids);
-      await tx.task.updateMany({ where, data: { updatedAt } });
-      for (const { id: taskId, projectId } of tasks) {
-        unit.audit({ ...aboutTask(taskId, 'update', projectId), changes: { tag } });
-        unit.afterCommit(() => this.events.publish(actor, { action: 'UPDATED', taskId, projectId }));
-      }
-      // On SQLite nothing else waits for anything here.
-      await setImmediate();
-    }
+      await unit.tx.task.updateMany({ where: { id: { in: ids } }, data: { updatedAt } });
+    });
     return all.length;
   }
 }

@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { type Actor, changesBetween } from '../audit/entry.js';
+import { groupBy } from '../collections.js';
 import { withoutBinding } from '../db/tenant.js';
 import { tagKey } from '../db/text.js';
 import { type AddingUnit, nextVersion, nextVersionOf, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
@@ -10,10 +11,12 @@ import type { TaskPlace } from '../db/unitStatements.js';
 import { ApiError, badInput, notFound } from '../errors.js';
 import { check, expectVersion, given, isSameSecond, required, text, withoutNulls } from '../input.js';
 import type { TaskEvent, TaskEvents } from '../messaging/taskEvents.js';
-import { labelIds, MOST_AFFECTED, MOST_LABELS } from './labelService.js';
+import { mustBeFewEnough } from './changeEach.js';
+import { labelIds, MOST_LABELS } from './labelService.js';
 import { notificationRow, notify } from './notificationService.js';
 import { type Placement, placeFor } from './placement.js';
 import { MOST_POSITION } from './positions.js';
+import { chooseState, type State, stateFrom, type TaskState } from './states.js';
 import {
   aboutTask,
   hasSubTaskOrTask,
@@ -33,6 +36,8 @@ const rules = z.object({
   description: text(0, 10_000).nullish(),
   tags: required(z.array(text(1, 50)).max(MOST_LABELS, `must have at most ${MOST_LABELS} entries`)).optional(),
   status: required(z.number()).optional(),
+  stateId: z.string().nullish(),
+  stateSlug: z.string().nullish(),
   priority: required(z.number()).optional(),
   position: required(
     z
@@ -52,6 +57,10 @@ interface TaskFields {
   readonly description?: string | null | undefined;
   readonly tags?: readonly string[] | null | undefined;
   readonly status?: number | null | undefined;
+  /** A state of the project; the status is its category then. */
+  readonly stateId?: string | null | undefined;
+  /** Or what it is called. */
+  readonly stateSlug?: string | null | undefined;
   readonly priority?: number | null | undefined;
   readonly position?: number | null | undefined;
   readonly startDate?: Date | null | undefined;
@@ -82,6 +91,8 @@ export interface TaskMove {
   /** Left out: the project that it is in. */
   readonly projectId?: string | null | undefined;
   readonly status?: number | null | undefined;
+  readonly stateId?: string | null | undefined;
+  readonly stateSlug?: string | null | undefined;
   /** The task that it is put directly before, or after; neither: at the end. */
   readonly beforeId?: string | null | undefined;
   readonly afterId?: string | null | undefined;
@@ -119,11 +130,10 @@ export class TaskService {
     });
     return this.units.add(actor, async (unit) => {
       const ids: string[] = [];
-      // What the batch adds below a task is not read back, so it is counted here.
-      const places = new Map<string, TaskPlace>();
+      const known = nothingKnown();
       for (const [index, data] of all.entries()) {
         try {
-          ids.push(await this.#add(unit, data, undefined, places));
+          ids.push(await this.#add(unit, data, undefined, known));
         } catch (error) {
           throw ofItem(index, error);
         }
@@ -134,25 +144,27 @@ export class TaskService {
 
   async #add(
     unit: AddingUnit,
-    { tags, ...data }: Checked,
+    { tags, stateId, stateSlug, status = DEFAULT_STATUS, ...data }: Checked,
     reserved: number | undefined,
-    places = new Map<string, TaskPlace>(),
+    known = nothingKnown(),
   ): Promise<string> {
     const { now, actor } = unit;
     const { parentId } = data;
-    if (parentId != null) data.projectId = await projectBelow(unit, parentId, data.projectId, undefined, places);
+    if (parentId != null) data.projectId = await projectBelow(unit, parentId, data.projectId, undefined, known.places);
     const { projectId = null, assigneeId = null } = data;
     if (projectId !== null) mustBeOpen(await unit.lockProjectForReading(projectId), projectId);
     if (parentId != null) {
       if (assigneeId !== null) await unit.lockUserForReading(assigneeId);
       await lockParent(unit, parentId, projectId);
     }
+    const states = await statesOf(unit, projectId, known.states);
+    const state = chooseState(states, { stateId, stateSlug, status });
     const number = reserved ?? (await unit.nextTaskNumber());
     const id = uuidv7();
     await unit.insert('Task', {
       ...{ id, ...given(data), number },
       // Rows that are written together have the same columns.
-      status: data.status ?? DEFAULT_STATUS,
+      ...state,
       priority: data.priority ?? 0,
       ...{ createdById: actor.userId, createdByKeyId: actor.keyId, createdAt: now, updatedAt: now },
       title: data.title,
@@ -179,7 +191,7 @@ export class TaskService {
    * @throws BAD_USER_INPUT for a task to stand next to that is elsewhere
    */
   async move(actor: Actor, input: TaskMove): Promise<ChangedTask> {
-    const { id, projectId: target, status, beforeId, afterId, expectedUpdatedAt } = input;
+    const { id, projectId: target, status, stateId, stateSlug, beforeId, afterId, expectedUpdatedAt } = input;
     if (beforeId != null && afterId != null) throw badInput({ afterId: ['must not be given together with beforeId'] });
     const anchorId = beforeId ?? afterId ?? null;
     if (anchorId === id) throw badInput({ [beforeId == null ? 'afterId' : 'beforeId']: ['must be another task'] });
@@ -197,6 +209,7 @@ export class TaskService {
         // Where it was moved meanwhile, that is told.
         ...(target !== undefined && { projectId: target }),
         ...(status != null && { status }),
+        ...{ stateId, stateSlug },
       });
     });
   }
@@ -224,11 +237,12 @@ export class TaskService {
   /** @throws CONFLICT for an order that the task has left meanwhile */
   async #change(unit: Unit, input: TaskChange): Promise<ChangedTask> {
     const { id, keepStatus, keepPriority, keepFractions, expectedUpdatedAt, ...fields } = input;
-    const { tags, ...data } = given(check(changeable, fields));
+    const { tags, stateId, stateSlug, ...data } = given(check(changeable, fields));
     if (data.description === '') data.description = null;
     const { tx, now, actor } = unit;
     // In the order in which all changes lock.
-    const isPlaced = data.projectId !== undefined || data.parentId != null;
+    const asksState = data.status !== undefined || stateId != null || stateSlug != null;
+    const isPlaced = data.projectId !== undefined || data.parentId != null || asksState;
     const known = isPlaced
       ? await tx.task.findUnique({ where: { id }, select: { projectId: true, parentId: true } })
       : null;
@@ -240,14 +254,16 @@ export class TaskService {
     } else if (isMoved) {
       data.parentId = null;
     }
-    const project = data.projectId == null ? undefined : await unit.lockProjectForReading(data.projectId);
+    // While a task is put in a state, the project keeps it.
+    const target = data.projectId === undefined && asksState ? known?.projectId : data.projectId;
+    const project = target == null ? undefined : await unit.lockProjectForReading(target);
     if (data.assigneeId != null) await unit.lockUserForReading(data.assigneeId);
     if (data.parentId != null) await lockParent(unit, data.parentId, data.projectId ?? null);
     await unit.lock('Task', id);
     const before = await tx.task.findUnique({ where: { id }, include: { tags: { orderBy: { name: 'asc' } } } });
     if (!before) throw notFound('task', id);
     expectVersion(before, expectedUpdatedAt);
-    if (keepStatus?.includes(before.status)) delete data.status;
+    if (asksState && data.projectId === undefined && before.projectId !== known?.projectId) throw movedMeanwhile();
     if (keepPriority?.includes(before.priority)) delete data.priority;
     for (const name of ['startDate', 'dueDate'] as const) {
       if (keepFractions && isSameSecond(data[name], before[name])) delete data[name];
@@ -256,6 +272,22 @@ export class TaskService {
     const moves = data.projectId !== undefined && data.projectId !== before.projectId;
     if (moves && !place && (await hasSubTaskOrTask(unit, before))) throw movedMeanwhile();
     if (data.projectId != null && moves) mustBeOpen(project, data.projectId);
+    const keepsStatus = !asksState || keepStatus?.includes(before.status);
+    if (keepsStatus) delete data.status;
+    const state: Partial<TaskState> = keepsStatus
+      ? moves
+        ? stateFrom(
+            await statesOf(unit, data.projectId ?? null),
+            await slugOfState(unit, before.stateId),
+            before.status,
+          )
+        : {}
+      : chooseState(
+          await statesOf(unit, target ?? null),
+          { stateId, stateSlug, status: data.status },
+          moves ? undefined : before,
+        );
+    Object.assign(data, state);
     const after = await tx.task.update({
       where: { id },
       data: { ...data, updatedAt: nextVersion(before, now) },
@@ -294,9 +326,19 @@ export class TaskService {
     }
     if (ids.length > 0) await unit.lockTasks(ids);
     const where = { id: { in: [...ids] } };
-    const subTasks = await unit.tx.task.findMany({ where, select: { id: true, projectId: true, updatedAt: true } });
+    const select = { id: true, projectId: true, updatedAt: true, stateId: true, status: true } as const;
+    const subTasks = await unit.tx.task.findMany({ where, select });
     const updatedAt = nextVersionOf(subTasks, unit.now);
-    await unit.tx.task.updateMany({ where, data: { projectId, updatedAt } });
+    const states = await statesOf(unit, projectId);
+    const slugs = new Map<string | null, string | undefined>();
+    for (const { stateId } of subTasks) {
+      if (!slugs.has(stateId)) slugs.set(stateId, await slugOfState(unit, stateId));
+    }
+    const byState = groupBy(subTasks, ({ stateId, status }) => stateFrom(states, slugs.get(stateId), status).stateId);
+    for (const [stateId, tasks] of byState) {
+      const ids = tasks.map(({ id }) => id);
+      await unit.tx.task.updateMany({ where: { id: { in: ids } }, data: { projectId, stateId, updatedAt } });
+    }
     for (const subTask of subTasks) {
       // What it was before is no matter of the project that it came to.
       unit.audit({
@@ -341,9 +383,7 @@ export class TaskService {
   async detach(unit: Unit, column: 'projectId' | 'assigneeId' | 'parentId', from: string): Promise<number> {
     const { tx } = unit;
     const count = await tx.task.count({ where: { [column]: from } });
-    if (count > MOST_AFFECTED) {
-      throw new ApiError('CONFLICT', `${count} tasks would be changed, at most ${MOST_AFFECTED} may. Move some first.`);
-    }
+    mustBeFewEnough(count, ' Move some first.');
     let changed = 0;
     for (let ids = await unit.lockTasksOf(column, from, BATCH); ids.length > 0; ) {
       const where = { id: { in: ids } };
@@ -354,7 +394,7 @@ export class TaskService {
       await withoutBinding(() =>
         tx.task.updateMany({
           where: { ...where, workspaceId, environment },
-          data: { [column]: null, updatedAt: latest },
+          data: { [column]: null, updatedAt: latest, ...(column === 'projectId' && { stateId: null }) },
         }),
       );
       changed += ids.length;
@@ -377,6 +417,31 @@ export class TaskService {
 }
 
 type Checked = z.output<typeof rules>;
+
+/** What a batch knows already. What it adds below a task is not read back, so it is counted in the places. */
+interface Known {
+  readonly places: Map<string, TaskPlace>;
+  /** By the project. */
+  readonly states: Map<string, readonly State[]>;
+}
+const nothingKnown = (): Known => ({ places: new Map(), states: new Map() });
+
+/** With the project locked. @param known by the project, of what is read once */
+export async function statesOf(
+  unit: Pick<Unit, 'statesOf'>,
+  projectId: string | null,
+  known = new Map<string, readonly State[]>(),
+): Promise<readonly State[]> {
+  if (projectId === null) return [];
+  const states = known.get(projectId) ?? (await unit.statesOf(projectId));
+  known.set(projectId, states);
+  return states;
+}
+
+async function slugOfState({ tx }: Unit, id: string | null): Promise<string | undefined> {
+  if (id === null) return undefined;
+  return (await tx.state.findUnique({ where: { id }, select: { slug: true } }))?.slug;
+}
 
 function checkNew(input: NewTask): Checked {
   const data = check(rules, withoutNulls(input, ['status', 'priority', 'tags', 'position']));

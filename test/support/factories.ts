@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Environment, PrismaClient } from '#prisma/client.js';
+import { DEFAULT_STATES } from '../../src/tasks/states.js';
 import type { TestServer } from './server.js';
 
 /** A second workspace with one of everything in each environment, and an admin key for each. */
@@ -37,6 +38,9 @@ export async function fillTenant(system: PrismaClient, workspaceId: string, envi
     data: { ...tenant, email: `${randomUUID()}@example.com`, name: `Second owner ${mark}`, role: 'OWNER' },
   });
   const project = await system.project.create({ data: { ...tenant, name: `Project ${mark}`, createdById: user.id } });
+  const states = DEFAULT_STATES.map((state, order) => ({ ...tenant, ...state, order, projectId: project.id }));
+  await system.state.createMany({ data: states });
+  const state = await system.state.findFirstOrThrow({ where: { projectId: project.id, slug: 'to-do' } });
   const counter = await system.taskCounter.upsert({
     where: { workspaceId_environment: tenant },
     create: { ...tenant, lastNumber: 2 },
@@ -51,6 +55,7 @@ export async function fillTenant(system: PrismaClient, workspaceId: string, envi
           number: counter.lastNumber - index,
           title: `Task ${mark}`,
           projectId: project.id,
+          stateId: state.id,
           assigneeId: user.id,
           createdById: user.id,
         },
@@ -87,6 +92,7 @@ export async function fillTenant(system: PrismaClient, workspaceId: string, envi
     notificationId: notification.id,
     userId: user.id,
     projectId: project.id,
+    stateId: state.id,
     taskId: task.id,
     otherTaskId: other.id,
     relationshipId: relationship.id,

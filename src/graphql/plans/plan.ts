@@ -40,7 +40,7 @@ interface Plans {
  * Every change of their rows is counted (see the migrations); lists of them depend neither on the time nor on who asks within
  * a tenant. What reads any other model, on whichever level, is not remembered.
  */
-const COUNTED = new Set(['Task', 'Project', 'User']);
+const COUNTED = new Set(['Task', 'Project', 'State', 'User']);
 
 /** Whether an operation has a plan, as far as that is known without its variables. */
 export function isCompiled(schema: GraphQLSchema, executable: Executable): boolean {

@@ -91,6 +91,7 @@ type RowName =
   | 'task'
   | 'comment'
   | 'label'
+  | 'state'
   | 'timeEntry'
   | 'project'
   | 'user'

@@ -5,7 +5,7 @@ import type { Filter } from '../connections/filter.js';
 import type { Context } from '../context.js';
 import { builder } from './builder.js';
 import { listTasks, TaskFilter, TaskPriority, TaskStatus } from './task.js';
-import { newTaskFields } from './taskMutations.js';
+import { newTaskFields, stateFields } from './taskMutations.js';
 
 const BulkError = builder.objectRef<ItemError>('BulkError').implement({
   description: 'Why one of many was not changed.',
@@ -89,6 +89,7 @@ builder.relayMutationField(
       expectedCount: t.int({ description: EXPECTED }),
       atomic: t.boolean({ defaultValue: true, description: ATOMIC }),
       status: t.field({ type: TaskStatus }),
+      ...stateFields(t),
       priority: t.field({ type: TaskPriority }),
       startDate: t.field({ type: 'DateTime' }),
       dueDate: t.field({ type: 'DateTime' }),

@@ -1,11 +1,10 @@
 import { notFound } from '../../errors.js';
-import { POINTS_PER_REQUEST } from '../../limits/operationLimits.js';
-import { CHANGED_ROW } from '../../operations/cost.js';
 import type { LabelService } from '../../tasks/labelService.js';
 import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
 import type { Context } from '../context.js';
 import { changing, oneRow, refersTo } from '../plans/source.js';
 import { builder, expectedUpdatedAt, rowField } from './builder.js';
+import { chargeTasks } from './chargeTasks.js';
 import { Node } from './node.js';
 import { innerListField, type ListArgs, rowTable } from './rowTable.js';
 import { listTasks, Task, TaskConnection, TaskEdge, taskConnectionArgs } from './task.js';
@@ -106,11 +105,8 @@ builder.queryFields((t) => ({
   ),
 }));
 
-/** Each task that a change of its label changes costs as one of many does (src/operations/cost.ts), before it is changed. */
-async function chargeTasks({ db, meter }: Context, labelId: string): Promise<void> {
-  const tasks = await db.taskTag.count({ where: { labelId } });
-  await meter.chargeOrRefuse(Math.floor((tasks * CHANGED_ROW) / POINTS_PER_REQUEST));
-}
+const chargeLabelTasks = async (context: Context, labelId: string): Promise<void> =>
+  chargeTasks(context, await context.db.taskTag.count({ where: { labelId } }));
 
 const NAME = '1 to 50 characters; the same whatever the case.';
 const COLOR = 'As #rrggbb or #rgb.';
@@ -157,7 +153,7 @@ builder.relayMutationField(
     authScopes: { scope: 'tasks:write' },
     grantScopes: ['self'],
     ...changing(async (input: Parameters<LabelService['update']>[1], context) => {
-      if (input.name != null) await chargeTasks(context, input.id);
+      if (input.name != null) await chargeLabelTasks(context, input.id);
       return context.services.labels.update(context.actor, input);
     }),
   },
@@ -203,7 +199,7 @@ builder.relayMutationField(
     description: 'Takes a label from all its tasks, in all projects; no more than 20,000.',
     authScopes: { scope: 'tasks:delete' },
     resolve: async (_root, { input: { id, intoId, expectedUpdatedAt } }, context) => {
-      await chargeTasks(context, id);
+      await chargeLabelTasks(context, id);
       const options = { id, into: intoId ?? null, expectedUpdatedAt: expectedUpdatedAt ?? null };
       return context.services.labels.delete(context.actor, options);
     },

@@ -21,6 +21,7 @@ const KINDS = [
   { typeName: 'TaskRelationship', model: 'taskRelationship' },
   { typeName: 'Comment', model: 'comment' },
   { typeName: 'Label', model: 'label' },
+  { typeName: 'State', model: 'state' },
   { typeName: 'TimeEntry', model: 'timeEntry' },
   { typeName: 'ApiKey', model: 'apiKey' },
 ] as const;

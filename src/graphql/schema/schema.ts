@@ -8,6 +8,7 @@ import './comment.js';
 import './keyOperations.js';
 import './keyReview.js';
 import './label.js';
+import './state.js';
 import './node.js';
 import './notification.js';
 import './project.js';

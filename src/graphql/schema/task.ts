@@ -3,7 +3,7 @@ import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
 import type { Context } from '../context.js';
 import { oneRow, refersTo, type Source } from '../plans/source.js';
 import { builder } from './builder.js';
-import { enumFilter, TagsFilter } from './filters.js';
+import { enumFilter, IdFilter, TagsFilter } from './filters.js';
 import { Node } from './node.js';
 import { innerListField, type ListArgs, rowTable } from './rowTable.js';
 import { Project } from './types.js';
@@ -43,6 +43,17 @@ const table = rowTable('Task', {
       type: TaskPriority,
       filter: { type: enumFilter('TaskPriorityFilter', TaskPriority, true) },
       order: true,
+    },
+    stateId: {
+      description: 'A state of its project, whose category is its status; null where the project has no such state.',
+      filter: true,
+    },
+    stateSlug: {
+      hidden: true,
+      filter: {
+        ...{ type: IdFilter, description: 'What the state is called, in whichever project.' },
+        having: (slugs) => ({ state: { slug: { in: [...slugs] } } }),
+      },
     },
     tags: { hidden: true, filter: { type: TagsFilter, tags: true } },
     startDate: { filter: true, order: true },

@@ -7,13 +7,14 @@ import { listTasks, TaskFilter, TaskPriority, TaskStatus } from './task.js';
 const TaskGroup = builder.enumType('TaskGroup', {
   values: {
     STATUS: { value: 'status' },
+    STATE: { value: 'stateId', description: 'By the id of the state of its project; null: none.' },
     PRIORITY: { value: 'priority' },
     PROJECT: { value: 'projectId', description: 'By the id; null: without a project.' },
     ASSIGNEE: { value: 'assigneeId', description: 'By the id; null: nobody.' },
     LABEL: { value: 'label', description: 'By the id. A task counts for each of its labels.' },
   } as const,
 });
-type Group = 'status' | 'priority' | 'projectId' | 'assigneeId' | 'label';
+type Group = 'status' | 'stateId' | 'priority' | 'projectId' | 'assigneeId' | 'label';
 
 /** Values of one grouping that are answered, those of most tasks. */
 const MOST_VALUES = 100;
@@ -31,7 +32,7 @@ const TaskCount = builder.objectRef<Count>('TaskCount').implement({
   fields: (t) => ({
     id: t.id({
       nullable: true,
-      description: 'Of the project, assignee or label; null: none, or grouped by something else.',
+      description: 'Of the state, project, assignee or label; null: none, or grouped by something else.',
       resolve: ({ by, value }) => (by === 'status' || by === 'priority' ? null : String(value ?? '') || null),
     }),
     status: t.field({

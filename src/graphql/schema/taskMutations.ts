@@ -6,17 +6,27 @@ import { changing } from '../plans/source.js';
 import { builder, expectedUpdatedAt, type InputFields, rowField } from './builder.js';
 import { Task, TaskPriority, TaskStatus } from './task.js';
 
-const KEEP =
-  'Where the task has one of these, it keeps it, whatever else is given: for clients that know fewer words and send back what they were shown.';
+export const KEEP =
+  'Where it has one of these, it keeps it, whatever else is given: for clients that know fewer words and send back what they were shown.';
 
 const PARENT =
   'The task that it is a sub-task of, and whose project it is in. At most 5 levels, and 1,000 sub-tasks of a task.';
+
+/** In place of the status: one of the states of the task's project. */
+export const stateFields = (t: InputFields) => ({
+  stateId: t.id({ description: 'A state of its project; its category is the status then, whatever is given.' }),
+  stateSlug: t.string({
+    description:
+      'Or the slug of the state. Those of the seven that a new project has stand for their statuses where a project has no such state.',
+  }),
+});
 
 /** What a new task is made of. */
 export const newTaskFields = (t: InputFields) => ({
   title: t.string({ required: true, description: '1 to 255 characters.' }),
   description: t.string({ description: 'Up to 10,000 characters.' }),
   status: t.field({ type: TaskStatus, defaultValue: 2 }),
+  ...stateFields(t),
   priority: t.field({ type: TaskPriority, defaultValue: 0 }),
   tags: t.stringList({ description: 'Up to 50, of 1 to 50 characters; the same whatever the case.' }),
   startDate: t.field({ type: 'DateTime' }),
@@ -52,7 +62,11 @@ builder.relayMutationField(
       id: t.id({ required: true }),
       title: t.string({ description: '1 to 255 characters.' }),
       description: t.string({ description: 'Up to 10,000 characters.' }),
-      status: t.field({ type: TaskStatus }),
+      status: t.field({
+        type: TaskStatus,
+        description: 'Another one puts the task in the first state of its project that has it.',
+      }),
+      ...stateFields(t),
       priority: t.field({ type: TaskPriority }),
       tags: t.stringList({
         description: 'Replaces all tags. Up to 50, of 1 to 50 characters; the same whatever the case.',
@@ -107,7 +121,8 @@ builder.relayMutationField(
     inputFields: (t) => ({
       id: t.id({ required: true }),
       projectId: t.id({ description: 'Left out: the project that it is in.' }),
-      status: t.field({ type: TaskStatus, description: 'The column that it is put in.' }),
+      status: t.field({ type: TaskStatus, description: 'The status that it gets there.' }),
+      ...stateFields(t),
       beforeId: t.id({ description: 'The task of that project that it is put directly before.' }),
       afterId: t.id({ description: 'Or directly after. Neither: at the end.' }),
       expectedUpdatedAt: expectedUpdatedAt(t),

@@ -5,8 +5,9 @@ import { text } from '../../../input.js';
 import { type CorePage, PAGE, pageQuery } from '../../pages.js';
 import { type Route, route } from '../../route.js';
 import { date, dateOrNull, id, type Moment, shownId, title } from '../../shapes.js';
-import { KANEO_PRIORITY as PRIORITY, KANEO_STATUS as STATUS } from '../words.js';
+import { KANEO_PRIORITY as PRIORITY } from '../words.js';
 import { ALL, type CoreProject, PROJECT } from './shapes.js';
+import { type CoreState, STATE, shownStatus, showStatus, stateInput, statusWord } from './statuses.js';
 
 const MOST = 1000;
 const OPERATIONS = [
@@ -23,7 +24,7 @@ function changeOf(operation: string, value: string | null): object {
   };
   switch (operation) {
     case 'updateStatus':
-      return { status: STATUS.value(read(z.enum(STATUS.words))) };
+      return stateInput(read(statusWord));
     case 'updatePriority':
       return { priority: PRIORITY.value(read(z.enum(PRIORITY.words))) };
     case 'updateAssignee':
@@ -47,7 +48,7 @@ const Imported = z
   .object({
     title,
     description: text(0, 10_000).nullish(),
-    status: z.enum(STATUS.words),
+    status: statusWord,
     priority: z.enum(PRIORITY.words).optional(),
     startDate: date.nullish(),
     dueDate: date.nullish(),
@@ -69,6 +70,7 @@ interface ExportedTask {
   readonly title: string;
   readonly description: string | null;
   readonly status: string;
+  readonly state: CoreState | null;
   readonly priority: string;
   readonly startDate: Moment | null;
   readonly dueDate: Moment | null;
@@ -115,7 +117,7 @@ export const bulk: readonly Route[] = [
       updatedCount: (updateTasks ?? deleteTasks)?.count ?? 0,
     }),
     answers: z.object({ success: z.boolean(), updatedCount: z.int() }).meta({ id: 'KaneoBulkChanged' }),
-    fields: { ids: 'taskIds', assigneeId: 'value' },
+    fields: { ids: 'taskIds', assigneeId: 'value', stateSlug: 'value' },
   }),
   route({
     method: 'post',
@@ -137,7 +139,7 @@ export const bulk: readonly Route[] = [
           ...task,
           ...(labels && { tags: labels.map(({ name }) => name) }),
           projectId: params['id'],
-          status: STATUS.value(status),
+          ...stateInput(status),
           ...(priority && { priority: PRIORITY.value(priority) }),
           ...{ startDate: dateOrNull(startDate), dueDate: dateOrNull(dueDate), assigneeId: userId || null },
         })),
@@ -191,7 +193,7 @@ export const bulk: readonly Route[] = [
       project(id: $id) {
         ${PROJECT}
         tasks(first: $first, after: $after, offset: $offset, orderBy: [{ field: POSITION }]) {
-          nodes { title description status priority startDate dueDate assigneeId tags } ${PAGE}
+          nodes { title description ${STATE} priority startDate dueDate assigneeId tags } ${PAGE}
         }
       }
       labels(first: 1000, orderBy: [{ field: NAME }]) { nodes { name color } }
@@ -202,10 +204,10 @@ export const bulk: readonly Route[] = [
       const { name, slug, description } = project;
       return {
         project: { name, slug: slug ?? '', description },
-        tasks: project.tasks.nodes.map(({ description, status, priority, assigneeId, tags, ...task }) => ({
+        tasks: project.tasks.nodes.map(({ description, status, state, priority, assigneeId, tags, ...task }) => ({
           ...task,
           description: description ?? '',
-          status: STATUS.show(status),
+          status: showStatus({ status, state }),
           priority: PRIORITY.show(priority),
           userId: assigneeId,
           labels: tags.map((tag) => ({ name: tag, color: colors.get(tag.toLowerCase()) ?? null })),
@@ -218,7 +220,7 @@ export const bulk: readonly Route[] = [
         tasks: z.array(
           z.object({
             ...{ title: z.string(), description: z.string(), userId: shownId.nullable() },
-            ...{ status: z.enum(STATUS.words), priority: z.enum(PRIORITY.words) },
+            ...{ status: shownStatus, priority: z.enum(PRIORITY.words) },
             ...{ startDate: z.iso.datetime().nullable(), dueDate: z.iso.datetime().nullable() },
             labels: z.array(z.object({ name: z.string(), color: z.string().nullable() })),
           }),

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { notFound } from '../../../errors.js';
 import { type RouteRequest, route } from '../../route.js';
 import { id, type Moment, shownDate, shownId } from '../../shapes.js';
-import { KANEO_PRIORITY as PRIORITY, KANEO_STATUS as STATUS } from '../words.js';
+import { KANEO_PRIORITY as PRIORITY } from '../words.js';
+import { type CoreState, STATE, shownStatus, showStatus } from './statuses.js';
 
 const relationShape = {
   ...{ id: shownId, sourceTaskId: shownId, targetTaskId: shownId },
@@ -12,7 +13,7 @@ const relationShape = {
 const KRelation = z.object(relationShape).meta({ id: 'KaneoRelation' });
 const RelatedTask = z
   .object({
-    ...{ id: shownId, title: z.string(), status: z.enum(STATUS.words), priority: z.enum(PRIORITY.words) },
+    ...{ id: shownId, title: z.string(), status: shownStatus, priority: z.enum(PRIORITY.words) },
     ...{ number: z.int(), projectId: shownId.nullable(), userId: shownId.nullable(), assigneeName: z.null() },
   })
   .meta({ id: 'KaneoRelatedTask' });
@@ -21,6 +22,7 @@ interface CoreRelated {
   readonly id: string;
   readonly title: string;
   readonly status: string;
+  readonly state: CoreState | null;
   readonly priority: string;
   readonly number: number;
   readonly projectId: string | null;
@@ -43,16 +45,21 @@ interface CoreTies {
   };
 }
 
-const TASK = 'id title status priority number projectId assigneeId createdAt';
+const TASK = `id title ${STATE} priority number projectId assigneeId createdAt`;
 const TIE = `id type createdAt task { ${TASK} } targetTask { ${TASK} }`;
 const tag = 'Kaneo relations';
 
 const SUBTASK = 'subtask.';
 const isSubtask = ({ params }: RouteRequest) => params['id']?.startsWith(SUBTASK) ?? false;
 
-const showRelated = ({ assigneeId, createdAt: _, status, priority, ...task }: CoreRelated) => ({
+const showRelated = ({ assigneeId, createdAt: _, status, state, priority, ...task }: CoreRelated) => ({
   ...task,
-  ...{ status: STATUS.show(status), priority: PRIORITY.show(priority), userId: assigneeId, assigneeName: null },
+  ...{
+    status: showStatus({ status, state }),
+    priority: PRIORITY.show(priority),
+    userId: assigneeId,
+    assigneeName: null,
+  },
 });
 const showSubtask = (parent: CoreRelated, child: CoreRelated) => ({
   ...{ id: SUBTASK + child.id, sourceTaskId: parent.id, targetTaskId: child.id, relationType: 'subtask' },

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { route } from '../../route.js';
 import { integer, type Moment, shownDate, shownId } from '../../shapes.js';
-import { KANEO_PRIORITY as PRIORITY, KANEO_STATUS as STATUS } from '../words.js';
+import { KANEO_PRIORITY as PRIORITY } from '../words.js';
 import {
   type CoreProject,
   type CoreTask,
@@ -14,6 +14,7 @@ import {
   showTask,
   TASK,
 } from './shapes.js';
+import { showStatus } from './statuses.js';
 
 const TYPES = ['all', 'tasks', 'projects', 'workspaces', 'comments', 'activities'] as const;
 
@@ -93,7 +94,7 @@ export const search = [
       const results = [
         ...(tasks?.nodes ?? []).map((task) => ({
           ...{ id: task.id, type: 'task', title: task.title, description: task.description, taskNumber: task.number },
-          ...{ projectId: task.projectId, status: STATUS.show(task.status), priority: PRIORITY.show(task.priority) },
+          ...{ projectId: task.projectId, status: showStatus(task), priority: PRIORITY.show(task.priority) },
           ...{ workspaceId, createdAt: task.createdAt },
         })),
         ...(projects?.nodes ?? []).map(({ id, name, description, createdAt }) => ({

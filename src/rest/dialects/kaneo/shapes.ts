@@ -3,16 +3,18 @@ import { z } from 'zod';
 import { notFound } from '../../../errors.js';
 import type { RouteRequest } from '../../route.js';
 import { type Moment, shownDate, shownId } from '../../shapes.js';
-import { KANEO_PRIORITY as PRIORITY, KANEO_STATUS as STATUS } from '../words.js';
+import { KANEO_PRIORITY as PRIORITY } from '../words.js';
+import { type CoreState, STATE, shownStatus, showStatus } from './statuses.js';
 
-export const COLUMN_NAMES = {
+/** What the words of Kaneo are called on a board that has no column for them. */
+export const COLUMN_NAMES: Readonly<Record<string, string>> = {
   planned: 'Planned',
   'to-do': 'To Do',
   'in-progress': 'In Progress',
   'in-review': 'In Review',
   done: 'Done',
   archived: 'Archived',
-} as const;
+};
 export const KTask = z
   .object({
     id: shownId,
@@ -22,7 +24,7 @@ export const KTask = z
     userId: shownId.nullable(),
     title: z.string(),
     description: z.string().nullable(),
-    status: z.enum(STATUS.words),
+    status: shownStatus,
     priority: z.enum(PRIORITY.words),
     startDate: shownDate.optional(),
     dueDate: shownDate.optional(),
@@ -50,6 +52,7 @@ export interface CoreTask {
   readonly title: string;
   readonly description: string | null;
   readonly status: string;
+  readonly state: CoreState | null;
   readonly priority: string;
   readonly startDate: Moment | null;
   readonly dueDate: Moment | null;
@@ -70,8 +73,7 @@ export interface CoreProject {
 /** A list is whole up to so many rows; a client that knows no pages gets all that there usually are. */
 export const ALL = 10_000;
 
-export const TASK =
-  'id projectId position number assigneeId title description status priority startDate dueDate createdAt updatedAt';
+export const TASK = `id projectId position number assigneeId title description ${STATE} priority startDate dueDate createdAt updatedAt`;
 export const PROJECT = 'id slug icon name description createdAt updatedAt archivedAt';
 
 // Field by field: a list may have 10,000, and copying what is left of an object takes 20 times as long.
@@ -83,7 +85,7 @@ export const showTask = (task: CoreTask) => ({
   userId: task.assigneeId,
   title: task.title,
   description: task.description,
-  status: STATUS.show(task.status),
+  status: showStatus(task),
   priority: PRIORITY.show(task.priority),
   // Not null: its documented clients know these as texts, or not there.
   ...(task.startDate !== null && { startDate: task.startDate }),

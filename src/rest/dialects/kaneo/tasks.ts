@@ -1,10 +1,12 @@
 /** Kaneo's tasks, and a project's board of them. */
 import { z } from 'zod';
+import { groupBy } from '../../../collections.js';
+import { badInput } from '../../../errors.js';
 import { text } from '../../../input.js';
 import { type CorePage, PAGE, pageQuery } from '../../pages.js';
 import { resource } from '../../resource.js';
 import { route } from '../../route.js';
-import { atLeastOne, type Change, date, dateOrNull, id, shownDate, shownId, title, toDateTime } from '../../shapes.js';
+import { atLeastOne, type Change, date, dateOrNull, id, title, toDateTime } from '../../shapes.js';
 import { changed, KANEO_PRIORITY as PRIORITY, KANEO_STATUS as STATUS } from '../words.js';
 import {
   ALL,
@@ -19,6 +21,16 @@ import {
   showTask,
   TASK,
 } from './shapes.js';
+import {
+  type CoreState,
+  changedState,
+  isColumn,
+  shownStatus,
+  stateInput,
+  statusFilter,
+  statusWord,
+  wordOf,
+} from './statuses.js';
 
 const ORDER_FIELDS = {
   createdAt: 'CREATED_AT',
@@ -33,15 +45,33 @@ type OrderField = keyof typeof ORDER_FIELDS;
 const Board = z
   .object({
     ...projectShape,
-    columns: z.array(z.object({ id: z.enum(STATUS.words), name: z.string(), tasks: z.array(KTask) })),
+    columns: z.array(z.object({ id: shownStatus, name: z.string(), tasks: z.array(KTask) })),
   })
   .meta({ id: 'KaneoBoard' });
+
+interface CoreBoard extends CoreProject {
+  readonly tasks: CorePage<CoreTask>;
+  readonly states: { readonly nodes: readonly (CoreState & { readonly name: string })[] };
+}
+
+/** Tasks that are in no column have one of their own. */
+function columnsOf(states: CoreBoard['states']['nodes'], tasks: readonly ReturnType<typeof showTask>[]) {
+  const names = new Map<string, string>();
+  // Those that are no columns in Kaneo are there all the same.
+  const words = states.length > 0 ? states.map(wordOf) : STATUS.words;
+  for (const word of ['planned', ...words, 'archived', ...tasks.map(({ status }) => status)]) {
+    if (names.has(word)) continue;
+    names.set(word, states.find((state) => isColumn(state) && state.slug === word)?.name ?? COLUMN_NAMES[word] ?? word);
+  }
+  const byStatus = groupBy(tasks, ({ status }) => status);
+  return [...names].map(([id, name]) => ({ id, name, tasks: byStatus.get(id) ?? [] }));
+}
 
 const userId = id.nullish();
 /** The core's own limit: its documented clients know none. */
 const longText = text(0, 10_000);
 const description = longText.nullish();
-const status = z.enum(STATUS.words);
+const status = statusWord;
 const priority = z.enum(PRIORITY.words);
 const change = {
   title,
@@ -63,11 +93,11 @@ function taskInput(body: Change<typeof change>) {
     startDate: dateOrNull(startDate),
     dueDate: dateOrNull(dueDate),
     assigneeId: userId === '' ? null : userId,
-    ...(status && { status: STATUS.value(status) }),
+    ...stateInput(status),
     ...(priority && { priority: PRIORITY.value(priority) }),
   };
 }
-const fields = { assigneeId: 'userId' };
+const fields = { assigneeId: 'userId', stateSlug: 'status' };
 
 const task = resource({
   ...{ dialect: 'Kaneo', type: 'Task', tag: 'Kaneo tasks', path: '/api/task/{id}' },
@@ -90,7 +120,7 @@ function changeRoute<Body extends Change<typeof change>>(path: string, summary: 
       input: {
         ...taskInput(body),
         ...params,
-        ...changed('status', STATUS, body.status),
+        ...changedState(body.status),
         ...changed('priority', PRIORITY, body.priority),
       },
     }),
@@ -137,6 +167,7 @@ export const tasks = [
     ) {
       project(id: $projectId) {
         ${PROJECT}
+        states(first: 50) { nodes { slug name } }
         tasks(first: $first, after: $after, offset: $offset, filter: $filter, orderBy: $orderBy) {
           nodes { ${TASK} } ${PAGE}
         }
@@ -148,7 +179,7 @@ export const tasks = [
         ...params,
         orderBy: [{ field: ORDER_FIELDS[sortBy], direction: sortOrder.toUpperCase() }],
         filter: {
-          ...(status && { status: { in: STATUS.values(status) } }),
+          ...(status && statusFilter(status)),
           ...(priority && { priority: { in: PRIORITY.values(priority) } }),
           ...(assigneeId && { assigneeId: { eq: assigneeId } }),
           ...((dueBefore || dueAfter) && {
@@ -161,13 +192,12 @@ export const tasks = [
       };
     },
     status: 200,
-    answer: ({ project: { tasks, ...project } }: { project: CoreProject & { tasks: CorePage<CoreTask> } }, request) => {
-      const shown = tasks.nodes.map(showTask);
-      const columns = STATUS.words.map((word) => ({
-        id: word,
-        name: COLUMN_NAMES[word],
-        tasks: shown.filter((task) => task.status === word),
-      }));
+    answer: ({ project: { tasks, states, ...project } }: { project: CoreBoard }, request) => {
+      const { status } = request.query;
+      const columns = columnsOf(states.nodes, tasks.nodes.map(showTask));
+      if (status !== undefined && !columns.some(({ id }) => id === status)) {
+        throw badInput({ status: [`must be one of ${columns.map(({ id }) => id).join(', ')}`] });
+      }
       return { ...showProject(project, request), columns };
     },
     answers: Board,
@@ -217,7 +247,7 @@ export const tasks = [
       input: {
         ...params,
         projectId: body.destinationProjectId,
-        ...changed('status', STATUS, body.destinationStatus),
+        ...changedState(body.destinationStatus),
       },
     }),
     answer: ({ updateTask: { task, previousProjectId } }: Moved, { body }) => ({
@@ -228,7 +258,7 @@ export const tasks = [
     answers: z
       .object({ task: KTask, sourceProjectId: z.string(), destinationProjectId: z.string() })
       .meta({ id: 'KaneoMoved' }),
-    fields: { projectId: 'destinationProjectId', status: 'destinationStatus' },
+    fields: { projectId: 'destinationProjectId', stateSlug: 'destinationStatus' },
   }),
   changeRoute('/api/task/title/{id}', 'Change the title of a task', z.object({ title })),
   changeRoute(
@@ -238,30 +268,3 @@ export const tasks = [
   ),
   task.removeShown('Delete a task; answers it as it was'),
 ];
-
-export const columns = route({
-  method: 'get',
-  path: '/api/column/{id}',
-  summary: 'The columns of the project of this id; their slugs are what a task has for its status',
-  tag: 'Kaneo projects',
-  operation: 'query ListKaneoColumns($id: ID!) { project(id: $id) { id createdAt updatedAt } }',
-  status: 200,
-  answer: ({
-    project: { id: projectId, createdAt, updatedAt },
-  }: {
-    project: Pick<CoreProject, 'id' | 'createdAt' | 'updatedAt'>;
-  }) =>
-    STATUS.words.map((slug, position) => ({
-      ...{ id: slug, projectId, name: COLUMN_NAMES[slug], slug, position, icon: null, color: null },
-      ...{ isFinal: slug === 'done' || slug === 'archived', createdAt, updatedAt },
-    })),
-  answers: z.array(
-    z
-      .object({
-        ...{ id: z.enum(STATUS.words), projectId: shownId, name: z.string(), slug: z.enum(STATUS.words) },
-        ...{ position: z.int(), icon: z.null(), color: z.null(), isFinal: z.boolean() },
-        ...{ createdAt: shownDate, updatedAt: shownDate },
-      })
-      .meta({ id: 'KaneoColumn' }),
-  ),
-});

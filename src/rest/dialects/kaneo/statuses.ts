@@ -1,0 +1,50 @@
+/**
+ * Kaneo's status of a task is the slug of its column. Columns are the states of the project; `planned` and `archived` are no
+ * columns there, and stand for backlog and triage, and for canceled.
+ */
+import { z } from 'zod';
+import { KANEO_STATUS as STATUS } from '../words.js';
+
+/** The slugs of states that are shown as a word of Kaneo's own. */
+const WORDS: Readonly<Record<string, string>> = { backlog: 'planned', triage: 'planned', canceled: 'archived' };
+const SLUGS: Readonly<Record<string, readonly [string, ...string[]]>> = {
+  planned: ['backlog', 'triage'],
+  archived: ['canceled'],
+};
+
+export interface CoreState {
+  readonly slug: string;
+}
+/** What is read of a task for its status. */
+export const STATE = 'status state { slug }';
+interface CoreStatus {
+  readonly status: string;
+  readonly state: CoreState | null;
+}
+
+export const statusWord = z.string().trim().min(1, 'must not be empty').max(100, 'must have at most 100 characters');
+export const shownStatus = z.string().describe('The slug of a column, or `planned` or `archived`');
+
+export const isColumn = ({ slug }: CoreState): boolean => !(slug in WORDS);
+export const wordOf = ({ slug }: CoreState): string => WORDS[slug] ?? slug;
+/** A project's tasks that are in no state have their status for a column. */
+export const showStatus = ({ status, state }: CoreStatus): string => (state ? wordOf(state) : STATUS.show(status));
+
+const isOwn = (word: string): word is (typeof STATUS.words)[number] => STATUS.words.some((known) => known === word);
+
+/** Of a new task, and of many. */
+export const stateInput = (word: string | undefined) =>
+  word === undefined ? {} : { stateSlug: SLUGS[word]?.[0] ?? word };
+
+/** Of a change: what a word stands for that stands for several stays as it is. */
+export function changedState(word: string | undefined) {
+  if (word === undefined) return {};
+  return { ...stateInput(word), ...(word in SLUGS && isOwn(word) && { keepStatus: STATUS.values(word) }) };
+}
+
+/** The tasks that are shown with a word. */
+export function statusFilter(word: string) {
+  const named = { stateSlug: { in: [...(SLUGS[word] ?? []), word] } };
+  if (!isOwn(word)) return named;
+  return { or: [named, { stateId: { eq: null }, status: { in: STATUS.values(word) } }] };
+}
