@@ -70,6 +70,7 @@ beforeAll(async () => {
   await system.label.update({ where: { id: outside.labelId }, data: { name: OUTSIDE } });
   await system.taskTag.updateMany({ where: { labelId: outside.labelId }, data: { name: OUTSIDE } });
   await system.timeEntry.update({ where: { id: outside.timeEntryId }, data: { note: OUTSIDE } });
+  await system.state.update({ where: { id: outside.stateId }, data: { name: OUTSIDE, slug: OUTSIDE } });
   for (const { taskId, otherTaskId } of [inside, outside]) {
     await system.task.update({ where: { id: otherTaskId }, data: { parentId: taskId } });
   }
@@ -80,7 +81,7 @@ beforeAll(async () => {
     },
   });
   outsideTexts = [outside.commentId, outside.projectId, outside.taskId, outside.otherTaskId, OUTSIDE];
-  outsideTexts.push(outside.labelId, outside.timeEntryId, outside.notificationId);
+  outsideTexts.push(outside.stateId, outside.labelId, outside.timeEntryId, outside.notificationId);
   const tasks = [inside.taskId, inside.otherTaskId, outside.taskId, outside.otherTaskId];
   const projects = [inside.projectId, outside.projectId];
   const row = await system.apiKey.findFirstOrThrow();
@@ -89,6 +90,8 @@ beforeAll(async () => {
     ...projects,
     inside.commentId,
     outside.commentId,
+    inside.stateId,
+    outside.stateId,
     inside.labelId,
     outside.labelId,
     inside.userId,

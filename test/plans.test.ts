@@ -182,17 +182,19 @@ const ORDERS = {
   User: ['CREATED_AT', 'NAME', 'EMAIL'],
   Comment: ['CREATED_AT', 'UPDATED_AT'],
   Label: ['NAME', 'CREATED_AT'],
+  State: ['ORDER', 'NAME', 'CREATED_AT'],
   TimeEntry: ['STARTED_AT', 'CREATED_AT'],
   ApiKey: [],
   Alert: [],
   AuditEvent: [],
 };
 const COLUMNS = {
-  Task: 'id number title description status priority tags startDate dueDate position projectId parentId assigneeId createdById createdByKeyId createdAt updatedAt __typename',
+  Task: 'id number title description status stateId priority tags startDate dueDate position projectId parentId assigneeId createdById createdByKeyId createdAt updatedAt __typename',
   Project: 'id name description slug icon archivedAt createdAt updatedAt createdById createdByKeyId __typename',
   User: 'id email name role createdAt updatedAt __typename',
   Comment: 'id taskId parentId body createdById createdByKeyId createdAt updatedAt editedAt deletedAt __typename',
   Label: 'id name color description createdById createdByKeyId createdAt updatedAt __typename',
+  State: 'id projectId name slug color icon order category createdAt updatedAt __typename',
   TimeEntry: 'id taskId userId note startedAt endedAt createdByKeyId createdAt updatedAt __typename',
   ApiKey:
     'id name description prefix environment expiresAt autoRenew rotatedAt graceEndsAt successorId revokedAt revokedReason createdById createdByKeyId createdAt updatedAt __typename',
@@ -200,11 +202,12 @@ const COLUMNS = {
   AuditEvent: 'id action actorKeyId actorUserId targetType targetId ip userAgent requestId createdAt __typename',
 };
 const RELATIONS = {
-  Task: { project: 'Project', assignee: 'User', createdBy: 'User', parent: 'Task' },
+  Task: { project: 'Project', assignee: 'User', createdBy: 'User', parent: 'Task', state: 'State' },
   Project: { createdBy: 'User' },
   User: {},
   Comment: { task: 'Task', createdBy: 'User' },
   Label: { createdBy: 'User' },
+  State: { project: 'Project' },
   TimeEntry: { task: 'Task', user: 'User' },
   ApiKey: {},
   Alert: {},
@@ -235,10 +238,11 @@ function selection(type: Type, depth: number): fc.Arbitrary<string> {
     parts.push(fc.tuple(inner, condition).map(([fields, when]) => `...${when} { ${fields} }`));
     if (!isPlain(type)) parts.push(inner.map((fields) => `... on Node { id } ... { ${fields} }`));
     parts.push(fc.constant(`...Of${type}`));
-    if (type === 'Project' || type === 'Label') parts.push(innerTasks('tasks', depth - 1));
+    if (type === 'Project' || type === 'Label' || type === 'State') parts.push(innerTasks('tasks', depth - 1));
     if (type === 'Task') parts.push(innerComments('comments', depth - 1), innerTasks('children', depth - 1));
     if (type === 'Task')
       parts.push(innerRows('labels', 'Label', depth - 1), innerRows('timeEntries', 'TimeEntry', depth - 1));
+    if (type === 'Project') parts.push(innerRows('states', 'State', depth - 1));
     if (type === 'Comment') parts.push(innerComments('answers', depth - 1));
   }
   return fc
@@ -269,7 +273,7 @@ function innerTasks(name: string, depth: number): fc.Arbitrary<string> {
     .map(([rows, by, shown, alias]) => `t${alias}_${depth}: ${name}(${rows}${by}) { ${shown} }`);
 }
 
-function innerRows(name: string, type: 'Label' | 'TimeEntry', depth: number): fc.Arbitrary<string> {
+function innerRows(name: string, type: 'Label' | 'State' | 'TimeEntry', depth: number): fc.Arbitrary<string> {
   const page = fc.constantFrom('first: 2', 'last: 3', 'first: 3, offset: 1', 'first: 0', 'first: $count');
   const order = ORDERS[type].map((field) => `, orderBy: [{ field: ${field}, direction: ASC }]`);
   return fc
@@ -348,6 +352,10 @@ const FILTERS: Record<Type, fc.Arbitrary<string>> = {
     fc.constantFrom('"T"', '"zed"', '"odd"').map((value) => `name: { contains: ${value} }`),
     fc.constantFrom('name: { in: ["t1", "Zed"] }', 'description: { eq: null }', 'createdById: { neq: null }'),
   ),
+  State: fc.oneof(
+    quoted.map((value) => `name: { contains: ${value} }`),
+    fc.constantFrom('category: { eq: DONE }', 'slug: { in: ["done", "to-do"] }', 'category: { nin: [TODO] }'),
+  ),
   TimeEntry: fc.oneof(
     date.map((at) => `startedAt: { gte: ${at} }`),
     fc.constantFrom('endedAt: { eq: null }', 'userId: { neq: null }'),
@@ -390,7 +398,7 @@ function filterOf(type: Type): fc.Arbitrary<string> {
 
 const LISTS: Record<Type, string> = {
   ...{ Task: 'tasks', Project: 'projects', User: 'users', ApiKey: 'apiKeys', Comment: 'comments' },
-  ...{ Alert: 'alerts', AuditEvent: 'auditLog', Label: 'labels', TimeEntry: 'timeEntries' },
+  ...{ Alert: 'alerts', AuditEvent: 'auditLog', Label: 'labels', State: 'states', TimeEntry: 'timeEntries' },
 };
 function listOf(type: Type): fc.Arbitrary<string> {
   const page = fc.oneof(

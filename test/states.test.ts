@@ -97,9 +97,10 @@ describe('a project', () => {
       ...['backlog', 'triage', 'done', 'in-progress', 'in-review', 'to-do', 'canceled'],
     ]);
     const other = await newProject();
-    for (const bad of [[], [ids[0], ids[0]], [other.of('done').id]] as string[][]) {
+    for (const bad of [[], [ids[0], ids[0]]] as string[][]) {
       expect(codes(await reorder(bad))).toEqual(['BAD_USER_INPUT']);
     }
+    expect(codes(await reorder([other.of('done').id]))).toEqual(['NOT_FOUND']);
   });
 });
 
@@ -123,17 +124,20 @@ describe('a task', () => {
       `query ($id: ID!) { task(id: $id) { activity(first: 1) { nodes { changes } } } }`,
       { id: task.id },
     );
-    expect(JSON.parse(data.task.activity.nodes[0].changes)).toMatchObject({ status: { to: 4 }, stateId: { from: state.id } });
+    expect(JSON.parse(data.task.activity.nodes[0].changes)).toMatchObject({
+      status: { to: 4 },
+      stateId: { from: state.id },
+    });
   });
 
   it('is in no state of another project, nor in one that is not there', async () => {
     const [project, other] = [await newProject(), await newProject()];
     const task = await newTask({ projectId: project.id });
-    for (const [input, field] of [
-      [{ stateId: other.of('done').id }, 'stateId'],
-      [{ stateId: 'none' }, 'stateId'],
-      [{ stateSlug: 'nowhere' }, 'stateSlug'],
-      [{ stateSlug: '' }, 'stateSlug'],
+    for (const [input, code, fields] of [
+      [{ stateId: other.of('done').id }, 'NOT_FOUND', []],
+      [{ stateId: 'none' }, 'NOT_FOUND', []],
+      [{ stateSlug: 'nowhere' }, 'BAD_USER_INPUT', ['stateSlug']],
+      [{ stateSlug: '' }, 'BAD_USER_INPUT', ['stateSlug']],
     ] as const) {
       for (const answer of [
         await run('updateTask', 'task { id }', { id: task.id, ...input }),
@@ -141,13 +145,13 @@ describe('a task', () => {
         await run('updateTasks', 'count', { ids: [task.id], ...input }),
         await run('createTask', 'task { id }', { title: 'x', projectId: project.id, ...input }),
       ]) {
-        expect([codes(answer), fieldsOf(answer)]).toEqual([['BAD_USER_INPUT'], [field]]);
+        expect([codes(answer), fieldsOf(answer)]).toEqual([[code], fields]);
       }
     }
     expect(await shown(task.id)).toEqual(task);
     const free = await newTask({});
     expect(codes(await run('updateTask', 'task { id }', { id: free.id, stateId: other.of('done').id }))).toEqual([
-      'BAD_USER_INPUT',
+      'NOT_FOUND',
     ]);
     // The seven slugs stand for their statuses where there is no such state.
     expect(await changed(free.id, { stateSlug: 'in-review' })).toMatchObject({ status: 'IN_REVIEW', state: null });
@@ -268,9 +272,10 @@ describe('a state', () => {
     const refused = await run('deleteState', 'deletedStateId', { id });
     expect([codes(refused), fieldsOf(refused)]).toEqual([['CONFLICT'], ['intoId']]);
     const other = await newProject();
-    for (const intoId of [id, other.of('done').id, 'none']) {
-      expect(codes(await run('deleteState', 'deletedStateId', { id, intoId }))).toEqual(['BAD_USER_INPUT']);
+    for (const intoId of [other.of('done').id, 'none']) {
+      expect(codes(await run('deleteState', 'deletedStateId', { id, intoId }))).toEqual(['NOT_FOUND']);
     }
+    expect(codes(await run('deleteState', 'deletedStateId', { id, intoId: id }))).toEqual(['BAD_USER_INPUT']);
     expect(await made('deleteState', 'deletedStateId slug movedTasks', { id, intoId: done })).toEqual({
       ...{ deletedStateId: id, slug: 'in-review', movedTasks: 1 },
     });
@@ -325,7 +330,7 @@ describe("Kaneo's columns", () => {
     expect(seeded.map(({ isFinal }: { isFinal: boolean }) => isFinal)).toEqual([false, false, false, true]);
     for (const { id } of seeded) await body('DELETE', `/api/column/${id}`);
     expect(await body('GET', path)).toEqual([]);
-    const made: (State & { position: number; isFinal: boolean })[] = [];
+    const made: State[] = [];
     for (const json of [
       { name: 'Ideas' },
       { name: 'Doing', color: '#ff0000', icon: 'Bolt' },
@@ -348,12 +353,12 @@ describe("Kaneo's columns", () => {
       await body('POST', path, json, status);
     }
     await body('POST', '/api/column/none', { name: 'x' }, 404);
-    const [ideas, doing, shipped] = made as [State, State, State];
+    const [ideas, doing, shipped] = made as unknown as [State, State, State];
     const order = [shipped, ideas, doing].map(({ id }, position) => ({ id, position }));
     expect(slugsOf(await body('PUT', `/api/column/reorder/${project.id}`, { columns: order }))).toEqual([
       ...['shipped', 'ideas', 'doing'],
     ]);
-    await body('PUT', `/api/column/reorder/${project.id}`, { columns: [{ id: 'none', position: 0 }] }, 400);
+    await body('PUT', `/api/column/reorder/${project.id}`, { columns: [{ id: 'none', position: 0 }] }, 404);
     const renamed = await body('PUT', `/api/column/${ideas.id}`, { name: 'Someday', isFinal: true });
     expect(renamed).toMatchObject({ name: 'Someday', slug: 'ideas', isFinal: true });
     expect(await body('PUT', `/api/column/${ideas.id}`, { isFinal: false })).toMatchObject({ isFinal: false });

@@ -74,6 +74,20 @@ function attempts(own: Side, foreign: Side): [string, string, object][] {
     m('updateLabel', 'UpdateLabel', { id: foreign.labelId, name: 'taken' }),
     m('deleteLabel', 'DeleteLabel', { id: foreign.labelId }),
     m('deleteLabel', 'DeleteLabel', { id: own.labelId, intoId: foreign.labelId }),
+    q('state', foreign.stateId),
+    q('node', foreign.stateId),
+    m('createState', 'CreateState', { projectId: foreign.projectId, name: 'x' }),
+    m('updateState', 'UpdateState', { id: foreign.stateId, name: 'taken' }),
+    m('deleteState', 'DeleteState', { id: foreign.stateId }),
+    m('deleteState', 'DeleteState', { id: own.stateId, intoId: foreign.stateId }),
+    m('reorderStates', 'ReorderStates', { projectId: foreign.projectId, stateIds: [own.stateId] }),
+    m('reorderStates', 'ReorderStates', { projectId: own.projectId, stateIds: [foreign.stateId] }),
+    m('createTask', 'CreateTask', { title: 'x', stateId: foreign.stateId }),
+    m('createTask', 'CreateTask', { title: 'x', projectId: own.projectId, stateId: foreign.stateId }),
+    m('createTasks', 'CreateTasks', { tasks: [{ title: 'x', stateId: foreign.stateId }] }),
+    m('updateTask', 'UpdateTask', { id: own.taskId, stateId: foreign.stateId }),
+    m('updateTasks', 'UpdateTasks', { ids: [own.taskId], stateId: foreign.stateId }),
+    m('moveTask', 'MoveTask', { id: own.taskId, stateId: foreign.stateId }),
     q('timeEntry', foreign.timeEntryId),
     q('node', foreign.timeEntryId),
     m('createTimeEntry', 'CreateTimeEntry', { taskId: foreign.taskId, endedAt: '2030-01-01T00:00:00Z' }),
@@ -132,11 +146,11 @@ function attempts(own: Side, foreign: Side): [string, string, object][] {
 }
 
 const everything = `{
-  tasks(first: 10) { totalCount nodes { id title tags project { id name } assignee { id name } createdBy { id } relationships { id task { id } targetTask { id } } incomingRelationships { id } comments { totalCount nodes { id body } } labels { totalCount nodes { id name color } } timeEntries { totalCount nodes { id note } } parent { id } children { totalCount nodes { id } } } }
+  tasks(first: 10) { totalCount nodes { id title tags state { id name } project { id name } assignee { id name } createdBy { id } relationships { id task { id } targetTask { id } } incomingRelationships { id } comments { totalCount nodes { id body } } labels { totalCount nodes { id name color } } timeEntries { totalCount nodes { id note } } parent { id } children { totalCount nodes { id } } } }
   comments(first: 10) { totalCount nodes { id body task { id } answers { totalCount } } }
   labels(first: 10) { totalCount nodes { id name tasks { totalCount nodes { id } } } }
   timeEntries(first: 10) { totalCount nodes { id note user { id } task { id } } }
-  projects(first: 10) { totalCount nodes { id name createdBy { id } tasks { totalCount nodes { id } } } }
+  projects(first: 10) { totalCount nodes { id name states { totalCount nodes { id name order category tasks { totalCount nodes { id } } } } createdBy { id } tasks { totalCount nodes { id } } } }
   users(first: 10) { totalCount nodes { id email } }
   apiKeys(first: 10) { totalCount nodes { id name createdBy { id } } }
 }`;

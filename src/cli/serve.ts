@@ -7,7 +7,6 @@ import { sqliteFile } from '../db/sqlite.js';
 import { refuseUnfit } from '../db/state.js';
 import { bootstrap, DEFAULT_WORKSPACE } from '../keys/bootstrap.js';
 import { inBlocks } from '../keys/network.js';
-import { addSampleData } from '../keys/sampleData.js';
 import { answerWorkers } from '../limits/primaryProcess.js';
 import { relayMessages } from '../messaging/bus.js';
 import type { RunningServer } from '../server/listen.js';
@@ -15,6 +14,7 @@ import { listenForMetrics } from '../server/metricsServer.js';
 import { localAddress } from './address.js';
 import { answerWatch, watchPrimary } from './primaryWatch.js';
 import type { ProcessVariables } from './processVariables.js';
+import { addSampleData } from './sampleData.js';
 
 export function serveCommand(variables: ProcessVariables): Command {
   return new Command('serve')

@@ -113,7 +113,7 @@ export class StateService {
 
   /**
    * Puts states of a project in this order. Those that are not named keep their places.
-   * @throws BAD_USER_INPUT for one of another project, and one that is named twice
+   * @throws NOT_FOUND for one of another project; BAD_USER_INPUT for one that is named twice
    */
   async reorder(actor: Actor, projectId: string, ids: readonly string[]): Promise<{ id: string }> {
     if (ids.length < 1 || ids.length > MOST) throw badInput({ stateIds: [`must have from 1 to ${MOST} entries`] });
@@ -123,7 +123,7 @@ export class StateService {
       const before = await unit.tx.state.findMany({ where: { projectId }, orderBy: [{ order: 'asc' }, { id: 'asc' }] });
       const known = new Map(before.map((state) => [state.id, state]));
       const foreign = ids.find((id) => !known.has(id));
-      if (foreign !== undefined) throw badInput({ stateIds: [`must be states of the project; ${foreign} is none`] });
+      if (foreign !== undefined) throw notFound('state', foreign);
       const named = new Set(ids);
       const wanted = ids.values();
       const after = before.map(({ id }) => (named.has(id) ? (wanted.next().value as string) : id));
@@ -140,7 +140,7 @@ export class StateService {
 
   /**
    * @returns the state as it was, and how many tasks were in it
-   * @throws CONFLICT where it has tasks, and no state to which they go
+   * @throws NOT_FOUND for a state of another project; CONFLICT where it has tasks, and no state to which they go
    */
   async delete(actor: Actor, { id, intoId = null, expectedUpdatedAt }: StateDeletion) {
     if (intoId === id) throw badInput({ intoId: ['must be another state'] });
@@ -150,7 +150,7 @@ export class StateService {
         const before = await find(unit, id, expectedUpdatedAt);
         const { projectId, category } = before;
         const other = (await unit.statesOf(projectId)).find((state) => state.id === intoId);
-        if (intoId !== null && !other) throw badInput({ intoId: ['must be a state of the same project'] });
+        if (intoId !== null && !other) throw notFound('state', intoId);
         const ids = await tasksIn(unit, id);
         if (ids.length > 0 && !other) {
           throw new ApiError('CONFLICT', `There are tasks in it (${ids.length}). Say to which state they go.`, {

@@ -1,5 +1,5 @@
 /** The states of a project's workflow, and which of them a task is in. */
-import { badInput } from '../errors.js';
+import { badInput, notFound } from '../errors.js';
 
 /** A state, as tasks are put in it. */
 export interface State {
@@ -44,14 +44,14 @@ const defaultCategory = (slug: string): number | undefined =>
 /**
  * @param states of the task's project, in their order
  * @param current where the task is in this project already: a status that it has moves it nowhere
- * @throws BAD_USER_INPUT for a state that the project does not have. The slugs of the default states stand for their
+ * @throws NOT_FOUND and BAD_USER_INPUT for a state that the project does not have. The slugs of the default states stand for their
  * statuses where a project has no state of that name, and where there is no project.
  */
 export function chooseState(states: readonly State[], wanted: WantedState, current?: TaskState): TaskState {
   const { stateId, stateSlug } = wanted;
   if (stateId != null) {
     const state = states.find(({ id }) => id === stateId);
-    if (!state) throw badInput({ stateId: ['must be a state of the project that the task is in'] });
+    if (!state) throw notFound('state', stateId);
     return { stateId, status: state.category };
   }
   const named = stateSlug == null ? undefined : states.find(({ slug }) => slug === stateSlug);

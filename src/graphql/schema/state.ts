@@ -63,7 +63,10 @@ const StateConnection = builder.connectionObject({ name: 'StateConnection', type
 const connectionArgs = builder.args((t) => ({
   filter: t.field({ type: table.filterInput() }),
   search: t.string({ description: 'Words that the name or the slug contains.' }),
-  orderBy: t.field({ type: [table.orderInput()], description: 'As the project has them where nothing is given.' }),
+  orderBy: t.field({
+    type: [table.orderInput()],
+    description: 'A project has them in its own order where nothing is given.',
+  }),
   offset: t.int({ description: OFFSET_DESCRIPTION }),
 }));
 
@@ -107,6 +110,18 @@ builder.queryFields((t) => ({
       return state;
     },
   }),
+  states: t.connection(
+    {
+      type: State,
+      nullable: true,
+      description: 'Of all projects, newest first where no order is given.',
+      authScopes: { scope: 'tasks:read' },
+      args: connectionArgs,
+      ...table.listField((args: ListArgs, context) => table.list(args, context)),
+    },
+    StateConnection,
+    StateEdge,
+  ),
 }));
 
 const chargeStateTasks = async (context: Context, stateId: string): Promise<void> =>

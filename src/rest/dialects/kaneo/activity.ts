@@ -7,6 +7,7 @@ import { ALL } from './shapes.js';
 
 const TYPES = {
   status: 'status_changed',
+  stateId: 'status_changed',
   priority: 'priority_changed',
   assigneeId: 'assignee_changed',
   dueDate: 'due_date_changed',
@@ -51,10 +52,14 @@ function showActivity({ id, action, taskId, actorUserId, createdAt, changes }: C
     (JSON.parse(changes ?? '{}') ?? {}) as Record<string, { from?: unknown; to?: unknown }>,
   );
   if (fields.length === 0) return [shown('', 'task', null)];
-  return fields.map(([field, { from = null, to = null }]) => {
-    const type = field === 'assigneeId' && to === null ? 'unassigned' : (TYPES[field as keyof typeof TYPES] ?? 'task');
-    return shown(field, type, { field, from, to });
-  });
+  const isStatus = fields.some(([field]) => field === 'status');
+  return fields
+    .filter(([field]) => field !== 'stateId' || !isStatus)
+    .map(([field, { from = null, to = null }]) => {
+      const type =
+        field === 'assigneeId' && to === null ? 'unassigned' : (TYPES[field as keyof typeof TYPES] ?? 'task');
+      return shown(field, type, { field, from, to });
+    });
 }
 
 export const activity = route({

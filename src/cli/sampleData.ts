@@ -1,8 +1,8 @@
 /** A small project in the sandbox, so that a first query has something to show. */
 import type { Database } from '../db/database.js';
 import { LABEL_COLOR, tagKey } from '../db/text.js';
+import { DEFAULT_WORKSPACE } from '../keys/bootstrap.js';
 import { DEFAULT_STATES } from '../tasks/states.js';
-import { DEFAULT_WORKSPACE } from './bootstrap.js';
 
 interface SampleTask {
   readonly title: string;
