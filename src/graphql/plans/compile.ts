@@ -45,7 +45,7 @@ type Write = (row: Row, rows: LoadedRows) => string;
 type Read = () => Promise<string>;
 
 /** A root field, compiled. */
-export interface RootField {
+interface RootField {
   readonly key: string;
   readonly nodes: Nodes;
   /**
