@@ -81,7 +81,14 @@ beforeAll(async () => {
     },
   });
   outsideTexts = [outside.commentId, outside.projectId, outside.taskId, outside.otherTaskId, OUTSIDE];
-  outsideTexts.push(outside.stateId, outside.labelId, outside.timeEntryId, outside.notificationId);
+  await system.trashItem.updateMany({ where: { projectId: outside.projectId }, data: { title: OUTSIDE } });
+  outsideTexts.push(
+    ...Object.values(outside.trashed),
+    outside.stateId,
+    outside.labelId,
+    outside.timeEntryId,
+    outside.notificationId,
+  );
   const tasks = [inside.taskId, inside.otherTaskId, outside.taskId, outside.otherTaskId];
   const projects = [inside.projectId, outside.projectId];
   const row = await system.apiKey.findFirstOrThrow();
@@ -90,6 +97,8 @@ beforeAll(async () => {
     ...projects,
     inside.commentId,
     outside.commentId,
+    ...Object.values(inside.trashed),
+    ...Object.values(outside.trashed),
     inside.stateId,
     outside.stateId,
     inside.labelId,

@@ -88,6 +88,10 @@ function attempts(own: Side, foreign: Side): [string, string, object][] {
     m('updateTask', 'UpdateTask', { id: own.taskId, stateId: foreign.stateId }),
     m('updateTasks', 'UpdateTasks', { ids: [own.taskId], stateId: foreign.stateId }),
     m('moveTask', 'MoveTask', { id: own.taskId, stateId: foreign.stateId }),
+    ...(['Task', 'Project', 'Label', 'Comment'] as const).flatMap((name) => {
+      const id = foreign.trashed[name.toUpperCase() as keyof Side['trashed']];
+      return [m(`restore${name}`, `Restore${name}`, { id }), m(`purge${name}`, `Purge${name}`, { id })];
+    }),
     q('timeEntry', foreign.timeEntryId),
     q('node', foreign.timeEntryId),
     m('createTimeEntry', 'CreateTimeEntry', { taskId: foreign.taskId, endedAt: '2030-01-01T00:00:00Z' }),
@@ -149,6 +153,7 @@ const everything = `{
   tasks(first: 10) { totalCount nodes { id title tags state { id name } project { id name } assignee { id name } createdBy { id } relationships { id task { id } targetTask { id } } incomingRelationships { id } comments { totalCount nodes { id body } } labels { totalCount nodes { id name color } } timeEntries { totalCount nodes { id note } } parent { id } children { totalCount nodes { id } } } }
   comments(first: 10) { totalCount nodes { id body task { id } answers { totalCount } } }
   labels(first: 10) { totalCount nodes { id name tasks { totalCount nodes { id } } } }
+  trash { tasks { totalCount nodes { id title } } projects { nodes { id } } labels { nodes { id } } comments { nodes { id } } }
   timeEntries(first: 10) { totalCount nodes { id note user { id } task { id } } }
   projects(first: 10) { totalCount nodes { id name states { totalCount nodes { id name order category tasks { totalCount nodes { id } } } } createdBy { id } tasks { totalCount nodes { id } } } }
   users(first: 10) { totalCount nodes { id email } }

@@ -26,6 +26,9 @@ export async function cleanUp(system: PrismaClient, stopping: AbortSignal, now =
   for (const remove of [
     () => system.idempotencyRecord.deleteMany(expired),
     () => system.accessToken.deleteMany(expired),
+    // An item may have thousands of rows, so that they go before it.
+    () => system.trashRow.deleteMany({ where: { item: expired.where }, limit: BATCH }),
+    () => system.trashItem.deleteMany(expired),
   ]) {
     let count = BATCH;
     while (count === BATCH && !stopping.aborted) {

@@ -21,6 +21,8 @@ const CONDITIONS: Readonly<Record<string, Condition>> = {
   Project: (bound) => ({ id: within(bound) }),
   Task: ofTask,
   State: ofTask,
+  TrashItem: ofTask,
+  TrashRow: (bound) => ({ item: ofTask(bound) }),
   TaskTag: (bound) => ({ task: ofTask(bound) }),
   Comment: (bound) => ({ task: ofTask(bound) }),
   // Those of its projects, and what it made itself and has put nowhere yet.

@@ -65,6 +65,7 @@ const SERVER_SET_COLUMNS = new Set([
   ...['createdById', 'createdByKeyId', 'successorId', 'TaskTag.taskId', 'TaskTag.labelId'],
   // One of the states of the project, which were read for it.
   'Task.stateId',
+  'TrashRow.itemId',
   ...['Notification.taskId', 'Notification.userId', 'Notification.senderId', 'TimeEntry.userId'],
 ]);
 

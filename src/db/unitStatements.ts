@@ -17,7 +17,16 @@ interface WorkspaceRow {
   readonly ratePerHour: number | null;
 }
 
-type Lockable = 'Project' | 'User' | 'Task' | 'TaskRelationship' | 'Comment' | 'Label' | 'TimeEntry' | 'Notification';
+type Lockable =
+  | 'Project'
+  | 'User'
+  | 'Task'
+  | 'TaskRelationship'
+  | 'Comment'
+  | 'Label'
+  | 'TimeEntry'
+  | 'Notification'
+  | 'TrashItem';
 
 /** Rows that say who made them. */
 type Made = 'Task' | 'Project' | 'TaskRelationship' | 'Comment' | 'Label';

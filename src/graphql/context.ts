@@ -34,6 +34,7 @@ import type { RelationshipService } from '../tasks/relationshipService.js';
 import type { StateService } from '../tasks/stateService.js';
 import type { TaskService } from '../tasks/taskService.js';
 import type { TimeEntryService } from '../tasks/timeEntryService.js';
+import type { TrashService } from '../tasks/trash/trashService.js';
 import type { UserService } from '../users/userService.js';
 import type { AdmittedOperation } from './admittedOperation.js';
 import type { Introspection } from './introspection.js';
@@ -61,6 +62,7 @@ export interface Services {
   readonly comments: CommentService;
   readonly labels: LabelService;
   readonly states: StateService;
+  readonly trash: TrashService;
   readonly notifications: NotificationService;
   readonly timeEntries: TimeEntryService;
   readonly projects: ProjectService;

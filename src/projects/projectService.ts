@@ -6,6 +6,7 @@ import { ApiError, notFound } from '../errors.js';
 import { check, expectVersion, given, required, text } from '../input.js';
 import { defaultStates } from '../tasks/stateService.js';
 import type { TaskService } from '../tasks/taskService.js';
+import { keep, keepRows } from '../tasks/trash/keeping.js';
 
 const rules = z.object({
   name: required(text(1, 255)),
@@ -81,7 +82,7 @@ export class ProjectService {
   }
 
   /**
-   * Deletes a project. Its tasks stay, without a project.
+   * Puts a project in the trash. Its tasks stay, without a project, and come back to it if it comes back.
    * @param load reads what is to be shown of it, because it cannot be loaded afterwards
    */
   async delete<T>(
@@ -95,7 +96,20 @@ export class ProjectService {
       async (unit) => {
         const before = await find(unit, id, expectedUpdatedAt);
         const shown = await load(unit.tx);
-        const tasks = await this.tasks.detach(unit, 'projectId', id);
+        await keep(unit, [{ id, kind: 'PROJECT', title: before.name, projectId: id, content: before }]);
+        const states = await unit.tx.state.findMany({ where: { projectId: id } });
+        await keepRows(
+          unit,
+          'State',
+          states.map((content) => ({ itemId: id, content })),
+        );
+        const tasks = await this.tasks.detach(unit, 'projectId', id, (left) =>
+          keepRows(
+            unit,
+            'Placement',
+            left.map((task) => ({ itemId: id, content: { taskId: task.id, projectId: id, stateId: task.stateId } })),
+          ),
+        );
         await unit.tx.project.delete({ where: { id } });
         unit.audit({ ...about(id, 'delete'), changes: { name: { from: before.name }, tasks: { from: tasks, to: 0 } } });
         return shown;

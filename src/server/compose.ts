@@ -50,6 +50,7 @@ import { RelationshipService } from '../tasks/relationshipService.js';
 import { StateService } from '../tasks/stateService.js';
 import { TaskService } from '../tasks/taskService.js';
 import { TimeEntryService } from '../tasks/timeEntryService.js';
+import { TrashService } from '../tasks/trash/trashService.js';
 import { UserService } from '../users/userService.js';
 import { createLogger, type Logger } from './logger.js';
 
@@ -100,6 +101,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const tasks = new TaskService(units, taskEvents);
   const labels = new LabelService(units, taskEvents);
   const states = new StateService(units, taskEvents);
+  const trash = new TrashService(units, taskEvents);
   const usage = new UsageRecorder(database, onError, clock);
   const expiryJob = new ExpiryJob(database.system, keys, onError, clock);
   let stopCleanup = () => {};
@@ -121,6 +123,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     comments: new CommentService(units),
     labels,
     states,
+    trash,
     bulk: new BulkService(units, tasks, taskEvents),
     notifications: new NotificationService(units),
     timeEntries: new TimeEntryService(units),

@@ -10,6 +10,7 @@ import { notify } from './notificationService.js';
 import { chooseState, type State, type TaskState, type WantedState } from './states.js';
 import { aboutTask, movedMeanwhile } from './subTasks.js';
 import { type NewTask, statesOf, type TaskService } from './taskService.js';
+import { keepTasks } from './trash/keeping.js';
 
 /** Tasks of one change. */
 export const MOST_TASKS = 1000;
@@ -175,14 +176,15 @@ export class BulkService {
       actor,
       async (unit) => {
         const ids = await idsOf(unit, selected);
-        const before = await lockedTasks(unit, ids);
         const { tx } = unit;
+        const before = await lockedTasks(unit, ids);
+        await keepTasks(unit, await tx.task.findMany({ where: { id: { in: ids } } }));
         const parents = await tx.task.groupBy({
           by: ['parentId'],
           where: { parentId: { in: ids }, id: { notIn: ids } },
         });
         for (const { parentId } of parents) {
-          if (parentId !== null) await this.tasks.detach(unit, 'parentId', parentId);
+          if (parentId !== null) await this.tasks.leaveSubTasks(unit, parentId);
         }
         await tx.task.deleteMany({ where: { id: { in: ids } } });
         for (const task of before) {

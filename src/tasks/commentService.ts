@@ -8,6 +8,7 @@ import type { ScopeSet } from '../scopes/scope.js';
 import { type NotificationKind, notify } from './notificationService.js';
 import { isOwn, mustMayDelete } from './ownership.js';
 import { projectOfTask } from './subTasks.js';
+import { keep } from './trash/keeping.js';
 
 /** Comments of one task. */
 const MOST = 10_000;
@@ -75,7 +76,7 @@ export class CommentService {
   }
 
   /**
-   * Takes the text away; the comment stays, for the answers to it. Once more changes nothing.
+   * Puts the text in the trash; the comment stays, for the answers to it. Once more changes nothing.
    * @param held the scopes of the caller: another's takes tasks:delete
    */
   async delete(
@@ -87,14 +88,20 @@ export class CommentService {
       const before = await find(unit, id, expectedUpdatedAt);
       mustMayDelete(ownerOf(before), actor, held, 'comment');
       if (before.deletedAt) return before;
+      const projectId = await projectOfTask(unit, before.taskId);
+      const { body, taskId } = before;
+      await keep(unit, [{ id, kind: 'COMMENT', title: titleOf(body), projectId, taskId, content: { body } }]);
       const data = { body: '', deletedAt: unit.now, updatedAt: nextVersion(before, unit.now) };
       await unit.tx.comment.update({ where: { id }, data, select: { id: true } });
       const changes = { body: { from: before.body }, taskId: { from: before.taskId } };
-      unit.audit({ ...about(id, 'delete', await projectOfTask(unit, before.taskId)), changes });
+      unit.audit({ ...about(id, 'delete', projectId), changes });
       return before;
     });
   }
 }
+
+/** What a comment is called in the trash: its first words. */
+const titleOf = (body: string) => body.slice(0, 100);
 
 const ownerOf = (row: { readonly createdById: string | null; readonly createdByKeyId: string | null }) => ({
   userId: row.createdById,

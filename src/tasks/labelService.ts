@@ -10,6 +10,7 @@ import { check, expectVersion, given, required, text, withoutNulls } from '../in
 import type { TaskEvents } from '../messaging/taskEvents.js';
 import { changeEach, MOST_AFFECTED, mustBeFewEnough } from './changeEach.js';
 import { aboutTask } from './subTasks.js';
+import { keep, keepRows } from './trash/keeping.js';
 
 /** Labels of a workspace. */
 const MOST = 10_000;
@@ -123,7 +124,7 @@ export class LabelService {
   }
 
   /**
-   * Deletes a label, or makes it part of another, which its tasks have then.
+   * Puts a label in the trash, or makes it part of another, which its tasks have then.
    * @param into the id of the other; null: the tasks lose it
    * @returns it as it was, and how many tasks had it
    */
@@ -142,6 +143,8 @@ export class LabelService {
         const other = into === null ? null : await tx.label.findUnique({ where: { id: into } });
         if (into !== null && !other) throw notFound('label', into);
         const { workspaceId, environment } = actor;
+        const { name: title } = before;
+        if (!other) await keep(unit, [{ id, kind: 'LABEL', title, projectId: null, content: before }]);
         const count = await this.#eachTask(
           unit,
           before,
@@ -156,7 +159,7 @@ export class LabelService {
               await tx.taskTag.createMany({
                 data: missing.map((taskId) => ({ workspaceId, environment, taskId, labelId: other.id, key, name })),
               });
-            }
+            } else await keepRows(unit, 'TaskTag', await tagged(tx, where));
             await tx.taskTag.deleteMany({ where });
           },
         );
@@ -273,6 +276,11 @@ async function find(unit: Unit, id: string, expectedUpdatedAt: Date | null | und
   if (!label) throw notFound('label', id);
   expectVersion(label, expectedUpdatedAt);
   return label;
+}
+
+/** The tags of a label that goes to the trash, as they are kept with it. */
+async function tagged({ taskTag }: Unit['tx'], where: { labelId: string; taskId: { in: string[] } }) {
+  return (await taskTag.findMany({ where })).map((content) => ({ itemId: where.labelId, content }));
 }
 
 /** #abc -> #aabbcc */

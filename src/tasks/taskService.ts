@@ -26,6 +26,7 @@ import {
   placeOf,
   projectBelow,
 } from './subTasks.js';
+import { keepRows, keepTasks } from './trash/keeping.js';
 
 const BATCH = 100;
 /** To do. */
@@ -97,6 +98,11 @@ export interface TaskMove {
   readonly beforeId?: string | null | undefined;
   readonly afterId?: string | null | undefined;
   readonly expectedUpdatedAt?: Date | null | undefined;
+}
+
+interface DetachedTask {
+  readonly id: string;
+  readonly stateId: string | null;
 }
 
 /** A task that was changed, and where it was before. */
@@ -350,7 +356,7 @@ export class TaskService {
   }
 
   /**
-   * Deletes a task with its relationships and tags; its sub-tasks stay.
+   * Puts a task in the trash with its relationships and tags; its sub-tasks stay.
    * @param load reads what is to be shown of it, because it cannot be loaded afterwards
    */
   async delete<T>(
@@ -366,7 +372,8 @@ export class TaskService {
       if (!before) throw notFound('task', id);
       expectVersion(before, expectedUpdatedAt);
       const shown = await load(tx);
-      await this.detach(unit, 'parentId', id);
+      await keepTasks(unit, [before]);
+      await this.leaveSubTasks(unit, id);
       await tx.task.delete({ where: { id }, select: { id: true } });
       const changes = { title: { from: before.title }, number: { from: before.number } };
       unit.audit({ ...aboutTask(id, 'delete', before.projectId), changes });
@@ -376,18 +383,40 @@ export class TaskService {
   }
 
   /**
+   * Takes a task that is about to go away from its sub-tasks, which come back to it if it comes back.
+   * @throws CONFLICT when there are more than one change may have
+   */
+  async leaveSubTasks(unit: Unit, parentId: string): Promise<void> {
+    await this.detach(unit, 'parentId', parentId, (tasks) =>
+      keepRows(
+        unit,
+        'SubTask',
+        tasks.map(({ id }) => ({ itemId: parentId, content: { taskId: id, parentId } })),
+      ),
+    );
+  }
+
+  /**
    * Takes a project, an assignee or a task above that is about to go away from its tasks: each is changed visibly.
+   * @param keep is told of them as they were
    * @returns how many
    * @throws CONFLICT when there are more than one change may have
    */
-  async detach(unit: Unit, column: 'projectId' | 'assigneeId' | 'parentId', from: string): Promise<number> {
+  async detach(
+    unit: Unit,
+    column: 'projectId' | 'assigneeId' | 'parentId',
+    from: string,
+    keep: (tasks: readonly DetachedTask[]) => Promise<void> = async () => {},
+  ): Promise<number> {
     const { tx } = unit;
     const count = await tx.task.count({ where: { [column]: from } });
     mustBeFewEnough(count, ' Move some first.');
     let changed = 0;
     for (let ids = await unit.lockTasksOf(column, from, BATCH); ids.length > 0; ) {
       const where = { id: { in: ids } };
-      const tasks = await tx.task.findMany({ where, select: { id: true, projectId: true, updatedAt: true } });
+      const select = { id: true, projectId: true, stateId: true, updatedAt: true } as const;
+      const tasks = await tx.task.findMany({ where, select });
+      await keep(tasks);
       const latest = nextVersionOf(tasks, unit.now);
       const { workspaceId, environment } = unit.actor;
       // A key that is bound to the project takes its tasks out of its own reach here.

@@ -85,7 +85,17 @@ export async function fillTenant(system: PrismaClient, workspaceId: string, envi
   const notification = await system.notification.create({
     data: { ...tenant, taskId: task.id, userId: user.id, kind: 'ASSIGNED' },
   });
+  const trashed = await Promise.all(
+    (['TASK', 'PROJECT', 'LABEL', 'COMMENT'] as const).map(async (kind) => {
+      const id = randomUUID();
+      const item = { id, ...tenant, kind, title: `Trash ${mark}`, projectId: project.id, content: {} };
+      const expiresAt = new Date(Date.now() + 86_400_000);
+      await system.trashItem.create({ data: { ...item, deletedAt: new Date(), expiresAt } });
+      return [kind, id] as const;
+    }),
+  );
   return {
+    trashed: Object.fromEntries(trashed) as Record<'TASK' | 'PROJECT' | 'LABEL' | 'COMMENT', string>,
     commentId: comment.id,
     labelId: label.id,
     timeEntryId: timeEntry.id,

@@ -4,6 +4,7 @@ import { MOST_TASKS } from '../../tasks/bulkService.js';
 import type { Filter } from '../connections/filter.js';
 import type { Context } from '../context.js';
 import { builder } from './builder.js';
+import { chargeDeletion } from './charges.js';
 import { listTasks, TaskFilter, TaskPriority, TaskStatus } from './task.js';
 import { newTaskFields, stateFields } from './taskMutations.js';
 
@@ -125,12 +126,15 @@ builder.relayMutationField(
   },
   {
     nullable: true,
-    description: 'Deletes tasks. Sub-tasks stay, unless they are among them.',
+    description: 'Puts tasks in the trash. Sub-tasks stay, unless they are among them.',
     authScopes: { scope: ['tasks:read', 'tasks:delete'] },
     extensions: rows,
     resolve: async (_root, { input }, context) => {
       const { services, actor } = context;
-      return counted(await services.bulk.delete(actor, selectedBy(input as Selecting, context)));
+      const selected = selectedBy(input as Selecting, context);
+      const where = selected.ids ? { id: { in: selected.ids.slice(0, MOST_TASKS) } } : selected.where;
+      if (where) await chargeDeletion(context, where);
+      return counted(await services.bulk.delete(actor, selected));
     },
   },
   { outputFields: (t) => outcome(t) },

@@ -32,7 +32,7 @@ const table = rowTable('Comment', {
   },
 });
 
-const Comment = builder.prismaObject('Comment', {
+export const Comment = builder.prismaObject('Comment', {
   description: 'What was said of a task.',
   select: { id: true },
   interfaces: [Node],
@@ -164,7 +164,7 @@ builder.relayMutationField(
   { inputFields: (t) => ({ id: t.id({ required: true }), expectedUpdatedAt: expectedUpdatedAt(t) }) },
   {
     nullable: true,
-    description: "Takes the text of a comment away; the answers to it stay. Another's takes `tasks:delete`.",
+    description: "Puts the text of a comment in the trash; the answers to it stay. Another's takes `tasks:delete`.",
     authScopes: { scope: 'tasks:write' },
     grantScopes: ['self'],
     resolve: (_root, { input }, { services, actor, principal }) =>

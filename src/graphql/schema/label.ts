@@ -4,7 +4,7 @@ import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
 import type { Context } from '../context.js';
 import { changing, oneRow, refersTo } from '../plans/source.js';
 import { builder, expectedUpdatedAt, rowField } from './builder.js';
-import { chargeTasks } from './chargeTasks.js';
+import { chargeTasks } from './charges.js';
 import { Node } from './node.js';
 import { innerListField, type ListArgs, rowTable } from './rowTable.js';
 import { listTasks, Task, TaskConnection, TaskEdge, taskConnectionArgs } from './task.js';
@@ -24,7 +24,7 @@ const table = rowTable('Label', {
   },
 });
 
-const Label = builder.prismaObject('Label', {
+export const Label = builder.prismaObject('Label', {
   description:
     'What tasks are marked with. Of one name there is one, whatever the case; the tags of a task are the names, as they were written there until the label is renamed.',
   select: { id: true },
@@ -196,7 +196,8 @@ builder.relayMutationField(
   },
   {
     nullable: true,
-    description: 'Takes a label from all its tasks, in all projects; no more than 20,000.',
+    description:
+      'Takes a label from all its tasks, in all projects; no more than 20,000. It is in the trash then, unless it is merged.',
     authScopes: { scope: 'tasks:delete' },
     resolve: async (_root, { input: { id, intoId, expectedUpdatedAt } }, context) => {
       await chargeLabelTasks(context, id);

@@ -5,6 +5,7 @@ import { mentions } from '../connections/filter.js';
 import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
 import { changing, oneRow, refersTo } from '../plans/source.js';
 import { builder, expectedUpdatedAt, rowField } from './builder.js';
+import { chargeTasks } from './charges.js';
 import { innerListField, type ListArgs, rowTable } from './rowTable.js';
 import { listTasks, Task, TaskConnection, TaskEdge, taskConnectionArgs } from './task.js';
 import { Project } from './types.js';
@@ -165,10 +166,11 @@ builder.relayMutationField(
   { inputFields: (t) => ({ id: t.id({ required: true }), expectedUpdatedAt: expectedUpdatedAt(t) }) },
   {
     nullable: true,
-    description: 'Deletes a project. Its tasks stay, without a project.',
+    description: 'Puts a project in the trash. Its tasks stay, without a project.',
     authScopes: { scope: 'projects:delete' },
     grantScopes: ['self'],
     resolve: async (_root, { input: { id, expectedUpdatedAt } }, context, info) => {
+      await chargeTasks(context, await context.db.task.count({ where: { projectId: id } }));
       const shown = queryFromInfo({ context, info, path: ['project'] }) as object;
       const project = await context.services.projects.delete(
         context.actor,

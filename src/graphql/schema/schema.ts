@@ -9,6 +9,7 @@ import './keyOperations.js';
 import './keyReview.js';
 import './label.js';
 import './state.js';
+import './trash.js';
 import './node.js';
 import './notification.js';
 import './project.js';

@@ -4,7 +4,7 @@ import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
 import type { Context } from '../context.js';
 import { changing, oneRow, refersTo } from '../plans/source.js';
 import { builder, expectedUpdatedAt, type InputFields, rowField } from './builder.js';
-import { chargeTasks } from './chargeTasks.js';
+import { chargeTasks } from './charges.js';
 import { enumFilter } from './filters.js';
 import { Node } from './node.js';
 import { innerListField, type ListArgs, rowTable } from './rowTable.js';

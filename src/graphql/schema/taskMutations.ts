@@ -4,6 +4,7 @@ import { queryFromInfo } from '@pothos/plugin-prisma';
 import type { ChangedTask, TaskService } from '../../tasks/taskService.js';
 import { changing } from '../plans/source.js';
 import { builder, expectedUpdatedAt, type InputFields, rowField } from './builder.js';
+import { chargeDeletion } from './charges.js';
 import { Task, TaskPriority, TaskStatus } from './task.js';
 
 export const KEEP =
@@ -144,10 +145,11 @@ builder.relayMutationField(
   { inputFields: (t) => ({ id: t.id({ required: true }), expectedUpdatedAt: expectedUpdatedAt(t) }) },
   {
     nullable: true,
-    description: 'Deletes a task with its relationships, comments and times. Its sub-tasks stay.',
+    description: 'Puts a task in the trash, with its relationships, comments and times. Its sub-tasks stay.',
     authScopes: { scope: 'tasks:delete' },
     grantScopes: ['self'],
     resolve: async (_root, { input: { id, expectedUpdatedAt } }, context, info) => {
+      await chargeDeletion(context, { id });
       const shown = queryFromInfo({ context, info, path: ['task'] }) as object;
       const task = await context.services.tasks.delete(
         context.actor,

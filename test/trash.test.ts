@@ -1,0 +1,388 @@
+/** What is deleted is nowhere but in the trash, and comes back whole, in whichever order. */
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { cleanUp } from '../src/db/cleanup.js';
+import { type RestAnswer, type RestCall, restClient } from './support/rest.js';
+import { type GraphQLAnswer, startTestServer, type TestServer } from './support/server.js';
+import { subscribe, until } from './support/stream.js';
+
+const RUNS = Number(process.env['TRASH_RUNS'] ?? 6);
+const SEED = Number(process.env['TRASH_SEED'] ?? Date.now() % 1_000_000);
+const DAY = 86_400_000;
+
+let server: TestServer;
+let call: (method: string, path: string, request?: RestCall) => Promise<RestAnswer>;
+let ada: string;
+let adaId: string;
+let bobId: string;
+
+beforeAll(async () => {
+  process.stderr.write(`trash: seed ${SEED}, ${RUNS} runs\n`);
+  server = await startTestServer();
+  await server.system.workspace.updateMany({ data: { ratePerMinute: 10_000_000, ratePerHour: 100_000_000 } });
+  call = restClient(server);
+  const { user } = await made('createUser', 'user { id }', { email: 'ada@example.com', name: 'Ada' }, server.adminKey);
+  const bob = await made('createUser', 'user { id }', { email: 'bob@example.com', name: 'Bob' }, server.adminKey);
+  [adaId, bobId] = [user.id, bob.user.id];
+  const { key, apiKey } = await server.createKey(['admin:*']);
+  await server.system.apiKey.update({ where: { id: apiKey.id }, data: { createdById: adaId } });
+  ada = key;
+});
+afterAll(() => server.stop());
+
+type Kind = 'task' | 'project' | 'label' | 'comment';
+const capital = (name: string) => name.charAt(0).toUpperCase() + name.slice(1);
+const codes = ({ errors }: GraphQLAnswer) => errors?.map(({ extensions }) => extensions['code']);
+const run = (name: string, selection: string, input: object, key = ada) =>
+  server.gql(`mutation ($input: ${capital(name)}Input!) { ${name}(input: $input) { ${selection} } }`, { input }, key);
+async function made(name: string, selection: string, input: object, key = ada) {
+  const { data, errors } = await run(name, selection, input, key);
+  if (errors) throw new Error(`${name} ${JSON.stringify(input)}: ${JSON.stringify(errors)}`);
+  return data[name];
+}
+async function read(query: string, variables: object = {}, key = ada) {
+  const { data, errors } = await server.gql(query, variables, key);
+  if (errors) throw new Error(JSON.stringify(errors));
+  return data;
+}
+const newTask = async (input: object) => (await made('createTask', 'task { id }', { title: 'T', ...input })).task.id;
+const remove = (kind: Kind, id: string) => run(`delete${capital(kind)}`, `deleted${capital(kind)}Id`, { id });
+const restore = (kind: Kind, id: string, key = ada) => run(`restore${capital(kind)}`, `${kind} { id }`, { id }, key);
+const purge = (kind: Kind, id: string, key = ada) =>
+  run(`purge${capital(kind)}`, `purged${capital(kind)}Id`, { id }, key);
+async function mustRestore(kind: Kind, id: string): Promise<void> {
+  expect(codes(await restore(kind, id)), `restore ${kind}`).toBeUndefined();
+}
+const idsInTrash = async (key = ada): Promise<string[]> => {
+  const { trash } = await read(
+    '{ trash { tasks(first: 500) { nodes { id } } projects { nodes { id } } labels { nodes { id } } comments { nodes { id } } } }',
+    {},
+    key,
+  );
+  return Object.values(trash as Record<string, { nodes: { id: string }[] }>).flatMap(({ nodes }) =>
+    nodes.map(({ id }) => id),
+  );
+};
+
+/** All that is to be seen of some tasks, projects and labels, but for when they were changed. */
+async function view(): Promise<Record<string, unknown>> {
+  const data = await read(`{
+    tasks(first: 8, orderBy: [{ field: NUMBER }]) { totalCount nodes {
+      id number title description status priority tags startDate dueDate position createdAt createdBy { id } createdByKeyId
+      project { id } state { id } parent { id } assignee { id }
+      children(first: 4, orderBy: [{ field: NUMBER }]) { totalCount nodes { id } }
+      labels(first: 4, orderBy: [{ field: NAME }]) { nodes { id name color description } }
+      comments(first: 4, orderBy: [{ field: CREATED_AT }]) { nodes { id body parentId createdAt createdBy { id } deletedAt } }
+      timeEntries(first: 4, orderBy: [{ field: CREATED_AT }]) { nodes { id note startedAt endedAt userId } }
+      relationships { id type targetTask { id } } incomingRelationships { id type task { id } }
+    } }
+    projects(first: 10, orderBy: [{ field: CREATED_AT }], includeArchived: true) { nodes {
+      id name slug description icon archivedAt createdAt tasks { totalCount }
+      states(first: 10) { nodes { id name slug order category color icon tasks { totalCount } } }
+    } }
+    labels(first: 50, orderBy: [{ field: NAME }]) { nodes { id name color description createdAt tasks { totalCount } } }
+    viewer { notifications(first: 50) { totalCount nodes { id kind taskId readAt } } }
+  }`);
+  for (const task of data.tasks.nodes) {
+    for (const list of ['relationships', 'incomingRelationships']) {
+      task[list].sort((one: { id: string }, other: { id: string }) => (one.id < other.id ? -1 : 1));
+    }
+  }
+  return data;
+}
+
+/** Tasks of two projects and of none, with all that may be theirs. @param mark stands in every text */
+async function fill(mark: string) {
+  const text = (name: string) => `${name} ${mark}`;
+  const project = async (name: string) =>
+    (await made('createProject', 'project { id }', { name: text(name), slug: `${name}-${mark}`, icon: 'Rocket' }))
+      .project.id;
+  const projects = [await project('one'), await project('two')];
+  await made('createState', 'state { id }', { projectId: projects[0], name: text('QA'), color: '#123456' });
+  const label = async (name: string) =>
+    (await made('createLabel', 'label { id }', { name: text(name), color: '#ff0000', description: text('d') })).label
+      .id;
+  const labels = [await label('red'), await label('blue')];
+  const tasks: string[] = [];
+  const add = async (input: object) => {
+    tasks.push(await newTask({ description: text('body'), priority: 'HIGH', ...input }));
+    return tasks.at(-1) as string;
+  };
+  const [one, two] = projects;
+  const top = await add({
+    ...{ title: text('top'), projectId: one, stateSlug: `qa-${mark}`, tags: [text('red'), text('blue')] },
+    ...{ assigneeId: bobId, startDate: '2026-01-01T00:00:00Z', dueDate: '2026-02-03T04:05:06.789Z', position: 0.1 },
+  });
+  const child = await add({ title: text('child'), parentId: top, tags: [text('red')] });
+  const leaf = await add({ title: text('leaf'), parentId: child, status: 'DONE' });
+  const other = await add({ title: text('other'), projectId: two, tags: [text('blue')] });
+  const free = await add({ title: text('free'), tags: [text('red')] });
+  const tie = (type: string, taskId: string, targetTaskId: string) =>
+    made('createTaskRelationship', 'taskRelationship { id }', { type, taskId, targetTaskId });
+  await tie('BLOCKS', top, other);
+  await tie('BLOCKS', other, free);
+  await tie('RELATES_TO', child, free);
+  await tie('DUPLICATES', leaf, child);
+  const comments: string[] = [];
+  const say = async (taskId: string, parentId?: string) => {
+    const { comment } = await made('createComment', 'comment { id }', { taskId, parentId, body: text('said') });
+    comments.push(comment.id);
+    return comment.id;
+  };
+  await say(top, await say(top));
+  await say(other);
+  const { system } = server;
+  for (const taskId of [top, free]) {
+    await made('createTimeEntry', 'timeEntry { id }', {
+      ...{ taskId, note: text('time'), startedAt: '2026-01-01T00:00:00Z', endedAt: '2026-01-01T01:00:00Z' },
+    });
+    const tenant = { workspaceId: server.workspace.id, environment: 'LIVE' as const };
+    await system.notification.create({ data: { ...tenant, taskId, userId: adaId, kind: 'ASSIGNED', senderId: bobId } });
+  }
+  return { task: tasks, project: projects, label: labels, comment: comments };
+}
+
+/** Where rows are listed, found and counted, by every door. */
+async function doors(mark: string): Promise<string> {
+  const paths = [
+    ...['/api/tasks', '/api/projects', '/api/task', '/api/project', '/v1/tasks?limit=100', '/v1/projects?limit=100'],
+    ...[`/api/label/workspace/${server.workspace.id}`, `/api/search?q=${mark}&limit=50`, '/api/notification'],
+  ];
+  const bodies = await Promise.all(
+    paths.map(async (path) => {
+      const { status, body } = await call('GET', path, { key: ada });
+      expect(status, path).toBe(200);
+      return body;
+    }),
+  );
+  const found = await read(
+    `query ($s: String!) { tasks(search: $s, first: 50) { nodes { id title } } projects(search: $s, includeArchived: true) { nodes { id } }
+     labels(search: $s) { nodes { id } } comments(search: $s, first: 50) { nodes { id } } timeEntries(first: 100) { nodes { taskId } }
+     taskCounts(groupBy: [PROJECT, LABEL, STATE]) { counts { id } } states(first: 200) { nodes { projectId } } }`,
+    { s: mark },
+  );
+  return JSON.stringify([bodies, found, await view()]);
+}
+
+describe('the trash', () => {
+  it('hides what is in it from everything else, and gives it back whole, in any order', {
+    timeout: 300_000,
+  }, async () => {
+    let round = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.infiniteStream(fc.nat(1_000_000)), async (stream) => {
+        round += 1;
+        const mark = `mark${SEED}x${round}`;
+        const below = (most: number) => (stream.next().value as number) % most;
+        const rows = await fill(mark);
+        const before = await view();
+        const all = (Object.entries(rows) as [Kind, string[]][]).flatMap(([kind, ids]) =>
+          ids.map((id) => ({ kind, id })),
+        );
+        let trashed: typeof all = [];
+        const steps = 6 + below(10);
+        for (let step = 0; step < steps; step += 1) {
+          if (trashed.length > 0 && below(3) === 0) {
+            const back = trashed[below(trashed.length)] as (typeof all)[0];
+            const answer = await restore(back.kind, back.id);
+            // A comment whose task is in the trash waits for that.
+            if (answer.errors) expect([back.kind, codes(answer)]).toEqual(['comment', ['CONFLICT']]);
+            else trashed = trashed.filter((one) => one !== back);
+            continue;
+          }
+          const one = all[below(all.length)] as (typeof all)[0];
+          const isTrashed = trashed.includes(one);
+          const answer = await remove(one.kind, one.id);
+          // A comment goes with its task, and one that was deleted is deleted again.
+          if (one.kind === 'comment') {
+            if (answer.errors) expect(codes(answer)).toEqual(['NOT_FOUND']);
+            else if (!isTrashed) trashed.push(one);
+          } else {
+            expect(codes(answer), one.kind).toEqual(isTrashed ? ['NOT_FOUND'] : undefined);
+            if (!isTrashed) trashed.push(one);
+          }
+        }
+        expect((await idsInTrash()).sort()).toEqual(trashed.map(({ id }) => id).sort());
+        const seen = await doors(mark);
+        for (const { kind, id } of trashed) {
+          if (kind === 'comment') continue;
+          expect(seen.includes(id), `${kind} ${id} is seen`).toBe(false);
+          const found = await server.gql(
+            `query ($id: ID!) { ${kind}(id: $id) { id } node(id: $id) { id } }`,
+            { id },
+            ada,
+          );
+          expect(codes(found)).toEqual(['NOT_FOUND', 'NOT_FOUND']);
+          const input = kind === 'task' ? { id, title: 'x' } : { id, name: 'x' };
+          expect(codes(await run(`update${capital(kind)}`, `${kind} { id }`, input))).toEqual(['NOT_FOUND']);
+        }
+        // In any order, comments after their tasks.
+        while (trashed.length > 0) {
+          const back = trashed[below(trashed.length)] as (typeof all)[0];
+          const answer = await restore(back.kind, back.id);
+          if (answer.errors) expect([back.kind, codes(answer)]).toEqual(['comment', ['CONFLICT']]);
+          else trashed = trashed.filter((one) => one !== back);
+        }
+        expect(await view()).toEqual(before);
+        expect(await idsInTrash()).toEqual([]);
+        await made('deleteTasks', 'count', { ids: rows.task });
+        for (const id of rows.task) await made('purgeTask', 'purgedTaskId', { id });
+        for (const kind of ['project', 'label'] as const) {
+          for (const id of rows[kind]) {
+            await remove(kind, id);
+            expect(codes(await purge(kind, id))).toBeUndefined();
+          }
+        }
+        expect(await idsInTrash()).toEqual([]);
+        expect(await server.system.trashRow.count()).toBe(0);
+      }),
+      { seed: SEED, numRuns: RUNS, endOnFailure: true },
+    );
+  });
+
+  it('gives back many that were deleted at once', async () => {
+    const rows = await fill('bulk');
+    const before = await view();
+    expect((await made('deleteTasks', 'count', { ids: rows.task })).count).toBe(5);
+    expect((await view())['tasks']).toMatchObject({ nodes: [] });
+    await Promise.all(rows.task.map((id) => mustRestore('task', id)));
+    expect(await view()).toEqual(before);
+    await made('deleteTasks', 'count', { ids: rows.task });
+  });
+
+  it('gives each row back once, and is deleted from for good', async () => {
+    const id = await newTask({ title: 'Once', tags: ['once'] });
+    await remove('task', id);
+    const answers = await Promise.all(Array.from({ length: 5 }, () => restore('task', id)));
+    expect(answers.map((answer) => codes(answer)?.[0] ?? 'ok').sort()).toEqual([
+      ...['NOT_FOUND', 'NOT_FOUND', 'NOT_FOUND', 'NOT_FOUND', 'ok'],
+    ]);
+    await remove('task', id);
+    expect(codes(await restore('label', id))).toEqual(['NOT_FOUND']);
+    expect(codes(await purge('project', id))).toEqual(['NOT_FOUND']);
+    await made('purgeTask', 'purgedTaskId', { id });
+    for (const attempt of [restore('task', id), purge('task', id)]) expect(codes(await attempt)).toEqual(['NOT_FOUND']);
+  });
+
+  it('gives back what it can of what has changed meanwhile', async () => {
+    const { project } = await made('createProject', 'project { id }', { name: 'Gone', slug: 'gone' });
+    const { label } = await made('createLabel', 'label { id }', { name: 'Gone' });
+    const parent = await newTask({ title: 'Parent', projectId: project.id });
+    const [child, kept] = [
+      await newTask({ parentId: parent }),
+      await newTask({ projectId: project.id, tags: ['Gone'] }),
+    ];
+    await remove('task', parent);
+    const elsewhere = await newTask({ projectId: project.id });
+    await made('updateTask', 'task { id }', { id: child, parentId: elsewhere });
+    await mustRestore('task', parent);
+    expect((await read('query ($id: ID!) { task(id: $id) { parentId } }', { id: child })).task.parentId).toBe(
+      elsewhere,
+    );
+    await remove('project', project.id);
+    await made('createProject', 'project { id }', { name: 'Other', slug: 'gone' });
+    expect(codes(await restore('project', project.id))).toEqual(['CONFLICT']);
+    const { data } = await server.gql('{ projects(filter: { slug: { eq: "gone" } }) { nodes { id } } }');
+    await made('updateProject', 'project { id }', { id: data.projects.nodes[0].id, slug: null });
+    await made('updateTask', 'task { id }', { id: kept, projectId: data.projects.nodes[0].id });
+    await mustRestore('project', project.id);
+    const places = await read(
+      'query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Task { projectId state { slug } } } }',
+      {
+        ids: [parent, child, elsewhere, kept],
+      },
+    );
+    expect(places.nodes).toEqual([
+      ...[1, 2, 3].map(() => ({ projectId: project.id, state: { slug: 'to-do' } })),
+      { projectId: data.projects.nodes[0].id, state: { slug: 'to-do' } },
+    ]);
+    await remove('label', label.id);
+    await made('updateTask', 'task { id }', { id: kept, tags: ['gone'] });
+    expect(codes(await restore('label', label.id))).toEqual(['CONFLICT']);
+  });
+
+  it('tells subscribers that a task went, and that it came back', async () => {
+    const id = await newTask({ title: 'Told' });
+    const stream = await subscribe(server, ada);
+    await remove('task', id);
+    await mustRestore('task', id);
+    await remove('task', id);
+    const told = () =>
+      stream.events.flatMap(({ data }) => (data?.taskChanged?.taskId === id ? [data.taskChanged.action] : []));
+    await until(() => told().length >= 3);
+    stream.stop();
+    expect(told()).toEqual(['DELETED', 'CREATED', 'DELETED']);
+  });
+
+  it('ends a timer that ran, and forgets users who are gone', async () => {
+    const { user } = await made('createUser', 'user { id }', { email: 'eve@example.com', name: 'Eve' });
+    const id = await newTask({ title: 'Timed', assigneeId: user.id });
+    const { timeEntry } = await made('createTimeEntry', 'timeEntry { id endedAt }', { taskId: id });
+    expect(timeEntry.endedAt).toBeNull();
+    await remove('task', id);
+    await made('deleteUser', 'deletedUserId', { id: user.id });
+    await mustRestore('task', id);
+    const { task } = await read(
+      'query ($id: ID!) { task(id: $id) { assigneeId timeEntries { nodes { id endedAt } } activity { nodes { action } } } }',
+      { id },
+    );
+    expect(task).toMatchObject({
+      assigneeId: null,
+      timeEntries: { nodes: [{ id: timeEntry.id, endedAt: expect.any(String) }] },
+    });
+    expect(task.activity.nodes.map(({ action }: { action: string }) => action)).toEqual([
+      ...['task.restore', 'task.delete', 'task.create'],
+    ]);
+  });
+
+  it('keeps what is in it for 30 days', async () => {
+    const id = await newTask({ title: 'Old', tags: ['old'] });
+    await remove('task', id);
+    const { trash } = await read(
+      'query ($id: ID!) { trash { tasks(filter: { id: { eq: $id } }) { nodes { title deletedAt expiresAt deletedById deletedByKeyId } } } }',
+      { id },
+    );
+    const [item] = trash.tasks.nodes;
+    expect(item).toMatchObject({ title: 'Old', deletedById: adaId, deletedByKeyId: expect.stringMatching(/^key_/) });
+    expect(Date.parse(item.expiresAt) - Date.parse(item.deletedAt)).toBe(30 * DAY);
+    const at = Date.parse(item.expiresAt);
+    const never = new AbortController().signal;
+    await cleanUp(server.system, never, new Date(at));
+    expect(await server.system.trashItem.count({ where: { id } })).toBe(1);
+    await server.system.trashItem.update({ where: { id }, data: { expiresAt: new Date() } });
+    expect(await idsInTrash()).not.toContain(id);
+    expect(codes(await restore('task', id))).toEqual(['NOT_FOUND']);
+    await cleanUp(server.system, never, new Date(Date.now() + 1));
+    expect(await server.system.trashItem.count({ where: { id } })).toBe(0);
+    expect(await server.system.trashRow.count({ where: { itemId: id } })).toBe(0);
+  });
+
+  it('takes scopes, and shows a key that is bound to projects what was in those', async () => {
+    const { project } = await made('createProject', 'project { id }', { name: 'Bound' });
+    const [inside, outside] = [await newTask({ projectId: project.id }), await newTask({})];
+    for (const id of [inside, outside]) await remove('task', id);
+    const writer = await server.createKey(['tasks:write', 'tasks:read']);
+    await server.system.apiKey.update({ where: { id: writer.apiKey.id }, data: { createdById: bobId } });
+    expect(codes(await purge('task', outside, writer.key))).toEqual(['FORBIDDEN']);
+    expect(codes(await restore('project', project.id, writer.key))).toEqual(['FORBIDDEN']);
+    const reader = await server.gql('{ trash { tasks { nodes { id } } projects { nodes { id } } } }', {}, writer.key);
+    expect([codes(reader), reader.data.trash.projects]).toEqual([['FORBIDDEN'], null]);
+    const bound = await server.createKey(['tasks:*', 'projects:read']);
+    await server.system.apiKey.update({ where: { id: bound.apiKey.id }, data: { projectIds: project.id } });
+    expect(await idsInTrash(bound.key)).toEqual([inside]);
+    for (const attempt of [restore('task', outside, bound.key), purge('task', outside, bound.key)]) {
+      expect(codes(await attempt)).toEqual(['NOT_FOUND']);
+    }
+    expect(codes(await restore('task', inside, bound.key))).toBeUndefined();
+    // Another's comment is brought back by those who may delete it.
+    const { comment } = await made('createComment', 'comment { id }', { taskId: inside, body: 'Mine' });
+    await remove('comment', comment.id);
+    expect(codes(await restore('comment', comment.id, writer.key))).toEqual(['FORBIDDEN']);
+    expect(codes(await restore('comment', comment.id))).toBeUndefined();
+    expect(
+      (await read('query ($id: ID!) { comment(id: $id) { body deletedAt } }', { id: comment.id })).comment,
+    ).toEqual({
+      ...{ body: 'Mine', deletedAt: null },
+    });
+  });
+});
