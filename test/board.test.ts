@@ -605,7 +605,7 @@ describe("by Kaneo's routes", () => {
     });
     const { key } = await server.createKey(['tasks:read', 'projects:read', 'users:read']);
     const read = async (path: string) => (await call('GET', path, { key })).body;
-    expect((await read(`/api/column/${place.projectId}`)).map(({ slug }: { slug: string }) => slug)).toEqual([
+    expect((await read(`/api/column/${other.projectId}`)).map(({ slug }: { slug: string }) => slug)).toEqual([
       ...['to-do', 'in-progress', 'in-review', 'done'],
     ]);
     const activity = await read(`/api/activity/${id}`);
