@@ -189,8 +189,8 @@ const ORDERS = {
   AuditEvent: [],
 };
 const COLUMNS = {
-  Task: 'id number title description status stateId priority tags startDate dueDate position projectId parentId assigneeId createdById createdByKeyId createdAt updatedAt __typename',
-  Project: 'id name description slug icon archivedAt createdAt updatedAt createdById createdByKeyId __typename',
+  Task: 'id identifier number title description status stateId priority tags startDate dueDate position projectId parentId assigneeId createdById createdByKeyId createdAt updatedAt __typename',
+  Project: 'id name description slug key icon archivedAt createdAt updatedAt createdById createdByKeyId __typename',
   User: 'id email name role createdAt updatedAt __typename',
   Comment: 'id taskId parentId body createdById createdByKeyId createdAt updatedAt editedAt deletedAt __typename',
   Label: 'id name color description createdById createdByKeyId createdAt updatedAt __typename',

@@ -419,3 +419,74 @@ describe("Kaneo's columns", () => {
     expect(Object.keys((await body('PATCH', '/api/task/bulk', bad, 400)).errors)).toEqual(['value']);
   });
 });
+
+describe('an identifier', () => {
+  const taskBy = (identifier: string) =>
+    server.gql('query ($i: String) { task(identifier: $i) { id identifier } }', { i: identifier });
+
+  it('is made of the key of the project and the number, and finds the task wherever it goes', async () => {
+    const project = async (input: object) => (await made('createProject', 'project { id key }', input)).project;
+    const board = await project({ name: 'Big Red Door' });
+    const again = await project({ name: 'Black Rose (Deluxe)' });
+    expect([board.key, again.key]).toEqual(['BRD', 'BRD2']);
+    expect((await project({ name: 'Ünïcode' })).key).toBe('UNI');
+    expect((await project({ name: '項目 42' })).key).toBe('P');
+    expect((await project({ name: 'x', key: 'ops1' })).key).toBe('OPS1');
+    const { task } = await made('createTask', 'task { id number identifier }', { title: 'T', projectId: board.id });
+    expect(task.identifier).toBe(`BRD-${task.number}`);
+    await made('updateTask', 'task { id }', { id: task.id, projectId: again.id });
+    for (const identifier of [`BRD-${task.number}`, `BRD2-${task.number}`, `brd-${task.number}`, `#${task.number}`]) {
+      expect((await taskBy(identifier)).data.task).toEqual({ id: task.id, identifier: `BRD2-${task.number}` });
+    }
+    for (const path of [
+      `/api/tasks/BRD-${task.number}`,
+      `/v1/tasks/BRD-${task.number}`,
+      `/api/task/BRD-${task.number}`,
+    ]) {
+      expect(await call('GET', path), path).toMatchObject({ status: 200, body: { id: task.id } });
+    }
+    const found = await server.gql('query ($s: String) { tasks(search: $s) { nodes { id } } }', {
+      s: `BRD-${task.number}`,
+    });
+    expect(found.data.tasks.nodes).toEqual([{ id: task.id }]);
+    await made('updateProject', 'project { key }', { id: again.id, key: 'ROSE' });
+    await made('updateTask', 'task { id }', { id: task.id, title: 'U' });
+    expect((await taskBy(`BRD-${task.number}`)).data.task.identifier).toBe(`ROSE-${task.number}`);
+    await made('updateTask', 'task { id }', { id: task.id, projectId: null });
+    expect((await taskBy(`ROSE-${task.number}`)).data.task.identifier).toBe(`#${task.number}`);
+  });
+
+  it('is none of another kind, and its key is that of one project', async () => {
+    const { project } = await made('createProject', 'project { id key }', { name: 'Taken', key: 'TAKEN' });
+    for (const input of [{ name: 'x', key: 'taken' }]) {
+      const answer = await run('createProject', 'project { id }', input);
+      expect([codes(answer), fieldsOf(answer)]).toEqual([['CONFLICT'], ['key']]);
+    }
+    for (const key of ['', '1A', 'A-B', 'ABCDEFGHIJK', 'Ä', null]) {
+      const answer = await run('updateProject', 'project { id }', { id: project.id, key });
+      expect([codes(answer), fieldsOf(answer)], String(key)).toEqual([['BAD_USER_INPUT'], ['key']]);
+    }
+    for (const identifier of [
+      '',
+      'x',
+      '12',
+      'A-',
+      'A-0',
+      'A-01',
+      'A-99999999',
+      '#',
+      'ABCDEFGHIJK-1',
+      `A-${'9'.repeat(400)}`,
+    ]) {
+      expect(codes(await taskBy(identifier)), identifier).toEqual(['NOT_FOUND']);
+    }
+    const neither = await server.gql('{ task { id } }');
+    const both = await server.gql('{ task(id: "x", identifier: "A-1") { id } }');
+    expect([codes(neither), codes(both)]).toEqual([['BAD_USER_INPUT'], ['BAD_USER_INPUT']]);
+    expect((await call('GET', '/api/tasks/A-99999999')).status).toBe(404);
+    const many = await Promise.all(
+      Array.from({ length: 8 }, () => made('createProject', 'project { key }', { name: 'Same time' })),
+    );
+    expect(new Set(many.map((one) => one.project.key)).size).toBe(8);
+  });
+});

@@ -35,7 +35,13 @@ export async function addSampleData({ system }: Database): Promise<void> {
   const createdById = owner?.id ?? null;
   await system.$transaction(async (tx) => {
     const project = await tx.project.create({
-      data: { ...tenant, name: 'Getting started', description: 'Sample data of the first run.', createdById },
+      data: {
+        ...tenant,
+        name: 'Getting started',
+        key: 'GS',
+        description: 'Sample data of the first run.',
+        createdById,
+      },
     });
     const states = DEFAULT_STATES.map((state, order) => ({ ...tenant, ...state, order, projectId: project.id }));
     await tx.state.createMany({ data: states });

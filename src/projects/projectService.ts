@@ -1,9 +1,11 @@
 /** Making, changing, archiving and deleting projects; each change is one unit of work. */
 import { z } from 'zod';
 import { type Actor, changesBetween } from '../audit/entry.js';
+import { withoutBinding } from '../db/tenant.js';
 import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, notFound } from '../errors.js';
-import { check, expectVersion, given, required, text } from '../input.js';
+import { check, expectVersion, given, required, text, withoutNulls } from '../input.js';
+import { keyOf, PROJECT_KEY } from '../tasks/identifier.js';
 import { defaultStates } from '../tasks/stateService.js';
 import type { TaskService } from '../tasks/taskService.js';
 import { keep, keepRows } from '../tasks/trash/keeping.js';
@@ -12,6 +14,13 @@ const rules = z.object({
   name: required(text(1, 255)),
   description: text(0, 10_000).nullish(),
   slug: text(1, 100).nullish(),
+  key: required(
+    z
+      .string()
+      .trim()
+      .toUpperCase()
+      .regex(PROJECT_KEY, 'must be a letter, and up to 9 letters and digits more, of A to Z and 0 to 9'),
+  ).optional(),
   icon: text(1, 100).nullish(),
 });
 const changeable = rules.partial();
@@ -19,6 +28,8 @@ const changeable = rules.partial();
 interface ProjectFields {
   readonly description?: string | null | undefined;
   readonly slug?: string | null | undefined;
+  /** What its tasks are called by; made of the name where it is left out. */
+  readonly key?: string | null | undefined;
   readonly icon?: string | null | undefined;
 }
 
@@ -40,10 +51,14 @@ export class ProjectService {
 
   /** @throws BAD_USER_INPUT by field; CONFLICT for a slug that is taken */
   async create(actor: Actor, input: NewProject): Promise<{ id: string }> {
-    const data = check(rules, input);
+    const data = check(rules, withoutNulls(input, ['key']));
     return this.units.run(actor, async (unit) => {
+      // Keys are made one after another, so that of two no one finds its own taken.
+      await unit.lockWorkspace();
       const { workspaceId, environment, userId, keyId } = actor;
       await freeSlug(unit, data.slug);
+      if (data.key !== undefined) await freeKey(unit, data.key);
+      const key = data.key ?? keyOf(data.name, await keysOf(unit));
       const project = await unit.tx.project.create({
         data: {
           ...{ workspaceId, environment, createdById: userId, createdByKeyId: keyId },
@@ -51,6 +66,7 @@ export class ProjectService {
           name: data.name,
           description: data.description || null,
           slug: data.slug ?? null,
+          key,
           icon: data.icon ?? null,
         },
         select: { id: true },
@@ -68,6 +84,7 @@ export class ProjectService {
     return this.units.run(actor, async (unit) => {
       const before = await find(unit, id, expectedUpdatedAt);
       if (data.slug !== before.slug) await freeSlug(unit, data.slug);
+      if (data.key !== undefined && data.key !== before.key) await freeKey(unit, data.key);
       return change(unit, before, 'update', data);
     });
   }
@@ -140,6 +157,19 @@ async function change(unit: Unit, before: { id: string; updatedAt: Date }, verb:
   });
   unit.audit({ ...about(id, verb), changes: changesBetween(before, data) });
   return { id };
+}
+
+/** Of all projects, of which a key that is bound to some does not see the others. */
+async function keysOf({ tx, actor: { workspaceId, environment } }: Unit): Promise<Set<string>> {
+  const where = { workspaceId, environment, key: { not: null } };
+  const projects = await withoutBinding(() => tx.project.findMany({ where, select: { key: true } }));
+  return new Set(projects.flatMap(({ key }) => key ?? []));
+}
+
+/** @throws CONFLICT */
+async function freeKey(unit: Unit, key: string): Promise<void> {
+  if (!(await keysOf(unit)).has(key)) return;
+  throw new ApiError('CONFLICT', 'There is a project with this key already.', { fields: { key: ['is taken'] } });
 }
 
 /** @throws CONFLICT that says what is taken; the unique index says the same of two at once, in fewer words */

@@ -18,7 +18,12 @@ interface ResourceOptions<Core> {
   readonly answers: z.ZodType;
   /** What the dialect calls the core's input fields, for errors. */
   readonly fields?: Readonly<Record<string, string>>;
+  /** It is found by what people call it, too: BRD-12. */
+  readonly hasIdentifier?: true;
 }
+
+/** In capitals, as it is shown. */
+const IDENTIFIER = /^[A-Z][A-Z0-9]*-\d+$/;
 
 type Changing<Body> = Pick<Route, 'summary'> &
   Partial<Pick<Route, 'path' | 'of' | 'status' | 'method' | 'bodyOptional'>> & {
@@ -27,7 +32,7 @@ type Changing<Body> = Pick<Route, 'summary'> &
   };
 
 export function resource<Core extends { readonly updatedAt: Moment }>(options: ResourceOptions<Core>) {
-  const { dialect, type, tag, path, selection, show, answers, fields } = options;
+  const { dialect, type, tag, path, selection, show, answers, fields, hasIdentifier } = options;
   const row = type.charAt(0).toLowerCase() + type.slice(1);
   const shown = { tag, answers, status: 200 as const };
   const answerOf = (field: string) => (data: Record<string, Record<string, Core>>, request: RouteRequest) =>
@@ -55,7 +60,14 @@ export function resource<Core extends { readonly updatedAt: Moment }>(options: R
         path,
         summary,
         ...shown,
-        operation: `query Get${dialect}${type}($id: ID!) { ${row}(id: $id) { ${selection} } }`,
+        ...(hasIdentifier
+          ? {
+              operation: `query Get${dialect}${type}($id: ID, $identifier: String) {
+                ${row}(id: $id, identifier: $identifier) { ${selection} }
+              }`,
+              variables: ({ params: { id = '' } }: RouteRequest) => (IDENTIFIER.test(id) ? { identifier: id } : { id }),
+            }
+          : { operation: `query Get${dialect}${type}($id: ID!) { ${row}(id: $id) { ${selection} } }` }),
         answer: (data: Record<string, Core>, request) => show(data[row] as Core, request),
         version: (data) => (data[row] as Core).updatedAt,
       }),

@@ -83,15 +83,19 @@ export function mentions(filter: Filter | null | undefined, field: string): bool
 const isGiven = (comparators: unknown) =>
   Object.values((comparators as object | null | undefined) ?? {}).some((value) => value !== undefined);
 
-/** Every word of a search, each in one of the columns. */
+/** Every word of a search, each in one of the columns. @param also what a word finds besides */
 export function searchWhere(
   search: string | null | undefined,
   columns: readonly string[],
   provider: Provider,
+  also: (word: string) => object | undefined = () => undefined,
 ): Where[] {
   const words = search?.split(/\s+/).filter(Boolean) ?? [];
   if (words.length > MAX_COMPARISONS) throw badInput({ search: [`must have at most ${MAX_COMPARISONS} words`] });
-  return words.map((word) => ({ OR: columns.map((column) => ({ [column]: containsText(provider, word) })) }));
+  return words.map((word) => {
+    const found = columns.map((column): object => ({ [column]: containsText(provider, word) }));
+    return { OR: [...found, ...[also(word)].flatMap((where) => where ?? [])] };
+  });
 }
 
 const OPPOSITE: Readonly<Record<string, string>> = {

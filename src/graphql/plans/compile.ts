@@ -24,6 +24,7 @@ import type { Executable } from '../../operations/document.js';
 import { fragmentsOf } from '../../operations/fragments.js';
 import { unmaskedKey } from '../../operations/mask.js';
 import type { Variables } from '../../operations/variables.js';
+import { identifierOf } from '../../tasks/identifier.js';
 import type { Context } from '../context.js';
 import { leafWriter, listOf, objectWriter, text } from './json.js';
 import {
@@ -124,23 +125,23 @@ class Compiler {
   }
 
   #row(field: Field, source: Source & { kind: 'row' }, nodes: Nodes): RootField['bind'] {
-    const bind = this.#rowById(objectType(field), source.model, source.name, nodes);
+    const bind = this.#rowBy(objectType(field), source.model, source.name, nodes);
     const argumentsOf = this.#arguments(field, nodes);
     return (variables, context) => {
-      const id = String(argumentsOf(variables)['id']);
-      return bind(variables, context)(id);
+      const { where, id } = source.find(argumentsOf(variables));
+      return bind(variables, context)(id, where);
     };
   }
 
-  /** A row by its id; what is not known of it before its id is bound first. @param name of such a row, in errors */
-  #rowById(type: GraphQLObjectType, model: string, name: string, nodes: Nodes) {
+  /** A row by its id, or by another condition, which is bound last. @param name of such a row, in errors */
+  #rowBy(type: GraphQLObjectType, model: string, name: string, nodes: Nodes) {
     const selection = this.#selection(model);
     const write = this.#object(type, nodes, selection, selection.table);
     selection.place(selection.table, 'id');
     return (variables: Variables, context: Context) => {
       const load = loader(selection, variables, context);
-      return (id: string): Read => {
-        const find = context.services.database.rows.prepare(context.reach, { selection, where: { id } });
+      return (id: string, where: Where = { id }): Read => {
+        const find = context.services.database.rows.prepare(context.reach, { selection, where });
         return async () => {
           const found = await find();
           const [row] = found;
@@ -160,7 +161,7 @@ class Compiler {
       const source = sourceOf(shown);
       if (source?.kind !== 'changedRow') throw new NoPlan();
       const { model } = source;
-      return { key, bind: this.#rowById(objectType(shown), model, model.toLowerCase(), inner) };
+      return { key, bind: this.#rowBy(objectType(shown), model, model.toLowerCase(), inner) };
     });
     const argumentsOf = this.#arguments(field, nodes);
     return (variables, context) => {
@@ -339,6 +340,12 @@ class Compiler {
         const place = selection.place(table, 'id');
         selection.tagsOf.add(place);
         return (row, { tags }) => listOf((tags.get(row[place]) ?? []).map(text));
+      }
+      case 'identifier': {
+        this.models.add('Project');
+        const number = selection.place(table, 'number');
+        const key = selection.place(selection.join(table, 'projectId', 'Project'), 'key');
+        return (row) => text(identifierOf(row[key] as string | null, row[number] as number));
       }
       case 'innerList': {
         const place = selection.place(table, 'id');

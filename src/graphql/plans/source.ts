@@ -12,8 +12,10 @@ export type Source =
   | { readonly kind: 'relation'; readonly model: string; readonly column: string }
   /** The names of a task's tags. */
   | { readonly kind: 'tags' }
-  /** One row, by the argument `id`. */
-  | { readonly kind: 'row'; readonly model: string; readonly name: string }
+  /** What a task is called. */
+  | { readonly kind: 'identifier' }
+  /** One row, by its arguments. */
+  | { readonly kind: 'row'; readonly model: string; readonly name: string; readonly find: FindRow }
   | { readonly kind: 'list'; readonly list: (args: object, context: Context) => List }
   /** A change, of which a row is answered. */
   | { readonly kind: 'change'; readonly run: (args: object, context: Context) => Promise<{ readonly id: string }> }
@@ -30,9 +32,16 @@ export const refersTo = (model: string, column: string) => ({
   extensions: { source: { kind: 'relation', model, column } satisfies Source },
 });
 
-/** Options of a field that answers one row by its argument `id`. @param name of such a row, in errors */
-export const oneRow = (model: string, name: string) => ({
-  extensions: { source: { kind: 'row', model, name } satisfies Source },
+/** Which row is meant: its condition, and what it is called where there is none. */
+type FindRow = (args: Readonly<Record<string, unknown>>) => {
+  readonly where: Readonly<Record<string, unknown>>;
+  readonly id: string;
+};
+const byId: FindRow = ({ id }) => ({ where: { id: String(id) }, id: String(id) });
+
+/** Options of a field that answers one row, by default by its argument `id`. @param name of such a row, in errors */
+export const oneRow = (model: string, name: string, find: FindRow = byId) => ({
+  extensions: { source: { kind: 'row', model, name, find } satisfies Source },
 });
 
 /** Options of a field that changes a row: its resolver, and what a plan runs in its place. */

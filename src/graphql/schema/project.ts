@@ -13,6 +13,9 @@ import { User } from './user.js';
 
 const SLUG = 'A short name for addresses; each project has its own.';
 
+const KEY =
+  'What its tasks are called by, with their numbers: BRD of BRD-12. Up to 10 letters and digits, in capitals; each project has its own.';
+
 const table = rowTable('Project', {
   search: ['name', 'description'],
   columns: {
@@ -20,6 +23,7 @@ const table = rowTable('Project', {
     name: { filter: true, order: true },
     description: { filter: true },
     slug: { description: SLUG, filter: true },
+    key: { description: KEY, filter: true },
     icon: {},
     archivedAt: { filter: true },
     createdById: { filter: true },
@@ -96,6 +100,7 @@ builder.relayMutationField(
       name: t.string({ required: true, description: '1 to 255 characters.' }),
       description: t.string({ description: 'Up to 10,000 characters.' }),
       slug: t.string({ description: SLUG }),
+      key: t.string({ description: `${KEY} Made of the name where it is left out.` }),
       icon: t.string(),
     }),
   },
@@ -120,6 +125,7 @@ builder.relayMutationField(
       name: t.string(),
       description: t.string(),
       slug: t.string({ description: SLUG }),
+      key: t.string({ description: KEY }),
       icon: t.string(),
       expectedUpdatedAt: expectedUpdatedAt(t),
     }),

@@ -35,6 +35,8 @@ interface RowTableOptions {
   readonly name?: string;
   /** Columns that a search looks for words in. */
   readonly search?: readonly string[];
+  /** What a word finds besides. */
+  readonly searchWord?: (word: string) => object | undefined;
   readonly columns: Readonly<Record<string, ColumnOptions>>;
 }
 
@@ -63,7 +65,7 @@ const FILTERS: Readonly<Record<string, unknown>> = {
 };
 const ORDER_KINDS: Readonly<Record<string, Column['kind']>> = { DateTime: 'date', Int: 'int', Float: 'number' };
 
-export function rowTable(model: string, { name = model, columns, search = [] }: RowTableOptions) {
+export function rowTable(model: string, { name = model, columns, search = [], searchWord }: RowTableOptions) {
   const entries = Object.entries(columns);
   const stored = (column: string) => {
     const field = MODELS[model]?.fields.find((candidate) => candidate.name === column);
@@ -140,7 +142,10 @@ export function rowTable(model: string, { name = model, columns, search = [] }: 
      */
     list(args: ListArgs, context: Context, where: object = {}, count?: () => PromiseLike<number>): List {
       const { provider } = context.services.database;
-      const asked = [compileFilter(filterFields, args.filter, provider), ...searchWhere(args.search, search, provider)];
+      const asked = [
+        compileFilter(filterFields, args.filter, provider),
+        ...searchWhere(args.search, search, provider, searchWord),
+      ];
       return { model, args, order: orderOf(orders, args.orderBy), where: { AND: [where, ...asked] }, count };
     },
     /** A field that answers a list: its resolver, and what a plan reads in its place. */

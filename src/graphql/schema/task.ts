@@ -1,4 +1,5 @@
-import { notFound } from '../../errors.js';
+import { badInput, notFound } from '../../errors.js';
+import { identifierOf, numberOf } from '../../tasks/identifier.js';
 import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
 import type { Context } from '../context.js';
 import { oneRow, refersTo, type Source } from '../plans/source.js';
@@ -33,6 +34,8 @@ export const TaskPriority = builder.enumType('TaskPriority', {
 
 const table = rowTable('Task', {
   search: ['title', 'description'],
+  // BRD-12
+  searchWord: (word) => (numberOf(word) === undefined ? undefined : { number: numberOf(word) }),
   columns: {
     id: { hidden: true, filter: true },
     number: { description: 'Counts up within the workspace and environment.', filter: true, order: true },
@@ -76,6 +79,13 @@ export const Task = builder.prismaObject('Task', {
   authScopes: { $any: { scope: 'tasks:read', $granted: 'self' } },
   fields: (t) => ({
     ...table.fields(t),
+    identifier: t.string({
+      description:
+        'What people call it: the key of its project and its number, BRD-12; #12 without a project. It finds the task in another project too.',
+      extensions: { source: { kind: 'identifier' } satisfies Source },
+      select: { number: true, project: { select: { key: true } } },
+      resolve: ({ number, project }) => identifierOf(project?.key, number),
+    }),
     tags: t.stringList({
       extensions: { source: { kind: 'tags' } satisfies Source },
       select: { tags: { select: { name: true }, orderBy: { name: 'asc' } } },
@@ -103,7 +113,9 @@ export const TaskFilter = table.filterInput();
 
 export const taskConnectionArgs = builder.args((t) => ({
   filter: t.field({ type: TaskFilter }),
-  search: t.string({ description: 'Words that the title or the description contains.' }),
+  search: t.string({
+    description: 'Words that the title or the description contains; BRD-12 finds the task of this identifier too.',
+  }),
   orderBy: t.field({
     type: [table.orderInput()],
     description: 'Newest first where nothing is given; rows without a value come last.',
@@ -120,6 +132,18 @@ export function listTasks(args: ListArgs, context: Context, where?: object) {
 async function countAll({ db }: Context): Promise<number> {
   const { _sum } = await db.taskCount.aggregate({ _sum: { tasks: true } });
   return _sum.tasks ?? 0;
+}
+
+/** @throws BAD_USER_INPUT for both, or neither; NOT_FOUND for what is no identifier */
+function findTask({ id, identifier }: Readonly<Record<string, unknown>>): {
+  where: Record<string, unknown>;
+  id: string;
+} {
+  if ((id == null) === (identifier == null)) throw badInput({ id: ['is required, or identifier, and not both'] });
+  if (id != null) return { where: { id: String(id) }, id: String(id) };
+  const number = numberOf(String(identifier));
+  if (number === undefined) throw notFound('task', String(identifier));
+  return { where: { number }, id: String(identifier) };
 }
 
 builder.prismaObjectField(Task, 'parent', (t) =>
@@ -148,12 +172,14 @@ builder.prismaObjectField(Task, 'children', (t) =>
 builder.queryFields((t) => ({
   task: t.prismaField({
     type: Task,
-    ...oneRow('Task', 'task'),
+    ...oneRow('Task', 'task', findTask),
     nullable: true,
+    description: 'By its id or its identifier.',
     authScopes: { scope: 'tasks:read' },
-    args: { id: t.arg.id({ required: true }) },
-    resolve: async (query, _root, { id }, { db }) => {
-      const task = await db.task.findUnique({ ...query, where: { id } });
+    args: { id: t.arg.id(), identifier: t.arg.string({ description: 'BRD-12, or #12.' }) },
+    resolve: async (query, _root, args, { db }) => {
+      const { where, id } = findTask(args);
+      const task = await db.task.findFirst({ ...query, where });
       if (!task) throw notFound('task', id);
       return task;
     },

@@ -117,6 +117,7 @@ const taskFields = { projectId: 'project_id', after: 'cursor' };
 const task = resource({
   ...{ dialect: '', type: 'Task', tag: 'Tasks', path: '/api/tasks/{id}' },
   ...{ selection: TASK, show: showTask, answers: Task, fields: taskFields },
+  hasIdentifier: true,
 });
 const tasks = [
   route({
@@ -154,7 +155,7 @@ const tasks = [
     }),
     status: 201,
   }),
-  task.get('Get a task'),
+  task.get('Get a task, by its id or its identifier'),
   ...(['put', 'patch'] as const).map((method) =>
     task.change({
       method,

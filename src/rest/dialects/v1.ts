@@ -186,6 +186,7 @@ function taskInput({ status, priority, dueDate, ...rest }: Change<typeof taskBod
 const task = resource({
   ...{ dialect: 'V1', type: 'Task', tag: 'V1 tasks', path: '/v1/tasks/{id}' },
   ...{ selection: TASK, show: showTask, answers: VTask },
+  hasIdentifier: true,
 });
 const tasks = [
   route({
@@ -251,7 +252,7 @@ const tasks = [
     variables: ({ body }) => ({ input: taskInput(body) }),
     status: 201,
   }),
-  task.get('Get a task'),
+  task.get('Get a task, by its id or its identifier'),
   task.change({
     summary: 'Change what is given of a task',
     body: atLeastOne(taskBody),

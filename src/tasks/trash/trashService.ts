@@ -1,6 +1,7 @@
 /** What was deleted, for as long as it is kept: bringing it back, and deleting it for good. Each is one unit of work. */
 import type { Actor } from '../../audit/entry.js';
 import { refuseBound } from '../../db/projectReach.js';
+import { withoutBinding } from '../../db/tenant.js';
 import { nextVersion, type Unit, type UnitOfWork } from '../../db/unitOfWork.js';
 import { ApiError, notFound } from '../../errors.js';
 import type { TaskEvents } from '../../messaging/taskEvents.js';
@@ -95,13 +96,15 @@ async function restoreNamed(unit: Unit, kind: 'PROJECT' | 'LABEL', { id, content
   const createdById = row['createdById'] as string | null;
   if (createdById !== null && !(await unit.has('User', createdById))) row['createdById'] = null;
   const { workspaceId, environment } = actor;
-  const [field, taken] =
-    kind === 'PROJECT'
-      ? ['slug', row['slug'] !== null && (await tx.project.count({ where: { slug: row['slug'] as string } })) > 0]
-      : ['name', (await tx.label.count({ where: { workspaceId, environment, key: row['key'] as string } })) > 0];
-  if (taken) {
+  const has = (where: object) =>
+    withoutBinding(async () => (kind === 'PROJECT' ? tx.project.count({ where }) : tx.label.count({ where })));
+  const tenant = { workspaceId, environment };
+  const names = kind === 'PROJECT' ? (['slug', 'key'] as const) : (['key'] as const);
+  for (const column of names) {
+    if (row[column] == null || (await has({ ...tenant, [column]: row[column] })) === 0) continue;
+    const field = kind === 'PROJECT' ? column : 'name';
     throw new ApiError('CONFLICT', `Its ${field} is taken meanwhile: ${row[field]}. Change that of the other first.`, {
-      fields: { [field as string]: ['is taken'] },
+      fields: { [field]: ['is taken'] },
     });
   }
   const updatedAt = nextVersion({ updatedAt: row['updatedAt'] as Date }, now);

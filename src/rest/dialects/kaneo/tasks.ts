@@ -102,6 +102,7 @@ const fields = { assigneeId: 'userId', stateSlug: 'status' };
 const task = resource({
   ...{ dialect: 'Kaneo', type: 'Task', tag: 'Kaneo tasks', path: '/api/task/{id}' },
   ...{ selection: TASK, show: showTask, answers: KTask, fields },
+  hasIdentifier: true,
 });
 
 interface Moved {
@@ -214,7 +215,7 @@ export const tasks = [
       .meta({ id: 'NewKaneoTask' }),
     variables: ({ params, body }) => ({ input: { ...taskInput(body), projectId: params['id'] } }),
   }),
-  task.get('Get a task'),
+  task.get('Get a task, by its id or its identifier'),
   changeRoute('/api/task/{id}', 'Change what is given of a task', atLeastOne(change)),
   changeRoute('/api/task/status/{id}', 'Move a task to another column', z.object({ status })),
   changeRoute('/api/task/priority/{id}', 'Change the priority of a task', z.object({ priority })),
