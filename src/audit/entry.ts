@@ -1,6 +1,7 @@
 /** The audit log: who did what to which row, from where, and what changed. Never a secret. */
-import { v7 as uuidv7 } from 'uuid';
+
 import type { Environment } from '#prisma/client.js';
+import { newId } from '../ids.js';
 
 /** What a key is bound to that sees and changes some projects alone. */
 export interface ProjectBound {
@@ -52,7 +53,7 @@ export function shortUserAgent(userAgent: string | null): string | null {
 /** The row of an entry. Ids count up within a process, so that entries of one change stay in their order. */
 export function auditRow(actor: Actor, entry: AuditEntry, at: Date) {
   return {
-    id: uuidv7(),
+    id: newId(),
     workspaceId: actor.workspaceId,
     environment: entry.environment ?? actor.environment,
     action: entry.action,

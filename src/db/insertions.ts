@@ -40,6 +40,51 @@ export class RawValues {
   }
 }
 
+/**
+ * Rows as one parameter, JSON, whatever their number: a parameter for each value takes longer than the rows.
+ * @param rows what one of them leaves out and another has is null
+ */
+export function insertionOf(provider: Provider, model: string, rows: readonly Row[]): { sql: string; value: string } {
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const names = columns.map((column) => `"${column}"`).join(', ');
+  const fields = columns.map((column) => {
+    const field = MODEL_FIELDS.get(model)?.get(column);
+    if (!field || field.kind === 'object') throw new Error(`${model} has no column ${column}`);
+    return field;
+  });
+  if (provider === 'sqlite') {
+    const value = JSON.stringify(rows.map((row) => columns.map((column) => storedOf(row[column]))));
+    const places = columns.map((_, index) => `json_extract("value", '$[${index}]')`);
+    return { sql: `INSERT INTO "${model}" (${names}) SELECT ${places.join(', ')} FROM json_each($1)`, value };
+  }
+  const value = JSON.stringify(rows.map((row) => Object.fromEntries(columns.map((name) => [name, jsonOf(row[name])]))));
+  const types = fields.map(({ name, type, kind }) => `"${name}" ${kind === 'enum' ? 'text' : RECORD_TYPES[type]}`);
+  const places = fields.map(({ name, type, kind }) => (kind === 'enum' ? `CAST("${name}" AS "${type}")` : `"${name}"`));
+  return {
+    sql: `INSERT INTO "${model}" (${names}) SELECT ${places.join(', ')} FROM json_to_recordset(CAST($1::text AS json)) AS "row"(${types.join(', ')})`,
+    value,
+  };
+}
+
+/** A row that a database wrote as JSON: a time is a number of milliseconds there, or text without its zone, which is UTC. */
+export function rowOf(model: string, columns: readonly string[], values: readonly unknown[]): Row {
+  const fields = MODEL_FIELDS.get(model);
+  const row: Record<string, unknown> = {};
+  for (const [index, column] of columns.entries()) {
+    const value = values[index] ?? null;
+    const isDate = value !== null && fields?.get(column)?.type === 'DateTime';
+    row[column] = isDate ? new Date(typeof value === 'number' ? value : `${value}Z`) : value;
+  }
+  return row;
+}
+
+const RECORD_TYPES: Readonly<Record<string, string>> = {
+  ...{ String: 'text', Int: 'integer', Float: 'double precision', Boolean: 'boolean' },
+  ...{ DateTime: 'timestamp(3)', Json: 'jsonb' },
+};
+
+const jsonOf = (value: unknown) => (value instanceof Date ? textOf(value) : (value ?? null));
+
 const POSTGRESQL_TYPES: Readonly<Record<string, string>> = { DateTime: 'timestamp(3)', Json: 'jsonb' };
 
 function textOf(value: unknown): unknown {

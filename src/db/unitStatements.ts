@@ -3,9 +3,10 @@
  * database. All are bound to the tenant here.
  */
 
-import { v7 as uuidv7 } from 'uuid';
 import type { Actor } from '../audit/entry.js';
-import { type RawStatements, RawValues } from './insertions.js';
+import { newId } from '../ids.js';
+import { insertionOf, type RawStatements, RawValues, rowOf } from './insertions.js';
+import { noteProjects } from './projectReach.js';
 import type { Provider } from './provider.js';
 import type { Tenant } from './tenant.js';
 
@@ -40,6 +41,26 @@ interface StateRow {
   readonly category: number;
 }
 
+/** What is compared of a task, and told of. */
+const TASK_COLUMNS = [
+  ...['id', 'projectId', 'updatedAt', 'title', 'number', 'status', 'stateId', 'priority', 'startDate', 'dueDate'],
+  'assigneeId',
+] as const;
+
+interface TaskRow {
+  readonly id: string;
+  readonly projectId: string | null;
+  readonly updatedAt: Date;
+  readonly title: string;
+  readonly number: number;
+  readonly status: number;
+  readonly stateId: string | null;
+  readonly priority: number;
+  readonly startDate: Date | null;
+  readonly dueDate: Date | null;
+  readonly assigneeId: string | null;
+}
+
 /** A label as it is named; `key`: by what names are compared. */
 export interface LabelName {
   readonly name: string;
@@ -58,7 +79,7 @@ export interface TaskPlace {
 }
 
 export interface UnitStatements {
-  /** Adds rows, whole, each with the same columns; what they refer to, and the tenant, are the caller's to check. */
+  /** Adds rows, whole; what they refer to, and the tenant, are the caller's to check. */
   insertRows(model: string, rows: readonly Readonly<Record<string, unknown>>[]): Promise<void>;
   /** Sets columns of rows of the tenant; what they refer to is the caller's to check. */
   setColumns(model: string, ids: readonly string[], columns: Readonly<Record<string, unknown>>): Promise<void>;
@@ -85,6 +106,10 @@ export interface UnitStatements {
   projectOf(taskId: string): Promise<string | null | undefined>;
   /** Where a task stands among sub-tasks; undefined: there is none. Stays so while the workspace is locked. */
   placeOf(taskId: string): Promise<TaskPlace | undefined>;
+  /** Those of these tasks that are within reach, in the order of their ids. */
+  tasksOf(ids: readonly string[]): Promise<TaskRow[]>;
+  /** The projects of these tasks, in the order in which all changes lock them; null: none. */
+  projectsOf(ids: readonly string[]): Promise<(string | null)[]>;
   /** Tasks in the order of their ids, as all changes lock them. */
   lockTasks(ids: readonly string[]): Promise<void>;
   /** Tasks that a user is assigned to, or made, in the order of their ids, as all changes lock them. */
@@ -98,10 +123,16 @@ export interface UnitStatements {
 }
 
 /** Rows that one statement adds: many take the same few statements, which are compiled once. */
-const PORTION = 100;
+const PORTION = 500;
 /** What ends a search for sub-tasks, whatever the rows say. */
 const MOST_LEVELS = 20;
 const MOST_SUB_TASKS = 20_000;
+
+/** That the id is one of a list, which is one parameter, JSON; PostgreSQL looks each of an array up by the index. */
+const isListed = (provider: Provider, parameter: string): string =>
+  provider === 'sqlite'
+    ? `"id" IN (SELECT "value" FROM json_each(${parameter}))`
+    : `"id" = ANY (ARRAY(SELECT json_array_elements_text(CAST(${parameter}::text AS json))))`;
 
 /** SQLite has one writer at a time, from the beginning of the transaction on, and needs no locks. */
 export function unitStatements(
@@ -130,22 +161,16 @@ export function unitStatements(
   return {
     async insertRows(model, rows) {
       for (let at = 0; at < rows.length; at += PORTION) {
-        const values = new RawValues(provider);
-        const part = rows.slice(at, at + PORTION);
-        const columns = Object.keys(part[0] ?? {});
-        const tuples = part.map(
-          (row) => `(${columns.map((column) => values.add(model, column, row[column])).join(',')})`,
-        );
-        const names = columns.map((column) => `"${column}"`).join(',');
-        await raw.execute(`INSERT INTO "${model}" (${names}) VALUES ${tuples.join(',')}`, values.all);
+        const { sql, value } = insertionOf(provider, model, rows.slice(at, at + PORTION));
+        await raw.execute(sql, [value]);
       }
     },
     async setColumns(model, ids, columns) {
       const values = new RawValues(provider);
       const set = Object.entries(columns).map(([column, value]) => `"${column}" = ${values.add(model, column, value)}`);
       const tenant = [values.add(model, 'workspaceId', workspaceId), values.add(model, 'environment', environment)];
-      const listed = ids.map((id) => values.add(model, 'id', id)).join(',');
-      const where = `"workspaceId" = ${tenant[0]} AND "environment" = ${tenant[1]} AND "id" IN (${listed})`;
+      const listed = isListed(provider, values.add(model, 'id', JSON.stringify(ids)));
+      const where = `"workspaceId" = ${tenant[0]} AND "environment" = ${tenant[1]} AND ${listed}`;
       await raw.execute(`UPDATE "${model}" SET ${set.join(', ')} WHERE ${where}`, values.all);
     },
     async lockWorkspace(): Promise<WorkspaceRow> {
@@ -231,7 +256,7 @@ export function unitStatements(
       const missing = wanted.filter(({ key }) => !ids.has(key));
       const made: LabelName[] = [];
       for (const { name, key } of missing) {
-        const id = uuidv7();
+        const id = newId();
         const row = {
           ...{ id, workspaceId, environment, name, key, color },
           ...{ createdById: actor.userId, createdByKeyId: actor.keyId, createdAt: now, updatedAt: now },
@@ -289,12 +314,38 @@ export function unitStatements(
         depth: Math.max(0, ...below.map(({ depth }) => Number(depth))),
       };
     },
+    async tasksOf(ids: readonly string[]): Promise<TaskRow[]> {
+      // As one text: the client takes longer for a value of its own than the database for the row.
+      const columns = TASK_COLUMNS.map((column) => `"${column}"`).join(', ');
+      const listed = isPostgresql
+        ? `COALESCE(json_agg(json_build_array(${columns})), '[]')::text`
+        : `json_group_array(json_array(${columns}))`;
+      const [found] = await select<{ rows: string }>(
+        `SELECT ${listed} AS "rows" FROM (SELECT * FROM "Task"
+         WHERE "workspaceId" = $1 AND "environment"::text = $2 AND ${isListed(provider, '$3')} ORDER BY "id") AS "Task"`,
+        ...[workspaceId, environment, JSON.stringify(ids)],
+      );
+      const rows = JSON.parse(found?.rows ?? '[]') as unknown[][];
+      const tasks = rows.map((row) => rowOf('Task', TASK_COLUMNS, row) as unknown as TaskRow);
+      if (!bound) return tasks;
+      const within = tasks.filter(({ projectId }) => bound.projects.includes(projectId ?? ''));
+      noteProjects(within.map(({ projectId }) => projectId));
+      return within;
+    },
+    async projectsOf(ids: readonly string[]): Promise<(string | null)[]> {
+      const rows = await select<{ projectId: string | null }>(
+        `SELECT DISTINCT "projectId" FROM "Task" WHERE "workspaceId" = $1 AND "environment"::text = $2
+         AND ${isListed(provider, '$3')}`,
+        ...[workspaceId, environment, JSON.stringify(ids)],
+      );
+      return rows.map(({ projectId }) => projectId).sort();
+    },
     async lockTasks(ids: readonly string[]): Promise<void> {
       if (!isPostgresql) return;
       await select(
-        `SELECT 1 FROM "Task" WHERE "id" IN (${ids.map((_, index) => `$${index + 3}`).join(', ')})
-         AND "workspaceId" = $1 AND "environment"::text = $2 ORDER BY "id" FOR UPDATE`,
-        ...[workspaceId, environment, ...ids],
+        `SELECT 1 FROM "Task" WHERE "workspaceId" = $1 AND "environment"::text = $2
+         AND ${isListed(provider, '$3')} ORDER BY "id" FOR UPDATE`,
+        ...[workspaceId, environment, JSON.stringify(ids)],
       );
     },
     async lockTasksOfUser(userId: string): Promise<void> {

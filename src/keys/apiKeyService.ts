@@ -2,12 +2,13 @@
  * The life of an API key. Knows nothing of HTTP or GraphQL; both are thin over it, and so is the command line. What may
  * be done is decided in rules.ts; here it is done, each change as one unit of work (keyUnit.ts).
  */
-import { v7 as uuidv7 } from 'uuid';
+
 import { z } from 'zod';
 import type { ApiKey, Environment } from '#prisma/client.js';
 import { type Actor, changesBetween, serverActor } from '../audit/entry.js';
 import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, badInput } from '../errors.js';
+import { newId } from '../ids.js';
 import { check, expectVersion, text } from '../input.js';
 import { keepAnAdministrator } from './administrators.js';
 import type { StoredKey } from './authority.js';
@@ -288,7 +289,7 @@ async function userIn({ tx, actor }: Unit, environment: Environment): Promise<st
 
 export function newRow(key: string, grant: KeyGrant, actor: Pick<Actor, 'workspaceId' | 'userId' | 'keyId'>) {
   return {
-    id: `key_${uuidv7()}`,
+    id: `key_${newId()}`,
     ...grant,
     workspaceId: actor.workspaceId,
     hash: hashKey(key),

@@ -4,11 +4,11 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { LRUCache } from 'lru-cache';
-import { v7 as uuidv7 } from 'uuid';
 import type { ApiKey, PrismaClient } from '#prisma/client.js';
 import type { Actor } from '../audit/entry.js';
 import type { Unit, UnitOfWork } from '../db/unitOfWork.js';
 import { badInput } from '../errors.js';
+import { newId } from '../ids.js';
 import { expectVersion } from '../input.js';
 import { boundsOf, listOf } from './authority.js';
 import { changeKey, type Remember } from './changeKey.js';
@@ -95,7 +95,7 @@ export async function writeOperations(
 ): Promise<string> {
   const { workspaceId } = actor;
   const { environment } = key;
-  const id = uuidv7();
+  const id = newId();
   await tx.keyOperationSet.create({
     data: { id, lineageId: lineageOf(key), workspaceId, environment, version, createdAt: now },
   });

@@ -2,12 +2,13 @@
  * Scopes for a while: a key asks for what it lacks, and says why; another key whose authority covers it approves. What is granted
  * lapses by itself, and is handed on to no other key: the authority of the key stays what it was.
  */
-import { v7 as uuidv7 } from 'uuid';
+
 import { z } from 'zod';
 import type { ApiKey, PrismaClient, ScopeGrant } from '#prisma/client.js';
 import type { Actor } from '../audit/entry.js';
 import type { Unit, UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, badInput, notFound } from '../errors.js';
+import { newId } from '../ids.js';
 import { check, required, text } from '../input.js';
 import { parseGrants, type Scope, scopeSet } from '../scopes/scope.js';
 import { raiseAlert } from './alerts.js';
@@ -125,7 +126,7 @@ export class ScopeGrants {
       const { workspaceId, environment } = key;
       const grant = await unit.tx.scopeGrant.create({
         data: {
-          ...{ id: uuidv7(), workspaceId, environment, keyId, reason, minutes },
+          ...{ id: newId(), workspaceId, environment, keyId, reason, minutes },
           ...{ scopes: scopes.join(' '), createdAt: unit.now },
         },
       });

@@ -3,11 +3,11 @@
  * need not know what the key had.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { v7 as uuidv7 } from 'uuid';
 import type { ApiKey, KeyTightening } from '#prisma/client.js';
 import type { Actor } from '../audit/entry.js';
 import type { UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, badInput } from '../errors.js';
+import { newId } from '../ids.js';
 import { expectVersion } from '../input.js';
 import { type Scope, scopeSet } from '../scopes/scope.js';
 import { authorityOf, excessOf, listOf, type StoredKey } from './authority.js';
@@ -89,7 +89,7 @@ export class Tightenings {
     const { workspaceId, environment } = key;
     await unit.tx.keyTightening.create({
       data: {
-        ...{ id: uuidv7(), workspaceId, environment, keyId: id, createdAt: unit.now },
+        ...{ id: newId(), workspaceId, environment, keyId: id, createdAt: unit.now },
         ...{ before: before as object, after: after as object },
       },
     });

@@ -137,10 +137,15 @@ export class BulkService {
     }
     const updatedAt = nextVersionOf(before, unit.now);
     const states = new Map<string, readonly State[]>();
-    const chosen = new Map<string, TaskState>();
+    const chosen = new Map<string, Partial<TaskState>>();
     for (const task of wanted ? before : []) {
       if (!projects.has(task.projectId)) throw movedMeanwhile();
-      chosen.set(task.id, chooseState(await statesOf(unit, task.projectId, states), wanted ?? {}, task));
+      const state = chooseState(await statesOf(unit, task.projectId, states), wanted ?? {}, task);
+      // A column that stays is not written, and neither are its indexes.
+      chosen.set(task.id, {
+        ...(state.status !== task.status && { status: state.status }),
+        ...(state.stateId !== task.stateId && { stateId: state.stateId }),
+      });
     }
     const alike = groupBy(ids, (id) => JSON.stringify(chosen.get(id)));
     for (const some of alike.values()) {
@@ -284,22 +289,15 @@ async function idsOf({ tx }: Unit, { ids, where, expectedCount }: Selected): Pro
 
 /** The projects of tasks, which stay as they are until this change is committed. */
 async function lockedProjects(unit: Unit, ids: readonly string[]): Promise<Set<string | null>> {
-  const where = { id: { in: [...ids] } };
-  const rows = await unit.tx.task.groupBy({ by: ['projectId'], where, orderBy: { projectId: 'asc' } });
-  for (const { projectId } of rows) if (projectId !== null) await unit.lockProjectForReading(projectId);
-  return new Set(rows.map(({ projectId }) => projectId));
+  const projects = await unit.projectsOf(ids);
+  for (const id of projects) if (id !== null) await unit.lockProjectForReading(id);
+  return new Set(projects);
 }
-
-/** What is compared, and told of. */
-const COLUMNS = {
-  ...{ id: true, projectId: true, updatedAt: true, title: true, number: true },
-  ...{ status: true, stateId: true, priority: true, startDate: true, dueDate: true, assigneeId: true },
-} as const;
 
 /** @throws NOT_FOUND for the first that is not there */
 async function lockedTasks(unit: Unit, ids: string[]) {
   await unit.lockTasks(ids);
-  const tasks = await unit.tx.task.findMany({ where: { id: { in: ids } }, orderBy: { id: 'asc' }, select: COLUMNS });
+  const tasks = await unit.tasksOf(ids);
   const known = new Set(tasks.map(({ id }) => id));
   const missing = ids.find((id) => !known.has(id));
   if (missing !== undefined) throw notFound('task', missing);

@@ -1,8 +1,9 @@
 /** What users are told of tasks that concern them. It is made in the change that it tells of. */
-import { v7 as uuidv7 } from 'uuid';
+
 import type { Actor } from '../audit/entry.js';
 import type { Unit, UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, notFound } from '../errors.js';
+import { newId } from '../ids.js';
 
 export type NotificationKind = 'ASSIGNED' | 'MENTIONED' | 'COMMENTED' | 'BLOCKED';
 
@@ -16,7 +17,7 @@ interface Notice {
 /** The row of a notification, whole, for changes that only add rows. */
 export const notificationRow = ({ actor, now }: Pick<Unit, 'actor' | 'now'>, notice: Notice) => ({
   ...notice,
-  id: uuidv7(),
+  id: newId(),
   senderId: actor.userId,
   createdAt: now,
 });

@@ -1,9 +1,10 @@
 /** The states of projects, which are the columns of their boards; each change is one unit of work. */
-import { v7 as uuidv7 } from 'uuid';
+
 import { z } from 'zod';
 import { type Actor, changesBetween } from '../audit/entry.js';
 import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, badInput, notFound } from '../errors.js';
+import { newId } from '../ids.js';
 import { check, expectVersion, given, required, text, withoutNulls } from '../input.js';
 import type { TaskEvents } from '../messaging/taskEvents.js';
 import { changeEach, MOST_AFFECTED, mustBeFewEnough } from './changeEach.js';
@@ -189,7 +190,7 @@ export function defaultStates(unit: Pick<Unit, 'actor' | 'now'>, projectId: stri
 function newRow({ actor, now }: Pick<Unit, 'actor' | 'now'>, projectId: string, data: object) {
   const { workspaceId, environment } = actor;
   return {
-    ...{ id: uuidv7(), workspaceId, environment, projectId, color: null, icon: null, createdAt: now, updatedAt: now },
+    ...{ id: newId(), workspaceId, environment, projectId, color: null, icon: null, createdAt: now, updatedAt: now },
     ...given(data),
   };
 }

@@ -1,6 +1,5 @@
 /** Making, changing and deleting tasks; each change is one unit of work. */
 import { setImmediate } from 'node:timers/promises';
-import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { type Actor, changesBetween } from '../audit/entry.js';
 import { groupBy } from '../collections.js';
@@ -9,6 +8,7 @@ import { tagKey } from '../db/text.js';
 import { type AddingUnit, nextVersion, nextVersionOf, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import type { TaskPlace } from '../db/unitStatements.js';
 import { ApiError, badInput, notFound } from '../errors.js';
+import { newId } from '../ids.js';
 import { check, expectVersion, given, isSameSecond, required, text, withoutNulls } from '../input.js';
 import type { TaskEvent, TaskEvents } from '../messaging/taskEvents.js';
 import { mustBeFewEnough } from './changeEach.js';
@@ -166,7 +166,7 @@ export class TaskService {
     const states = await statesOf(unit, projectId, known.states);
     const state = chooseState(states, { stateId, stateSlug, status });
     const number = reserved ?? (await unit.nextTaskNumber());
-    const id = uuidv7();
+    const id = newId();
     await unit.insert('Task', {
       ...{ id, ...given(data), number },
       // Rows that are written together have the same columns.

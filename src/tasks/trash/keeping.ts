@@ -3,10 +3,10 @@
  * anything else reads. Rows that the key does not see go with them too.
  */
 
-import { v7 as uuidv7 } from 'uuid';
 import { withoutBinding } from '../../db/tenant.js';
 import type { Unit } from '../../db/unitOfWork.js';
 import { ApiError } from '../../errors.js';
+import { newId } from '../../ids.js';
 import { MOST_AFFECTED } from '../changeEach.js';
 
 export type TrashKind = 'TASK' | 'PROJECT' | 'LABEL' | 'COMMENT';
@@ -57,7 +57,7 @@ export async function keepRows(
   const { workspaceId, environment } = unit.actor;
   await unit.insertRows(
     'TrashRow',
-    rows.map(({ itemId, content }) => ({ id: uuidv7(), workspaceId, environment, itemId, kind, content })),
+    rows.map(({ itemId, content }) => ({ id: newId(), workspaceId, environment, itemId, kind, content })),
   );
 }
 
