@@ -75,11 +75,16 @@ describe('a project', () => {
       [{ name: '!!!' }, 'name'],
       [{ name: 'x'.repeat(101) }, 'name'],
       [{ name: 'x', slug: '--' }, 'slug'],
+      [{ name: 'x', slug: 'x'.repeat(101) }, 'slug'],
       [{ name: 'x', color: 'red' }, 'color'],
     ] as const) {
       const answer = await run('createState', 'state { id }', { projectId: project.id, ...input });
       expect([codes(answer), fieldsOf(answer)]).toEqual([['BAD_USER_INPUT'], [field]]);
     }
+    // One character of it is 18 when it is normalized.
+    const long = await made('createState', 'state { id slug }', { projectId: project.id, name: '\ufdfa'.repeat(100) });
+    expect([...long.state.slug].length).toBeLessThanOrEqual(100);
+    await made('deleteState', 'deletedStateId', { id: long.state.id });
     for (let i = 8; i < 50; i += 1) await made('createState', 'state { id }', { projectId: project.id, name: `n${i}` });
     expect(codes(await run('createState', 'state { id }', { projectId: project.id, name: 'more' }))).toEqual([
       'CONFLICT',
@@ -285,7 +290,9 @@ describe('a state', () => {
     const { state } = await made('createState', 'state { id }', {
       ...{ projectId: project.id, name: 'Proof', category: 'IN_REVIEW' },
     });
-    expect(await shown(task.id)).toMatchObject({ status: 'IN_REVIEW', stateId: state.id });
+    expect((await shown(task.id)).state).toBeNull();
+    // Said once more, it goes where there is such a state now.
+    expect(await changed(task.id, { status: 'IN_REVIEW' })).toMatchObject({ stateId: state.id });
   });
 
   it('goes with its project, and the tasks stay', async () => {
@@ -346,6 +353,8 @@ describe("Kaneo's columns", () => {
     for (const [json, status] of [
       [{ name: 'ideas' }, 409],
       [{ name: 'Planned' }, 409],
+      [{ name: 'Planned.' }, 409],
+      [{ name: 'backlog' }, 409],
       [{ name: '...' }, 400],
       [{}, 400],
       [{ name: 'x', color: 'nope' }, 400],
@@ -389,7 +398,9 @@ describe("Kaneo's columns", () => {
     // Shown as planned, and written so again.
     await body('PUT', `/api/task/status/${triaged.id}`, { status: 'planned' });
     expect(await shown(triaged.id)).toMatchObject({ status: 'TRIAGE', stateId: triaged.stateId });
-    await put('on-hold');
+    // Of one status, and not the one that is meant.
+    await made('createState', 'state { id }', { projectId: project.id, name: 'Icebox', category: 'BACKLOG' });
+    for (const status of ['icebox', 'planned', 'icebox', 'planned', 'on-hold']) expect(await put(status)).toBe(status);
     const board = await body('GET', `/api/task/tasks/${project.id}`);
     const columns = board.columns.map(({ id, name, tasks }: { id: string; name: string; tasks: object[] }) => [
       ...[id, name, tasks.length],
@@ -405,6 +416,7 @@ describe("Kaneo's columns", () => {
         ['done', 'Done', 0],
         ['archived', 'Archived', 0],
         ['on-hold', 'On Hold', 1],
+        ['icebox', 'Icebox', 0],
       ],
     ]);
     const only = async (status: string) =>
@@ -417,6 +429,24 @@ describe("Kaneo's columns", () => {
     expect((await body('GET', `/api/task/${task.id}`)).status).toBe('done');
     const bad = { taskIds: [task.id], operation: 'updateStatus', value: 'nowhere' };
     expect(Object.keys((await body('PATCH', '/api/task/bulk', bad, 400)).errors)).toEqual(['value']);
+  });
+});
+
+describe('words that every object has', () => {
+  it('are slugs like others', async () => {
+    const project = await newProject();
+    for (const name of ['constructor', '__proto__', 'toString', 'hasOwnProperty']) {
+      expect((await call('GET', `/api/task/tasks/${project.id}?status=${name}`)).status, name).toBe(400);
+      const column = await call('POST', `/api/column/${project.id}`, { body: { name } });
+      const slug = name === '__proto__' ? 'proto' : name.toLowerCase();
+      expect(column.body).toMatchObject({ name, slug });
+      const task = await newTask({ projectId: project.id, stateSlug: slug });
+      expect((await call('GET', `/api/task/${task.id}`)).body.status).toBe(slug);
+    }
+    const columns = (await call('GET', `/api/column/${project.id}`)).body.map(({ slug }: State) => slug);
+    expect(columns.slice(4)).toEqual(['constructor', 'proto', 'tostring', 'hasownproperty']);
+    const board = (await call('GET', `/api/task/tasks/${project.id}?status=constructor`)).body.columns;
+    expect(board.find(({ id }: { id: string }) => id === 'constructor').tasks).toHaveLength(1);
   });
 });
 

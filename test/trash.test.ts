@@ -301,6 +301,144 @@ describe('the trash', () => {
     expect(codes(await restore('label', label.id))).toEqual(['CONFLICT']);
   });
 
+  it('takes tasks with much text and many sub-tasks, which no answer could hold', { timeout: 120_000 }, async () => {
+    const { system, workspace } = server;
+    const tenant = { workspaceId: workspace.id, environment: 'LIVE' as const };
+    const id = await newTask({ title: 'Much' });
+    const { task } = await read('query ($id: ID!) { task(id: $id) { number } }', { id });
+    const body = '"'.repeat(9990);
+    await system.comment.createMany({ data: Array.from({ length: 1800 }, () => ({ ...tenant, taskId: id, body })) });
+    const children = Array.from({ length: 1000 }, (_, i) => ({
+      ...{ ...tenant, number: 1_000_000 + task.number * 1000 + i, title: 'Child', parentId: id },
+    }));
+    await system.task.createMany({ data: children });
+    expect(codes(await remove('task', id))).toBeUndefined();
+    expect(await system.task.count({ where: { parentId: id } })).toBe(0);
+    await mustRestore('task', id);
+    expect(await system.task.count({ where: { parentId: id } })).toBe(1000);
+    expect(await system.comment.count({ where: { taskId: id, body } })).toBe(1800);
+    const texts = await system.task.findMany({ where: { parentId: id }, select: { id: true }, take: 700 });
+    const ids = texts.map((row) => row.id);
+    await system.task.updateMany({ where: { id: { in: ids } }, data: { description: '\u8a9e'.repeat(9990) } });
+    expect((await made('deleteTasks', 'count', { ids })).count).toBe(700);
+    await mustRestore('task', ids[0] ?? '');
+    await system.trashItem.deleteMany();
+    await system.task.deleteMany({ where: { OR: [{ parentId: id }, { id }] } });
+  });
+
+  it('gives back what fits together, whatever is changed at once', { timeout: 120_000 }, async () => {
+    const newProject = async () =>
+      (await made('createProject', 'project { id states { nodes { id slug } } }', { name: 'R' })).project;
+    const [one, two] = [await newProject(), await newProject()];
+    const parent = await newTask({ projectId: one.id });
+    const ids = await Promise.all(
+      Array.from({ length: 24 }, (_, i) => newTask({ projectId: one.id, ...(i < 8 && { parentId: parent }) })),
+    );
+    const free = ids.slice(8);
+    const todo = one.states.nodes.find(({ slug }: { slug: string }) => slug === 'to-do').id;
+    const ok = ['CONFLICT', 'NOT_FOUND', 'BAD_USER_INPUT', 'SERVICE_UNAVAILABLE'];
+    const attempt = async (answer: Promise<GraphQLAnswer>) => {
+      for (const code of codes(await answer) ?? []) expect(ok).toContain(code);
+    };
+    const late = (milliseconds: number, work: () => Promise<GraphQLAnswer>) =>
+      new Promise<void>((resolve, reject) => {
+        setTimeout(() => attempt(work()).then(resolve, reject), milliseconds);
+      });
+    for (let round = 0; round < 6; round += 1) {
+      await attempt(remove('project', one.id));
+      await Promise.all([
+        attempt(restore('project', one.id)),
+        late(round * 4, () => run('updateTasks', 'count', { ids: free.slice(0, 8), status: 'DONE' })),
+        ...free
+          .slice(8)
+          .map((id) =>
+            late(round * 4, () => run('updateTask', 'task { id }', { id, projectId: two.id, status: 'DONE' })),
+          ),
+      ]);
+      await attempt(remove('task', parent));
+      await Promise.all([
+        attempt(restore('task', parent)),
+        ...ids
+          .slice(0, 8)
+          .map((id, i) =>
+            late(i + round, () => run('updateTask', 'task { id }', { id, projectId: i % 2 ? two.id : one.id })),
+          ),
+        late(round, () => run('updateState', 'state { id }', { id: todo, category: round % 2 ? 'TODO' : 'DONE' })),
+        late(2 * round, () => remove('task', free[round] ?? '')),
+      ]);
+      await attempt(restore('project', one.id));
+      const rows = await server.system.task.findMany({
+        where: { id: { in: [parent, ...ids] } },
+        include: { state: true, parent: true },
+      });
+      for (const row of rows) {
+        if (row.state) expect([row.state.category, row.state.projectId]).toEqual([row.status, row.projectId]);
+        if (row.parent) expect(row.parent.projectId).toBe(row.projectId);
+      }
+    }
+  });
+
+  it('tells of tasks that come back to their project, by a key that is bound to it too', async () => {
+    const { project } = await made('createProject', 'project { id }', { name: 'Told' });
+    const id = await newTask({ projectId: project.id });
+    const bound = await server.createKey(['tasks:*', 'projects:*']);
+    await server.system.apiKey.update({ where: { id: bound.apiKey.id }, data: { projectIds: project.id } });
+    await remove('project', project.id);
+    const stream = await subscribe(
+      server,
+      ada,
+      'subscription ($p: ID) { taskChanged(projectId: $p) { action taskId projectId previousProjectId } }',
+      { p: project.id },
+    );
+    expect(codes(await restore('project', project.id, bound.key))).toBeUndefined();
+    await until(() => stream.events.some(({ data }) => data?.taskChanged));
+    stream.stop();
+    expect(stream.events.flatMap(({ data }) => data?.taskChanged ?? [])).toEqual([
+      { action: 'UPDATED', taskId: id, projectId: project.id, previousProjectId: null },
+    ]);
+    const { task } = await read('query ($id: ID!) { task(id: $id) { projectId activity { nodes { changes } } } }', {
+      id,
+    });
+    expect(task.projectId).toBe(project.id);
+    expect(JSON.parse(task.activity.nodes[0].changes)).toEqual({ projectId: { from: null, to: project.id } });
+    // A task is not brought back where the key could not see it.
+    await remove('task', id);
+    await remove('project', project.id);
+    expect(codes(await restore('task', id, bound.key))).toEqual(['CONFLICT']);
+    expect(await idsInTrash(bound.key)).toContain(id);
+    expect(codes(await restore('project', project.id, bound.key))).toBeUndefined();
+    expect(codes(await restore('task', id, bound.key))).toBeUndefined();
+    // A slug that the key does not see is taken all the same.
+    await made('updateProject', 'project { id }', { id: project.id, slug: 'told' });
+    await remove('project', project.id);
+    await made('createProject', 'project { id }', { name: 'Other', slug: 'told' });
+    expect(codes(await restore('project', project.id, bound.key))).toEqual(['CONFLICT']);
+  });
+
+  it('keeps comments where their task is, and tags of labels that were merged', async () => {
+    const newProject = async () => (await made('createProject', 'project { id }', { name: 'C' })).project.id;
+    const [from, to] = [await newProject(), await newProject()];
+    const keyOf = async (projectIds: string) => {
+      const { key, apiKey } = await server.createKey(['tasks:*', 'projects:read']);
+      await server.system.apiKey.update({ where: { id: apiKey.id }, data: { projectIds } });
+      return key;
+    };
+    const [here, there] = [await keyOf(from), await keyOf(to)];
+    const id = await newTask({ projectId: from, tags: ['merged away'] });
+    const { comment } = await made('createComment', 'comment { id }', { taskId: id, body: 'Kept' });
+    await remove('comment', comment.id);
+    await made('updateTask', 'task { id }', { id, projectId: to });
+    expect([await idsInTrash(here), await idsInTrash(there)]).toEqual([[], [comment.id]]);
+    expect(codes(await purge('comment', comment.id, here))).toEqual(['NOT_FOUND']);
+    expect(codes(await restore('comment', comment.id, there))).toBeUndefined();
+    const { labels } = await read('{ labels(filter: { name: { eq: "merged away" } }) { nodes { id } } }');
+    const { label } = await made('createLabel', 'label { id }', { name: 'into this' });
+    await remove('task', id);
+    await made('deleteLabel', 'deletedLabelId', { id: labels.nodes[0].id, intoId: label.id });
+    await mustRestore('task', id);
+    expect((await read('query ($id: ID!) { task(id: $id) { tags } }', { id })).task.tags).toEqual(['into this']);
+  });
+
   it('tells subscribers that a task went, and that it came back', async () => {
     const id = await newTask({ title: 'Told' });
     const stream = await subscribe(server, ada);

@@ -24,6 +24,14 @@ const BUSY = new Set<unknown>([
  * an I/O error, read-only). Whoever runs the server has to do something.
  */
 const UNWRITABLE = /^(?:SQLITE_(?:FULL|IOERR|READONLY|CANTOPEN)|53100|53200|53400|58030|25006$)/;
+/** What says that there is such a row already: of Prisma, of its adapters, of PostgreSQL, and of SQLite. */
+const TAKEN = new Set<unknown>([
+  ...['P2002', 'UniqueConstraintViolation', '23505', 'SQLITE_CONSTRAINT_UNIQUE', 'SQLITE_CONSTRAINT_PRIMARYKEY'],
+]);
+/** What says that a row that is referred to is not there, likewise. */
+const MISSING = new Set<unknown>([
+  ...['P2003', 'P2025', 'ForeignKeyConstraintViolation', '23503', 'SQLITE_CONSTRAINT_FOREIGNKEY'],
+]);
 /** The driver's words, where it has no code. */
 const LOST_IN_WORDS =
   /Connection terminated|connection timeout|timeout exceeded when trying to connect|Query read timeout|not queryable|connection is closed/i;
@@ -41,7 +49,7 @@ interface Fault {
 export function databaseError(error: unknown): ApiError | undefined {
   const fault = (error ?? {}) as Fault;
   if (isUniqueViolation(fault)) return new ApiError('CONFLICT', 'There is such a row already.');
-  if (fault.code === 'P2003' || fault.code === 'P2025' || fault.cause?.kind === 'ForeignKeyConstraintViolation') {
+  if (says(fault, (code) => MISSING.has(code))) {
     return new ApiError('NOT_FOUND', 'A row that this refers to is not there any more.');
   }
   if (isUnwritable(error)) {
@@ -58,7 +66,7 @@ export function databaseError(error: unknown): ApiError | undefined {
 /** Whether there is a row already with what only one may have. */
 export function isUniqueViolation(error: unknown): boolean {
   const fault = error as Fault | undefined;
-  return fault?.code === 'P2002' || fault?.cause?.kind === 'UniqueConstraintViolation';
+  return says(fault, (code) => TAKEN.has(code));
 }
 
 /** Whether the disk is full, fails, or may not be written. */

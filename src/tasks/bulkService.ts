@@ -183,7 +183,7 @@ export class BulkService {
         const ids = await idsOf(unit, selected);
         const { tx } = unit;
         const before = await lockedTasks(unit, ids);
-        await keepTasks(unit, await tx.task.findMany({ where: { id: { in: ids } } }));
+        await keepTasks(unit, ids);
         const parents = await tx.task.groupBy({
           by: ['parentId'],
           where: { parentId: { in: ids }, id: { notIn: ids } },

@@ -1,6 +1,7 @@
 /** Changing many tasks alike, each of them visibly: a new version, an audit entry and an event of its own. */
 import { setImmediate } from 'node:timers/promises';
 import type { Changes } from '../audit/entry.js';
+import { withoutBinding } from '../db/tenant.js';
 import { nextVersionOf, type Unit } from '../db/unitOfWork.js';
 import { ApiError } from '../errors.js';
 import type { TaskEvents } from '../messaging/taskEvents.js';
@@ -30,12 +31,19 @@ export async function changeEach(
 ): Promise<void> {
   for (let at = 0; at < ids.length; at += BATCH) {
     const part = ids.slice(at, at + BATCH);
-    const where = { id: { in: part } };
-    const tasks = await unit.tx.task.findMany({ where, select: { id: true, projectId: true, updatedAt: true } });
+    const { workspaceId, environment } = unit.actor;
+    const where = { id: { in: part }, workspaceId, environment };
+    // A key that is bound to a project may bring tasks back into it.
+    const tasks = await withoutBinding(() =>
+      unit.tx.task.findMany({ where, select: { id: true, projectId: true, updatedAt: true } }),
+    );
     await apply(part, nextVersionOf(tasks, unit.now));
     for (const { id: taskId, projectId } of tasks) {
-      unit.audit({ ...aboutTask(taskId, 'update', projectId), changes });
-      unit.afterCommit(() => events.publish(unit.actor, { action: 'UPDATED', taskId, projectId }));
+      const moved = changes['projectId'];
+      const place = moved ? { projectId: moved.to as string, previousProjectId: projectId } : { projectId };
+      // Of a task that moved, what it was before is no matter of the project that it came to.
+      unit.audit({ ...aboutTask(taskId, 'update', moved ? null : projectId), changes });
+      unit.afterCommit(() => events.publish(unit.actor, { action: 'UPDATED', taskId, ...place }));
     }
     // On SQLite nothing else waits for anything here.
     await setImmediate();

@@ -258,7 +258,8 @@ export async function labelIds(
   return ids;
 }
 
-async function checkRoom(unit: Pick<Unit, 'countLabels'>): Promise<void> {
+/** @throws CONFLICT where there are more than there may be, with those that were made */
+export async function checkRoom(unit: Pick<Unit, 'countLabels'>): Promise<void> {
   if ((await unit.countLabels()) > MOST) {
     throw new ApiError('CONFLICT', `A workspace has at most ${MOST} labels, which are made of tags too.`);
   }

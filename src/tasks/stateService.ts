@@ -9,7 +9,7 @@ import { check, expectVersion, given, required, text, withoutNulls } from '../in
 import type { TaskEvents } from '../messaging/taskEvents.js';
 import { changeEach, MOST_AFFECTED, mustBeFewEnough } from './changeEach.js';
 import { COLOR } from './labelService.js';
-import { categoryOf, DEFAULT_STATES, slugOf } from './states.js';
+import { categoryOf, DEFAULT_STATES, MOST_SLUG, slugOf } from './states.js';
 
 /** States of a project. */
 const MOST = 50;
@@ -21,6 +21,7 @@ const rules = z.object({
   category: required(z.number()).optional(),
 });
 const changeable = rules.partial();
+const slugRules = z.object({ slug: text(1, MOST_SLUG) });
 
 interface StateFields {
   readonly color?: string | null | undefined;
@@ -56,35 +57,25 @@ export class StateService {
     private readonly events: TaskEvents,
   ) {}
 
-  /** At the end. Tasks of its status that are in no state are in it then. @throws CONFLICT for a slug that is taken */
+  /** At the end. @throws CONFLICT for a slug that is taken */
   async create(actor: Actor, { projectId, slug: asked, ...input }: NewState): Promise<{ id: string }> {
     const { category: wanted, ...data } = check(rules, withoutNulls(input, ['category']));
     if (data.icon === '') data.icon = null;
-    const slug = slugOf(asked ?? data.name);
+    const slug = slugOf(asked == null ? data.name : check(slugRules, { slug: asked }).slug);
     if (slug === '') throw badInput({ [asked == null ? 'name' : 'slug']: ['must have a letter or a digit'] });
-    return this.units.run(
-      actor,
-      async (unit) => {
-        await lockProject(unit, projectId);
-        const states = await unit.statesOf(projectId);
-        if (states.length >= MOST) throw new ApiError('CONFLICT', `A project has at most ${MOST} states.`);
-        if (states.some((state) => state.slug === slug)) throw taken(slug, asked == null ? 'name' : 'slug');
-        const category = wanted ?? categoryOf(slug, states);
-        const last = await unit.tx.state.findFirst({ where: { projectId }, orderBy: { order: 'desc' } });
-        const row = newRow(unit, projectId, { ...data, slug, category, order: (last?.order ?? -1) + 1 });
-        await unit.insertRows('State', [row]);
-        const { id } = row;
-        unit.audit({ ...about(id, 'create', projectId), changes: changesBetween({}, { ...data, slug, category }) });
-        const where = { projectId, stateId: null, status: category };
-        mustBeFewEnough(await unit.tx.task.count({ where }));
-        const waiting = await unit.tx.task.findMany({ where, select: { id: true }, orderBy: { id: 'asc' } });
-        const ids = waiting.map((task) => task.id);
-        if (ids.length > 0) await unit.lockTasks(ids);
-        await this.#put(unit, ids, { stateId: null }, { stateId: id });
-        return { id };
-      },
-      { long: true },
-    );
+    return this.units.run(actor, async (unit) => {
+      await lockProject(unit, projectId);
+      const states = await unit.statesOf(projectId);
+      if (states.length >= MOST) throw new ApiError('CONFLICT', `A project has at most ${MOST} states.`);
+      if (states.some((state) => state.slug === slug)) throw taken(slug, asked == null ? 'name' : 'slug');
+      const category = wanted ?? categoryOf(slug, states);
+      const last = await unit.tx.state.findFirst({ where: { projectId }, orderBy: { order: 'desc' } });
+      const row = newRow(unit, projectId, { ...data, slug, category, order: (last?.order ?? -1) + 1 });
+      await unit.insertRows('State', [row]);
+      const { id } = row;
+      unit.audit({ ...about(id, 'create', projectId), changes: changesBetween({}, { ...data, slug, category }) });
+      return { id };
+    });
   }
 
   /** Changes what is given; another category is another status of all its tasks. */

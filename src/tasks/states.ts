@@ -58,10 +58,10 @@ export function chooseState(states: readonly State[], wanted: WantedState, curre
   if (named) return { stateId: named.id, status: named.category };
   const status = stateSlug == null ? wanted.status : defaultCategory(stateSlug);
   if (status === undefined) {
-    const slugs = (states.length > 0 ? states : DEFAULT_STATES).map(({ slug }) => slug);
-    throw badInput({ stateSlug: [`must be one of ${slugs.join(', ')}`] });
+    // Which there are, a key that only writes tasks is not told.
+    throw badInput({ stateSlug: ['must be the slug of a state of the project that the task is in'] });
   }
-  if (status === current?.status) return { stateId: current.stateId, status };
+  if (status === current?.status && current.stateId !== null) return { stateId: current.stateId, status };
   return { stateId: states.find(({ category }) => category === status)?.id ?? null, status };
 }
 
@@ -79,11 +79,31 @@ export function categoryOf(slug: string, states: readonly State[]): number {
   return defaultCategory(slug) ?? (states.some(({ category }) => category === TODO) ? IN_PROGRESS : TODO);
 }
 
+/** Characters. */
+export const MOST_SLUG = 100;
+
 /** "In Review!" -> "in-review"; empty where there is neither a letter nor a digit. */
 export function slugOf(name: string): string {
-  return name
+  const words = name
     .normalize('NFKC')
     .toLowerCase()
     .replace(/[^\p{L}\p{M}\p{N}]+/gu, '-')
-    .replace(/^[-\p{M}]+|-+$/gu, '');
+    .replace(/^[-\p{M}]+/u, '');
+  // What is normalized may be longer than it was, by much.
+  return [...words]
+    .slice(0, MOST_SLUG)
+    .join('')
+    .slice(0, MOST_SLUG)
+    .toWellFormed()
+    .replace(/[-\ufffd]+$/u, '');
+}
+
+/**
+ * Whether a task is where one of these slugs means: in a state that has it, or in none, with the status of the one of the
+ * seven that has it.
+ * @param slug of the state that it is in
+ */
+export function isAt(slugs: readonly string[], slug: string | undefined, status: number): boolean {
+  if (slug !== undefined) return slugs.includes(slug);
+  return slugs.some((one) => defaultCategory(one) === status);
 }

@@ -16,7 +16,7 @@ import { labelIds, MOST_LABELS } from './labelService.js';
 import { notificationRow, notify } from './notificationService.js';
 import { type Placement, placeFor } from './placement.js';
 import { MOST_POSITION } from './positions.js';
-import { chooseState, type State, stateFrom, type TaskState } from './states.js';
+import { chooseState, isAt, type State, stateFrom, type TaskState } from './states.js';
 import {
   aboutTask,
   hasSubTaskOrTask,
@@ -26,7 +26,7 @@ import {
   placeOf,
   projectBelow,
 } from './subTasks.js';
-import { keepRows, keepTasks } from './trash/keeping.js';
+import { keepRows, keepTasks, moveKept } from './trash/keeping.js';
 
 const BATCH = 100;
 /** To do. */
@@ -81,6 +81,8 @@ export interface TaskChange extends TaskFields {
   readonly title?: string | null | undefined;
   /** Where the task has one of these, it keeps it, whatever else is given. */
   readonly keepStatus?: readonly number[] | null | undefined;
+  /** Where the task is in a state of one of these slugs, or in none and has the status that one stands for, it stays there. */
+  readonly keepStateSlugs?: readonly string[] | null | undefined;
   readonly keepPriority?: readonly number[] | null | undefined;
   /** A date that is the task's but for the fraction of its second leaves it as it is. */
   readonly keepFractions?: boolean | null | undefined;
@@ -242,7 +244,7 @@ export class TaskService {
 
   /** @throws CONFLICT for an order that the task has left meanwhile */
   async #change(unit: Unit, input: TaskChange): Promise<ChangedTask> {
-    const { id, keepStatus, keepPriority, keepFractions, expectedUpdatedAt, ...fields } = input;
+    const { id, keepStatus, keepStateSlugs, keepPriority, keepFractions, expectedUpdatedAt, ...fields } = input;
     const { tags, stateId, stateSlug, ...data } = given(check(changeable, fields));
     if (data.description === '') data.description = null;
     const { tx, now, actor } = unit;
@@ -278,15 +280,13 @@ export class TaskService {
     const moves = data.projectId !== undefined && data.projectId !== before.projectId;
     if (moves && !place && (await hasSubTaskOrTask(unit, before))) throw movedMeanwhile();
     if (data.projectId != null && moves) mustBeOpen(project, data.projectId);
-    const keepsStatus = !asksState || keepStatus?.includes(before.status);
+    const slug = keepStateSlugs || moves ? await slugOfState(unit, before.stateId) : undefined;
+    const isKept = keepStatus?.includes(before.status) || (keepStateSlugs && isAt(keepStateSlugs, slug, before.status));
+    const keepsStatus = !asksState || isKept;
     if (keepsStatus) delete data.status;
     const state: Partial<TaskState> = keepsStatus
       ? moves
-        ? stateFrom(
-            await statesOf(unit, data.projectId ?? null),
-            await slugOfState(unit, before.stateId),
-            before.status,
-          )
+        ? stateFrom(await statesOf(unit, data.projectId ?? null), slug, before.status)
         : {}
       : chooseState(
           await statesOf(unit, target ?? null),
@@ -309,6 +309,7 @@ export class TaskService {
     if (assigneeId != null && assigneeId !== before.assigneeId && assigneeId !== actor.userId) {
       await notify(unit, { userId: assigneeId, kind: 'ASSIGNED', taskId: id });
     }
+    if (moves) await moveKept(unit, [id], after.projectId);
     if (moves && place) await this.#moveSubTasks(unit, place.below, after.projectId);
     const old = { ...before, tags: before.tags.map(({ name }) => name) };
     // Of a task that moved, what it was before is no matter of the project that it came to.
@@ -340,6 +341,7 @@ export class TaskService {
     for (const { stateId } of subTasks) {
       if (!slugs.has(stateId)) slugs.set(stateId, await slugOfState(unit, stateId));
     }
+    await moveKept(unit, ids, projectId);
     const byState = groupBy(subTasks, ({ stateId, status }) => stateFrom(states, slugs.get(stateId), status).stateId);
     for (const [stateId, tasks] of byState) {
       const ids = tasks.map(({ id }) => id);
@@ -372,7 +374,7 @@ export class TaskService {
       if (!before) throw notFound('task', id);
       expectVersion(before, expectedUpdatedAt);
       const shown = await load(tx);
-      await keepTasks(unit, [before]);
+      await keepTasks(unit, [id]);
       await this.leaveSubTasks(unit, id);
       await tx.task.delete({ where: { id }, select: { id: true } });
       const changes = { title: { from: before.title }, number: { from: before.number } };
@@ -426,6 +428,7 @@ export class TaskService {
           data: { [column]: null, updatedAt: latest, ...(column === 'projectId' && { stateId: null }) },
         }),
       );
+      if (column === 'projectId') await moveKept(unit, ids, null);
       changed += ids.length;
       // On SQLite nothing else waits for anything here.
       await setImmediate();

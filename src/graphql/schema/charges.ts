@@ -19,7 +19,7 @@ export async function chargeDeletion(context: Context, task: object): Promise<vo
   const where = { task };
   const counts = await Promise.all([
     ...[db.comment.count({ where }), db.timeEntry.count({ where }), db.notification.count({ where })],
-    db.taskRelationship.count({ where }),
+    ...[db.taskRelationship.count({ where }), db.taskTag.count({ where })],
   ]);
   const subTasks = await db.task.count({ where: { parent: task } });
   await charge(

@@ -139,7 +139,10 @@ builder.relayMutationField(
     inputFields: (t) => ({
       projectId: t.id({ required: true }),
       name: t.string({ required: true, description: NAME }),
-      slug: t.string({ description: 'Made of the name where it is left out; each state of a project has its own.' }),
+      slug: t.string({
+        description:
+          'Up to 100 characters; made of the name where it is left out. Each state of a project has its own.',
+      }),
       category: t.field({
         type: TaskStatus,
         description:
@@ -150,8 +153,7 @@ builder.relayMutationField(
   },
   {
     nullable: true,
-    description:
-      'Adds a state at the end of a project; at most 50. Tasks of its status that are in no state are in it then.',
+    description: 'Adds a state at the end of a project; at most 50.',
     authScopes: { scope: 'projects:write' },
     grantScopes: ['self'],
     ...changing((input: Parameters<StateService['create']>[1], { services, actor }) =>

@@ -82,6 +82,10 @@ builder.relayMutationField(
       parentId: t.id({ description: PARENT }),
       assigneeId: t.id(),
       keepStatus: t.field({ type: [TaskStatus], description: KEEP }),
+      keepStateSlugs: t.stringList({
+        description:
+          'Where the task is in a state of one of these slugs, or in none and has the status that such a state has in a new project, it stays there.',
+      }),
       keepPriority: t.field({ type: [TaskPriority], description: KEEP }),
       keepFractions: t.boolean({
         description:

@@ -4,7 +4,7 @@ import type { TrashKind } from '../../tasks/trash/keeping.js';
 import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
 import type { Context } from '../context.js';
 import { builder, rowField } from './builder.js';
-import { chargeRows } from './charges.js';
+import { chargeRows, chargeTasks } from './charges.js';
 import { Comment } from './comment.js';
 import { Label } from './label.js';
 import { type ListArgs, rowTable } from './rowTable.js';
@@ -103,7 +103,9 @@ for (const { kind, name, type, write, remove, description } of KINDS) {
       authScopes: { scope: write },
       grantScopes: ['self'],
       resolve: async (_root, { input: { id } }, context) => {
-        await chargeRows(context, await context.db.trashRow.count({ where: { itemId: id } }));
+        const rows = await context.db.trashRow.count({ where: { itemId: id } });
+        // With a project or a label, tasks are changed.
+        await (kind === 'PROJECT' || kind === 'LABEL' ? chargeTasks : chargeRows)(context, rows);
         return context.services.trash.restore(context.actor, kind, id, context.principal.scopes);
       },
     },
@@ -115,7 +117,10 @@ for (const { kind, name, type, write, remove, description } of KINDS) {
     {
       ...{ nullable: true, description: 'Deletes for good what is in the trash.' },
       authScopes: { scope: remove },
-      resolve: (_root, { input: { id } }, { services, actor }) => services.trash.purge(actor, kind, id),
+      resolve: async (_root, { input: { id } }, context) => {
+        await chargeRows(context, await context.db.trashRow.count({ where: { itemId: id } }));
+        return context.services.trash.purge(context.actor, kind, id);
+      },
     },
     { outputFields: (t) => ({ [`purged${title}Id`]: t.exposeID('id') }) },
   );

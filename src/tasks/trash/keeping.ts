@@ -3,6 +3,7 @@
  * anything else reads. Rows that the key does not see go with them too.
  */
 
+import { forNobody } from '../../db/reader.js';
 import { withoutBinding } from '../../db/tenant.js';
 import type { Unit } from '../../db/unitOfWork.js';
 import { ApiError } from '../../errors.js';
@@ -61,17 +62,11 @@ export async function keepRows(
   );
 }
 
-type TaskRow = Columns & { readonly id: string; readonly title: string; readonly projectId: string | null };
-
 /**
- * Tasks that are locked, with what is theirs.
+ * @param all ids of tasks that are locked, and go with what is theirs
  * @throws CONFLICT for more than one change may have
  */
-export async function keepTasks(unit: Unit, tasks: readonly TaskRow[]): Promise<void> {
-  await keep(
-    unit,
-    tasks.map((task) => ({ id: task.id, kind: 'TASK', title: task.title, projectId: task.projectId, content: task })),
-  );
+export async function keepTasks(unit: Unit, all: readonly string[]): Promise<void> {
   let kept = 0;
   const count = (rows: number) => {
     kept += rows;
@@ -82,12 +77,14 @@ export async function keepTasks(unit: Unit, tasks: readonly TaskRow[]): Promise<
       );
     }
   };
-  for (let at = 0; at < tasks.length; at += PORTION) {
-    const ids = tasks.slice(at, at + PORTION).map(({ id }) => id);
-    const tags = await withoutBinding(() =>
-      unit.tx.taskTag.findMany({ where: { ...tenantOf(unit), taskId: { in: ids } } }),
+  for (let at = 0; at < all.length; at += PORTION) {
+    const ids = all.slice(at, at + PORTION);
+    const tasks = await unseen(() => unit.tx.task.findMany({ where: { ...tenantOf(unit), id: { in: ids } } }));
+    await keep(
+      unit,
+      tasks.map((task) => ({ id: task.id, kind: 'TASK', title: task.title, projectId: task.projectId, content: task })),
     );
-    count(tags.length);
+    const tags = await unseen(() => unit.tx.taskTag.findMany({ where: { ...tenantOf(unit), taskId: { in: ids } } }));
     await keepRows(unit, 'TaskTag', ofTasks(tags));
     const own = { taskId: { in: ids } };
     const ties = { OR: [own, { targetTaskId: { in: ids }, taskId: { notIn: ids } }] };
@@ -129,13 +126,24 @@ async function keepEach(
   for (let after = ''; ; ) {
     const condition = { AND: [where, { ...tenantOf(unit), id: { gt: after } }] };
     const args = { where: condition, orderBy: { id: 'asc' }, take: PORTION };
-    const rows = await withoutBinding(() => (delegate as Delegate).findMany(args));
+    const rows = await unseen(() => (delegate as Delegate).findMany(args));
     count(rows.length);
     await store(rows);
     const last = rows.at(-1);
     if (!last || rows.length < PORTION) return;
     after = last.id;
   }
+}
+
+/** Comments of tasks that are in the trash are of the project that their task is in. @param ids of the tasks */
+export async function moveKept(unit: Unit, ids: readonly string[], projectId: string | null): Promise<void> {
+  const where = { ...tenantOf(unit), taskId: { in: [...ids] } };
+  await withoutBinding(() => unit.tx.trashItem.updateMany({ where, data: { projectId } }));
+}
+
+/** Reads what is neither answered, nor within reach of the key alone. */
+export function unseen<T>(read: () => PromiseLike<T>): Promise<T> {
+  return forNobody(() => withoutBinding(read));
 }
 
 export function tenantOf({ actor: { workspaceId, environment } }: Pick<Unit, 'actor'>) {

@@ -4,21 +4,24 @@
  */
 import { groupBy } from '../../collections.js';
 import { MODEL_FIELDS } from '../../db/statement.js';
-import { withoutBinding } from '../../db/tenant.js';
 import { nextVersion, type Unit } from '../../db/unitOfWork.js';
+import type { TaskPlace } from '../../db/unitStatements.js';
 import { ApiError } from '../../errors.js';
 import type { TaskEvents } from '../../messaging/taskEvents.js';
 import { changeEach, MOST_AFFECTED } from '../changeEach.js';
 import { MOST_LABELS } from '../labelService.js';
 import { chooseState, type State, type TaskState } from '../states.js';
 import { placeOf, projectBelow } from '../subTasks.js';
-import { type Columns, keepRows, PORTION, type RowKind, tenantOf } from './keeping.js';
+import { type Columns, keepRows, moveKept, PORTION, type RowKind, tenantOf, unseen } from './keeping.js';
 
 interface Kept {
   readonly id: string;
   readonly content: Columns;
 }
 type End = readonly [model: Model, id: string];
+/** Merges of labels that are followed, one after another. */
+const MOST_MERGES = 5;
+
 /** Of ties: the columns that say what they are between. */
 const ENDS = {
   Placement: [
@@ -45,6 +48,9 @@ type Model = keyof typeof DELEGATES;
 
 /** With the workspace locked. */
 export class Restoring {
+  /** Those that stay until this change is committed. */
+  readonly #users = new Set<string>();
+
   constructor(
     private readonly unit: Unit,
     private readonly events: TaskEvents,
@@ -56,7 +62,8 @@ export class Restoring {
     const { unit, itemId } = this;
     const row = stored('Task', content);
     const [projectId, parentId] = [row['projectId'] as string | null, row['parentId'] as string | null];
-    const isThere = projectId !== null && (await this.#existing('Project', [projectId])).has(projectId);
+    // While it is put in a state, its project keeps it.
+    const isThere = projectId !== null && (await unit.lockProjectForReading(projectId)) !== undefined;
     const place: TaskState & { projectId: string | null } = {
       projectId: null,
       stateId: null,
@@ -66,7 +73,12 @@ export class Restoring {
       const state = stateIn(await unit.statesOf(projectId), row['stateId'] as string | null, place.status);
       Object.assign(place, { projectId, ...state });
     }
+    const { bound } = unit.actor;
+    if (bound && !(place.projectId !== null && bound.projects.includes(place.projectId))) {
+      throw new ApiError('CONFLICT', `Its project was deleted too: ${projectId}. Restore that first.`);
+    }
     await this.#forget(row, ['assigneeId', 'createdById']);
+    await moveKept(unit, [itemId], place.projectId);
     const updatedAt = nextVersion({ updatedAt: row['updatedAt'] as Date }, unit.now);
     await unit.insertRows('Task', [{ ...row, ...place, parentId: null, updatedAt }]);
     const ties: [RowKind, Columns][] = [];
@@ -82,7 +94,7 @@ export class Restoring {
       const where = { ...tenantOf(this.unit), itemId: this.itemId, kind, id: { gt: after } };
       // Where all of them must be known.
       const take = kind === 'Placement' ? MOST_AFFECTED : PORTION;
-      const found = await withoutBinding(() =>
+      const found = await unseen(() =>
         this.unit.tx.trashRow.findMany({ where, orderBy: { id: 'asc' }, select: { id: true, content: true }, take }),
       );
       if (found.length > 0) await this.#restore(kind, found as unknown as Kept[]);
@@ -103,7 +115,7 @@ export class Restoring {
       case 'Placement':
         return this.#placements(await this.#ready(kind, rows));
       case 'TaskTag':
-        return this.#tags(await this.#ready(kind, rows));
+        return this.#tags(await this.#ready(kind, await this.#afterMerges(rows)));
       case 'TaskRelationship':
         return this.#relationships(await this.#ready(kind, rows));
       case 'SubTask':
@@ -136,7 +148,7 @@ export class Restoring {
 
   /** A timer that ran when its task was deleted ended then. */
   async #times(rows: readonly Kept[]): Promise<void> {
-    const item = await withoutBinding(() => this.unit.tx.trashItem.findUniqueOrThrow({ where: { id: this.itemId } }));
+    const item = await unseen(() => this.unit.tx.trashItem.findUniqueOrThrow({ where: { id: this.itemId } }));
     const ended = rows.map(({ id, content }) => {
       const { startedAt } = stored('TimeEntry', content) as unknown as { startedAt: Date };
       const endedAt =
@@ -146,14 +158,41 @@ export class Restoring {
     await this.#own('TimeEntry', ended, ['userId']);
   }
 
+  /** Of a label that was made part of another meanwhile, the other is meant. */
+  async #afterMerges(rows: readonly Kept[]): Promise<Kept[]> {
+    const ids = [...new Set(rows.map(({ content }) => content['labelId'] as string))];
+    const known = new Set([...(await this.#existing('Label', ids)), ...(await this.#inTrash(ids)), this.itemId]);
+    const merged = new Map<string, string>();
+    let missing = ids.filter((id) => !known.has(id));
+    for (let merges = 0; missing.length > 0 && merges < MOST_MERGES; merges += 1) {
+      const where = { ...tenantOf(this.unit), targetId: { in: missing }, action: 'label.delete' };
+      const entries = await unseen(() => this.unit.tx.auditEvent.findMany({ where }));
+      missing = [];
+      for (const { targetId, changes } of entries) {
+        const into = (changes as { mergedInto?: { to?: string } } | null)?.mergedInto?.to;
+        if (targetId === null || into === undefined) continue;
+        merged.set(targetId, into);
+        missing.push(into);
+      }
+    }
+    const follow = (id: string): string => {
+      let last = id;
+      for (let merges = 0; merges < MOST_MERGES; merges += 1) last = merged.get(last) ?? last;
+      return last;
+    };
+    return rows.map(({ id, content }) => ({
+      id,
+      content: { ...content, labelId: follow(content['labelId'] as string) },
+    }));
+  }
+
   /** Labels that the tasks have meanwhile, and tasks that have no room for more, stay as they are. */
   async #tags(rows: readonly Kept[]): Promise<void> {
     const { unit } = this;
     const ids = [...new Set(rows.map(({ content }) => content['taskId'] as string))];
     const labelIds = [...new Set(rows.map(({ content }) => content['labelId'] as string))];
     const tenant = tenantOf(unit);
-    if (ids.length > 0) await unit.lockTasks(ids.sort());
-    const [labels, known] = await withoutBinding(() =>
+    const [labels, known] = await unseen(() =>
       Promise.all([
         unit.tx.label.findMany({ where: { ...tenant, id: { in: labelIds } } }),
         unit.tx.taskTag.findMany({ where: { ...tenant, taskId: { in: ids } } }),
@@ -188,7 +227,7 @@ export class Restoring {
       const row = stored('TaskRelationship', content);
       const { type, taskId, targetTaskId } = row as { type: string; taskId: string; targetTaskId: string };
       const where = { ...tenantOf(unit), type: type as 'BLOCKS', taskId, targetTaskId };
-      const twin = await withoutBinding(() => unit.tx.taskRelationship.findFirst({ where, select: { id: true } }));
+      const twin = await unseen(() => unit.tx.taskRelationship.findFirst({ where, select: { id: true } }));
       // A circle that was closed meanwhile stays as it is.
       if (twin || (type === 'BLOCKS' && (await unit.leadsTo(targetTaskId, taskId, type)))) continue;
       await this.#forget(row, ['createdById']);
@@ -198,19 +237,41 @@ export class Restoring {
 
   /** Those that have found another place meanwhile stay there. */
   async #subTasks(rows: readonly Kept[]): Promise<void> {
+    // Its own sub-tasks first, so that the levels below it are known where it is put below another.
+    const isBelow = ({ content }: Kept) => content['parentId'] === this.itemId;
+    for (const part of [rows.filter(isBelow), rows.filter((row) => !isBelow(row))]) await this.#putBelow(part);
+  }
+
+  async #putBelow(rows: readonly Kept[]): Promise<void> {
     const { unit } = this;
-    for (const { content } of rows) {
-      const { taskId, parentId } = content as { taskId: string; parentId: string };
-      const [child] = await this.#tasks({ id: { in: [taskId] } });
-      const [parent] = await this.#tasks({ id: { in: [parentId] } });
-      if (!child || child.parentId !== null || child.projectId !== parent?.projectId) continue;
+    const asked = new Map(rows.map(({ content }) => [content['taskId'] as string, content['parentId'] as string]));
+    const ids = [...new Set([...asked.keys(), ...asked.values()])];
+    const tasks = new Map((await this.#tasks({ id: { in: ids } })).map((task) => [task.id, task]));
+    const levels = await this.#tasks({ parentId: { in: [...asked.keys()] } });
+    const hasSubTasks = new Set(levels.map(({ parentId }) => parentId));
+    const places = new Map<string, TaskPlace>();
+    const put: { taskId: string; parentId: string }[] = [];
+    for (const [taskId, parentId] of asked) {
+      const child = tasks.get(taskId);
+      if (!child || child.parentId !== null || child.projectId !== tasks.get(parentId)?.projectId) continue;
+      const { projectId } = child;
+      const own = hasSubTasks.has(taskId) ? await placeOf(unit, taskId) : { projectId, above: [], below: [], depth: 0 };
       try {
-        await projectBelow(unit, parentId, undefined, { id: taskId, ...(await placeOf(unit, taskId)) });
+        await projectBelow(unit, parentId, undefined, { id: taskId, ...own }, places);
       } catch (error) {
         if (error instanceof ApiError) continue;
         throw error;
       }
-      await this.#change([taskId], { parentId: { from: null, to: parentId } }, { parentId });
+      put.push({ taskId, parentId });
+      // It is written with the others, so it is counted here.
+      for (const id of [parentId, ...(places.get(parentId)?.above ?? [])]) {
+        const place = places.get(id);
+        if (place) places.set(id, { ...place, below: [...place.below, taskId, ...own.below] });
+      }
+    }
+    for (const [parentId, children] of groupBy(put, (tie) => tie.parentId)) {
+      const below = children.map(({ taskId }) => taskId);
+      await this.#change(below, { parentId: { from: null, to: parentId } }, { parentId });
     }
   }
 
@@ -224,7 +285,11 @@ export class Restoring {
     const states = await this.unit.statesOf(projectId);
     let level = await this.#tasks({ id: { in: [...wanted.keys()] }, projectId: null, parentId: null });
     while (level.length > 0) {
-      await this.unit.lockTasks(level.map(({ id }) => id).sort());
+      const ids = level.map(({ id }) => id).sort();
+      await this.unit.lockTasks(ids);
+      // As they are while they are locked.
+      level = await this.#tasks({ id: { in: ids }, projectId: null });
+      await moveKept(this.unit, ids, projectId);
       const groups = groupBy(level, ({ id, status }) => stateIn(states, wanted.get(id) ?? null, status).stateId);
       for (const [stateId, tasks] of groups) {
         const ids = tasks.map(({ id }) => id);
@@ -242,7 +307,7 @@ export class Restoring {
 
   #tasks(where: object) {
     const select = { id: true, projectId: true, parentId: true, status: true } as const;
-    return withoutBinding(() => this.unit.tx.task.findMany({ where: { ...where, ...tenantOf(this.unit) }, select }));
+    return unseen(() => this.unit.tx.task.findMany({ where: { ...where, ...tenantOf(this.unit) }, select }));
   }
 
   /** Those whose ends are all there; the others wait where they can. */
@@ -251,10 +316,18 @@ export class Restoring {
       row,
       ends: ENDS[kind].map(([column, model]): End => [model, row.content[column] as string]),
     }));
+    const idsOf = (model: Model) => [
+      ...new Set(ends.flatMap((one) => one.ends.flatMap(([of, id]) => (of === model ? [id] : [])))),
+    ];
+    // They stay as they are found, in the order in which all changes lock.
+    const { unit } = this;
+    for (const id of idsOf('Project')) await unit.lockProjectForReading(id);
+    const tasks = idsOf('Task').sort();
+    if (tasks.length > 0) await unit.lockTasks(tasks);
+    for (const id of idsOf('Label').sort()) await unit.lock('Label', id);
     const known = new Set<string>();
     for (const model of Object.keys(DELEGATES) as Model[]) {
-      const ids = ends.flatMap((one) => one.ends.filter(([of]) => of === model).map(([, id]) => id));
-      for (const id of await this.#existing(model, ids)) known.add(id);
+      for (const id of await this.#existing(model, idsOf(model))) known.add(id);
     }
     const missing = ends.flatMap((one) => one.ends.map(([, id]) => id).filter((id) => !known.has(id)));
     const waiting = await this.#inTrash(missing);
@@ -264,7 +337,7 @@ export class Restoring {
       if (away.length === 0) ready.push(row);
       const other = away.find((id) => waiting.has(id));
       if (other === undefined) continue;
-      await withoutBinding(() =>
+      await unseen(() =>
         this.unit.tx.trashRow.updateMany({ where: { ...tenantOf(this.unit), id: row.id }, data: { itemId: other } }),
       );
     }
@@ -288,13 +361,17 @@ export class Restoring {
       delegate
     ];
     const where = { ...tenantOf(this.unit), id: { in: [...new Set(ids)] } };
-    const found = (await withoutBinding(async () => rows?.findMany({ where, select: { id: true } }))) ?? [];
+    const found = (await unseen(async () => rows?.findMany({ where, select: { id: true } }))) ?? [];
     return new Set(found.map(({ id }) => id));
   }
 
   /** Users who are gone. */
   async #forget(row: Record<string, unknown>, columns: readonly string[]): Promise<void> {
     const ids = columns.flatMap((column) => (typeof row[column] === 'string' ? [row[column]] : []));
+    for (const id of ids) {
+      if (!this.#users.has(id)) await this.unit.lockUserForReading(id);
+      this.#users.add(id);
+    }
     const users = await this.#existing('User', ids);
     for (const column of columns) if (!users.has(row[column] as string)) row[column] = null;
   }

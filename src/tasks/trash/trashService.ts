@@ -1,11 +1,13 @@
 /** What was deleted, for as long as it is kept: bringing it back, and deleting it for good. Each is one unit of work. */
 import type { Actor } from '../../audit/entry.js';
 import { refuseBound } from '../../db/projectReach.js';
+import { forNobody } from '../../db/reader.js';
 import { withoutBinding } from '../../db/tenant.js';
 import { nextVersion, type Unit, type UnitOfWork } from '../../db/unitOfWork.js';
 import { ApiError, notFound } from '../../errors.js';
 import type { TaskEvents } from '../../messaging/taskEvents.js';
 import type { ScopeSet } from '../../scopes/scope.js';
+import { checkRoom } from '../labelService.js';
 import { mustMayDelete } from '../ownership.js';
 import { type Columns, ROW_KINDS, type TrashKind } from './keeping.js';
 import { Restoring, stored } from './restoring.js';
@@ -41,13 +43,14 @@ export class TrashService {
       async (unit) => {
         // It may tie tasks to each other.
         await unit.lockWorkspace();
-        const item = await find(unit, kind, id);
+        const item = await forNobody(() => find(unit, kind, id));
         const restoring = new Restoring(unit, this.events, id);
         let { projectId } = item;
         if (kind === 'TASK') ({ projectId } = await restoring.task(item.content));
         else if (kind === 'COMMENT') await restoreComment(unit, item, held);
         else await restoreNamed(unit, kind, item);
-        for (const rowKind of ROW_KINDS) await restoring.rows(rowKind);
+        // Its rows are no part of an answer.
+        for (const rowKind of ROW_KINDS) await forNobody(() => restoring.rows(rowKind));
         await unit.tx.trashItem.delete({ where: { id }, select: { id: true } });
         unit.audit({ ...about(kind, id, 'restore', projectId), changes: { title: { to: item.title } } });
         if (kind === 'TASK') {
@@ -109,6 +112,7 @@ async function restoreNamed(unit: Unit, kind: 'PROJECT' | 'LABEL', { id, content
   }
   const updatedAt = nextVersion({ updatedAt: row['updatedAt'] as Date }, now);
   await unit.insertRows(model, [{ ...row, id, updatedAt }]);
+  if (kind === 'LABEL') await checkRoom(unit);
 }
 
 async function restoreComment(unit: Unit, { id, taskId, content }: Item, held: ScopeSet): Promise<void> {

@@ -2,9 +2,10 @@
 import { z } from 'zod';
 import { ApiError } from '../../../errors.js';
 import { text } from '../../../input.js';
+import { slugOf } from '../../../tasks/states.js';
 import { route } from '../../route.js';
 import { atLeastOne, id, type Moment, shownDate, shownId } from '../../shapes.js';
-import { isColumn } from './statuses.js';
+import { isColumn, isReserved } from './statuses.js';
 
 interface CoreColumn {
   readonly id: string;
@@ -52,9 +53,9 @@ const name = text(1, 100);
 const looks = { icon: text(0, 100).nullish(), color: z.string().nullish(), isFinal: z.boolean().optional() };
 const shared = { tag: 'Kaneo columns', status: 200 } as const;
 
-/** Kaneo's own words for a task that is in no column. */
+/** The statuses that are no columns. */
 function mustBeFree(name: string): void {
-  if (/^(planned|archived)$/i.test(name.trim())) {
+  if (isReserved(slugOf(name))) {
     throw new ApiError('CONFLICT', 'It is a status that is no column.', { fields: { name: ['is reserved'] } });
   }
 }

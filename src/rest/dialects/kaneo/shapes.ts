@@ -7,14 +7,16 @@ import { KANEO_PRIORITY as PRIORITY } from '../words.js';
 import { type CoreState, STATE, shownStatus, showStatus } from './statuses.js';
 
 /** What the words of Kaneo are called on a board that has no column for them. */
-export const COLUMN_NAMES: Readonly<Record<string, string>> = {
-  planned: 'Planned',
-  'to-do': 'To Do',
-  'in-progress': 'In Progress',
-  'in-review': 'In Review',
-  done: 'Done',
-  archived: 'Archived',
-};
+export const COLUMN_NAMES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    planned: 'Planned',
+    'to-do': 'To Do',
+    'in-progress': 'In Progress',
+    'in-review': 'In Review',
+    done: 'Done',
+    archived: 'Archived',
+  }),
+);
 export const KTask = z
   .object({
     id: shownId,

@@ -6,11 +6,15 @@ import { z } from 'zod';
 import { KANEO_STATUS as STATUS } from '../words.js';
 
 /** The slugs of states that are shown as a word of Kaneo's own. */
-const WORDS: Readonly<Record<string, string>> = { backlog: 'planned', triage: 'planned', canceled: 'archived' };
-const SLUGS: Readonly<Record<string, readonly [string, ...string[]]>> = {
-  planned: ['backlog', 'triage'],
-  archived: ['canceled'],
-};
+const WORDS = new Map([
+  ['backlog', 'planned'],
+  ['triage', 'planned'],
+  ['canceled', 'archived'],
+]);
+const SLUGS = new Map<string, readonly [string, ...string[]]>([
+  ['planned', ['backlog', 'triage']],
+  ['archived', ['canceled']],
+]);
 
 export interface CoreState {
   readonly slug: string;
@@ -25,8 +29,10 @@ interface CoreStatus {
 export const statusWord = z.string().trim().min(1, 'must not be empty').max(100, 'must have at most 100 characters');
 export const shownStatus = z.string().describe('The slug of a column, or `planned` or `archived`');
 
-export const isColumn = ({ slug }: CoreState): boolean => !(slug in WORDS);
-export const wordOf = ({ slug }: CoreState): string => WORDS[slug] ?? slug;
+export const isColumn = ({ slug }: CoreState): boolean => !WORDS.has(slug);
+/** What no column is called. */
+export const isReserved = (slug: string): boolean => WORDS.has(slug) || SLUGS.has(slug);
+export const wordOf = ({ slug }: CoreState): string => WORDS.get(slug) ?? slug;
 /** A project's tasks that are in no state have their status for a column. */
 export const showStatus = ({ status, state }: CoreStatus): string => (state ? wordOf(state) : STATUS.show(status));
 
@@ -34,17 +40,18 @@ const isOwn = (word: string): word is (typeof STATUS.words)[number] => STATUS.wo
 
 /** Of a new task, and of many. */
 export const stateInput = (word: string | undefined) =>
-  word === undefined ? {} : { stateSlug: SLUGS[word]?.[0] ?? word };
+  word === undefined ? {} : { stateSlug: SLUGS.get(word)?.[0] ?? word };
 
 /** Of a change: what a word stands for that stands for several stays as it is. */
 export function changedState(word: string | undefined) {
   if (word === undefined) return {};
-  return { ...stateInput(word), ...(word in SLUGS && isOwn(word) && { keepStatus: STATUS.values(word) }) };
+  const kept = SLUGS.get(word);
+  return { ...stateInput(word), ...(kept && { keepStateSlugs: kept }) };
 }
 
 /** The tasks that are shown with a word. */
 export function statusFilter(word: string) {
-  const named = { stateSlug: { in: [...(SLUGS[word] ?? []), word] } };
+  const named = { stateSlug: { in: [...(SLUGS.get(word) ?? []), word] } };
   if (!isOwn(word)) return named;
   return { or: [named, { stateId: { eq: null }, status: { in: STATUS.values(word) } }] };
 }

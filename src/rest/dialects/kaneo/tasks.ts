@@ -61,7 +61,10 @@ function columnsOf(states: CoreBoard['states']['nodes'], tasks: readonly ReturnT
   const words = states.length > 0 ? states.map(wordOf) : STATUS.words;
   for (const word of ['planned', ...words, 'archived', ...tasks.map(({ status }) => status)]) {
     if (names.has(word)) continue;
-    names.set(word, states.find((state) => isColumn(state) && state.slug === word)?.name ?? COLUMN_NAMES[word] ?? word);
+    names.set(
+      word,
+      states.find((state) => isColumn(state) && state.slug === word)?.name ?? COLUMN_NAMES.get(word) ?? word,
+    );
   }
   const byStatus = groupBy(tasks, ({ status }) => status);
   return [...names].map(([id, name]) => ({ id, name, tasks: byStatus.get(id) ?? [] }));
