@@ -335,6 +335,15 @@ describe('the trash', () => {
       Array.from({ length: 24 }, (_, i) => newTask({ projectId: one.id, ...(i < 8 && { parentId: parent }) })),
     );
     const free = ids.slice(8);
+    // So many that restoring takes a while.
+    const { workspaceId, environment, stateId } = await server.system.task.findUniqueOrThrow({ where: { id: parent } });
+    const more = Array.from({ length: 300 }, (_, i) => ({
+      ...{ workspaceId, environment, stateId, number: 9_000_000 + i, title: 'T', projectId: one.id },
+    }));
+    await server.system.task.createMany({ data: more });
+    const many = (
+      await server.system.task.findMany({ where: { number: { gte: 9_000_000 } }, select: { id: true } })
+    ).map(({ id }) => id);
     const todo = one.states.nodes.find(({ slug }: { slug: string }) => slug === 'to-do').id;
     const ok = ['CONFLICT', 'NOT_FOUND', 'BAD_USER_INPUT', 'SERVICE_UNAVAILABLE'];
     const attempt = async (answer: Promise<GraphQLAnswer>) => {
@@ -348,7 +357,9 @@ describe('the trash', () => {
       await attempt(remove('project', one.id));
       await Promise.all([
         attempt(restore('project', one.id)),
-        late(round * 4, () => run('updateTasks', 'count', { ids: free.slice(0, 8), status: 'DONE' })),
+        late(round * 6, () =>
+          run('updateTasks', 'count', { ids: [...many, ...free.slice(0, 8)], status: round % 2 ? 'TODO' : 'DONE' }),
+        ),
         ...free
           .slice(8)
           .map((id) =>
@@ -368,7 +379,7 @@ describe('the trash', () => {
       ]);
       await attempt(restore('project', one.id));
       const rows = await server.system.task.findMany({
-        where: { id: { in: [parent, ...ids] } },
+        where: { id: { in: [parent, ...ids, ...many] } },
         include: { state: true, parent: true },
       });
       for (const row of rows) {
