@@ -65,6 +65,7 @@ beforeAll(async () => {
         dueDate: i % 3 === 0 ? null : new Date(Date.UTC(2026, i % 12, 1 + (i % 5), 1, 2, 3, i % 2)),
         startDate: i % 2 === 0 ? null : new Date(Date.UTC(1999, 11, 31, 23, 59, 59, 999)),
         position: i % 6 === 0 ? -0.25 : i % 4,
+        estimate: i % 3 === 0 ? null : (i % 5) / 2,
       },
     });
   }
@@ -177,7 +178,18 @@ async function compare(
 }
 
 const ORDERS = {
-  Task: ['CREATED_AT', 'UPDATED_AT', 'START_DATE', 'DUE_DATE', 'TITLE', 'STATUS', 'PRIORITY', 'NUMBER', 'POSITION'],
+  Task: [
+    'CREATED_AT',
+    'UPDATED_AT',
+    'START_DATE',
+    'DUE_DATE',
+    'TITLE',
+    'STATUS',
+    'PRIORITY',
+    'NUMBER',
+    'POSITION',
+    'ESTIMATE',
+  ],
   Project: ['CREATED_AT', 'UPDATED_AT', 'NAME'],
   User: ['CREATED_AT', 'NAME', 'EMAIL'],
   Comment: ['CREATED_AT', 'UPDATED_AT'],
@@ -189,7 +201,7 @@ const ORDERS = {
   AuditEvent: [],
 };
 const COLUMNS = {
-  Task: 'id identifier number title description status stateId priority tags startDate dueDate position projectId parentId assigneeId createdById createdByKeyId createdAt updatedAt __typename',
+  Task: 'id identifier number title description status stateId priority tags startDate dueDate position estimate projectId parentId assigneeId createdById createdByKeyId createdAt updatedAt __typename',
   Project: 'id name description slug key icon archivedAt createdAt updatedAt createdById createdByKeyId __typename',
   User: 'id email name role createdAt updatedAt __typename',
   Comment: 'id taskId parentId body createdById createdByKeyId createdAt updatedAt editedAt deletedAt __typename',
@@ -314,6 +326,11 @@ const FILTERS: Record<Type, fc.Arbitrary<string>> = {
       'status: { neq: BACKLOG }',
       'priority: { gte: MEDIUM }',
       'priority: { in: [] }',
+      'estimate: { gte: 1 }',
+      'estimate: { eq: null }',
+      'estimate: { in: [0.5, 2] }',
+      'stateSlug: { eq: "done" }',
+      'stateId: { neq: null }',
     ),
     fc.constantFrom('tags: { contains: "ODD" }', 'tags: { in: ["t1", "zed"] }', 'tags: { nin: ["t2"] }'),
     fc

@@ -450,6 +450,48 @@ describe('words that every object has', () => {
   });
 });
 
+describe('an estimate', () => {
+  it('is filtered, ordered, and summed by state', async () => {
+    const project = await newProject();
+    const sizes = [null, 0, 0.5, 3, 8];
+    for (const estimate of sizes)
+      await newTask({ projectId: project.id, estimate, stateSlug: estimate === 8 ? 'done' : 'to-do' });
+    const { data } = await server.gql(
+      `query ($p: ID!) {
+        small: tasks(filter: { projectId: { eq: $p }, estimate: { lt: 3 } }) { totalCount }
+        none: tasks(filter: { projectId: { eq: $p }, estimate: { eq: null } }) { totalCount }
+        tasks(filter: { projectId: { eq: $p } }, orderBy: [{ field: ESTIMATE, direction: DESC }]) { nodes { estimate } }
+        taskCounts(groupBy: [STATE, LABEL], filter: { projectId: { eq: $p } }) { counts { id count estimate } }
+      }`,
+      { p: project.id },
+    );
+    expect([data.small.totalCount, data.none.totalCount]).toEqual([2, 1]);
+    expect(data.tasks.nodes.map(({ estimate }: { estimate: number }) => estimate)).toEqual([8, 3, 0.5, 0, null]);
+    expect(data.taskCounts).toEqual([
+      {
+        counts: [
+          { id: project.of('to-do').id, count: 4, estimate: 3.5 },
+          { id: project.of('done').id, count: 1, estimate: 8 },
+        ],
+      },
+      { counts: [] },
+    ]);
+    const { id } = await newTask({ projectId: project.id, estimate: 5 });
+    for (const estimate of [-1, 1e9]) {
+      for (const answer of [
+        await run('updateTask', 'task { id }', { id, estimate }),
+        await run('updateTasks', 'count', { ids: [id], estimate }),
+        await run('createTask', 'task { id }', { title: 'x', estimate }),
+      ]) {
+        expect([codes(answer), fieldsOf(answer)]).toEqual([['BAD_USER_INPUT'], ['estimate']]);
+      }
+    }
+    await made('updateTasks', 'count', { ids: [id], estimate: 2.25 });
+    const changed = await made('updateTask', 'task { estimate }', { id, estimate: null });
+    expect(changed.task.estimate).toBeNull();
+  });
+});
+
 describe('an identifier', () => {
   const taskBy = (identifier: string) =>
     server.gql('query ($i: String) { task(identifier: $i) { id identifier } }', { i: identifier });

@@ -44,7 +44,7 @@ interface StateRow {
 /** What is compared of a task, and told of. */
 const TASK_COLUMNS = [
   ...['id', 'projectId', 'updatedAt', 'title', 'number', 'status', 'stateId', 'priority', 'startDate', 'dueDate'],
-  'assigneeId',
+  ...['estimate', 'assigneeId'],
 ] as const;
 
 interface TaskRow {
@@ -58,6 +58,7 @@ interface TaskRow {
   readonly priority: number;
   readonly startDate: Date | null;
   readonly dueDate: Date | null;
+  readonly estimate: number | null;
   readonly assigneeId: string | null;
 }
 

@@ -9,7 +9,7 @@ import { MOST_LABELS } from './labelService.js';
 import { notify } from './notificationService.js';
 import { chooseState, type State, type TaskState, type WantedState } from './states.js';
 import { aboutTask, movedMeanwhile } from './subTasks.js';
-import { type NewTask, statesOf, type TaskService } from './taskService.js';
+import { MOST_ESTIMATE, type NewTask, statesOf, type TaskService } from './taskService.js';
 import { keepTasks } from './trash/keeping.js';
 
 /** Tasks of one change. */
@@ -41,6 +41,7 @@ export interface ItemError {
 }
 
 interface Fields {
+  readonly estimate?: number | null | undefined;
   readonly priority?: number | null | undefined;
   readonly startDate?: Date | null | undefined;
   readonly dueDate?: Date | null | undefined;
@@ -86,6 +87,10 @@ export class BulkService {
     const set = given(fields);
     for (const [name, value] of Object.entries({ status, priority: set.priority })) {
       if (value === null) throw badInput({ [name]: ['must not be null'] });
+    }
+    const { estimate } = set;
+    if (estimate != null && !(estimate >= 0 && estimate <= MOST_ESTIMATE)) {
+      throw badInput({ estimate: [`must be from 0 to ${MOST_ESTIMATE}`] });
     }
     const asked = { stateId, stateSlug, status: status ?? undefined };
     const state = Object.values(asked).some((value) => value != null) ? asked : undefined;

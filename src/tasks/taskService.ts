@@ -32,6 +32,10 @@ const BATCH = 100;
 /** To do. */
 const DEFAULT_STATUS = 2;
 
+/** In what a team counts. */
+export const MOST_ESTIMATE = 1_000_000;
+const ESTIMATE = `must be from 0 to ${MOST_ESTIMATE}`;
+
 const rules = z.object({
   title: required(text(1, 255)),
   description: text(0, 10_000).nullish(),
@@ -46,6 +50,7 @@ const rules = z.object({
       .min(-MOST_POSITION, `must be from -${MOST_POSITION} to ${MOST_POSITION}`)
       .max(MOST_POSITION, `must be from -${MOST_POSITION} to ${MOST_POSITION}`),
   ).optional(),
+  estimate: z.number(ESTIMATE).min(0, ESTIMATE).max(MOST_ESTIMATE, ESTIMATE).nullish(),
   startDate: z.date().nullish(),
   dueDate: z.date().nullish(),
   projectId: z.string().nullish(),
@@ -64,6 +69,8 @@ interface TaskFields {
   readonly stateSlug?: string | null | undefined;
   readonly priority?: number | null | undefined;
   readonly position?: number | null | undefined;
+  /** How much work it is, in what its team counts. */
+  readonly estimate?: number | null | undefined;
   readonly startDate?: Date | null | undefined;
   readonly dueDate?: Date | null | undefined;
   readonly projectId?: string | null | undefined;

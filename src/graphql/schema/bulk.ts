@@ -6,7 +6,7 @@ import type { Context } from '../context.js';
 import { builder } from './builder.js';
 import { chargeDeletion } from './charges.js';
 import { listTasks, TaskFilter, TaskPriority, TaskStatus } from './task.js';
-import { newTaskFields, stateFields } from './taskMutations.js';
+import { ESTIMATE, newTaskFields, stateFields } from './taskMutations.js';
 
 const BulkError = builder.objectRef<ItemError>('BulkError').implement({
   description: 'Why one of many was not changed.',
@@ -92,6 +92,7 @@ builder.relayMutationField(
       status: t.field({ type: TaskStatus }),
       ...stateFields(t),
       priority: t.field({ type: TaskPriority }),
+      estimate: t.float({ description: ESTIMATE }),
       startDate: t.field({ type: 'DateTime' }),
       dueDate: t.field({ type: 'DateTime' }),
       assigneeId: t.id(),

@@ -26,6 +26,18 @@ export const IntFilter = builder.inputType('IntFilter', {
     lte: t.int(),
   }),
 });
+export const FloatFilter = builder.inputType('FloatFilter', {
+  fields: (t) => ({
+    eq: t.float({ description: 'null: has none.' }),
+    neq: t.float(),
+    in: t.floatList(),
+    nin: t.floatList(),
+    gt: t.float(),
+    gte: t.float(),
+    lt: t.float(),
+    lte: t.float(),
+  }),
+});
 export const DateTimeFilter = builder.inputType('DateTimeFilter', {
   fields: (t) => ({
     eq: t.field({ type: 'DateTime', description: 'null: has no date.' }),

@@ -12,7 +12,7 @@ import { orderOf } from '../connections/order.js';
 import type { Context } from '../context.js';
 import { ROW_ABOVE, type Source } from '../plans/source.js';
 import { builder } from './builder.js';
-import { DateTimeFilter, IdFilter, IntFilter, OrderDirection, StringFilter } from './filters.js';
+import { DateTimeFilter, FloatFilter, IdFilter, IntFilter, OrderDirection, StringFilter } from './filters.js';
 
 interface FilterOptions extends Pick<FilterField, 'folded' | 'having' | 'tags'> {
   /** What it is compared by, where the column's type does not say it. */
@@ -61,6 +61,7 @@ const FILTERS: Readonly<Record<string, unknown>> = {
   ID: IdFilter,
   String: StringFilter,
   Int: IntFilter,
+  Float: FloatFilter,
   DateTime: DateTimeFilter,
 };
 const ORDER_KINDS: Readonly<Record<string, Column['kind']>> = { DateTime: 'date', Int: 'int', Float: 'number' };

@@ -62,6 +62,11 @@ const table = rowTable('Task', {
     startDate: { filter: true, order: true },
     dueDate: { filter: true, order: true },
     position: { description: 'The place on a board; by default the number.', order: true },
+    estimate: {
+      description: 'How much work it is, in what its team counts: points, hours.',
+      filter: true,
+      order: true,
+    },
     projectId: { filter: true },
     parentId: { description: 'The task that it is a sub-task of.', filter: true },
     assigneeId: { filter: true },

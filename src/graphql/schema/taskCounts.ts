@@ -26,6 +26,8 @@ interface Count {
   readonly by: Group;
   readonly value: string | number | null;
   readonly count: number;
+  /** Null: of labels. */
+  readonly estimate: number | null;
 }
 
 const TaskCount = builder.objectRef<Count>('TaskCount').implement({
@@ -46,6 +48,10 @@ const TaskCount = builder.objectRef<Count>('TaskCount').implement({
       resolve: ({ by, value }) => (by === 'priority' ? (value as 0) : null),
     }),
     count: t.exposeInt('count'),
+    estimate: t.exposeFloat('estimate', {
+      nullable: true,
+      description: 'The sum of their estimates; not told by label.',
+    }),
   }),
 });
 
@@ -70,7 +76,7 @@ async function countBy(by: Group, where: object, { db }: Context): Promise<Count
       orderBy: [{ _count: { labelId: 'desc' } }, { labelId: 'asc' }],
       take: MOST_VALUES,
     });
-    return rows.map(({ labelId, _count }) => ({ by, value: labelId, count: _count._all }));
+    return rows.map(({ labelId, _count }) => ({ by, value: labelId, count: _count._all, estimate: null }));
   }
   // What Prisma infers of the columns, it infers of a name that is known.
   const tasks = db.task as unknown as { groupBy(query: object): Promise<Grouped[]> };
@@ -78,15 +84,17 @@ async function countBy(by: Group, where: object, { db }: Context): Promise<Count
     by: [by],
     where,
     _count: { _all: true },
+    _sum: { estimate: true },
     orderBy: [{ _count: { id: 'desc' } }, { [by]: 'asc' }],
     take: MOST_VALUES,
   });
-  return rows.map((row) => ({ by, value: row[by] ?? null, count: row._count._all }));
+  return rows.map((row) => ({ by, value: row[by] ?? null, count: row._count._all, estimate: row._sum.estimate ?? 0 }));
 }
 
-type Grouped = { readonly _count: { readonly _all: number } } & Readonly<
-  Partial<Record<Exclude<Group, 'label'>, string | number | null>>
->;
+type Grouped = {
+  readonly _count: { readonly _all: number };
+  readonly _sum: { readonly estimate: number | null };
+} & Readonly<Partial<Record<Exclude<Group, 'label'>, string | number | null>>>;
 
 builder.queryField('taskCounts', (t) =>
   t.field({

@@ -13,6 +13,9 @@ export const KEEP =
 const PARENT =
   'The task that it is a sub-task of, and whose project it is in. At most 5 levels, and 1,000 sub-tasks of a task.';
 
+/** Of how much work a task is. */
+export const ESTIMATE = 'From 0 to 1,000,000, in what the team counts: points, hours.';
+
 /** In place of the status: one of the states of the task's project. */
 export const stateFields = (t: InputFields) => ({
   stateId: t.id({ description: 'A state of its project; its category is the status then, whatever is given.' }),
@@ -33,6 +36,7 @@ export const newTaskFields = (t: InputFields) => ({
   startDate: t.field({ type: 'DateTime' }),
   dueDate: t.field({ type: 'DateTime' }),
   position: t.float({ description: 'From -1e15 to 1e15.' }),
+  estimate: t.float({ description: ESTIMATE }),
   projectId: t.id({ description: 'A project that is not archived.' }),
   parentId: t.id({ description: PARENT }),
   assigneeId: t.id(),
@@ -75,6 +79,7 @@ builder.relayMutationField(
       startDate: t.field({ type: 'DateTime' }),
       dueDate: t.field({ type: 'DateTime' }),
       position: t.float({ description: 'From -1e15 to 1e15.' }),
+      estimate: t.float({ description: ESTIMATE }),
       projectId: t.id({
         description:
           'A project that is not archived, if it is another. Sub-tasks go with the task; a sub-task that is moved alone is none any more.',

@@ -64,7 +64,9 @@ const Trash = builder.objectRef<object>('Trash').implement({
   }),
 });
 
-builder.queryField('trash', (t) => t.field({ type: Trash, resolve: () => ({}) }));
+builder.queryField('trash', (t) =>
+  t.field({ type: Trash, nullable: true, authScopes: { scope: 'tasks:read' }, resolve: () => ({}) }),
+);
 
 /** What each kind takes to be brought back, and to be deleted for good. */
 const KINDS = [
