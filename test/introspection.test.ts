@@ -63,7 +63,7 @@ describe('suggestions', () => {
   it('are of what the key may see', async () => {
     const [none, tasks] = [await server.key([]), await server.key(['tasks:read'])];
     expect(await errorOf('{ task { id } viewr { environment } }', none)).toContain('Did you mean "viewer"?');
-    expect(await errorOf('{ tass { id } }', tasks)).toContain('Did you mean "task" or "tasks"?');
+    expect(await errorOf('{ tass { id } }', tasks)).toContain('Did you mean "task", "tasks", or "trash"?');
     expect(await errorOf('{ tass { id } }', none)).not.toContain('Did you mean');
     expect(await errorOf('{ tasks(fist: 1) { totalCount } }', tasks)).toContain('Did you mean "first"');
     expect(await errorOf('{ tasks(fist: 1) { totalCount } }', none)).not.toContain('Did you mean');
