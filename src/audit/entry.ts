@@ -50,6 +50,12 @@ export function shortUserAgent(userAgent: string | null): string | null {
   return userAgent?.slice(0, USER_AGENT_LENGTH) ?? null;
 }
 
+/** The same with changes as JSON has them: Prisma's client writes no others. */
+export function plainAuditRow(actor: Actor, entry: AuditEntry, at: Date) {
+  const { changes, ...row } = auditRow(actor, entry, at);
+  return { ...row, ...(changes && { changes: JSON.parse(JSON.stringify(changes)) }) };
+}
+
 /** The row of an entry. Ids count up within a process, so that entries of one change stay in their order. */
 export function auditRow(actor: Actor, entry: AuditEntry, at: Date) {
   return {
@@ -66,7 +72,7 @@ export function auditRow(actor: Actor, entry: AuditEntry, at: Date) {
     userAgent: shortUserAgent(actor.userAgent),
     requestId: actor.requestId,
     createdAt: at,
-    ...(entry.changes && { changes: JSON.parse(JSON.stringify(entry.changes)) }),
+    ...(entry.changes && { changes: entry.changes }),
   };
 }
 

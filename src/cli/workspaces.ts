@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { z } from 'zod';
 import type { Workspace } from '#prisma/client.js';
-import { auditRow, changesBetween, serverActor } from '../audit/entry.js';
+import { changesBetween, plainAuditRow, serverActor } from '../audit/entry.js';
 import { isUniqueViolation } from '../db/databaseError.js';
 import { countKeyChange } from '../db/unitOfWork.js';
 import { ApiError, badInput } from '../errors.js';
@@ -113,7 +113,7 @@ function updateCommand(variables: ProcessVariables): Command {
           const actor = serverActor({ workspaceId: before.id, environment: 'LIVE' }, 'taskgate command line');
           const entry = { action: 'workspace.update', targetType: 'Workspace', targetId: before.id };
           const changes = changesBetween(before, data);
-          await tx.auditEvent.create({ data: auditRow(actor, { ...entry, changes }, new Date()) });
+          await tx.auditEvent.create({ data: plainAuditRow(actor, { ...entry, changes }, new Date()) });
           // What servers remember of keys has the plan in it.
           await countKeyChange(tx);
           return after;

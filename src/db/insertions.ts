@@ -41,7 +41,8 @@ export class RawValues {
 }
 
 /**
- * Rows as one parameter, JSON, whatever their number: a parameter for each value takes longer than the rows.
+ * A statement that adds rows. They are one parameter, JSON: the client takes longer for a parameter of each value than the
+ * database for the rows.
  * @param rows what one of them leaves out and another has is null
  */
 export function insertionOf(provider: Provider, model: string, rows: readonly Row[]): { sql: string; value: string } {
@@ -54,16 +55,14 @@ export function insertionOf(provider: Provider, model: string, rows: readonly Ro
   });
   if (provider === 'sqlite') {
     const value = JSON.stringify(rows.map((row) => columns.map((column) => storedOf(row[column]))));
-    const places = columns.map((_, index) => `json_extract("value", '$[${index}]')`);
-    return { sql: `INSERT INTO "${model}" (${names}) SELECT ${places.join(', ')} FROM json_each($1)`, value };
+    const places = columns.map((_, index) => `"value" ->> ${index}`).join(', ');
+    return { sql: `INSERT INTO "${model}" (${names}) SELECT ${places} FROM json_each($1)`, value };
   }
   const value = JSON.stringify(rows.map((row) => Object.fromEntries(columns.map((name) => [name, jsonOf(row[name])]))));
   const types = fields.map(({ name, type, kind }) => `"${name}" ${kind === 'enum' ? 'text' : RECORD_TYPES[type]}`);
   const places = fields.map(({ name, type, kind }) => (kind === 'enum' ? `CAST("${name}" AS "${type}")` : `"${name}"`));
-  return {
-    sql: `INSERT INTO "${model}" (${names}) SELECT ${places.join(', ')} FROM json_to_recordset(CAST($1::text AS json)) AS "row"(${types.join(', ')})`,
-    value,
-  };
+  const record = `json_to_recordset(CAST($1::text AS json)) AS "row"(${types.join(', ')})`;
+  return { sql: `INSERT INTO "${model}" (${names}) SELECT ${places.join(', ')} FROM ${record}`, value };
 }
 
 /** A row that a database wrote as JSON: a time is a number of milliseconds there, or text without its zone, which is UTC. */

@@ -24,7 +24,7 @@ export const KEY_CHANGES = 'api_keys';
 /** Milliseconds that a change may take which touches many rows; within what a request may. */
 const LONG = 25_000;
 /** Rows of the audit log that are written by one statement, after which others have their turn. */
-const AUDIT_BATCH = 500;
+const AUDIT_BATCH = 1000;
 
 /** What a change works with while it is under way. */
 export interface Unit extends UnitStatements {

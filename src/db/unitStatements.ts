@@ -107,8 +107,8 @@ export interface UnitStatements {
   projectOf(taskId: string): Promise<string | null | undefined>;
   /** Where a task stands among sub-tasks; undefined: there is none. Stays so while the workspace is locked. */
   placeOf(taskId: string): Promise<TaskPlace | undefined>;
-  /** Those of these tasks that are within reach, in the order of their ids. */
-  tasksOf(ids: readonly string[]): Promise<TaskRow[]>;
+  /** Those of these tasks that are within reach, in the order of their ids, as they stay until this change is committed. */
+  lockedTasks(ids: readonly string[]): Promise<TaskRow[]>;
   /** The projects of these tasks, in the order in which all changes lock them; null: none. */
   projectsOf(ids: readonly string[]): Promise<(string | null)[]>;
   /** Tasks in the order of their ids, as all changes lock them. */
@@ -123,8 +123,8 @@ export interface UnitStatements {
   descendantKeys(key: { readonly id: string; readonly lineageId: string | null }, most: number): Promise<string[]>;
 }
 
-/** Rows that one statement adds: many take the same few statements, which are compiled once. */
-const PORTION = 500;
+/** Rows that one statement adds. */
+const PORTION = 1000;
 /** What ends a search for sub-tasks, whatever the rows say. */
 const MOST_LEVELS = 20;
 const MOST_SUB_TASKS = 20_000;
@@ -315,7 +315,7 @@ export function unitStatements(
         depth: Math.max(0, ...below.map(({ depth }) => Number(depth))),
       };
     },
-    async tasksOf(ids: readonly string[]): Promise<TaskRow[]> {
+    async lockedTasks(ids: readonly string[]): Promise<TaskRow[]> {
       // As one text: the client takes longer for a value of its own than the database for the row.
       const columns = TASK_COLUMNS.map((column) => `"${column}"`).join(', ');
       const listed = isPostgresql
@@ -323,7 +323,7 @@ export function unitStatements(
         : `json_group_array(json_array(${columns}))`;
       const [found] = await select<{ rows: string }>(
         `SELECT ${listed} AS "rows" FROM (SELECT * FROM "Task"
-         WHERE "workspaceId" = $1 AND "environment"::text = $2 AND ${isListed(provider, '$3')} ORDER BY "id") AS "Task"`,
+         WHERE "workspaceId" = $1 AND "environment"::text = $2 AND ${isListed(provider, '$3')} ORDER BY "id"${isPostgresql ? ' FOR UPDATE' : ''}) AS "Task"`,
         ...[workspaceId, environment, JSON.stringify(ids)],
       );
       const rows = JSON.parse(found?.rows ?? '[]') as unknown[][];

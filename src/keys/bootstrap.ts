@@ -1,6 +1,6 @@
 /** A workspace with its owner in both environments and its first admin key: on the first run, or at the operator's command. */
 import type { PrismaClient, Workspace } from '#prisma/client.js';
-import { auditRow, serverActor } from '../audit/entry.js';
+import { plainAuditRow, serverActor } from '../audit/entry.js';
 import type { Database } from '../db/database.js';
 import { isUniqueViolation } from '../db/databaseError.js';
 import { newRow } from './apiKeyService.js';
@@ -59,7 +59,7 @@ export async function createWorkspace(
       ),
     });
     const entry = { action: 'api_key.create', targetType: 'ApiKey', targetId: row.id };
-    await tx.auditEvent.create({ data: auditRow(actor, entry, new Date()) });
+    await tx.auditEvent.create({ data: plainAuditRow(actor, entry, new Date()) });
     return { workspace, keyId: row.id, key };
   });
 }

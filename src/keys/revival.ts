@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import type { ApiKey, PrismaClient } from '#prisma/client.js';
-import { auditRow, changesBetween, serverActor } from '../audit/entry.js';
+import { changesBetween, plainAuditRow, serverActor } from '../audit/entry.js';
 import type { RoleName } from '../scopes/roles.js';
 import { keyStatus } from './apiKey.js';
 import { authorityOf, boundsOf, isSubset, type KeyBounds } from './authority.js';
@@ -103,7 +103,9 @@ export async function recordRestore(
       if ('revokedAt' in since) {
         const reason = 'ended before the restore';
         await tx.apiKey.update({ where: { id }, data: { revokedAt: since.revokedAt, revokedReason: reason } });
-        entries.push(auditRow(actor, { ...about, action: 'api_key.revoke', changes: { reason: { to: reason } } }, now));
+        entries.push(
+          plainAuditRow(actor, { ...about, action: 'api_key.revoke', changes: { reason: { to: reason } } }, now),
+        );
       } else {
         await tx.apiKey.update({ where: { id }, data: since.bounds });
         const { actsAsId } = since.bounds;
@@ -113,7 +115,7 @@ export async function recordRestore(
           await tx.keyOperationSet.updateMany({ where: { lineageId: lineageOf(key), ...runs }, data: { endsAt: now } });
         }
         const changes = changesBetween(key, since.bounds);
-        entries.push(auditRow(actor, { ...about, action: 'api_key.update', changes }, now));
+        entries.push(plainAuditRow(actor, { ...about, action: 'api_key.update', changes }, now));
       }
     }
     for (const { id } of await tx.workspace.findMany({ select: { id: true } })) {
@@ -121,7 +123,7 @@ export async function recordRestore(
       const changes = { backup: { to: backup }, [again ? 'endedAgain' : 'revived']: { to: of } };
       const actor = serverActor({ workspaceId: id, environment: 'LIVE' }, 'taskgate restore');
       const entry = { action: 'database.restore', targetType: 'Workspace', targetId: id, changes };
-      entries.push(auditRow(actor, entry, now));
+      entries.push(plainAuditRow(actor, entry, now));
     }
     await tx.auditEvent.createMany({ data: entries });
   });

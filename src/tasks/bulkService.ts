@@ -301,8 +301,7 @@ async function lockedProjects(unit: Unit, ids: readonly string[]): Promise<Set<s
 
 /** @throws NOT_FOUND for the first that is not there */
 async function lockedTasks(unit: Unit, ids: string[]) {
-  await unit.lockTasks(ids);
-  const tasks = await unit.tasksOf(ids);
+  const tasks = await unit.lockedTasks(ids);
   const known = new Set(tasks.map(({ id }) => id));
   const missing = ids.find((id) => !known.has(id));
   if (missing !== undefined) throw notFound('task', missing);
