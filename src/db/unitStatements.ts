@@ -109,8 +109,8 @@ export interface UnitStatements {
   placeOf(taskId: string): Promise<TaskPlace | undefined>;
   /** Those of these tasks that are within reach, in the order of their ids, as they stay until this change is committed. */
   lockedTasks(ids: readonly string[]): Promise<TaskRow[]>;
-  /** The projects of these tasks, in the order in which all changes lock them; null: none. */
-  projectsOf(ids: readonly string[]): Promise<(string | null)[]>;
+  /** The projects of these tasks with their states, which stay until this change is committed. */
+  projectsOf(ids: readonly string[]): Promise<Map<string, StateRow[]>>;
   /** Tasks in the order of their ids, as all changes lock them. */
   lockTasks(ids: readonly string[]): Promise<void>;
   /** Tasks that a user is assigned to, or made, in the order of their ids, as all changes lock them. */
@@ -129,11 +129,17 @@ const PORTION = 1000;
 const MOST_LEVELS = 20;
 const MOST_SUB_TASKS = 20_000;
 
-/** That the id is one of a list, which is one parameter, JSON; PostgreSQL looks each of an array up by the index. */
-const isListed = (provider: Provider, parameter: string): string =>
-  provider === 'sqlite'
-    ? `"id" IN (SELECT "value" FROM json_each(${parameter}))`
-    : `"id" = ANY (ARRAY(SELECT json_array_elements_text(CAST(${parameter}::text AS json))))`;
+/**
+ * That a column is one of a list, which is one parameter, JSON, and that the row is of the workspace. Rows are looked up by
+ * the column, however many others the workspace has: no index may begin with what is said of that here.
+ */
+const listed = (provider: Provider, column: string, list: string, workspaceId: string): string =>
+  `"${column}" ${oneOf(provider, `SELECT ${elements(provider, list)}`)} AND "workspaceId" || '' = ${workspaceId}`;
+const elements = (provider: Provider, list: string): string =>
+  provider === 'sqlite' ? `"value" FROM json_each(${list})` : `json_array_elements_text(CAST(${list}::text AS json))`;
+/** PostgreSQL looks each element of an array up, where it would compare all rows with what is selected. */
+const oneOf = (provider: Provider, selected: string): string =>
+  provider === 'sqlite' ? `IN (${selected})` : `= ANY (ARRAY(${selected}))`;
 
 /** SQLite has one writer at a time, from the beginning of the transaction on, and needs no locks. */
 export function unitStatements(
@@ -169,9 +175,9 @@ export function unitStatements(
     async setColumns(model, ids, columns) {
       const values = new RawValues(provider);
       const set = Object.entries(columns).map(([column, value]) => `"${column}" = ${values.add(model, column, value)}`);
-      const tenant = [values.add(model, 'workspaceId', workspaceId), values.add(model, 'environment', environment)];
-      const listed = isListed(provider, values.add(model, 'id', JSON.stringify(ids)));
-      const where = `"workspaceId" = ${tenant[0]} AND "environment" = ${tenant[1]} AND ${listed}`;
+      const list = values.add(model, 'id', JSON.stringify(ids));
+      const rows = listed(provider, 'id', list, values.add(model, 'workspaceId', workspaceId));
+      const where = `${rows} AND "environment" = ${values.add(model, 'environment', environment)}`;
       await raw.execute(`UPDATE "${model}" SET ${set.join(', ')} WHERE ${where}`, values.all);
     },
     async lockWorkspace(): Promise<WorkspaceRow> {
@@ -318,13 +324,13 @@ export function unitStatements(
     async lockedTasks(ids: readonly string[]): Promise<TaskRow[]> {
       // As one text: the client takes longer for a value of its own than the database for the row.
       const columns = TASK_COLUMNS.map((column) => `"${column}"`).join(', ');
-      const listed = isPostgresql
+      const asText = isPostgresql
         ? `COALESCE(json_agg(json_build_array(${columns})), '[]')::text`
         : `json_group_array(json_array(${columns}))`;
       const [found] = await select<{ rows: string }>(
-        `SELECT ${listed} AS "rows" FROM (SELECT * FROM "Task"
-         WHERE "workspaceId" = $1 AND "environment"::text = $2 AND ${isListed(provider, '$3')} ORDER BY "id"${isPostgresql ? ' FOR UPDATE' : ''}) AS "Task"`,
-        ...[workspaceId, environment, JSON.stringify(ids)],
+        `SELECT ${asText} AS "rows" FROM (SELECT * FROM "Task" WHERE ${listed(provider, 'id', '$1', '$2')}
+         AND "environment"::text = $3 ORDER BY "id"${isPostgresql ? ' FOR UPDATE' : ''}) AS "Task"`,
+        ...[JSON.stringify(ids), workspaceId, environment],
       );
       const rows = JSON.parse(found?.rows ?? '[]') as unknown[][];
       const tasks = rows.map((row) => rowOf('Task', TASK_COLUMNS, row) as unknown as TaskRow);
@@ -333,20 +339,30 @@ export function unitStatements(
       noteProjects(within.map(({ projectId }) => projectId));
       return within;
     },
-    async projectsOf(ids: readonly string[]): Promise<(string | null)[]> {
-      const rows = await select<{ projectId: string | null }>(
-        `SELECT DISTINCT "projectId" FROM "Task" WHERE "workspaceId" = $1 AND "environment"::text = $2
-         AND ${isListed(provider, '$3')}`,
-        ...[workspaceId, environment, JSON.stringify(ids)],
+    async projectsOf(ids: readonly string[]): Promise<Map<string, StateRow[]>> {
+      const ofTasks = `SELECT DISTINCT "projectId" FROM "Task" WHERE ${listed(provider, 'id', '$1', '$2')}`;
+      const projects = await select<{ id: string }>(
+        `SELECT "id" FROM "Project" WHERE "id" ${oneOf(provider, ofTasks)} AND "workspaceId" || '' = $3
+         AND "environment"::text = $4 ORDER BY "id"${isPostgresql ? ' FOR SHARE' : ''}`,
+        ...[JSON.stringify(ids), workspaceId, workspaceId, environment],
       );
-      return rows.map(({ projectId }) => projectId).sort();
+      const found = new Map(projects.map(({ id }): [string, StateRow[]] => [id, []]));
+      const states = await select<StateRow & { projectId: string }>(
+        `SELECT "id", "slug", "category", "projectId" FROM "State"
+         WHERE ${listed(provider, 'projectId', '$1', '$2')} AND "environment"::text = $3 ORDER BY "order", "id"`,
+        ...[JSON.stringify([...found.keys()]), workspaceId, environment],
+      );
+      for (const { projectId, id, slug, category } of states) {
+        found.get(projectId)?.push({ id, slug, category: Number(category) });
+      }
+      return found;
     },
     async lockTasks(ids: readonly string[]): Promise<void> {
       if (!isPostgresql) return;
       await select(
-        `SELECT 1 FROM "Task" WHERE "workspaceId" = $1 AND "environment"::text = $2
-         AND ${isListed(provider, '$3')} ORDER BY "id" FOR UPDATE`,
-        ...[workspaceId, environment, JSON.stringify(ids)],
+        `SELECT 1 FROM "Task" WHERE ${listed(provider, 'id', '$1', '$2')} AND "environment"::text = $3
+         ORDER BY "id" FOR UPDATE`,
+        ...[JSON.stringify(ids), workspaceId, environment],
       );
     },
     async lockTasksOfUser(userId: string): Promise<void> {

@@ -7,9 +7,9 @@ import { given } from '../input.js';
 import type { TaskEvents } from '../messaging/taskEvents.js';
 import { MOST_LABELS } from './labelService.js';
 import { notify } from './notificationService.js';
-import { chooseState, type State, type TaskState, type WantedState } from './states.js';
+import { chooseState, type TaskState, type WantedState } from './states.js';
 import { aboutTask, movedMeanwhile } from './subTasks.js';
-import { MOST_ESTIMATE, type NewTask, statesOf, type TaskService } from './taskService.js';
+import { MOST_ESTIMATE, type NewTask, type TaskService } from './taskService.js';
 import { keepTasks } from './trash/keeping.js';
 
 /** Tasks of one change. */
@@ -128,7 +128,7 @@ export class BulkService {
     removed: readonly string[],
   ): Promise<void> {
     // While tasks are put in states, their projects keep these.
-    const projects = wanted ? await lockedProjects(unit, ids) : new Set<string | null>();
+    const projects = wanted ? await unit.projectsOf(ids) : undefined;
     if (set.assigneeId != null) {
       await unit.lockUserForReading(set.assigneeId);
       if (!(await unit.has('User', set.assigneeId))) throw notFound('user', set.assigneeId);
@@ -141,11 +141,11 @@ export class BulkService {
       }
     }
     const updatedAt = nextVersionOf(before, unit.now);
-    const states = new Map<string, readonly State[]>();
     const chosen = new Map<string, Partial<TaskState>>();
     for (const task of wanted ? before : []) {
-      if (!projects.has(task.projectId)) throw movedMeanwhile();
-      const state = chooseState(await statesOf(unit, task.projectId, states), wanted ?? {}, task);
+      const states = task.projectId === null ? [] : projects?.get(task.projectId);
+      if (!states) throw movedMeanwhile();
+      const state = chooseState(states, wanted ?? {}, task);
       // A column that stays is not written, and neither are its indexes.
       chosen.set(task.id, {
         ...(state.status !== task.status && { status: state.status }),
@@ -290,13 +290,6 @@ async function idsOf({ tx }: Unit, { ids, where, expectedCount }: Selected): Pro
     throw new ApiError('CONFLICT', `The filter finds ${count} tasks, not ${expectedCount}. Nothing was changed.`);
   }
   return found.map(({ id }) => id);
-}
-
-/** The projects of tasks, which stay as they are until this change is committed. */
-async function lockedProjects(unit: Unit, ids: readonly string[]): Promise<Set<string | null>> {
-  const projects = await unit.projectsOf(ids);
-  for (const id of projects) if (id !== null) await unit.lockProjectForReading(id);
-  return new Set(projects);
 }
 
 /** @throws NOT_FOUND for the first that is not there */

@@ -466,7 +466,7 @@ interface Known {
 const nothingKnown = (): Known => ({ places: new Map(), states: new Map() });
 
 /** With the project locked. @param known by the project, of what is read once */
-export async function statesOf(
+async function statesOf(
   unit: Pick<Unit, 'statesOf'>,
   projectId: string | null,
   known = new Map<string, readonly State[]>(),
