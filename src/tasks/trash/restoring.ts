@@ -382,13 +382,13 @@ function stateIn(states: readonly State[], stateId: string | null, status: numbe
   return same ? { stateId: same.id, status } : chooseState(states, { status });
 }
 
-/** A row as it is written, of what JSON kept of it. */
+/** A row as it is written, of what JSON kept of it; columns that are no more are left out. */
 export function stored(model: string, content: Columns): Record<string, unknown> {
-  const fields = MODEL_FIELDS.get(model);
-  return Object.fromEntries(
-    Object.entries(content).map(([column, value]) => {
-      const isDate = fields?.get(column)?.type === 'DateTime' && typeof value === 'string';
-      return [column, isDate ? new Date(value) : value];
-    }),
-  );
+  const row: Record<string, unknown> = {};
+  for (const [column, value] of Object.entries(content)) {
+    const field = MODEL_FIELDS.get(model)?.get(column);
+    if (!field) continue;
+    row[column] = field.type === 'DateTime' && typeof value === 'string' ? new Date(value) : value;
+  }
+  return row;
 }
