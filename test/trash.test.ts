@@ -280,12 +280,15 @@ describe('the trash', () => {
       elsewhere,
     );
     await remove('project', project.id);
-    await made('createProject', 'project { id }', { name: 'Other', slug: 'gone' });
+    await made('createProject', 'project { id }', { name: 'Gone', slug: 'gone' });
     expect(codes(await restore('project', project.id))).toEqual(['CONFLICT']);
     const { data } = await server.gql('{ projects(filter: { slug: { eq: "gone" } }) { nodes { id } } }');
     await made('updateProject', 'project { id }', { id: data.projects.nodes[0].id, slug: null });
     await made('updateTask', 'task { id }', { id: kept, projectId: data.projects.nodes[0].id });
     await mustRestore('project', project.id);
+    // The other has the key that was made of the same name.
+    const { projects } = await read('{ projects(filter: { name: { eq: "Gone" } }) { nodes { key } } }');
+    expect(projects.nodes.map(({ key }: { key: string }) => key).sort()).toEqual(['GON', 'GON2']);
     const places = await read(
       'query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Task { projectId state { slug } } } }',
       {

@@ -83,7 +83,8 @@ const KINDS = [
       write: 'projects:write',
       remove: 'projects:delete',
     } as const),
-    description: 'Brings a project back, with its states, and with those of its tasks that are in no project since.',
+    description:
+      'Brings a project back, with its states, and with those of its tasks that are in no project since. Where its key is taken, it gets another.',
   },
   {
     ...({ kind: 'LABEL', name: 'label', type: Label, write: 'tasks:write', remove: 'tasks:delete' } as const),

@@ -7,6 +7,7 @@ import { nextVersion, type Unit, type UnitOfWork } from '../../db/unitOfWork.js'
 import { ApiError, notFound } from '../../errors.js';
 import type { TaskEvents } from '../../messaging/taskEvents.js';
 import type { ScopeSet } from '../../scopes/scope.js';
+import { keyOf } from '../identifier.js';
 import { checkRoom } from '../labelService.js';
 import { mustMayDelete } from '../ownership.js';
 import { type Columns, ROW_KINDS, type TrashKind } from './keeping.js';
@@ -102,13 +103,17 @@ async function restoreNamed(unit: Unit, kind: 'PROJECT' | 'LABEL', { id, content
   const has = (where: object) =>
     withoutBinding(async () => (kind === 'PROJECT' ? tx.project.count({ where }) : tx.label.count({ where })));
   const tenant = { workspaceId, environment };
-  const names = kind === 'PROJECT' ? (['slug', 'key'] as const) : (['key'] as const);
-  for (const column of names) {
-    if (row[column] == null || (await has({ ...tenant, [column]: row[column] })) === 0) continue;
-    const field = kind === 'PROJECT' ? column : 'name';
+  const [column, field] = kind === 'PROJECT' ? (['slug', 'slug'] as const) : (['key', 'name'] as const);
+  if (row[column] != null && (await has({ ...tenant, [column]: row[column] })) > 0) {
     throw new ApiError('CONFLICT', `Its ${field} is taken meanwhile: ${row[field]}. Change that of the other first.`, {
       fields: { [field]: ['is taken'] },
     });
+  }
+  // Numbers find its tasks whatever its key is, so that it may have another.
+  if (kind === 'PROJECT' && row['key'] != null) {
+    const projects = await withoutBinding(() => tx.project.findMany({ where: tenant, select: { key: true } }));
+    const taken = new Set(projects.flatMap(({ key }) => key ?? []));
+    if (taken.has(row['key'] as string)) row['key'] = keyOf(String(row['name']), taken);
   }
   const updatedAt = nextVersion({ updatedAt: row['updatedAt'] as Date }, now);
   await unit.insertRows(model, [{ ...row, id, updatedAt }]);
