@@ -453,6 +453,75 @@ describe('the trash', () => {
     expect((await read('query ($id: ID!) { task(id: $id) { tags } }', { id })).task.tags).toEqual(['into this']);
   });
 
+  it('gives a task back whose labels became one, and a comment that is cut within a character', async () => {
+    const id = await newTask({ tags: ['one of two', 'other of two', 'kept'] });
+    const { labels } = await read('{ labels(search: "of two") { nodes { id } } }');
+    const [one, two] = labels.nodes as [{ id: string }, { id: string }];
+    await remove('task', id);
+    await made('deleteLabel', 'deletedLabelId', { id: one.id, intoId: two.id });
+    await mustRestore('task', id);
+    expect((await read('query ($id: ID!) { task(id: $id) { tags } }', { id })).task.tags).toHaveLength(2);
+    const body = `${'a'.repeat(99)}\u{1f600} tail`;
+    const { comment } = await made('createComment', 'comment { id }', { taskId: id, body });
+    expect(codes(await remove('comment', comment.id))).toBeUndefined();
+    const { trash } = await read(
+      'query ($id: ID) { trash { comments(filter: { id: { eq: $id } }) { nodes { title } } } }',
+      {
+        id: comment.id,
+      },
+    );
+    expect(trash.comments.nodes[0].title).toBe(`${'a'.repeat(99)}\u{1f600}`);
+    await mustRestore('comment', comment.id);
+    expect((await read('query ($id: ID!) { comment(id: $id) { body } }', { id: comment.id })).comment.body).toBe(body);
+  });
+
+  it('takes a task with one of its sub-tasks, and tells of each once', async () => {
+    const parent = await newTask({});
+    const [gone, stays] = [await newTask({ parentId: parent }), await newTask({ parentId: parent })];
+    await made('deleteTasks', 'count', { ids: [parent, gone] });
+    const entries = await server.system.auditEvent.findMany({
+      where: { targetId: { in: [parent, gone, stays] }, action: { not: 'task.create' } },
+      select: { action: true, targetId: true },
+    });
+    expect(entries.map(({ action, targetId }) => `${action} ${targetId}`).sort()).toEqual(
+      [`task.delete ${gone}`, `task.delete ${parent}`, `task.update ${stays}`].sort(),
+    );
+    for (const id of [gone, parent]) await mustRestore('task', id);
+    const { task } = await read('query ($id: ID!) { task(id: $id) { children { nodes { id } } } }', { id: parent });
+    expect(task.children.nodes.map(({ id }: { id: string }) => id).sort()).toEqual([gone, stays].sort());
+  });
+
+  it('keeps what was said of a task while it was deleted', { timeout: 60_000 }, async () => {
+    for (let round = 0; round < 12; round += 1) {
+      const taskId = await newTask({ title: 'Race' });
+      const comments: string[] = [];
+      for (let i = 0; i < 4; i += 1) {
+        comments.push((await made('createComment', 'comment { id }', { taskId, body: `b${i}` })).comment.id);
+      }
+      const [one, two, three, four] = comments as [string, string, string, string];
+      await remove('comment', four);
+      const [, removed, edited, again, restored] = await Promise.all([
+        remove('task', taskId),
+        remove('comment', one),
+        run('updateComment', 'comment { id }', { id: two, body: 'new' }),
+        run('updateComment', 'comment { id }', { id: three, body: 'new too' }),
+        restore('comment', four),
+      ]);
+      await mustRestore('task', taskId);
+      const { task } = await read(
+        'query ($id: ID!) { task(id: $id) { comments(first: 10) { nodes { id body deletedAt } } } }',
+        { id: taskId },
+      );
+      const of = (id: string) => task.comments.nodes.find((node: { id: string }) => node.id === id);
+      if (!removed?.errors) expect(of(one)).toMatchObject({ body: '', deletedAt: expect.any(String) });
+      if (!edited?.errors) expect(of(two).body).toBe('new');
+      if (!again?.errors) expect(of(three).body).toBe('new too');
+      if (!restored?.errors) expect(of(four)).toMatchObject({ body: 'b3', deletedAt: null });
+      // It may be back, and gone again before it was shown.
+      else if (of(four).body !== 'b3') expect(codes(await restore('comment', four))).toBeUndefined();
+    }
+  });
+
   it('tells subscribers that a task went, and that it came back', async () => {
     const id = await newTask({ title: 'Told' });
     const stream = await subscribe(server, ada);

@@ -41,6 +41,15 @@ interface StateRow {
   readonly category: number;
 }
 
+/** Rows of tasks that others change, and the columns that say of which. */
+const OF_TASKS = [
+  ['TaskRelationship', 'taskId'],
+  ['TaskRelationship', 'targetTaskId'],
+  ['Comment', 'taskId'],
+  ['TimeEntry', 'taskId'],
+  ['Notification', 'taskId'],
+] as const;
+
 /** What is compared of a task, and told of. */
 const TASK_COLUMNS = [
   ...['id', 'projectId', 'updatedAt', 'title', 'number', 'status', 'stateId', 'priority', 'startDate', 'dueDate'],
@@ -111,6 +120,8 @@ export interface UnitStatements {
   lockedTasks(ids: readonly string[]): Promise<TaskRow[]>;
   /** The projects of these tasks with their states, which stay until this change is committed. */
   projectsOf(ids: readonly string[]): Promise<Map<string, StateRow[]>>;
+  /** What belongs to tasks that are locked: comments, times and ties. */
+  lockRowsOf(taskIds: readonly string[]): Promise<void>;
   /** Tasks in the order of their ids, as all changes lock them. */
   lockTasks(ids: readonly string[]): Promise<void>;
   /** Tasks that a user is assigned to, or made, in the order of their ids, as all changes lock them. */
@@ -356,6 +367,16 @@ export function unitStatements(
         found.get(projectId)?.push({ id, slug, category: Number(category) });
       }
       return found;
+    },
+    async lockRowsOf(taskIds: readonly string[]): Promise<void> {
+      if (!isPostgresql) return;
+      for (const [model, column] of OF_TASKS) {
+        await select(
+          `SELECT 1 FROM "${model}" WHERE ${listed(provider, column, '$1', '$2')} AND "environment"::text = $3
+           ORDER BY "id" FOR UPDATE`,
+          ...[JSON.stringify(taskIds), workspaceId, environment],
+        );
+      }
     },
     async lockTasks(ids: readonly string[]): Promise<void> {
       if (!isPostgresql) return;

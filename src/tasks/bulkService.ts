@@ -9,7 +9,7 @@ import { MOST_LABELS } from './labelService.js';
 import { notify } from './notificationService.js';
 import { chooseState, type TaskState, type WantedState } from './states.js';
 import { aboutTask, movedMeanwhile } from './subTasks.js';
-import { MOST_ESTIMATE, type NewTask, type TaskService } from './taskService.js';
+import { lockWithSubTasks, MOST_ESTIMATE, type NewTask, type TaskService } from './taskService.js';
 import { keepTasks } from './trash/keeping.js';
 
 /** Tasks of one change. */
@@ -187,15 +187,10 @@ export class BulkService {
       async (unit) => {
         const ids = await idsOf(unit, selected);
         const { tx } = unit;
+        await lockWithSubTasks(unit, ids);
         const before = await lockedTasks(unit, ids);
         await keepTasks(unit, ids);
-        const parents = await tx.task.groupBy({
-          by: ['parentId'],
-          where: { parentId: { in: ids }, id: { notIn: ids } },
-        });
-        for (const { parentId } of parents) {
-          if (parentId !== null) await this.tasks.leaveSubTasks(unit, parentId);
-        }
+        await this.tasks.leaveSubTasks(unit, ids);
         await tx.task.deleteMany({ where: { id: { in: ids } } });
         for (const task of before) {
           this.#note(unit, task, 'delete', { title: { from: task.title }, number: { from: task.number } });

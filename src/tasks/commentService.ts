@@ -100,8 +100,9 @@ export class CommentService {
   }
 }
 
-/** What a comment is called in the trash: its first words. */
-const titleOf = (body: string) => body.slice(0, 100);
+/** What a comment is called in the trash: its first characters, none of them in half. */
+const titleOf = (body: string) => [...body.slice(0, 2 * TITLE)].slice(0, TITLE).join('').toWellFormed();
+const TITLE = 100;
 
 const ownerOf = (row: { readonly createdById: string | null; readonly createdByKeyId: string | null }) => ({
   userId: row.createdById,

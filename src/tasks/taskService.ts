@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 import { type Actor, changesBetween } from '../audit/entry.js';
 import { groupBy } from '../collections.js';
+import { forNobody } from '../db/reader.js';
 import { withoutBinding } from '../db/tenant.js';
 import { tagKey } from '../db/text.js';
 import { type AddingUnit, nextVersion, nextVersionOf, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
@@ -11,7 +12,7 @@ import { ApiError, badInput, notFound } from '../errors.js';
 import { newId } from '../ids.js';
 import { check, expectVersion, given, isSameSecond, required, text, withoutNulls } from '../input.js';
 import type { TaskEvent, TaskEvents } from '../messaging/taskEvents.js';
-import { mustBeFewEnough } from './changeEach.js';
+import { changeEach, mustBeFewEnough } from './changeEach.js';
 import { labelIds, MOST_LABELS } from './labelService.js';
 import { notificationRow, notify } from './notificationService.js';
 import { type Placement, placeFor } from './placement.js';
@@ -26,7 +27,7 @@ import {
   placeOf,
   projectBelow,
 } from './subTasks.js';
-import { keepRows, keepTasks, moveKept } from './trash/keeping.js';
+import { keepRows, keepTasks, moveKept, unseen } from './trash/keeping.js';
 
 const BATCH = 100;
 /** To do. */
@@ -376,13 +377,13 @@ export class TaskService {
   ): Promise<T> {
     return this.units.run(actor, async (unit) => {
       const { tx } = unit;
-      await unit.lock('Task', id);
+      await lockWithSubTasks(unit, [id]);
       const before = await tx.task.findUnique({ where: { id } });
       if (!before) throw notFound('task', id);
       expectVersion(before, expectedUpdatedAt);
       const shown = await load(tx);
       await keepTasks(unit, [id]);
-      await this.leaveSubTasks(unit, id);
+      await this.leaveSubTasks(unit, [id]);
       await tx.task.delete({ where: { id }, select: { id: true } });
       const changes = { title: { from: before.title }, number: { from: before.number } };
       unit.audit({ ...aboutTask(id, 'delete', before.projectId), changes });
@@ -392,28 +393,33 @@ export class TaskService {
   }
 
   /**
-   * Takes a task that is about to go away from its sub-tasks, which come back to it if it comes back.
+   * Takes tasks that are about to go away from their sub-tasks that stay, which come back to them if they come back.
    * @throws CONFLICT when there are more than one change may have
    */
-  async leaveSubTasks(unit: Unit, parentId: string): Promise<void> {
-    await this.detach(unit, 'parentId', parentId, (tasks) =>
-      keepRows(
-        unit,
-        'SubTask',
-        tasks.map(({ id }) => ({ itemId: parentId, content: { taskId: id, parentId } })),
-      ),
-    );
+  async leaveSubTasks(unit: Unit, ids: readonly string[]): Promise<void> {
+    const left = (await subTasksOf(unit, ids)).filter(({ id }) => !ids.includes(id));
+    mustBeFewEnough(left.length, ' Move some first.');
+    for (const [parentId, tasks] of groupBy(left, (task) => task.parentId)) {
+      if (parentId === null) continue;
+      const rows = tasks.map(({ id }) => ({ itemId: parentId, content: { taskId: id, parentId } }));
+      await keepRows(unit, 'SubTask', rows);
+      const changes = { parentId: { from: parentId, to: null } };
+      const below = tasks.map(({ id }) => id);
+      await changeEach(unit, this.events, below, changes, (part, updatedAt) =>
+        unit.setColumns('Task', part, { parentId: null, updatedAt }),
+      );
+    }
   }
 
   /**
-   * Takes a project, an assignee or a task above that is about to go away from its tasks: each is changed visibly.
+   * Takes a project or an assignee that is about to go away from its tasks: each is changed visibly.
    * @param keep is told of them as they were
    * @returns how many
    * @throws CONFLICT when there are more than one change may have
    */
   async detach(
     unit: Unit,
-    column: 'projectId' | 'assigneeId' | 'parentId',
+    column: 'projectId' | 'assigneeId',
     from: string,
     keep: (tasks: readonly DetachedTask[]) => Promise<void> = async () => {},
   ): Promise<number> {
@@ -486,6 +492,19 @@ function checkNew(input: NewTask): Checked {
   const data = check(rules, withoutNulls(input, ['status', 'priority', 'tags', 'position']));
   inOrder(data);
   return data;
+}
+
+/** Those that the key does not see, too. */
+async function subTasksOf(unit: Unit, ids: readonly string[]): Promise<{ id: string; parentId: string | null }[]> {
+  const { workspaceId, environment } = unit.actor;
+  const where = { parentId: { in: [...ids] }, workspaceId, environment };
+  return unseen(() => unit.tx.task.findMany({ where, select: { id: true, parentId: true } }));
+}
+
+/** Tasks that are about to go, with their sub-tasks, in the order in which all changes lock. */
+export async function lockWithSubTasks(unit: Unit, ids: readonly string[]): Promise<void> {
+  const subTasks = await subTasksOf(unit, ids);
+  await forNobody(() => unit.lockTasks([...ids, ...subTasks.map(({ id }) => id)]));
 }
 
 /** Says of which item of many an error is. */

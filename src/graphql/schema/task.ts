@@ -86,7 +86,7 @@ export const Task = builder.prismaObject('Task', {
     ...table.fields(t),
     identifier: t.string({
       description:
-        'What people call it: the key of its project and its number, BRD-12; #12 without a project. It finds the task in another project too.',
+        'What people call it: the key of its project and its number, BRD-12; #12 without a project. It finds the task in another project too. The key is told to whoever reads the task.',
       extensions: { source: { kind: 'identifier' } satisfies Source },
       select: { number: true, project: { select: { key: true } } },
       resolve: ({ number, project }) => identifierOf(project?.key, number),

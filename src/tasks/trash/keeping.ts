@@ -79,6 +79,8 @@ export async function keepTasks(unit: Unit, all: readonly string[]): Promise<voi
   };
   for (let at = 0; at < all.length; at += PORTION) {
     const ids = all.slice(at, at + PORTION);
+    // Nobody changes them between now and when they go.
+    await forNobody(() => unit.lockRowsOf(ids));
     const tasks = await unseen(() => unit.tx.task.findMany({ where: { ...tenantOf(unit), id: { in: ids } } }));
     await keep(
       unit,

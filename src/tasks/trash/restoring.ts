@@ -209,6 +209,8 @@ export class Restoring {
       const count = counts.get(taskId) ?? 0;
       if (!label || count >= MOST_LABELS || has.has(`${taskId} ${label.key}`)) continue;
       counts.set(taskId, count + 1);
+      // Two labels of the task may be one since.
+      has.add(`${taskId} ${label.key}`);
       put.push({ taskId, labelId, key: label.key, name: label.key === key ? name : label.name });
     }
     await unit.insertRows(

@@ -46,7 +46,7 @@ export const stateInput = (word: string | undefined) =>
 export function changedState(word: string | undefined) {
   if (word === undefined) return {};
   const kept = SLUGS.get(word);
-  return { ...stateInput(word), ...(kept && { keepStateSlugs: kept }) };
+  return { ...stateInput(word), ...(kept && { keepStateSlugs: [...kept, word] }) };
 }
 
 /** The tasks that are shown with a word. */
