@@ -429,6 +429,14 @@ describe("Kaneo's columns", () => {
     expect((await body('GET', `/api/task/${task.id}`)).status).toBe('done');
     const bad = { taskIds: [task.id], operation: 'updateStatus', value: 'nowhere' };
     expect(Object.keys((await body('PATCH', '/api/task/bulk', bad, 400)).errors)).toEqual(['value']);
+    const imported = await body('POST', `/api/task/import/${project.id}`, {
+      tasks: [
+        { title: 'In', status: 'icebox' },
+        { title: 'Out', status: 'nowhere' },
+      ],
+    });
+    expect(imported.results).toMatchObject({ successful: 1, failed: 1, tasks: [{}, { error: expect.any(String) }] });
+    expect(imported.results.tasks[1].error).toMatch(/^status /);
   });
 });
 
@@ -525,6 +533,7 @@ describe('an identifier', () => {
     await made('updateTask', 'task { id }', { id: task.id, title: 'U' });
     expect((await taskBy(`BRD-${task.number}`)).data.task.identifier).toBe(`ROSE-${task.number}`);
     await made('updateTask', 'task { id }', { id: task.id, projectId: null });
+    expect((await call('GET', `/api/tasks/%23${task.number}`)).body.id).toBe(task.id);
     expect((await taskBy(`ROSE-${task.number}`)).data.task.identifier).toBe(`#${task.number}`);
   });
 

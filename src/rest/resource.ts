@@ -23,7 +23,7 @@ interface ResourceOptions<Core> {
 }
 
 /** In capitals, as it is shown. */
-const IDENTIFIER = /^[A-Z][A-Z0-9]*-\d+$/;
+const IDENTIFIER = /^(?:[A-Z][A-Z0-9]*-|#)\d+$/;
 
 type Changing<Body> = Pick<Route, 'summary'> &
   Partial<Pick<Route, 'path' | 'of' | 'status' | 'method' | 'bodyOptional'>> & {

@@ -150,7 +150,8 @@ export const bulk: readonly Route[] = [
       const nowhere = notFound('project', params['id'] ?? '');
       if (errors.length === body.tasks.length && errors.every(({ message }) => message === nowhere.message))
         throw nowhere;
-      const failed = new Map(errors.map(({ index, message }) => [index, message]));
+      // In Kaneo's word for it.
+      const failed = new Map(errors.map(({ index, message }) => [index, message.replace(/^stateSlug\b/, 'status')]));
       const ids = taskIds.values();
       return {
         importedAt: new Date(),
