@@ -1,5 +1,4 @@
 /** The audit log: who did what to which row, from where, and what changed. Never a secret. */
-
 import type { Environment } from '#prisma/client.js';
 import { newId } from '../ids.js';
 

@@ -33,7 +33,7 @@ type Lockable =
 type Made = 'Task' | 'Project' | 'TaskRelationship' | 'Comment' | 'Label';
 
 /** Columns of tasks that refer to something. */
-type TaskReference = 'projectId' | 'assigneeId' | 'parentId' | 'stateId';
+type TaskReference = 'projectId' | 'assigneeId' | 'stateId';
 
 interface StateRow {
   readonly id: string;

@@ -1,11 +1,10 @@
 /** Making, changing, archiving and deleting projects; each change is one unit of work. */
 import { z } from 'zod';
 import { type Actor, changesBetween } from '../audit/entry.js';
-import { withoutBinding } from '../db/tenant.js';
 import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, notFound } from '../errors.js';
 import { check, expectVersion, given, required, text, withoutNulls } from '../input.js';
-import { keyOf, PROJECT_KEY } from '../tasks/identifier.js';
+import { keyOf, PROJECT_KEY, projectKeys } from '../tasks/identifier.js';
 import { defaultStates } from '../tasks/stateService.js';
 import type { TaskService } from '../tasks/taskService.js';
 import { keep, keepRows } from '../tasks/trash/keeping.js';
@@ -58,7 +57,7 @@ export class ProjectService {
       const { workspaceId, environment, userId, keyId } = actor;
       await freeSlug(unit, data.slug);
       if (data.key !== undefined) await freeKey(unit, data.key);
-      const key = data.key ?? keyOf(data.name, await keysOf(unit));
+      const key = data.key ?? keyOf(data.name, await projectKeys(unit));
       const project = await unit.tx.project.create({
         data: {
           ...{ workspaceId, environment, createdById: userId, createdByKeyId: keyId },
@@ -159,16 +158,9 @@ async function change(unit: Unit, before: { id: string; updatedAt: Date }, verb:
   return { id };
 }
 
-/** Of all projects, of which a key that is bound to some does not see the others. */
-async function keysOf({ tx, actor: { workspaceId, environment } }: Unit): Promise<Set<string>> {
-  const where = { workspaceId, environment, key: { not: null } };
-  const projects = await withoutBinding(() => tx.project.findMany({ where, select: { key: true } }));
-  return new Set(projects.flatMap(({ key }) => key ?? []));
-}
-
 /** @throws CONFLICT */
 async function freeKey(unit: Unit, key: string): Promise<void> {
-  if (!(await keysOf(unit)).has(key)) return;
+  if (!(await projectKeys(unit)).has(key)) return;
   throw new ApiError('CONFLICT', 'There is a project with this key already.', { fields: { key: ['is taken'] } });
 }
 

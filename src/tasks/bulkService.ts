@@ -1,15 +1,16 @@
 /** Changes of many tasks: all of them in one unit of work, or each in one of its own. */
+import { z } from 'zod';
 import { type Actor, changesBetween } from '../audit/entry.js';
 import { groupBy } from '../collections.js';
 import { nextVersionOf, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, badInput, notFound } from '../errors.js';
-import { given } from '../input.js';
+import { check, given } from '../input.js';
 import type { TaskEvents } from '../messaging/taskEvents.js';
 import { MOST_LABELS } from './labelService.js';
 import { notify } from './notificationService.js';
 import { chooseState, type TaskState, type WantedState } from './states.js';
 import { aboutTask, movedMeanwhile } from './subTasks.js';
-import { lockWithSubTasks, MOST_ESTIMATE, type NewTask, type TaskService } from './taskService.js';
+import { estimateRule, lockWithSubTasks, type NewTask, type TaskService } from './taskService.js';
 import { keepTasks } from './trash/keeping.js';
 
 /** Tasks of one change. */
@@ -39,6 +40,8 @@ export interface ItemError {
   readonly code: string;
   readonly message: string;
 }
+
+const rules = z.object({ estimate: estimateRule });
 
 interface Fields {
   readonly estimate?: number | null | undefined;
@@ -88,10 +91,7 @@ export class BulkService {
     for (const [name, value] of Object.entries({ status, priority: set.priority })) {
       if (value === null) throw badInput({ [name]: ['must not be null'] });
     }
-    const { estimate } = set;
-    if (estimate != null && !(estimate >= 0 && estimate <= MOST_ESTIMATE)) {
-      throw badInput({ estimate: [`must be from 0 to ${MOST_ESTIMATE}`] });
-    }
+    check(rules, set);
     const asked = { stateId, stateSlug, status: status ?? undefined };
     const state = Object.values(asked).some((value) => value != null) ? asked : undefined;
     if (!state && Object.keys(set).length + added.length + removed.length === 0) {

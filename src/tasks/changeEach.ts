@@ -17,6 +17,16 @@ export function mustBeFewEnough(count: number, mend = ''): void {
   throw new ApiError('CONFLICT', `${count} tasks would be changed, at most ${MOST_AFFECTED} may.${mend}`);
 }
 
+/** Sets the same columns of all of them. @param ids of tasks that are locked @param changes what an entry says of each */
+export const setEach = (
+  unit: Unit,
+  events: TaskEvents,
+  ids: readonly string[],
+  changes: Changes,
+  columns: Readonly<Record<string, unknown>>,
+): Promise<void> =>
+  changeEach(unit, events, ids, changes, (part, updatedAt) => unit.setColumns('Task', part, { ...columns, updatedAt }));
+
 /**
  * @param ids of tasks that are locked
  * @param changes what an entry says of each

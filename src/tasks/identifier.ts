@@ -2,6 +2,9 @@
  * What people call a task: the key of its project and its number, BRD-12; #12 of one without a project. The number alone says
  * which task is meant, so that an identifier keeps working when the task has gone to another project.
  */
+import { withoutBinding } from '../db/tenant.js';
+import type { Unit } from '../db/unitOfWork.js';
+
 const IDENTIFIER = /^(?:[A-Z][A-Z0-9]{0,9}-|#)([1-9]\d{0,8})$/i;
 const KEY_LENGTH = 10;
 /** Of a key that is made of a name. */
@@ -32,4 +35,11 @@ export function keyOf(name: string, taken: ReadonlySet<string>): string {
   let free = key;
   for (let count = 2; taken.has(free); count += 1) free = `${key}${count}`;
   return free;
+}
+
+/** The keys of all projects, of which a key that is bound to some does not see the others. */
+export async function projectKeys({ tx, actor: { workspaceId, environment } }: Unit): Promise<Set<string>> {
+  const where = { workspaceId, environment, key: { not: null } };
+  const projects = await withoutBinding(() => tx.project.findMany({ where, select: { key: true } }));
+  return new Set(projects.flatMap(({ key }) => key ?? []));
 }

@@ -7,7 +7,7 @@ import { ApiError, badInput, notFound } from '../errors.js';
 import { newId } from '../ids.js';
 import { check, expectVersion, given, required, text, withoutNulls } from '../input.js';
 import type { TaskEvents } from '../messaging/taskEvents.js';
-import { changeEach, MOST_AFFECTED, mustBeFewEnough } from './changeEach.js';
+import { MOST_AFFECTED, mustBeFewEnough, setEach } from './changeEach.js';
 import { COLOR } from './labelService.js';
 import { categoryOf, DEFAULT_STATES, MOST_SLUG, slugOf } from './states.js';
 
@@ -165,9 +165,7 @@ export class StateService {
 
   /** Sets the same columns of tasks. */
   async #put(unit: Unit, ids: readonly string[], from: TaskColumns, to: TaskColumns): Promise<void> {
-    await changeEach(unit, this.events, ids, changesBetween(from, to), (part, updatedAt) =>
-      unit.setColumns('Task', part, { ...to, updatedAt }),
-    );
+    await setEach(unit, this.events, ids, changesBetween(from, to), to);
   }
 }
 

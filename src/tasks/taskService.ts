@@ -12,7 +12,7 @@ import { ApiError, badInput, notFound } from '../errors.js';
 import { newId } from '../ids.js';
 import { check, expectVersion, given, isSameSecond, required, text, withoutNulls } from '../input.js';
 import type { TaskEvent, TaskEvents } from '../messaging/taskEvents.js';
-import { changeEach, mustBeFewEnough } from './changeEach.js';
+import { mustBeFewEnough, setEach } from './changeEach.js';
 import { labelIds, MOST_LABELS } from './labelService.js';
 import { notificationRow, notify } from './notificationService.js';
 import { type Placement, placeFor } from './placement.js';
@@ -34,8 +34,9 @@ const BATCH = 100;
 const DEFAULT_STATUS = 2;
 
 /** In what a team counts. */
-export const MOST_ESTIMATE = 1_000_000;
+const MOST_ESTIMATE = 1_000_000;
 const ESTIMATE = `must be from 0 to ${MOST_ESTIMATE}`;
+export const estimateRule = z.number(ESTIMATE).min(0, ESTIMATE).max(MOST_ESTIMATE, ESTIMATE).nullish();
 
 const rules = z.object({
   title: required(text(1, 255)),
@@ -51,7 +52,7 @@ const rules = z.object({
       .min(-MOST_POSITION, `must be from -${MOST_POSITION} to ${MOST_POSITION}`)
       .max(MOST_POSITION, `must be from -${MOST_POSITION} to ${MOST_POSITION}`),
   ).optional(),
-  estimate: z.number(ESTIMATE).min(0, ESTIMATE).max(MOST_ESTIMATE, ESTIMATE).nullish(),
+  estimate: estimateRule,
   startDate: z.date().nullish(),
   dueDate: z.date().nullish(),
   projectId: z.string().nullish(),
@@ -405,9 +406,7 @@ export class TaskService {
       await keepRows(unit, 'SubTask', rows);
       const changes = { parentId: { from: parentId, to: null } };
       const below = tasks.map(({ id }) => id);
-      await changeEach(unit, this.events, below, changes, (part, updatedAt) =>
-        unit.setColumns('Task', part, { parentId: null, updatedAt }),
-      );
+      await setEach(unit, this.events, below, changes, { parentId: null });
     }
   }
 

@@ -2,13 +2,14 @@
  * What comes back out of the trash. A tie to something that is in the trash itself waits there until that comes back, and one
  * to something that is gone for good goes as well.
  */
+import type { Changes } from '../../audit/entry.js';
 import { groupBy } from '../../collections.js';
 import { MODEL_FIELDS } from '../../db/statement.js';
 import { nextVersion, type Unit } from '../../db/unitOfWork.js';
 import type { TaskPlace } from '../../db/unitStatements.js';
 import { ApiError } from '../../errors.js';
 import type { TaskEvents } from '../../messaging/taskEvents.js';
-import { changeEach, MOST_AFFECTED } from '../changeEach.js';
+import { MOST_AFFECTED, setEach } from '../changeEach.js';
 import { MOST_LABELS } from '../labelService.js';
 import { chooseState, type State, type TaskState } from '../states.js';
 import { placeOf, projectBelow } from '../subTasks.js';
@@ -43,7 +44,7 @@ const ENDS = {
 } as const;
 type Tie = keyof typeof ENDS;
 
-const DELEGATES = { Task: 'task', Project: 'project', Label: 'label', User: 'user', TaskTag: 'taskTag' } as const;
+const DELEGATES = { Task: 'task', Project: 'project', Label: 'label', User: 'user' } as const;
 type Model = keyof typeof DELEGATES;
 
 /** With the workspace locked. */
@@ -56,6 +57,7 @@ export class Restoring {
     private readonly events: TaskEvents,
     /** Of what comes back. */
     private readonly itemId: string,
+    private readonly deletedAt: Date,
   ) {}
 
   async task(content: Columns): Promise<{ projectId: string | null }> {
@@ -148,11 +150,10 @@ export class Restoring {
 
   /** A timer that ran when its task was deleted ended then. */
   async #times(rows: readonly Kept[]): Promise<void> {
-    const item = await unseen(() => this.unit.tx.trashItem.findUniqueOrThrow({ where: { id: this.itemId } }));
     const ended = rows.map(({ id, content }) => {
       const { startedAt } = stored('TimeEntry', content) as unknown as { startedAt: Date };
       const endedAt =
-        content['endedAt'] ?? new Date(Math.max(startedAt.getTime(), item.deletedAt.getTime())).toISOString();
+        content['endedAt'] ?? new Date(Math.max(startedAt.getTime(), this.deletedAt.getTime())).toISOString();
       return { id, content: { ...content, endedAt } };
     });
     await this.#own('TimeEntry', ended, ['userId']);
@@ -301,10 +302,8 @@ export class Restoring {
     }
   }
 
-  async #change(ids: readonly string[], changes: Parameters<typeof changeEach>[3], columns: Columns): Promise<void> {
-    await changeEach(this.unit, this.events, ids, changes, (part, updatedAt) =>
-      this.unit.setColumns('Task', part, { ...columns, updatedAt }),
-    );
+  async #change(ids: readonly string[], changes: Changes, columns: Columns): Promise<void> {
+    await setEach(this.unit, this.events, ids, changes, columns);
   }
 
   #tasks(where: object) {

@@ -7,7 +7,7 @@ import { nextVersion, type Unit, type UnitOfWork } from '../../db/unitOfWork.js'
 import { ApiError, notFound } from '../../errors.js';
 import type { TaskEvents } from '../../messaging/taskEvents.js';
 import type { ScopeSet } from '../../scopes/scope.js';
-import { keyOf } from '../identifier.js';
+import { keyOf, projectKeys } from '../identifier.js';
 import { checkRoom } from '../labelService.js';
 import { mustMayDelete } from '../ownership.js';
 import { type Columns, ROW_KINDS, type TrashKind } from './keeping.js';
@@ -23,6 +23,7 @@ interface Item {
   readonly projectId: string | null;
   readonly taskId: string | null;
   readonly content: Columns;
+  readonly deletedAt: Date;
 }
 
 export class TrashService {
@@ -45,7 +46,7 @@ export class TrashService {
         // It may tie tasks to each other.
         await unit.lockWorkspace();
         const item = await forNobody(() => find(unit, kind, id));
-        const restoring = new Restoring(unit, this.events, id);
+        const restoring = new Restoring(unit, this.events, id, item.deletedAt);
         let { projectId } = item;
         if (kind === 'TASK') ({ projectId } = await restoring.task(item.content));
         else if (kind === 'COMMENT') await restoreComment(unit, item, held);
@@ -111,8 +112,7 @@ async function restoreNamed(unit: Unit, kind: 'PROJECT' | 'LABEL', { id, content
   }
   // Numbers find its tasks whatever its key is, so that it may have another.
   if (kind === 'PROJECT' && row['key'] != null) {
-    const projects = await withoutBinding(() => tx.project.findMany({ where: tenant, select: { key: true } }));
-    const taken = new Set(projects.flatMap(({ key }) => key ?? []));
+    const taken = await projectKeys(unit);
     if (taken.has(row['key'] as string)) row['key'] = keyOf(String(row['name']), taken);
   }
   const updatedAt = nextVersion({ updatedAt: row['updatedAt'] as Date }, now);
