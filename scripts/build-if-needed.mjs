@@ -9,12 +9,14 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const built = path.join(root, 'dist/pages/playground.json');
 const sources = [
   'src',
+  'dashboard',
   'prisma/schema.prisma',
   'package.json',
   'tsconfig.json',
   'tsconfig.build.json',
   'scripts/pages.mjs',
 ];
+const GENERATED = new Set(['src/db/generated', 'dashboard/src/schema.d.ts']);
 
 if (!existsSync(built) || newest(sources) > statSync(built).mtimeMs) {
   process.stderr.write('Building...\n');
@@ -26,10 +28,9 @@ function newest(entries) {
   return Math.max(
     ...entries.map((entry) => {
       const file = path.join(root, entry);
-      if (!existsSync(file)) return 0;
+      if (!existsSync(file) || GENERATED.has(entry)) return 0;
       const status = statSync(file);
-      if (!status.isDirectory() || entry === 'src/db/generated') return status.isDirectory() ? 0 : status.mtimeMs;
-      return newest(readdirSync(file).map((name) => path.join(entry, name)));
+      return status.isDirectory() ? newest(readdirSync(file).map((name) => path.join(entry, name))) : status.mtimeMs;
     }),
   );
 }

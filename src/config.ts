@@ -88,6 +88,10 @@ const schema = z.object({
     .default([]),
   LEAK_REPORT_KEYS_FILE: z.string().optional(),
   LEAK_REPORT_REVOKE: boolean.default(true),
+  SIGNUP: z
+    .enum(['open', 'invite', 'closed'])
+    .catch((ctx) => fail('must be open, invite or closed', ctx.value))
+    .default('invite'),
   LOG_LEVEL: z
     .enum(LOG_LEVELS)
     .catch((ctx) => fail(`must be one of ${LOG_LEVELS.join(', ')}`, ctx.value))
@@ -142,6 +146,8 @@ export interface Config {
   readonly leakReportKeysFile: string | undefined;
   /** Whether a reported key is revoked, or an alert is raised only. */
   readonly leakReportRevoke: boolean;
+  /** Who may make an account: everybody, with a workspace of their own; who was invited; nobody. */
+  readonly signUp: 'open' | 'invite' | 'closed';
   readonly logLevel: (typeof LOG_LEVELS)[number];
 }
 
@@ -205,6 +211,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     corsOrigins: env.CORS_ORIGINS,
     leakReportKeysFile: env.LEAK_REPORT_KEYS_FILE,
     leakReportRevoke: env.LEAK_REPORT_REVOKE,
+    signUp: env.SIGNUP,
     logLevel: env.LOG_LEVEL,
   };
 }
@@ -231,6 +238,6 @@ function isOrigin(text: string): boolean {
   return /^https?:\/\//.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }
 
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }

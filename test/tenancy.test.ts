@@ -145,6 +145,7 @@ function attempts(own: Side, foreign: Side): [string, string, object][] {
     m('loosenApiKey', 'LoosenApiKey', { id: foreign.apiKeyId }),
     m('approveGrant', 'ApproveGrant', { id: foreign.grantId }),
     m('denyGrant', 'DenyGrant', { id: foreign.grantId }),
+    m('revokeInvitation', 'RevokeInvitation', { id: foreign.invitationId }),
     m('endGrant', 'EndGrant', { id: foreign.grantId }),
   ];
 }
@@ -157,6 +158,7 @@ const everything = `{
   timeEntries(first: 10) { totalCount nodes { id note user { id } task { id } } }
   projects(first: 10) { totalCount nodes { id name states { totalCount nodes { id name order category tasks { totalCount nodes { id } } } } createdBy { id } tasks { totalCount nodes { id } } } }
   users(first: 10) { totalCount nodes { id email } }
+  invitations(first: 10) { totalCount nodes { id email role } }
   apiKeys(first: 10) { totalCount nodes { id name createdBy { id } } }
 }`;
 

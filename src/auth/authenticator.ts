@@ -19,11 +19,14 @@ import { withBonds } from '../keys/storedKeys.js';
 import type { Bus } from '../messaging/bus.js';
 import { type Principal, principalOf } from './principal.js';
 import type { Session } from './session.js';
+import { idOf, type SignedIn, sessionRow } from './signedIn.js';
 
 /** Milliseconds. */
 const MAX_AGE = 5000;
 const POLL = 250;
 const SESSION_CHECK = 1000;
+/** A person's session ends by no change of keys; another process may have ended it. */
+const MEMBER_AGE = 1000;
 const MAX_ENTRIES = 10_000;
 /** Told to the other processes with every change. */
 const TOPIC = 'keys';
@@ -90,6 +93,14 @@ export class Authenticator {
     return reason ? { ok: false, reason, principal } : { ok: true, principal };
   }
 
+  /** The same of a person's session. */
+  async authenticateMember(signedIn: SignedIn, ip: string | null): Promise<Authentication> {
+    const principal = await this.#found(idOf(signedIn), (generation) => this.#readMember(signedIn, generation));
+    if (!principal) return { ok: false, reason: 'unknown' };
+    const reason = keyRefusal(principal.apiKey, ip, this.clock());
+    return reason ? { ok: false, reason, principal } : { ok: true, principal };
+  }
+
   /** The same at once, of a key that is cached and may be used; undefined for all others, which `authenticate` tells apart. */
   known(credential: string, ip: string | null): Principal | undefined {
     const principal = this.#cached(hashKey(credential));
@@ -101,11 +112,25 @@ export class Authenticator {
 
   /** Watches a key for as long as something that it opened lives. */
   session(credential: string, ip: string | null): Session {
+    return this.#session(
+      () => `${hashKey(credential)} ${ip}`,
+      () => this.authenticate(credential, ip),
+    );
+  }
+
+  /** The same of a person's session. */
+  memberSession(signedIn: SignedIn, ip: string | null): Session {
+    return this.#session(
+      () => `${idOf(signedIn)} ${ip}`,
+      () => this.authenticateMember(signedIn, ip),
+    );
+  }
+
+  #session(id: () => string, authenticate: () => Promise<Authentication>): Session {
     const current = async () => {
-      const result = await this.authenticate(credential, ip);
+      const result = await authenticate();
       return result.ok ? result.principal : undefined;
     };
-    const id = () => `${hashKey(credential)} ${ip}`;
     return {
       get id() {
         return id();
@@ -158,13 +183,20 @@ export class Authenticator {
     const read = parseKey(credential) ? this.#readKey : isToken(credential) ? this.#readToken : undefined;
     if (!read) return 'malformed';
     const hash = hashKey(credential);
+    return this.#found(hash, (generation) => read.call(this, hash, generation));
+  }
+
+  async #found(
+    hash: string,
+    read: (generation: number) => Promise<Principal | undefined>,
+  ): Promise<Principal | undefined> {
     const cached = this.#cached(hash);
     if (cached) return cached;
     if (this.#unknown.has(hash)) return undefined;
     let reading = this.#reading.get(hash);
     if (!reading) {
       const generation = this.#generation;
-      const begun = read.call(this, hash, generation).then((principal) => {
+      const begun = read(generation).then((principal) => {
         if (generation === this.#generation) {
           if (principal) this.#cache.set(hash, principal);
           else this.#unknown.set(hash, true);
@@ -202,6 +234,15 @@ export class Authenticator {
     const narrowing = { scopes: listOf(token.scopes), until: token.expiresAt };
     const [key] = await withBonds(this.system, [token.key], this.clock());
     return key && principalOf(key, await this.#plan(token.workspaceId, generation), narrowing);
+  }
+
+  async #readMember(signedIn: SignedIn, generation: number): Promise<Principal | undefined> {
+    const now = this.clock();
+    const row = await sessionRow(this.system, signedIn, now);
+    if (!row) return undefined;
+    const [key] = await withBonds(this.system, [row], now);
+    const principal = key && principalOf(key, await this.#plan(row.workspaceId, generation));
+    return principal && { ...principal, changesAt: new Date(now.getTime() + MEMBER_AGE) };
   }
 
   async #plan(workspaceId: string, generation: number): Promise<Plan> {

@@ -62,7 +62,7 @@ const KEY_MODELS = new Set([
 
 /** Foreign keys that no caller can name: they come from the context, or from a row just written beside. */
 const SERVER_SET_COLUMNS = new Set([
-  ...['createdById', 'createdByKeyId', 'successorId', 'TaskTag.taskId', 'TaskTag.labelId'],
+  ...['createdById', 'createdByKeyId', 'successorId', 'User.personId', 'TaskTag.taskId', 'TaskTag.labelId'],
   // One of the states of the project, which were read for it.
   'Task.stateId',
   'TrashRow.itemId',

@@ -1,4 +1,5 @@
 /** What every resolver works with. One per request, never shared. */
+import type { InvitationService } from '../accounts/invitationService.js';
 import type { Actor } from '../audit/entry.js';
 import type { Principal } from '../auth/principal.js';
 import type { Session } from '../auth/session.js';
@@ -67,6 +68,7 @@ export interface Services {
   readonly timeEntries: TimeEntryService;
   readonly projects: ProjectService;
   readonly users: UserService;
+  readonly invitations: InvitationService;
   readonly keyLimits: KeyLimits;
   readonly fieldLimits: FieldLimits;
   readonly admission: AdmissionController;

@@ -7,6 +7,8 @@ import { requestId } from 'hono/request-id';
 import { matchedRoutes } from 'hono/route';
 import { secureHeaders } from 'hono/secure-headers';
 import type { Logger } from 'pino';
+import type { Memberships } from '../accounts/memberships.js';
+import type { SignIn } from '../accounts/signIn.js';
 import type { Authenticator } from '../auth/authenticator.js';
 import type { Config } from '../config.js';
 import { ApiError } from '../errors.js';
@@ -14,9 +16,12 @@ import type { Services } from '../graphql/context.js';
 import { createGraphQL, type GraphQL } from '../graphql/yoga.js';
 import type { UsageRecorder } from '../keys/usage.js';
 import type { AnswerBudget } from '../limits/answerMemory.js';
+import { mountAccounts } from './accounts.js';
 import { clientAddressFrom } from './clientAddress.js';
+import { mountDashboard } from './dashboard.js';
 import { directGraphQL } from './direct.js';
-import { createGateway, type Gateway, type HttpEnvironment, MAX_BODY } from './gateway.js';
+import type { HttpEnvironment } from './environment.js';
+import { createGateway, type Gateway, MAX_BODY } from './gateway.js';
 import { runGraphQL } from './graphql.js';
 import { isSecure, requireHttps } from './https.js';
 import { leakedKeys, readPublicKeys, revokeCredentials } from './leaks.js';
@@ -52,6 +57,8 @@ export interface HttpOptions {
   readonly usage: UsageRecorder;
   readonly logger: Logger;
   readonly streams: OpenStreams;
+  readonly signIn: SignIn;
+  readonly memberships: Memberships;
   /** Answers whether what the server depends on is reachable. */
   readonly ready: () => Promise<boolean>;
   /** Other doors to the same operations. */
@@ -71,12 +78,14 @@ export interface Door {
   readonly logger: Logger;
 }
 
-export function createHttpApp({ config, services, authenticator, usage, logger, streams, ready, mounts }: HttpOptions) {
+export function createHttpApp(options: HttpOptions) {
+  const { config, services, authenticator, usage, logger, streams, ready, mounts, signIn } = options;
   const app = new Hono<HttpEnvironment>();
 
   const { metrics } = services;
   const clientAddress = clientAddressFrom(config.trustProxy);
-  const keyed = createGateway({ services, authenticator, usage, logger });
+  const { trustProxy } = config;
+  const keyed = createGateway({ services, authenticator, usage, logger, signIn, trustProxy });
 
   app.use(requestId({ limitLength: 100 }));
   app.use(async (c, next) => {
@@ -118,7 +127,6 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
     (await ready()) ? c.json({ status: 'ok' }) : c.json({ status: 'unavailable' }, 503),
   );
 
-  app.get('/', (c) => c.redirect('/graphql'));
   app.get('/graphql', async (c, next) => {
     const wantsPage = c.req.header('accept')?.includes('text/html') && c.req.query('query') === undefined;
     if (!wantsPage) return next();
@@ -126,7 +134,11 @@ export function createHttpApp({ config, services, authenticator, usage, logger, 
   });
 
   const graphql = createGraphQL(services.documents, logger, config.trustedOnly);
-  app.all('/graphql', limitBody, keyed(runGraphQL(graphql)));
+  app.all('/graphql', limitBody, keyed(runGraphQL(graphql), 'members'));
+  app.use('/api/account/*', limitBody);
+  app.use('/api/auth/*', limitBody);
+  mountAccounts(app, { ...options });
+  mountDashboard(app);
   app.all('/api/auth/oauth2/token', limitBody, tokenEndpoint(services, authenticator, logger));
   const urlOf = (c: Context) => {
     const url = new URL(c.req.url);

@@ -5,7 +5,7 @@ import { LARGE, type Release } from '../limits/admissionController.js';
 import { bodyExcess } from '../limits/bodyExcess.js';
 import { LARGE_BODY } from '../limits/meter.js';
 import { OPERATION_LIMITS } from '../limits/operationLimits.js';
-import type { KeyedContext } from './gateway.js';
+import type { KeyedContext } from './environment.js';
 
 /** Operations, or messages, of one request. */
 export const MAX_BATCH = OPERATION_LIMITS.batch;

@@ -1,7 +1,7 @@
 /** What every request with a key goes through, whichever way it speaks: whose is it, is there room, how did it end. */
 import type { HttpBindings } from '@hono/node-server';
-import type { Context as HttpContext } from 'hono';
 import type { Logger } from 'pino';
+import type { SignIn } from '../accounts/signIn.js';
 import type { Authenticator } from '../auth/authenticator.js';
 import { readCredential } from '../auth/credential.js';
 import type { Principal } from '../auth/principal.js';
@@ -11,7 +11,9 @@ import { keyStatus } from '../keys/apiKey.js';
 import type { UsageRecorder } from '../keys/usage.js';
 import { limitHeaders } from '../limits/keyLimits.js';
 import { type BegunRequest, begunRequest } from './begunRequests.js';
+import type { KeyedContext } from './environment.js';
 import { failedAuthentication } from './failedAuthentication.js';
+import { signedInOf } from './memberSession.js';
 import { originOf } from './origin.js';
 import { refuse } from './refusal.js';
 import { recordUse } from './requestEnd.js';
@@ -25,43 +27,25 @@ export const LEFT = 499;
 
 export const tooLate = () => new ApiError('SERVICE_UNAVAILABLE', 'The request took too long.', { retryAfter: 1 });
 
-interface Variables {
-  requestId: string;
-  ip: string | null;
-  principal?: Principal;
-  /** The key or token, once it is known to be good. */
-  credential?: string;
-  /** What the request turned out to be. */
-  context?: Context;
-  /** Of the route that answers, as a template. */
-  route?: string;
-  /** Why the request was refused as a whole. */
-  refusal?: string;
-}
-
-/** Of all that Hono answers here. */
-export interface HttpEnvironment {
-  Bindings: HttpBindings;
-  Variables: Variables;
-}
-
-export type KeyedContext = HttpContext<{ Variables: Variables }>;
-
 export interface GatewayOptions {
   readonly services: Services;
   readonly authenticator: Authenticator;
   readonly usage: UsageRecorder;
   readonly logger: Logger;
+  readonly signIn: SignIn;
+  /** Proxies that are believed. */
+  readonly trustProxy: readonly string[];
 }
 
 /** What is done with a request whose key is good. */
 export type RunKeyed = (c: KeyedContext, context: Context) => Promise<Response>;
-export type Gateway = (run: RunKeyed) => (c: KeyedContext) => Promise<Response>;
+/** @param members whether a person's session opens it too, in place of a key */
+export type Gateway = (run: RunKeyed, members?: 'members') => (c: KeyedContext) => Promise<Response>;
 
-export function createGateway({ services, authenticator, usage, logger }: GatewayOptions): Gateway {
+export function createGateway({ services, authenticator, usage, logger, signIn, trustProxy }: GatewayOptions): Gateway {
   const failed = failedAuthentication(services, logger);
   /** Who asks, and what the request turns out to be; or a refusal. */
-  const begin = async (c: KeyedContext): Promise<BegunRequest | Response> => {
+  const begin = async (c: KeyedContext, members: boolean): Promise<BegunRequest | Response> => {
     const begun = begunRequest((c.env as Partial<HttpBindings> | undefined)?.incoming);
     if (begun) return begun;
     const credential = readCredential(c.req.header('authorization'), c.req.header('x-api-key'));
@@ -74,6 +58,13 @@ export function createGateway({ services, authenticator, usage, logger }: Gatewa
     const key = credential.kind === 'key' ? credential.key : '';
     const origin = originOf(c);
     const { ip } = origin;
+    const signedIn = members && key === '' ? await signedInOf(c, signIn, trustProxy) : undefined;
+    if (signedIn) {
+      const member = await authenticator.authenticateMember(signedIn, ip);
+      if (!member.ok) return refuse(c, new ApiError('UNAUTHENTICATED', 'You are not in this workspace.'));
+      const session = authenticator.memberSession(signedIn, ip);
+      return { context: createContext(member.principal, origin, session, services), credential: session.id };
+    }
     const result = key === '' ? ({ ok: false, reason: 'missing' } as const) : await authenticator.authenticate(key, ip);
     if (!result.ok) {
       const wait = await failed(result, origin);
@@ -87,8 +78,8 @@ export function createGateway({ services, authenticator, usage, logger }: Gatewa
     const context = createContext(result.principal, origin, authenticator.session(key, ip), services);
     return { context, credential: key };
   };
-  return (run) => async (c) => {
-    const begun = await begin(c);
+  return (run, members) => async (c) => {
+    const begun = await begin(c, members === 'members');
     if (begun instanceof Response) return begun;
     const { context, credential } = begun;
     const { principal } = context;

@@ -6,7 +6,7 @@ import { ApiError } from '../errors.js';
 import type { KeyMonitor } from '../keys/keyMonitor.js';
 import { inBlocks } from '../keys/network.js';
 import { envelopeOf, prefixOf } from './envelope.js';
-import type { HttpEnvironment } from './gateway.js';
+import type { HttpEnvironment } from './environment.js';
 import { originOf } from './origin.js';
 import { isProbe } from './probes.js';
 

@@ -4,7 +4,7 @@ import type { Principal } from '../auth/principal.js';
 import { type Claim, fingerprintOf } from '../db/idempotency.js';
 import { ApiError, badInput } from '../errors.js';
 import type { Context } from '../graphql/context.js';
-import type { KeyedContext } from './gateway.js';
+import type { KeyedContext } from './environment.js';
 import type { JsonAnswer } from './send.js';
 
 const MOST_CHARACTERS = 255;

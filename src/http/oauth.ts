@@ -9,8 +9,8 @@ import { ApiError } from '../errors.js';
 import type { Services } from '../graphql/context.js';
 import { parseKey } from '../keys/format.js';
 import { limitHeaders } from '../limits/keyLimits.js';
+import type { KeyedContext } from './environment.js';
 import { failedAuthentication } from './failedAuthentication.js';
-import type { KeyedContext } from './gateway.js';
 import { originOf } from './origin.js';
 
 type OAuthError = 'invalid_request' | 'invalid_client' | 'invalid_scope' | 'unsupported_grant_type' | 'slow_down';

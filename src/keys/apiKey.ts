@@ -4,6 +4,8 @@ import { listOf } from './authority.js';
 import { inBlocks } from './network.js';
 
 export const KEY_STATUSES = ['ACTIVE', 'ROTATED', 'EXPIRED', 'REVOKED'] as const;
+/** What is a key, and no person's sessions. */
+export const KEYS = { isSession: false } as const;
 export type KeyStatus = (typeof KEY_STATUSES)[number];
 
 type Lifetime = Pick<ApiKey, 'revokedAt' | 'expiresAt' | 'graceEndsAt' | 'rotatedAt'>;

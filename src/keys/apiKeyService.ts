@@ -11,6 +11,7 @@ import { ApiError, badInput } from '../errors.js';
 import { newId } from '../ids.js';
 import { check, expectVersion, text } from '../input.js';
 import { keepAnAdministrator } from './administrators.js';
+import { KEYS } from './apiKey.js';
 import type { StoredKey } from './authority.js';
 import { changeKey, mustBeThere, type Remember, userOf } from './changeKey.js';
 import { displayPrefix, generateKey, hashKey } from './format.js';
@@ -177,7 +178,7 @@ export class ApiKeyService {
    */
   async endOfUser(unit: Unit, caller: Caller, userId: string, made: boolean): Promise<number> {
     const context = await this.units.context(unit, caller);
-    const live = (where: object) => unit.tx.apiKey.findMany({ where: { ...where, revokedAt: null } });
+    const live = (where: object) => unit.tx.apiKey.findMany({ where: { ...KEYS, ...where, revokedAt: null } });
     const acting = await withBonds(unit.tx, await live({ actsAsId: userId }), unit.now);
     if (caller !== 'operator') await keepAnAdministrator(context, acting, caller.keyId);
     // That a user may be removed is decided elsewhere, and their keys end with them.
@@ -258,7 +259,7 @@ async function resolved(
 
 /** @throws CONFLICT when the workspace has as many keys as it may */
 async function keepRoom({ tx, now }: Unit): Promise<void> {
-  const working = { revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] };
+  const working = { ...KEYS, revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] };
   if ((await tx.apiKey.count({ where: working })) < MAX_KEYS) return;
   throw new ApiError('CONFLICT', `The workspace has ${MAX_KEYS} keys that work. Revoke some that nobody uses.`);
 }
@@ -268,7 +269,7 @@ async function descendantsOf({ unit }: KeyUnit, key: ApiKey): Promise<StoredKey[
   const ids = await unit.descendantKeys(key, MAX_KEYS);
   const found: ApiKey[] = [];
   for (let at = 0; at < ids.length; at += BATCH) {
-    found.push(...(await unit.tx.apiKey.findMany({ where: { id: { in: ids.slice(at, at + BATCH) } } })));
+    found.push(...(await unit.tx.apiKey.findMany({ where: { ...KEYS, id: { in: ids.slice(at, at + BATCH) } } })));
   }
   return withBonds(unit.tx, found, unit.now);
 }

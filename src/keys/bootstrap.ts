@@ -25,6 +25,20 @@ export interface MadeWorkspace {
   readonly key: string;
 }
 
+/** @param personId who signs in as the owner */
+export async function addWorkspace(
+  tx: Pick<PrismaClient, 'workspace' | 'user'>,
+  data: Omit<NewWorkspace, 'owner'>,
+  owner: { readonly email: string; readonly name: string; readonly personId?: string },
+) {
+  const workspace = await tx.workspace.create({ data });
+  const { email, name } = owner;
+  const tenant = { workspaceId: workspace.id, role: 'OWNER' as const };
+  const live = await tx.user.create({ data: { ...owner, ...tenant, environment: 'LIVE' } });
+  await tx.user.create({ data: { email, name, ...tenant, environment: 'TEST' } });
+  return { workspace, owner: live };
+}
+
 /** @throws Prisma's P2002 when the slug is taken */
 export async function createWorkspace(
   system: PrismaClient,
@@ -32,11 +46,11 @@ export async function createWorkspace(
   key: string = generateKey('LIVE'),
 ): Promise<MadeWorkspace> {
   return system.$transaction(async (tx) => {
-    const workspace = await tx.workspace.create({ data });
-    const tenant = { workspaceId: workspace.id, environment: 'LIVE' as const };
-    const user = await tx.user.create({ data: { ...owner, ...tenant, role: 'OWNER' } });
-    await tx.user.create({ data: { ...owner, ...tenant, environment: 'TEST', role: 'OWNER' } });
-    const actor = { ...serverActor(tenant, 'taskgate command line'), userId: user.id };
+    const { workspace, owner: user } = await addWorkspace(tx, data, owner);
+    const actor = {
+      ...serverActor({ workspaceId: workspace.id, environment: 'LIVE' }, 'taskgate command line'),
+      userId: user.id,
+    };
     const row = await tx.apiKey.create({
       data: newRow(
         key,

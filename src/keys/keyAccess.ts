@@ -1,7 +1,9 @@
 /** Which keys may do something, and by which of their grants. */
+
 import { setImmediate } from 'node:timers/promises';
 import type { TenantDatabase } from '../db/tenant.js';
 import { closest, grantsFor, type Requirement, type ScopeSet, satisfies } from '../scopes/scope.js';
+import { KEYS } from './apiKey.js';
 import { authorityOf, listOf, type StoredKey, scopesWith } from './authority.js';
 import type { RateLimits } from './plans.js';
 import { timedGrants } from './scopeGrants.js';
@@ -34,7 +36,7 @@ export async function keysThatCan(db: Reader, wanted: Wanted, now: Date, where: 
     const working = { revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] };
     const inGrace = { OR: [{ graceEndsAt: null }, { graceEndsAt: { gt: now } }] };
     const rows = await db.apiKey.findMany({
-      where: { AND: [working, inGrace, { id: { gt: after } }, where] },
+      where: { AND: [working, inGrace, KEYS, { id: { gt: after } }, where] },
       orderBy: { id: 'asc' },
       take: BATCH,
     });

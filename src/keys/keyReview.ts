@@ -1,7 +1,9 @@
 /** All keys that work, each with what it was used for, by risk. Read in batches, between which others have their turn. */
+
 import { setImmediate } from 'node:timers/promises';
 import type { ApiKey } from '#prisma/client.js';
 import type { TenantDatabase } from '../db/tenant.js';
+import { KEYS } from './apiKey.js';
 import { authorityOf, type StoredKey } from './authority.js';
 import type { Plan } from './plans.js';
 import { type KeyUse, type Review, reviewKey } from './review.js';
@@ -37,7 +39,13 @@ export async function reviewKeys(db: Reader, options: Options, where: object = {
   for (let after = ''; reviewed.length < MOST; ) {
     const rows = await db.apiKey.findMany({
       where: {
-        AND: [working, { OR: [{ graceEndsAt: null }, { graceEndsAt: { gt: now } }] }, { id: { gt: after } }, where],
+        AND: [
+          working,
+          KEYS,
+          { OR: [{ graceEndsAt: null }, { graceEndsAt: { gt: now } }] },
+          { id: { gt: after } },
+          where,
+        ],
       },
       orderBy: { id: 'asc' },
       take: BATCH,

@@ -74,6 +74,8 @@ export async function findKey({ unit, environments, key, bound }: KeyUnit, id: s
   const row = await unit.tx.apiKey.findUnique({ where: { id } });
   const isSeen =
     row &&
+    // Sessions end by signing out, or with their user.
+    !row.isSession &&
     environments.includes(row.environment) &&
     (!key || bound === 'operator' || bound.projects === null || seesKey({ keyId: key.id, projects: [] }, row));
   if (!isSeen) throw notFound('API key', id);

@@ -1,13 +1,17 @@
 /** Keys as they are stored, with what their rows refer to: the role of the user as whom one acts, and its operations. */
 import { LRUCache } from 'lru-cache';
 import type { ApiKey, PrismaClient } from '#prisma/client.js';
+import { ROLE_GRANTS, type RoleName } from '../scopes/roles.js';
 import type { KeyBonds } from './authority.js';
 import { listOf } from './authority.js';
 import { type LockedOperation, lockOf, type Pins } from './operationLock.js';
 
 /** A client, or a transaction that sees both environments. */
 type Reader = Pick<PrismaClient, 'user' | 'keyOperationSet' | 'keyOperation'>;
-type KeyRow = Pick<ApiKey, 'id' | 'lineageId' | 'actsAsId' | 'isLocked' | 'rotatedAt'>;
+type KeyRow = Pick<
+  ApiKey,
+  'id' | 'lineageId' | 'actsAsId' | 'isLocked' | 'isSession' | 'rotatedAt' | 'scopes' | 'createdById'
+>;
 type SetOperation = Omit<LockedOperation, 'endsAt'>;
 
 /** Sets never change but for their ends, so that their operations are read once. Operations, all added up. */
@@ -27,9 +31,15 @@ export async function withBonds<Row extends KeyRow>(
 ): Promise<(Row & KeyBonds)[]> {
   const roles = await rolesOf(reader, rows);
   const locks = await locksOf(reader, rows, now);
+  const members = await rolesOfMembers(reader, rows);
   return rows.map((row) => ({
     ...row,
-    role: row.actsAsId === null ? null : (roles.get(row.actsAsId) ?? null),
+    ...(row.isSession && asMember(row, members)),
+    role: row.isSession
+      ? (members.get(row.createdById ?? '') ?? null)
+      : row.actsAsId === null
+        ? null
+        : (roles.get(row.actsAsId) ?? null),
     lock: row.isLocked ? lockOf(operationsFor(row, locks.get(lineageOf(row)) ?? [])) : null,
   }));
 }
@@ -47,6 +57,35 @@ interface RunningSet {
 }
 
 export const lineageOf = ({ id, lineageId }: Pick<ApiKey, 'id' | 'lineageId'>): string => lineageId ?? id;
+
+/**
+ * A session may do what the role allows. One that manages the workspace makes keys that act as nobody, or as anybody; what others
+ * make acts as themselves.
+ */
+function asMember({ createdById }: KeyRow, roles: ReadonlyMap<string, RoleName>) {
+  const role = roles.get(createdById ?? '');
+  const grants: readonly string[] = role ? ROLE_GRANTS[role] : [];
+  return { scopes: grants.join(' '), actsAsId: grants.includes('admin:*') ? null : createdById };
+}
+
+/**
+ * By user, the roles of those whose sessions they are. Members are users of live; in the sandbox they are who they are there,
+ * by their address, with the role that they have in live.
+ */
+async function rolesOfMembers(reader: Reader, rows: readonly KeyRow[]): Promise<Map<string, RoleName>> {
+  const roles = new Map<string, RoleName>();
+  for (const { createdById } of rows.filter(({ isSession }) => isSession)) {
+    const user = createdById === null ? null : await reader.user.findUnique({ where: { id: createdById } });
+    if (!user) continue;
+    const { workspaceId, email } = user;
+    const member = await reader.user.findFirst({
+      where: { workspaceId, environment: 'LIVE', email, personId: { not: null } },
+      select: { role: true },
+    });
+    if (member) roles.set(user.id, member.role);
+  }
+  return roles;
+}
 
 async function rolesOf(reader: Reader, rows: readonly KeyRow[]) {
   const ids = [...new Set(rows.flatMap(({ actsAsId }) => actsAsId ?? []))];

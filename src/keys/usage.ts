@@ -304,7 +304,9 @@ export class KeyUsage {
   }
 
   /** The most frequent first. */
-  async by(dimension: 'operation' | 'scope' | 'status'): Promise<{ name: string; count: number }[]> {
+  async by(
+    dimension: 'operation' | 'scope' | 'status' | 'network' | 'missing',
+  ): Promise<{ name: string; count: number }[]> {
     const groups = await this.db.apiKeyUsage.groupBy({
       by: ['value'],
       where: this.#where(dimension),

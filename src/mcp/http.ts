@@ -6,7 +6,8 @@
 import type { McpHttpHandler } from '@modelcontextprotocol/server';
 import type { Door } from '../http/app.js';
 import { admitBody, announcedBytes, isJson, MAX_BATCH, readBody, readingWith } from '../http/body.js';
-import type { KeyedContext, RunKeyed } from '../http/gateway.js';
+import type { KeyedContext } from '../http/environment.js';
+import type { RunKeyed } from '../http/gateway.js';
 import { authorizationServer, METADATA_PATH, protectedResource } from './metadata.js';
 
 export function mountMcp({ app, graphql, keyed, limitBody, urlOf, corsOrigins, logger }: Door): void {

@@ -1,6 +1,9 @@
 /** Composes the application from its parts; src/server/listen.ts gives it a port. */
 import cluster from 'node:cluster';
 import { randomUUID } from 'node:crypto';
+import { InvitationService } from '../accounts/invitationService.js';
+import { Memberships } from '../accounts/memberships.js';
+import { SignIn } from '../accounts/signIn.js';
 import { Authenticator } from '../auth/authenticator.js';
 import type { Config } from '../config.js';
 import { startCleanup } from '../db/cleanup.js';
@@ -129,6 +132,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     timeEntries: new TimeEntryService(units),
     projects: new ProjectService(units, tasks),
     users: new UserService(units, keys, tasks),
+    invitations: new InvitationService(units, config.plans),
     keyLimits: new KeyLimits(counted(counters.keys)),
     admission,
     pacing: new Pacing(),
@@ -161,6 +165,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       logger,
       streams,
       ready,
+      signIn: new SignIn(database, clock),
+      memberships: new Memberships(database, units, config.defaultPlan, clock),
       mounts: [mountReference, mountRoutes, mountMcp],
     }),
     streams,

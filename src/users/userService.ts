@@ -76,7 +76,7 @@ export class UserService {
       if (data.role) {
         mayAssign(held, data.role);
         if (data.role !== 'OWNER') await keepAnOwner(unit, before);
-        if (data.role !== before.role) await this.#reachOfKeys(unit, held, before, data.role);
+        if (data.role !== before.role) await this.#reach(unit, held, before, data.role);
       }
       if (data.email !== undefined && data.email !== before.email) await freeEmail(unit, data.email);
       await unit.tx.user.update({ where: { id }, data: { ...data, updatedAt: nextVersion(before, unit.now) } });
@@ -86,11 +86,17 @@ export class UserService {
   }
 
   /**
-   * What keys that act as the user may do changes with the role.
+   * What the user's sessions, and keys that act as the user, may do changes with the role.
    * @throws FORBIDDEN where the caller does not hold what they get
    */
-  async #reachOfKeys(unit: Unit, held: ScopeSet, { id, role }: { id: string; role: Role }, next: Role): Promise<void> {
-    if ((await unit.tx.apiKey.count({ where: { actsAsId: id, revokedAt: null } })) === 0) return;
+  async #reach(
+    unit: Unit,
+    held: ScopeSet,
+    { id, role, personId }: { id: string; role: Role; personId: string | null },
+    next: Role,
+  ): Promise<void> {
+    const acting = await unit.tx.apiKey.count({ where: { actsAsId: id, revokedAt: null } });
+    if (acting === 0 && personId === null) return;
     const before = scopeSet(ROLE_GRANTS[role]);
     const missing = [...scopeSet(ROLE_GRANTS[next])].find((scope) => !before.has(scope) && !held.has(scope));
     if (missing) throw needs(missing);

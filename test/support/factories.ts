@@ -94,7 +94,14 @@ export async function fillTenant(system: PrismaClient, workspaceId: string, envi
       return [kind, id] as const;
     }),
   );
+  const invitation = await system.invitation.create({
+    data: {
+      ...{ ...tenant, email: `${randomUUID()}@example.com`, role: 'MEMBER', hash: randomUUID() },
+      expiresAt: new Date(Date.now() + 86_400_000),
+    },
+  });
   return {
+    invitationId: invitation.id,
     trashed: Object.fromEntries(trashed) as Record<'TASK' | 'PROJECT' | 'LABEL' | 'COMMENT', string>,
     commentId: comment.id,
     labelId: label.id,

@@ -12,17 +12,24 @@ export async function until(condition: () => boolean | Promise<boolean>, limit =
 /** Lets time pass in which nothing is to happen. */
 export const pass = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** Opens the stream and collects what comes, until it ends. */
+/**
+ * Opens the stream and collects what comes, until it ends.
+ * @param key or the headers that stand in its place
+ */
 export async function subscribe(
   server: TestServer,
-  key: string,
+  key: string | Readonly<Record<string, string>>,
   query = 'subscription { taskChanged { action taskId task { title } } }',
   variables: object = {},
 ) {
   const stop = new AbortController();
   const response = await fetch(server.url, {
     method: 'POST',
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', accept: 'text/event-stream' },
+    headers: {
+      ...(typeof key === 'string' ? { authorization: `Bearer ${key}` } : key),
+      'content-type': 'application/json',
+      accept: 'text/event-stream',
+    },
     body: JSON.stringify({ query, variables }),
     signal: stop.signal,
   });

@@ -1,6 +1,8 @@
 /** `taskgate keys diff`: what one key may do and another may not. */
+
 import { Command } from 'commander';
 import { notFound } from '../../errors.js';
+import { KEYS } from '../../keys/apiKey.js';
 import { type Authority, authorityOf } from '../../keys/authority.js';
 import { DEFAULT_WORKSPACE } from '../../keys/bootstrap.js';
 import { withBonds } from '../../keys/storedKeys.js';
@@ -19,7 +21,7 @@ export function diffCommand(variables: ProcessVariables): Command {
     .action(async (a: string, b: string, { workspace: slug, json }) =>
       withWorkspace(variables, slug, false, async ({ config, database, workspace }) => {
         const rows = await database.system.apiKey.findMany({
-          where: { id: { in: [a, b] }, workspaceId: workspace.id },
+          where: { ...KEYS, id: { in: [a, b] }, workspaceId: workspace.id },
         });
         const keys = await withBonds(database.system, rows, new Date());
         const plan = config.plans.of(workspace);

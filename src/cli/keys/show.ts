@@ -4,7 +4,7 @@ import type { ApiKey } from '#prisma/client.js';
 import type { Actor } from '../../audit/entry.js';
 import type { TenantDatabase } from '../../db/tenant.js';
 import { notFound } from '../../errors.js';
-import { keyStatus } from '../../keys/apiKey.js';
+import { KEYS, keyStatus } from '../../keys/apiKey.js';
 import { listOf } from '../../keys/authority.js';
 import { DEFAULT_WORKSPACE } from '../../keys/bootstrap.js';
 import type { Pins } from '../../keys/operationLock.js';
@@ -26,7 +26,7 @@ export function listCommand(variables: ProcessVariables): Command {
       withWorkspace(variables, options.workspace, false, async ({ database, actor }) => {
         const rows = await database
           .forTenant(actor(options.environment))
-          .apiKey.findMany({ orderBy: [{ createdAt: 'desc' }, { id: 'desc' }] });
+          .apiKey.findMany({ where: KEYS, orderBy: [{ createdAt: 'desc' }, { id: 'desc' }] });
         if (options.json) return print(rows.map(present));
         for (const row of rows) {
           process.stdout.write(

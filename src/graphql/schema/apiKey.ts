@@ -1,7 +1,7 @@
 /** API keys in the schema: thin over src/keys. */
 import { containsText } from '../../db/text.js';
 import { badInput, notFound } from '../../errors.js';
-import { KEY_STATUSES, keyStatus, whereStatus } from '../../keys/apiKey.js';
+import { KEY_STATUSES, KEYS, keyStatus, whereStatus } from '../../keys/apiKey.js';
 import { listOf } from '../../keys/authority.js';
 import { dayOf, KeyUsage, MAX_NAMES, since, unusedGrants } from '../../keys/usage.js';
 import { GRANTABLE, grantsFor, SCOPES, scopeSet } from '../../scopes/scope.js';
@@ -67,6 +67,18 @@ const KeyUsageType = builder.objectRef<KeyUsage>('KeyUsage').implement({
       type: [Count],
       extensions: { cost: QUERY_COST },
       resolve: (usage) => usage.by('status'),
+    }),
+    byNetwork: t.field({
+      type: [Count],
+      description: 'The 200 networks (IPv4 /24, IPv6 /48) that it was used from most.',
+      extensions: { cost: QUERY_COST, size: MAX_NAMES },
+      resolve: (usage) => usage.by('network'),
+    }),
+    byMissingScope: t.field({
+      type: [Count],
+      description: 'Requests that were refused for want of a scope, by the scope.',
+      extensions: { cost: QUERY_COST, size: SCOPES_COUNT },
+      resolve: (usage) => usage.by('missing'),
     }),
   }),
 });
@@ -253,6 +265,7 @@ builder.queryFields((t) => ({
         ({ search, ...args }: ListArgs & { expiringWithinDays?: number | null | undefined }, context) =>
           table.list(args, context, {
             AND: [
+              KEYS,
               mentions(args.filter, 'environment') ? {} : { environment: context.principal.environment },
               expiringWithin(args.expiringWithinDays),
               // As one text, not by its words.

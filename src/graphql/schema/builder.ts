@@ -97,7 +97,8 @@ type RowName =
   | 'user'
   | 'taskRelationship'
   | 'apiKey'
-  | 'scopeGrant';
+  | 'scopeGrant'
+  | 'invitation';
 
 /**
  * A field of a change's payload: the row as it is now, read with what is selected of it.

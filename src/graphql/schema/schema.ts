@@ -5,6 +5,7 @@ import './apiKeyMutations.js';
 import './auditEvent.js';
 import './bulk.js';
 import './comment.js';
+import './invitation.js';
 import './keyOperations.js';
 import './keyReview.js';
 import './label.js';

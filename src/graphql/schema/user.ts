@@ -7,7 +7,7 @@ import { enumFilter } from './filters.js';
 import { Node } from './node.js';
 import { type ListArgs, rowTable } from './rowTable.js';
 
-const RoleEnum = builder.enumType('Role', {
+export const RoleEnum = builder.enumType('Role', {
   description: 'What a user is in the workspace.',
   values: ['OWNER', 'ADMIN', 'MANAGER', 'MEMBER', 'VIEWER'] as const,
 });
@@ -29,7 +29,14 @@ export const User = builder.prismaObject('User', {
   select: { id: true },
   interfaces: [Node],
   authScopes: { $any: { scope: 'users:read', $granted: 'self' } },
-  fields: (t) => table.fields(t),
+  fields: (t) => ({
+    ...table.fields(t),
+    canSignIn: t.boolean({
+      description: 'Whether somebody has an account as this user. Of users of the live environment.',
+      select: { personId: true },
+      resolve: ({ personId }) => personId !== null,
+    }),
+  }),
 });
 
 const UserEdge = builder.edgeObject({ name: 'UserEdge', type: User });

@@ -1,0 +1,26 @@
+/** The GraphQL client: the session's cookie with every request, and beside it which workspace and environment are meant. */
+import { type Client, cacheExchange, createClient, errorExchange, fetchExchange } from 'urql';
+
+export type Environment = 'live' | 'test';
+
+export function clientFor(workspaceId: string, environment: Environment, onSignedOut: () => void): Client {
+  return createClient({
+    url: '/graphql',
+    preferGetMethod: false,
+    requestPolicy: 'cache-and-network',
+    fetchSubscriptions: true,
+    fetchOptions: {
+      credentials: 'same-origin',
+      headers: { 'x-taskgate-workspace': workspaceId, 'x-taskgate-environment': environment },
+    },
+    exchanges: [
+      cacheExchange,
+      errorExchange({
+        onError(error) {
+          if (error.graphQLErrors.some(({ extensions }) => extensions['code'] === 'UNAUTHENTICATED')) onSignedOut();
+        },
+      }),
+      fetchExchange,
+    ],
+  });
+}

@@ -1,0 +1,593 @@
+/** A key: what it may do and what it did, and taking back, replacing and ending it. */
+import {
+  Alert,
+  Anchor,
+  Button,
+  Card,
+  Group,
+  List,
+  Modal,
+  Select,
+  SimpleGrid,
+  Stack,
+  Table,
+  Text,
+  TextInput,
+  Title,
+} from '@mantine/core';
+import { lazy, type ReactNode, Suspense, useState } from 'react';
+import { Link, useParams } from 'react-router';
+import { useQuery } from 'urql';
+import { curlLine } from '../curl.ts';
+import { graphql, type ResultOf } from '../graphql.ts';
+import { Bars, number } from '../parts/bars.tsx';
+import { Confirm } from '../parts/confirm.tsx';
+import { Copyable } from '../parts/copy.tsx';
+import { Page } from '../parts/page.tsx';
+import { Scopes } from '../parts/scopes.tsx';
+import { Failure, Loading } from '../parts/states.tsx';
+import { relative, When } from '../parts/time.tsx';
+import { KEY_TONES, Toned, words } from '../parts/tones.tsx';
+import { useChange } from '../parts/useChange.ts';
+import { usePlace } from '../workspace.tsx';
+
+const DayChart = lazy(() => import('../parts/dayChart.tsx'));
+
+const KEY = graphql(`
+  query Key($id: ID!) {
+    apiKey(id: $id) {
+      id name description prefix environment status scopes unusedScopes projectIds allowedIps isLocked autoRenew
+      expiresAt rotatedAt graceEndsAt successorId revokedAt revokedReason createdAt updatedAt
+      lastUsedAt lastUsedIp lastUsedUserAgent requestsToday requestsThisMonth
+      rateLimit { perMinute perHour }
+      createdBy { id name }
+      usage {
+        total
+        byDay { day count }
+        byOperation { name count }
+        byScope { name count }
+        byStatus { name count }
+        byNetwork { name count }
+        byMissingScope { name count }
+      }
+      operationSets { version createdAt endsAt operations { name scopes lastUsedAt } }
+      tightenings { createdAt undoneAt before { scopes } after { scopes } refusals { name count } }
+    }
+  }
+`);
+const AUDIT = graphql(`
+  query KeyAudit($id: ID!) {
+    auditLog(first: 10, filter: { targetId: { eq: $id } }) { nodes { id action actorUserId actorKeyId ip createdAt } }
+  }
+`);
+const RENAME = graphql(`
+  mutation RenameKey($input: UpdateApiKeyInput!) { updateApiKey(input: $input) { apiKey { id name description updatedAt } } }
+`);
+const TIGHTEN = graphql(`
+  mutation TightenKey($input: TightenApiKeyInput!) {
+    tightenApiKey(input: $input) {
+      applied
+      before { scopes projects }
+      after { scopes projects }
+      apiKey { id scopes unusedScopes }
+    }
+  }
+`);
+const LOOSEN = graphql(`
+  mutation LoosenKey($input: LoosenApiKeyInput!) { loosenApiKey(input: $input) { apiKey { id scopes } } }
+`);
+const ROTATE = graphql(`
+  mutation RotateKey($input: RotateApiKeyInput!) { rotateApiKey(input: $input) { key apiKey { id } } }
+`);
+const REVOKE = graphql(`
+  mutation RevokeKey($input: RevokeApiKeyInput!) { revokeApiKey(input: $input) { apiKey { id status revokedAt } } }
+`);
+
+type ApiKey = NonNullable<ResultOf<typeof KEY>['apiKey']>;
+type Reload = () => void;
+
+export default function KeyPage() {
+  const { id = '' } = useParams();
+  const { may } = usePlace();
+  const [{ data, error, fetching }, again] = useQuery({ query: KEY, variables: { id } });
+  const [{ data: log }, againLog] = useQuery({ query: AUDIT, variables: { id }, pause: !may('audit:read') });
+  const key = data?.apiKey;
+  const reload = () => {
+    again({ requestPolicy: 'network-only' });
+    againLog({ requestPolicy: 'network-only' });
+  };
+  if (error && !key) return <Failure title="The key cannot be shown" error={error} onRetry={reload} />;
+  if (!key || (fetching && key.id !== id)) return <Loading />;
+  const isWorking = key.status === 'ACTIVE' || key.status === 'ROTATED';
+  return (
+    <Page
+      title={key.name}
+      about={
+        <Group gap="sm">
+          <Toned tone={KEY_TONES[key.status] ?? 'calm'}>{words(key.status)}</Toned>
+          <code>{key.prefix}</code>
+          <span>{key.environment === 'LIVE' ? 'live' : 'sandbox'}</span>
+          {key.description && <span>{key.description}</span>}
+        </Group>
+      }
+      actions={
+        may('keys:write') && (
+          <>
+            <Rename apiKey={key} onDone={reload} />
+            {key.status === 'ACTIVE' && <Rotate apiKey={key} onDone={reload} />}
+            {isWorking && <Revoke apiKey={key} onDone={reload} />}
+          </>
+        )
+      }
+    >
+      <States apiKey={key} />
+      <SimpleGrid cols={{ base: 1, md: 2 }}>
+        <Reach apiKey={key} onDone={reload} />
+        <Facts apiKey={key} />
+      </SimpleGrid>
+      <Use apiKey={key} onReload={reload} />
+      {key.operationSets.length > 0 && <Operations apiKey={key} />}
+      {log?.auditLog && (
+        <Section title="What happened to it">
+          <Table aria-label="Audit log of the key" verticalSpacing={6}>
+            <Table.Tbody>
+              {log.auditLog.nodes.map((event) => (
+                <Table.Tr key={event.id}>
+                  <Table.Td>
+                    <code>{event.action}</code>
+                  </Table.Td>
+                  <Table.Td>{event.ip ?? 'the server'}</Table.Td>
+                  <Table.Td ta="right">
+                    <When at={event.createdAt} />
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </Section>
+      )}
+    </Page>
+  );
+}
+
+function Section({ title, aside, children }: { title: string; aside?: ReactNode; children: ReactNode }) {
+  return (
+    <Card className="panel" p="md" component="section" aria-label={title}>
+      <Group justify="space-between" mb="sm">
+        <Title order={2}>{title}</Title>
+        {aside}
+      </Group>
+      {children}
+    </Card>
+  );
+}
+
+/** What one should know first. */
+function States({ apiKey }: { apiKey: ApiKey }) {
+  const { status, graceEndsAt, rotatedAt, successorId, lastUsedAt, expiresAt } = apiKey;
+  if (status === 'REVOKED') {
+    return (
+      <Alert color="red" variant="outline" title="Revoked">
+        It opens nothing any more, for good. {apiKey.revokedReason}
+      </Alert>
+    );
+  }
+  if (status === 'ROTATED' && rotatedAt) {
+    const isUsed = lastUsedAt !== null && lastUsedAt > rotatedAt;
+    return (
+      <Alert color="yellow" variant="outline" title={`Replaced; it works until ${relative(graceEndsAt ?? '')}`}>
+        {isUsed
+          ? `Somebody still uses this one: ${relative(lastUsedAt)}, from ${apiKey.lastUsedIp} (${apiKey.lastUsedUserAgent ?? 'unknown client'}).`
+          : 'Nobody has used it since it was replaced.'}{' '}
+        Answers to it carry a Deprecation header.{' '}
+        {successorId && (
+          <Anchor component={Link} to={`/settings/api-keys/${successorId}`} underline="always">
+            Go to the key that replaced it
+          </Anchor>
+        )}
+      </Alert>
+    );
+  }
+  const days = expiresAt ? (new Date(expiresAt).getTime() - Date.now()) / 86_400_000 : Number.POSITIVE_INFINITY;
+  if (status === 'ACTIVE' && days < 14 && !apiKey.autoRenew) {
+    return (
+      <Alert color="yellow" variant="outline" title={`Expires ${relative(expiresAt ?? '')}`}>
+        Rotate it before, so that the programs that use it have time to take the new one.
+      </Alert>
+    );
+  }
+  return null;
+}
+
+function Reach({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
+  const { may } = usePlace();
+  const { scopes, unusedScopes, projectIds, allowedIps, isLocked, tightenings } = apiKey;
+  const isWorking = apiKey.status === 'ACTIVE';
+  return (
+    <Section title="What it may do">
+      <Stack gap="sm">
+        <Scopes scopes={scopes} />
+        <Text size="sm">
+          {isLocked ? 'It runs its own operations alone. ' : 'It runs any operation within its scopes. '}
+          {projectIds
+            ? `It sees ${projectIds.length} ${projectIds.length === 1 ? 'project' : 'projects'} and nothing else. `
+            : 'It sees all projects. '}
+          {allowedIps ? `From ${allowedIps.join(', ')}.` : 'From any address.'}
+        </Text>
+        {unusedScopes.length > 0 && isWorking && (
+          <Alert color="yellow" variant="outline" title="More than it uses">
+            <Stack gap="xs" align="flex-start">
+              <Scopes scopes={unusedScopes} />
+              <Text size="sm">were not used in 90 days.</Text>
+              {may('keys:write') && <Tighten apiKey={apiKey} onDone={onDone} />}
+            </Stack>
+          </Alert>
+        )}
+        {tightenings.map(({ createdAt, undoneAt, before, after, refusals }, at) => (
+          <Group key={createdAt} gap="xs" justify="space-between">
+            <Text size="sm">
+              Tightened {relative(createdAt)}:{' '}
+              {before.scopes.filter((one) => !after.scopes.includes(one)).join(', ') || 'bounds'} taken
+              {refusals.length > 0 && `; ${refusals.reduce((sum, one) => sum + one.count, 0)} requests missed it since`}
+              {undoneAt && '; given again'}
+            </Text>
+            {at === 0 && !undoneAt && isWorking && may('keys:write') && <Loosen apiKey={apiKey} onDone={onDone} />}
+          </Group>
+        ))}
+      </Stack>
+    </Section>
+  );
+}
+
+function Facts({ apiKey }: { apiKey: ApiKey }) {
+  const facts: readonly [string, ReactNode][] = [
+    ['Last used', <When key="used" at={apiKey.lastUsedAt} />],
+    [
+      'From',
+      apiKey.lastUsedIp ? `${apiKey.lastUsedIp}, ${apiKey.lastUsedUserAgent ?? 'unknown client'}` : 'nowhere yet',
+    ],
+    ['Requests', `${number(apiKey.requestsToday)} today, ${number(apiKey.requestsThisMonth)} this month`],
+    [
+      'Limits',
+      [
+        apiKey.rateLimit.perMinute && `${number(apiKey.rateLimit.perMinute)} a minute`,
+        apiKey.rateLimit.perHour && `${number(apiKey.rateLimit.perHour)} an hour`,
+      ]
+        .filter(Boolean)
+        .join(', ') || 'as the plan has them',
+    ],
+    ['Expires', <When key="expires" at={apiKey.expiresAt} />],
+    ['Made', <When key="made" at={apiKey.createdAt} />],
+    ['By', apiKey.createdBy?.name ?? 'nobody who is here'],
+    ['Id', <code key="id">{apiKey.id}</code>],
+  ];
+  return (
+    <Section title="Facts">
+      <Table aria-label="Facts of the key" verticalSpacing={5} withRowBorders={false}>
+        <Table.Tbody>
+          {facts.map(([label, value]) => (
+            <Table.Tr key={label}>
+              <Table.Th w={110} scope="row" fw={500} c="dimmed">
+                {label}
+              </Table.Th>
+              <Table.Td style={{ overflowWrap: 'anywhere' }}>{value}</Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Section>
+  );
+}
+
+function Use({ apiKey, onReload }: { apiKey: ApiKey; onReload: Reload }) {
+  const { usage } = apiKey;
+  if (usage.total === 0) {
+    return (
+      <Section
+        title="Use"
+        aside={
+          <Button variant="default" size="xs" onClick={onReload}>
+            Look again
+          </Button>
+        }
+      >
+        <Text size="sm" mb="xs">
+          It was not used in 30 days. Put the key in place of the dots, and its use appears here within a few seconds:
+        </Text>
+        <Copyable text={curlLine(apiKey.prefix)} label="Copy the line" />
+      </Section>
+    );
+  }
+  return (
+    <Section
+      title={`Use: ${number(usage.total)} requests in 30 days`}
+      aside={
+        <Button variant="default" size="xs" onClick={onReload}>
+          Look again
+        </Button>
+      }
+    >
+      <Suspense fallback={<Loading what="Loading the chart" />}>
+        <DayChart days={usage.byDay} />
+      </Suspense>
+      <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }} mt="md">
+        <Counted title="By operation" counts={usage.byOperation} none="No operations yet." />
+        <Counted title="By scope" counts={usage.byScope} none="It used no scope." />
+        <Counted title="By network" counts={usage.byNetwork} none="From nowhere yet." />
+        <Counted title="By status" counts={usage.byStatus} none="No answers yet." />
+        <Counted title="Refused for want of" counts={usage.byMissingScope} none="Nothing was refused." />
+      </SimpleGrid>
+    </Section>
+  );
+}
+
+function Counted({
+  title,
+  counts,
+  none,
+}: {
+  title: string;
+  counts: readonly { name: string; count: number }[];
+  none: string;
+}) {
+  return (
+    <div>
+      <Title order={3} mb={6} fz="sm">
+        {title}
+      </Title>
+      <Bars counts={counts} none={none} />
+    </div>
+  );
+}
+
+function Operations({ apiKey }: { apiKey: ApiKey }) {
+  return (
+    <Section title="Its operations">
+      {apiKey.operationSets.slice(0, 3).map(({ version, endsAt, operations }) => (
+        <div key={version}>
+          <Text size="sm" fw={600}>
+            Version {version}
+            {endsAt && `, until ${relative(endsAt)}`}
+          </Text>
+          <List size="sm" my="xs">
+            {operations.map(({ name, scopes, lastUsedAt }) => (
+              <List.Item key={name}>
+                <code>{name}</code> {scopes.join(', ')}; {lastUsedAt ? `ran ${relative(lastUsedAt)}` : 'never ran'}
+              </List.Item>
+            ))}
+          </List>
+        </div>
+      ))}
+    </Section>
+  );
+}
+
+function Rename({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
+  const [opened, setOpened] = useState(false);
+  const [name, setName] = useState(apiKey.name);
+  const [description, setDescription] = useState(apiKey.description ?? '');
+  const change = useChange(RENAME);
+  const save = async () => {
+    const { id, updatedAt } = apiKey;
+    const done = await change.run({ input: { id, name, description, expectedUpdatedAt: updatedAt } });
+    if (!done) return;
+    setOpened(false);
+    onDone();
+  };
+  return (
+    <>
+      <Button variant="default" onClick={() => setOpened(true)}>
+        Rename
+      </Button>
+      <Modal
+        opened={opened}
+        onClose={() => setOpened(false)}
+        title="Rename the key"
+        centered
+        closeButtonProps={{ 'aria-label': 'Close' }}
+      >
+        <Stack>
+          {change.error && <Failure title="It was not renamed" error={change.error} />}
+          <TextInput label="Name" value={name} onChange={({ currentTarget }) => setName(currentTarget.value)} />
+          <TextInput
+            label="Description"
+            value={description}
+            onChange={({ currentTarget }) => setDescription(currentTarget.value)}
+          />
+          <Group justify="flex-end">
+            <Button loading={change.isRunning} onClick={() => void save()}>
+              Save
+            </Button>
+          </Group>
+        </Stack>
+      </Modal>
+    </>
+  );
+}
+
+/** Shows what would be taken before it is. */
+function Tighten({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
+  const [opened, setOpened] = useState(false);
+  const [after, setAfter] = useState<readonly string[]>();
+  const change = useChange(TIGHTEN);
+  const look = async () => {
+    setOpened(true);
+    setAfter(undefined);
+    const result = await change.run({ input: { id: apiKey.id, dryRun: true } });
+    setAfter(result?.tightenApiKey?.after.scopes);
+  };
+  const apply = async () => {
+    const result = await change.run({ input: { id: apiKey.id, expectedUpdatedAt: apiKey.updatedAt } });
+    if (!result) return;
+    setOpened(false);
+    onDone();
+  };
+  return (
+    <>
+      <Button size="xs" onClick={() => void look()}>
+        Tighten
+      </Button>
+      <Confirm
+        title="Take back what it does not use?"
+        action="Tighten"
+        opened={opened}
+        isRunning={change.isRunning}
+        error={change.error}
+        onClose={() => setOpened(false)}
+        onConfirm={() => void apply()}
+      >
+        <Text size="sm" mb="xs">
+          It keeps what it used in 90 days:
+        </Text>
+        {after ? <Scopes scopes={after} /> : <Loading />}
+        <Text size="sm" mt="xs">
+          You can give it back from this page for a while.
+        </Text>
+      </Confirm>
+    </>
+  );
+}
+
+function Loosen({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
+  const change = useChange(LOOSEN);
+  const run = async () => {
+    if (await change.run({ input: { id: apiKey.id } })) onDone();
+  };
+  return (
+    <>
+      <Button variant="default" size="xs" loading={change.isRunning} onClick={() => void run()}>
+        Undo
+      </Button>
+      {change.error && <Failure title="It was not given back" error={change.error} />}
+    </>
+  );
+}
+
+const GRACES = [
+  ['0', 'None: the old key ends now'],
+  ['3600', 'An hour'],
+  ['86400', 'A day'],
+  ['604800', 'A week'],
+] as const;
+
+function Rotate({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
+  const [opened, setOpened] = useState(false);
+  const [grace, setGrace] = useState('86400');
+  const [key, setKey] = useState<{ key: string; id: string }>();
+  const change = useChange(ROTATE);
+  const run = async () => {
+    const result = await change.run({
+      input: { id: apiKey.id, gracePeriod: Number(grace), expectedUpdatedAt: apiKey.updatedAt },
+    });
+    const made = result?.rotateApiKey;
+    if (made?.apiKey) setKey({ key: made.key, id: made.apiKey.id });
+  };
+  const close = () => {
+    setOpened(false);
+    if (key) onDone();
+    setKey(undefined);
+  };
+  return (
+    <>
+      <Button variant="default" onClick={() => setOpened(true)}>
+        Rotate
+      </Button>
+      <Modal
+        opened={opened}
+        onClose={close}
+        title={key ? 'The new key' : 'Replace the key by a new one?'}
+        centered
+        size="lg"
+        closeOnClickOutside={!key}
+        closeButtonProps={{ 'aria-label': 'Close' }}
+      >
+        {key ? (
+          <Stack>
+            <Alert color="yellow" variant="outline" title="Copy it now">
+              It is shown this once.
+            </Alert>
+            <Copyable text={key.key} label="Copy the key" testId="rotated-key" />
+            <Group justify="flex-end">
+              <Button component={Link} to={`/settings/api-keys/${key.id}`} onClick={close}>
+                Go to the new key
+              </Button>
+            </Group>
+          </Stack>
+        ) : (
+          <Stack>
+            {change.error && <Failure title="It was not rotated" error={change.error} />}
+            <Text size="sm">
+              The new key may do what this one may. This one goes on working for a while, and its answers say that it
+              ends.
+            </Text>
+            <Select
+              label="Grace period"
+              data={GRACES.map(([value, label]) => ({ value, label }))}
+              value={grace}
+              allowDeselect={false}
+              onChange={(value) => setGrace(value ?? '86400')}
+            />
+            <Group justify="flex-end">
+              <Button variant="default" onClick={close}>
+                Cancel
+              </Button>
+              <Button loading={change.isRunning} onClick={() => void run()}>
+                Rotate
+              </Button>
+            </Group>
+          </Stack>
+        )}
+      </Modal>
+    </>
+  );
+}
+
+function Revoke({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
+  const [opened, setOpened] = useState(false);
+  const [reason, setReason] = useState('');
+  const change = useChange(REVOKE);
+  const run = async () => {
+    const done = await change.run({ input: { id: apiKey.id, ...(reason && { reason }) } });
+    if (!done) return;
+    setOpened(false);
+    onDone();
+  };
+  const { byOperation, total } = apiKey.usage;
+  return (
+    <>
+      <Button variant="outline" color="red" onClick={() => setOpened(true)}>
+        Revoke
+      </Button>
+      <Confirm
+        title="Revoke the key for good?"
+        action="Revoke"
+        opened={opened}
+        isRunning={change.isRunning}
+        error={change.error}
+        onClose={() => setOpened(false)}
+        onConfirm={() => void run()}
+      >
+        <Stack>
+          {total > 0 ? (
+            <div>
+              <Text size="sm" mb="xs">
+                What uses it fails at once. In 30 days it ran, last{' '}
+                {apiKey.lastUsedAt ? relative(apiKey.lastUsedAt) : 'never'}:
+              </Text>
+              <Bars counts={byOperation} none="no named operation" most={5} />
+            </div>
+          ) : (
+            <Text size="sm">It was not used in 30 days: nothing that is known breaks.</Text>
+          )}
+          <TextInput
+            label="Reason"
+            description="For the audit log"
+            maxLength={200}
+            value={reason}
+            onChange={({ currentTarget }) => setReason(currentTarget.value)}
+          />
+        </Stack>
+      </Confirm>
+    </>
+  );
+}

@@ -1,0 +1,383 @@
+/** Generate New Key: from the operations that it will run, or by scopes. */
+import {
+  Alert,
+  Anchor,
+  Button,
+  Checkbox,
+  FileButton,
+  Group,
+  MultiSelect,
+  NumberInput,
+  SegmentedControl,
+  Select,
+  Stack,
+  Text,
+  Textarea,
+  TextInput,
+  Title,
+} from '@mantine/core';
+import { useDebouncedValue } from '@mantine/hooks';
+import { type ReactNode, useState } from 'react';
+import { useForm } from 'react-hook-form';
+import { Link } from 'react-router';
+import { useQuery } from 'urql';
+import { curlLine } from '../curl.ts';
+import { graphql, type ResultOf } from '../graphql.ts';
+import { Copyable } from '../parts/copy.tsx';
+import { Page } from '../parts/page.tsx';
+import { ScopePicker, Scopes } from '../parts/scopes.tsx';
+import { Failure, fieldsOf, wordsOf } from '../parts/states.tsx';
+import { useChange } from '../parts/useChange.ts';
+import { useAccount, usePlace } from '../workspace.tsx';
+
+const REPORT = graphql(`
+  query Needs($document: String!) {
+    requiredScopes(document: $document) { scopes missing compiled fields { coordinate anyOf } }
+  }
+`);
+const PROJECTS = graphql(`
+  query KeyProjects { projects(first: 200, orderBy: [{ field: NAME }]) { nodes { id name } } }
+`);
+const CREATE = graphql(`
+  mutation Generate($input: CreateApiKeyInput!) {
+    createApiKey(input: $input) {
+      key
+      apiKey { id name scopes environment expiresAt isLocked }
+      operations { name scopes }
+    }
+  }
+`);
+type Made = NonNullable<ResultOf<typeof CREATE>['createApiKey']>;
+
+const EXPIRIES = [
+  ['7', 'In 7 days'],
+  ['30', 'In 30 days'],
+  ['90', 'In 90 days'],
+  ['365', 'In a year'],
+  ['never', 'Never'],
+] as const;
+
+const EXAMPLE = `query Open($first: Int!) {
+  tasks(first: $first, filter: { status: { neq: DONE } }) {
+    nodes { id title dueDate }
+  }
+}`;
+
+/** Bytes of all files together, as the server takes them. */
+const MOST = 900_000;
+const OPERATION = /\b(?:query|mutation|subscription|fragment)\b|^\s*\{/m;
+
+export default function NewKeyPage() {
+  const { environment, may } = usePlace();
+  const [made, setMade] = useState<{ made: Made; document: string }>();
+  if (!may('keys:write')) {
+    return (
+      <Page title="Generate New Key">
+        <Alert color="gray" variant="outline" title="Your role makes no keys">
+          Ask an admin of the workspace for one.
+        </Alert>
+      </Page>
+    );
+  }
+  if (made) return <MadeKey {...made} onAnother={() => setMade(undefined)} />;
+  return (
+    <Page
+      title="Generate New Key"
+      about={`For the ${environment === 'live' ? 'live environment' : 'sandbox'}; the switch above chooses.`}
+    >
+      <NewKeyForm onMade={(result, document) => setMade({ made: result, document })} />
+    </Page>
+  );
+}
+
+function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void }) {
+  const { environment } = usePlace();
+  const { state } = useAccount();
+  const [by, setBy] = useState<'operations' | 'scopes'>('operations');
+  const [text, setText] = useState('');
+  const [scopes, setScopes] = useState<string[]>([]);
+  const [lock, setLock] = useState(true);
+  const [projects, setProjects] = useState<string[]>([]);
+  const [expiry, setExpiry] = useState<string>('90');
+  const [filesNote, setFilesNote] = useState<string>();
+  const [failure, setFailure] = useState<string>();
+  const [document] = useDebouncedValue(text.trim(), 300);
+  const [{ data: needs, error: needsError }] = useQuery({
+    query: REPORT,
+    variables: { document },
+    pause: by !== 'operations' || document === '',
+  });
+  const [{ data: known }] = useQuery({ query: PROJECTS });
+  const create = useChange(CREATE);
+  const { register, handleSubmit, setValue, watch, formState } = useForm({
+    defaultValues: { name: '', description: '', allowedIps: '', perMinute: '' as string | number },
+  });
+  const { errors } = formState;
+  const submit = handleSubmit(async ({ name, description, allowedIps, perMinute }) => {
+    setFailure(undefined);
+    if (by === 'operations' && document === '') {
+      setFailure('Paste the operations that the key will run, or choose its scopes.');
+      return;
+    }
+    const addresses = allowedIps.split(/[\s,]+/).filter(Boolean);
+    const days = expiry === 'never' ? undefined : Number(expiry);
+    const input = {
+      name,
+      ...(description && { description }),
+      environment: environment === 'live' ? ('LIVE' as const) : ('TEST' as const),
+      ...(by === 'operations' ? { operations: { documents: [text], lock } } : { scopes }),
+      ...(projects.length > 0 && { projects }),
+      ...(addresses.length > 0 && { allowedIps: addresses }),
+      ...(days !== undefined && { expiresAt: new Date(Date.now() + days * 86_400_000).toISOString() }),
+      ...(perMinute !== '' && { rateLimit: { perMinute: Number(perMinute) } }),
+    };
+    const result = await create.run({ input });
+    if (result?.createApiKey) onMade(result.createApiKey, by === 'operations' ? text : '');
+  });
+  const refused = create.error;
+  const fields = refused ? fieldsOf(refused) : {};
+  const report = needs?.requiredScopes;
+  const readFiles = async (files: readonly File[]) => {
+    const texts: string[] = [];
+    let size = 0;
+    for (const file of files) {
+      if (!/\.(graphql|gql|[cm]?[jt]sx?|vue|svelte)$/.test(file.name) || /node_modules\//.test(file.webkitRelativePath))
+        continue;
+      const found = operationsIn(await file.text(), file.name);
+      size += found.length;
+      if (size > MOST) break;
+      if (found) texts.push(found);
+    }
+    setFilesNote(
+      texts.length > 0
+        ? `Operations of ${texts.length} files are below.`
+        : 'No operations were found in these files: .graphql files, and gql`...` in scripts, are read.',
+    );
+    if (texts.length > 0) setText(texts.join('\n\n'));
+  };
+  return (
+    <form onSubmit={submit} noValidate>
+      <Stack maw={760}>
+        {failure && (
+          <Alert color="red" variant="outline" role="alert">
+            {failure}
+          </Alert>
+        )}
+        {refused && <Failure title="The key was not made" error={refused} />}
+        <TextInput
+          label="Name"
+          description="What it is for: deploy script, CI, the phone app"
+          required
+          autoFocus
+          error={fields['name']?.join('; ') ?? errors.name?.message}
+          {...register('name')}
+        />
+        <TextInput label="Description" error={fields['description']?.join('; ')} {...register('description')} />
+        <div>
+          <Text component="h2" fw={600} size="sm" mb={6} id="reach">
+            What it may do
+          </Text>
+          <SegmentedControl
+            aria-labelledby="reach"
+            value={by}
+            onChange={(value) => setBy(value === 'scopes' ? 'scopes' : 'operations')}
+            data={[
+              { value: 'operations', label: 'From its operations' },
+              { value: 'scopes', label: 'By scopes' },
+            ]}
+          />
+        </div>
+        {by === 'operations' ? (
+          <Stack gap="xs">
+            <Textarea
+              label="Operations"
+              description="Paste the GraphQL operations that the program runs; the key gets exactly what they need."
+              placeholder={EXAMPLE}
+              autosize
+              minRows={8}
+              maxRows={20}
+              spellCheck={false}
+              styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)', fontSize: 13 } }}
+              value={text}
+              onChange={({ currentTarget }) => setText(currentTarget.value)}
+              onDragOver={(event) => event.preventDefault()}
+              onDrop={(event) => {
+                event.preventDefault();
+                void readFiles([...event.dataTransfer.files]);
+              }}
+            />
+            <Group gap="xs">
+              <FileButton
+                multiple
+                onChange={(files) => void readFiles(files)}
+                accept=".graphql,.gql,.ts,.tsx,.js,.jsx,.mjs,.vue,.svelte"
+              >
+                {(props) => (
+                  <Button {...props} variant="default" size="xs">
+                    Read files
+                  </Button>
+                )}
+              </FileButton>
+              <FileButton
+                multiple
+                onChange={(files) => void readFiles(files)}
+                inputProps={{ webkitdirectory: '' } as React.ComponentProps<'input'>}
+              >
+                {(props) => (
+                  <Button {...props} variant="default" size="xs">
+                    Read a project's folder
+                  </Button>
+                )}
+              </FileButton>
+              <Text size="xs" c="dimmed">
+                Read here, and not sent anywhere else.
+              </Text>
+            </Group>
+            {filesNote && (
+              <Text size="sm" role="status">
+                {filesNote}
+              </Text>
+            )}
+            <div aria-live="polite" data-testid="needs">
+              {document !== '' && needsError && (
+                <Alert color="red" variant="outline" title="These are no operations of this API">
+                  {wordsOf(needsError).message}
+                </Alert>
+              )}
+              {document !== '' && report && !needsError && (
+                <Stack gap={6} className="panel" p="sm">
+                  <Text size="sm" fw={600}>
+                    They need
+                  </Text>
+                  <Scopes scopes={report.scopes} />
+                  {report.missing.length > 0 && (
+                    <Text size="sm" c="red.9">
+                      You do not hold {report.missing.join(', ')}, and can give no more than you hold.
+                    </Text>
+                  )}
+                </Stack>
+              )}
+            </div>
+            <Checkbox
+              label="Lock the key to them"
+              description="It runs nothing else, whatever its scopes would allow. New versions of the program need a new set."
+              checked={lock}
+              onChange={({ currentTarget }) => setLock(currentTarget.checked)}
+            />
+          </Stack>
+        ) : (
+          <ScopePicker value={scopes} onChange={setScopes} />
+        )}
+        <MultiSelect
+          label="Projects"
+          description="The only ones that it sees and changes. None chosen: all, and what has no project."
+          data={known?.projects?.nodes.map(({ id, name }) => ({ value: id, label: name })) ?? []}
+          value={projects}
+          onChange={setProjects}
+          searchable
+          clearable
+          clearButtonProps={{ 'aria-label': 'Choose none' }}
+          error={fields['projects']?.join('; ')}
+        />
+        <Group grow align="flex-start">
+          <Select
+            label="Expires"
+            data={EXPIRIES.map(([value, label]) => ({ value, label }))}
+            value={expiry}
+            onChange={(value) => setExpiry(value ?? '90')}
+            allowDeselect={false}
+            error={fields['expiresAt']?.join('; ')}
+          />
+          <NumberInput
+            label="Requests a minute"
+            description="Empty: as the plan has it"
+            min={1}
+            hideControls
+            value={watch('perMinute')}
+            onChange={(value) => setValue('perMinute', value)}
+            error={fields['rateLimit']?.join('; ')}
+          />
+        </Group>
+        <div>
+          <TextInput
+            label="Addresses"
+            description="From which it may be used, as addresses or CIDR blocks. Empty: any."
+            placeholder="203.0.113.0/24, 2001:db8::/48"
+            error={fields['allowedIps']?.join('; ')}
+            {...register('allowedIps')}
+          />
+          {state.address && (
+            <Button
+              mt={6}
+              variant="default"
+              size="xs"
+              onClick={() => setValue('allowedIps', [watch('allowedIps'), state.address].filter(Boolean).join(', '))}
+            >
+              Add my address, {state.address}
+            </Button>
+          )}
+        </div>
+        <Group>
+          <Button type="submit" loading={create.isRunning}>
+            Generate
+          </Button>
+          <Button component={Link} to="/settings/api-keys" variant="default">
+            Cancel
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  );
+}
+
+/** What a file has of operations: all of a .graphql file; of a script, what stands in gql`...` and graphql(`...`). */
+function operationsIn(text: string, name: string): string {
+  if (/\.(graphql|gql)$/.test(name)) return /\b(?:query|mutation|subscription)\b/.test(text) ? text : '';
+  const found = [...text.matchAll(/(?:\bgql|\bgraphql|\/\* *GraphQL *\*\/)\s*\(?\s*`([^`$]*)`/g)].map(
+    ([, body = '']) => body,
+  );
+  return found.filter((body) => OPERATION.test(body)).join('\n');
+}
+
+function MadeKey({ made, document, onAnother }: { made: Made; document: string; onAnother: () => void }) {
+  const { key, apiKey, operations } = made;
+  const curl = curlLine(key, apiKey?.isLocked ? document : undefined);
+  return (
+    <Page title={`${apiKey?.name} is made`}>
+      <Stack maw={760}>
+        <Alert color="yellow" variant="outline" title="Copy the key now">
+          It is shown this once. Nobody can read it again: what is stored is a hash of it.
+        </Alert>
+        <Copyable text={key} label="Copy the key" testId="new-key" />
+        <Row label="It may">
+          <Scopes scopes={apiKey?.scopes ?? []} />
+          {apiKey?.isLocked && <Text size="sm">and runs its {operations?.length} operations alone</Text>}
+        </Row>
+        <Title order={2}>Try it</Title>
+        <Copyable text={curl} label="Copy the line" testId="curl" />
+        <Group>
+          <Button component={Link} to={`/settings/api-keys/${apiKey?.id}`}>
+            Go to the key
+          </Button>
+          <Button variant="default" onClick={onAnother}>
+            Generate another
+          </Button>
+          <Anchor component={Link} to="/settings/api-keys" size="sm">
+            All keys
+          </Anchor>
+        </Group>
+      </Stack>
+    </Page>
+  );
+}
+
+function Row({ label, children }: { label: string; children: ReactNode }) {
+  return (
+    <Group gap="sm">
+      <Text size="sm" fw={600}>
+        {label}
+      </Text>
+      {children}
+    </Group>
+  );
+}

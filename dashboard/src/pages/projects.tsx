@@ -1,0 +1,182 @@
+import {
+  Anchor,
+  Button,
+  Card,
+  Group,
+  Modal,
+  Progress,
+  SimpleGrid,
+  Stack,
+  Switch,
+  Text,
+  Textarea,
+  TextInput,
+} from '@mantine/core';
+import { useState } from 'react';
+import { useForm } from 'react-hook-form';
+import { Link } from 'react-router';
+import { useQuery } from 'urql';
+import { graphql } from '../graphql.ts';
+import { number } from '../parts/bars.tsx';
+import { Page } from '../parts/page.tsx';
+import { Empty, Failure, fieldsOf, Loading } from '../parts/states.tsx';
+import { When } from '../parts/time.tsx';
+import { useChange } from '../parts/useChange.ts';
+import { usePlace } from '../workspace.tsx';
+
+const PROJECTS = graphql(`
+  query Projects($includeArchived: Boolean!, $after: String) {
+    projects(first: 60, after: $after, includeArchived: $includeArchived, orderBy: [{ field: NAME }]) {
+      totalCount
+      pageInfo { hasNextPage endCursor }
+      nodes {
+        id name key description archivedAt updatedAt
+        all: tasks(first: 0) { totalCount }
+        done: tasks(first: 0, filter: { status: { eq: DONE } }) { totalCount }
+      }
+    }
+  }
+`);
+const CREATE = graphql(`
+  mutation CreateProject($input: CreateProjectInput!) { createProject(input: $input) { project { id name } } }
+`);
+const ARCHIVE = graphql(`
+  mutation ArchiveProject($input: ArchiveProjectInput!) { archiveProject(input: $input) { project { id archivedAt } } }
+`);
+
+export default function ProjectsPage() {
+  const { may } = usePlace();
+  const [includeArchived, setIncludeArchived] = useState(false);
+  const [{ data, error }, again] = useQuery({ query: PROJECTS, variables: { includeArchived, after: null } });
+  const archive = useChange(ARCHIVE);
+  const reload = () => again({ requestPolicy: 'network-only' });
+  const projects = data?.projects;
+  return (
+    <Page title="Projects" actions={may('projects:write') && <NewProject onDone={reload} />}>
+      <Switch
+        label="Archived ones too"
+        checked={includeArchived}
+        onChange={({ currentTarget }) => setIncludeArchived(currentTarget.checked)}
+      />
+      {error && !projects && <Failure error={error} onRetry={reload} />}
+      {archive.error && <Failure title="It was not changed" error={archive.error} />}
+      {!projects && !error && <Loading />}
+      {projects?.nodes.length === 0 && (
+        <Empty title="No projects yet">A project has tasks, states of its own and a board.</Empty>
+      )}
+      <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }}>
+        {projects?.nodes.map((project) => {
+          const all = project.all?.totalCount ?? 0;
+          const done = project.done?.totalCount ?? 0;
+          return (
+            <Card key={project.id} className="panel" p="md">
+              <Group justify="space-between" wrap="nowrap">
+                <Anchor component={Link} to={`/board?project=${project.id}`} fw={600} truncate>
+                  {project.name}
+                </Anchor>
+                {project.key && <code style={{ fontSize: 12 }}>{project.key}</code>}
+              </Group>
+              {project.description && (
+                <Text size="sm" c="dimmed" lineClamp={2} mt={4}>
+                  {project.description}
+                </Text>
+              )}
+              <Progress
+                mt="sm"
+                size="sm"
+                color="brand.7"
+                value={all === 0 ? 0 : (done / all) * 100}
+                aria-label={`${done} of ${all} tasks are done`}
+              />
+              <Group justify="space-between" mt={6}>
+                <Text size="xs" c="dimmed">
+                  {number(done)} of {number(all)} done
+                  {project.archivedAt && ', archived'}
+                </Text>
+                <Group gap="xs">
+                  <Anchor
+                    component={Link}
+                    to={`/tasks?project=${project.id}`}
+                    size="xs"
+                    aria-label={`Tasks of ${project.name}`}
+                  >
+                    Tasks
+                  </Anchor>
+                  {may('projects:write') && !project.archivedAt && (
+                    <Button
+                      variant="subtle"
+                      color="gray"
+                      c="dimmed"
+                      size="compact-xs"
+                      aria-label={`Archive ${project.name}`}
+                      onClick={async () => {
+                        if (await archive.run({ input: { id: project.id } })) reload();
+                      }}
+                    >
+                      Archive
+                    </Button>
+                  )}
+                </Group>
+              </Group>
+              <Text size="xs" c="dimmed">
+                Changed <When at={project.updatedAt} />
+              </Text>
+            </Card>
+          );
+        })}
+      </SimpleGrid>
+      {projects?.pageInfo.hasNextPage && (
+        <Text size="sm" c="dimmed">
+          The first 60 of {number(projects.totalCount)} are shown.
+        </Text>
+      )}
+    </Page>
+  );
+}
+
+function NewProject({ onDone }: { onDone: () => void }) {
+  const [opened, setOpened] = useState(false);
+  const create = useChange(CREATE);
+  const { register, handleSubmit, reset } = useForm({ defaultValues: { name: '', key: '', description: '' } });
+  const fields = create.error ? fieldsOf(create.error) : {};
+  const submit = handleSubmit(async ({ name, key, description }) => {
+    const input = { name, ...(key && { key }), ...(description && { description }) };
+    if (!(await create.run({ input }))) return;
+    setOpened(false);
+    reset();
+    onDone();
+  });
+  return (
+    <>
+      <Button onClick={() => setOpened(true)}>New project</Button>
+      <Modal
+        opened={opened}
+        onClose={() => setOpened(false)}
+        title="New project"
+        centered
+        closeButtonProps={{ 'aria-label': 'Close' }}
+      >
+        <form onSubmit={submit} noValidate>
+          <Stack>
+            {create.error && Object.keys(fields).length === 0 && (
+              <Failure title="The project was not made" error={create.error} />
+            )}
+            <TextInput label="Name" required data-autofocus error={fields['name']?.join('; ')} {...register('name')} />
+            <TextInput
+              label="Key"
+              description="What its tasks are called by: BRD of BRD-12. Empty: made of the name"
+              error={fields['key']?.join('; ')}
+              {...register('key')}
+            />
+            <Textarea label="Description" error={fields['description']?.join('; ')} {...register('description')} />
+            <Group justify="flex-end">
+              <Button type="submit" loading={create.isRunning}>
+                Make the project
+              </Button>
+            </Group>
+          </Stack>
+        </form>
+      </Modal>
+    </>
+  );
+}

@@ -1,0 +1,76 @@
+import { Alert, Anchor, Button, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core';
+import { useEffect, useState } from 'react';
+import { useForm } from 'react-hook-form';
+import { Link, Navigate, useSearchParams } from 'react-router';
+import { type AccountError, signIn } from '../account.ts';
+import { showErrors } from '../parts/form.ts';
+import { useAccount } from '../workspace.tsx';
+
+/** An address of this server alone. */
+function nextPage(search: URLSearchParams): string {
+  const next = search.get('next') ?? '/';
+  return /^\/(?![/\\])/.test(next) ? next : '/';
+}
+
+export default function SignInPage() {
+  const { state, reload } = useAccount();
+  const [search] = useSearchParams();
+  const [failure, setFailure] = useState<string>();
+  const { register, handleSubmit, setError, formState } = useForm({ defaultValues: { email: '', password: '' } });
+  useEffect(() => {
+    document.title = 'Sign in · Taskgate';
+  }, []);
+  if (state.person) return <Navigate to={nextPage(search)} replace />;
+  const submit = handleSubmit(async (values) => {
+    setFailure(undefined);
+    try {
+      await signIn(values);
+      await reload();
+    } catch (cause) {
+      const { fields, message } = cause as AccountError;
+      setFailure(showErrors(fields, ['email', 'password'], setError, message));
+    }
+  });
+  const { errors, isSubmitting } = formState;
+  return (
+    <form onSubmit={submit} noValidate>
+      <Stack>
+        <Title order={1}>Sign in</Title>
+        {failure && (
+          <Alert color="red" variant="outline" role="alert">
+            {failure}
+          </Alert>
+        )}
+        <TextInput
+          label="Email"
+          type="email"
+          autoComplete="username"
+          autoFocus
+          error={errors.email?.message}
+          {...register('email')}
+        />
+        <PasswordInput
+          label="Password"
+          autoComplete="current-password"
+          error={errors.password?.message}
+          {...register('password')}
+        />
+        <Button type="submit" loading={isSubmitting}>
+          Sign in
+        </Button>
+        {state.signUp !== 'closed' && state.signUp !== 'invitation' ? (
+          <Text size="sm">
+            No account yet?{' '}
+            <Anchor component={Link} to="/sign-up" underline="always">
+              Make one
+            </Anchor>
+          </Text>
+        ) : (
+          <Text size="sm" c="dimmed">
+            No account yet? Ask somebody of the workspace for an invitation.
+          </Text>
+        )}
+      </Stack>
+    </form>
+  );
+}

@@ -1,0 +1,42 @@
+import { Button, Group, Modal, Stack } from '@mantine/core';
+import type { ReactNode } from 'react';
+import { Failure } from './states.tsx';
+
+/** Asks before something that cannot be undone. */
+export function Confirm({
+  title,
+  children,
+  action,
+  opened,
+  isRunning,
+  error,
+  onClose,
+  onConfirm,
+}: {
+  title: string;
+  children: ReactNode;
+  /** What the button says: a verb. */
+  action: string;
+  opened: boolean;
+  isRunning: boolean;
+  error?: Error | undefined;
+  onClose: () => void;
+  onConfirm: () => void;
+}) {
+  return (
+    <Modal opened={opened} onClose={onClose} title={title} centered closeButtonProps={{ 'aria-label': 'Close' }}>
+      <Stack>
+        <div>{children}</div>
+        {error && <Failure title="That could not be done" error={error} />}
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onClose}>
+            Cancel
+          </Button>
+          <Button color="red.9" loading={isRunning} onClick={onConfirm}>
+            {action}
+          </Button>
+        </Group>
+      </Stack>
+    </Modal>
+  );
+}

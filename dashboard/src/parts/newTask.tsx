@@ -1,0 +1,102 @@
+import { Button, Group, Modal, Select, Stack, Textarea, TextInput } from '@mantine/core';
+import { useState } from 'react';
+import { useForm } from 'react-hook-form';
+import { useQuery } from 'urql';
+import { graphql } from '../graphql.ts';
+import { Failure, fieldsOf } from './states.tsx';
+import { PRIORITIES, type Priority } from './tasks.ts';
+import { words } from './tones.tsx';
+import { useChange } from './useChange.ts';
+
+const PROJECTS = graphql(`
+  query NewTaskProjects { projects(first: 200, orderBy: [{ field: NAME }]) { nodes { id name } } }
+`);
+const CREATE = graphql(`
+  mutation CreateTask($input: CreateTaskInput!) { createTask(input: $input) { task { id } } }
+`);
+
+export function NewTask({ projectId, onDone }: { projectId?: string | undefined; onDone: (id: string) => void }) {
+  const [opened, setOpened] = useState(false);
+  return (
+    <>
+      <Button onClick={() => setOpened(true)}>New task</Button>
+      <Modal
+        opened={opened}
+        onClose={() => setOpened(false)}
+        title="New task"
+        centered
+        closeButtonProps={{ 'aria-label': 'Close' }}
+      >
+        <NewTaskForm
+          projectId={projectId}
+          onDone={(id) => {
+            setOpened(false);
+            onDone(id);
+          }}
+        />
+      </Modal>
+    </>
+  );
+}
+
+function NewTaskForm({ projectId, onDone }: { projectId?: string | undefined; onDone: (id: string) => void }) {
+  const [project, setProject] = useState<string | null>(projectId ?? null);
+  const [priority, setPriority] = useState<Priority>('NONE');
+  const [{ data }] = useQuery({ query: PROJECTS });
+  const create = useChange(CREATE);
+  const { register, handleSubmit } = useForm({ defaultValues: { title: '', description: '', dueDate: '' } });
+  const fields = create.error ? fieldsOf(create.error) : {};
+  const submit = handleSubmit(async ({ title, description, dueDate }) => {
+    const done = await create.run({
+      input: {
+        ...{ title, priority },
+        ...(description && { description }),
+        ...(project && { projectId: project }),
+        ...(dueDate && { dueDate: new Date(`${dueDate}T12:00:00`).toISOString() }),
+      },
+    });
+    const id = done?.createTask?.task?.id;
+    if (id) onDone(id);
+  });
+  return (
+    <form onSubmit={submit} noValidate>
+      <Stack>
+        {create.error && Object.keys(fields).length === 0 && (
+          <Failure title="The task was not made" error={create.error} />
+        )}
+        <TextInput label="Title" required data-autofocus error={fields['title']?.join('; ')} {...register('title')} />
+        <Textarea
+          label="Description"
+          autosize
+          minRows={2}
+          error={fields['description']?.join('; ')}
+          {...register('description')}
+        />
+        <Select
+          label="Project"
+          data={data?.projects?.nodes.map(({ id, name }) => ({ value: id, label: name })) ?? []}
+          value={project}
+          onChange={setProject}
+          clearable
+          searchable
+          clearButtonProps={{ 'aria-label': 'No project' }}
+        />
+        <Group grow>
+          <Select
+            label="Priority"
+            data={PRIORITIES.map((value) => ({ value, label: words(value) }))}
+            value={priority}
+            allowDeselect={false}
+            onChange={(value) => setPriority((value ?? 'NONE') as Priority)}
+          />
+          <TextInput type="date" label="Due" error={fields['dueDate']?.join('; ')} {...register('dueDate')} />
+        </Group>
+        <Group justify="flex-end">
+          <Button type="submit" loading={create.isRunning}>
+            Make the task
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  );
+}

@@ -1,0 +1,59 @@
+/** The addresses of the dashboard. Each page is loaded when it is gone to. */
+import { createBrowserRouter, Navigate, useRouteError } from 'react-router';
+import { Empty, Failure, Loading } from './parts/states.tsx';
+import { Door, Inside } from './shell.tsx';
+
+/** A page that is a file of its own. */
+const page = (load: () => Promise<{ default: React.ComponentType }>) => ({
+  lazy: async () => ({ Component: (await load()).default }),
+});
+
+function Broken() {
+  return (
+    <Failure
+      title="This page could not be shown"
+      error={useRouteError() as Error}
+      onRetry={() => window.location.reload()}
+    />
+  );
+}
+
+const NotHere = () => <Empty title="There is no such page">Go back, or choose one in the navigation.</Empty>;
+
+export const router = createBrowserRouter([
+  {
+    Component: Door,
+    HydrateFallback: Loading,
+    ErrorBoundary: Broken,
+    children: [
+      { path: '/sign-in', ...page(() => import('./pages/signIn.tsx')) },
+      { path: '/sign-up', ...page(() => import('./pages/signUp.tsx')) },
+      { path: '/invitation', ...page(() => import('./pages/invitation.tsx')) },
+    ],
+  },
+  {
+    Component: Inside,
+    HydrateFallback: Loading,
+    ErrorBoundary: Broken,
+    children: [
+      { path: '/', ...page(() => import('./pages/home.tsx')) },
+      { path: '/tasks', ...page(() => import('./pages/tasks.tsx')) },
+      { path: '/tasks/:id', ...page(() => import('./pages/task.tsx')) },
+      { path: '/board', ...page(() => import('./pages/board.tsx')) },
+      { path: '/projects', ...page(() => import('./pages/projects.tsx')) },
+      { path: '/settings', element: <Navigate to="/settings/api-keys" replace /> },
+      { path: '/settings/api-keys', ...page(() => import('./pages/keys.tsx')) },
+      // Where documents of other systems send their users.
+      { path: '/settings/developer', ...page(() => import('./pages/keys.tsx')) },
+      { path: '/settings/account', ...page(() => import('./pages/account.tsx')) },
+      { path: '/settings/api-keys/new', ...page(() => import('./pages/newKey.tsx')) },
+      { path: '/settings/api-keys/:id', ...page(() => import('./pages/key.tsx')) },
+      { path: '/settings/review', ...page(() => import('./pages/review.tsx')) },
+      { path: '/settings/alerts', ...page(() => import('./pages/alerts.tsx')) },
+      { path: '/settings/audit', ...page(() => import('./pages/audit.tsx')) },
+      { path: '/settings/team', ...page(() => import('./pages/team.tsx')) },
+      { path: '/settings/usage', ...page(() => import('./pages/usage.tsx')) },
+      { path: '*', Component: NotHere },
+    ],
+  },
+]);

@@ -1,0 +1,109 @@
+/** Inviting people into a workspace, and taking an invitation back; each change is one unit of work. */
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import type { Actor } from '../audit/entry.js';
+import type { UnitOfWork } from '../db/unitOfWork.js';
+import { ApiError, notFound } from '../errors.js';
+import { check, required } from '../input.js';
+import { type Authority, excessOf } from '../keys/authority.js';
+import { type Caller, KeyUnits } from '../keys/keyUnit.js';
+import type { Plans, RateLimits } from '../keys/plans.js';
+import { ROLE_GRANTS, type RoleName } from '../scopes/roles.js';
+import { scopeSet } from '../scopes/scope.js';
+import { hashOfInvitation } from './memberships.js';
+
+/** Milliseconds. */
+const LIFETIME = 7 * 86_400_000;
+/** Open ones of a workspace. */
+const MOST = 200;
+
+const rules = z.object({
+  email: required(
+    z
+      .string()
+      .trim()
+      .toLowerCase()
+      .max(254, 'must have at most 254 characters')
+      .pipe(z.email('must be an email address')),
+  ),
+});
+
+export class InvitationService {
+  readonly #units: KeyUnits;
+
+  constructor(units: UnitOfWork, plans: Plans) {
+    this.#units = new KeyUnits(units, plans);
+  }
+
+  /** @returns the token of the link, shown once */
+  async invite(
+    actor: Actor,
+    caller: Caller,
+    input: { readonly email: string; readonly role: RoleName },
+  ): Promise<{ id: string; token: string }> {
+    const { email } = check(rules, { email: input.email });
+    return this.#units.look(actor, caller, async ({ unit, bound, policy }) => {
+      if (bound !== 'operator') mayInvite(bound, input.role, policy.plan);
+      const { tx, now } = unit;
+      const { workspaceId } = actor;
+      const member = await tx.user.findFirst({ where: { environment: 'LIVE', email, personId: { not: null } } });
+      if (member)
+        throw new ApiError('CONFLICT', `${email} is in the workspace already.`, { fields: { email: ['is a member'] } });
+      const open = { acceptedAt: null, revokedAt: null, expiresAt: { gt: now } };
+      // Another one of the same address takes the place of the first, whose link may be lost.
+      await tx.invitation.updateMany({ where: { ...open, email }, data: { revokedAt: now } });
+      if ((await tx.invitation.count({ where: open })) >= MOST) {
+        throw new ApiError('CONFLICT', `There are ${MOST} open invitations. Take some back.`);
+      }
+      const token = randomBytes(32).toString('base64url');
+      const { id } = await tx.invitation.create({
+        data: {
+          ...{ workspaceId, environment: 'LIVE', email, role: input.role, hash: hashOfInvitation(token) },
+          ...{ createdById: actor.userId, createdByKeyId: actor.keyId, createdAt: now },
+          expiresAt: new Date(now.getTime() + LIFETIME),
+        },
+        select: { id: true },
+      });
+      unit.audit({ ...about(id, 'create'), changes: { email: { to: email }, role: { to: input.role } } });
+      return { id, token };
+    });
+  }
+
+  /** @throws NOT_FOUND, CONFLICT when it was accepted already */
+  async revoke(actor: Actor, caller: Caller, id: string): Promise<{ id: string }> {
+    return this.#units.look(actor, caller, async ({ unit, bound, policy }) => {
+      const invitation = await unit.tx.invitation.findUnique({ where: { id } });
+      const isSeen = bound === 'operator' || bound.environment === 'LIVE';
+      if (invitation?.environment !== 'LIVE' || !isSeen) throw notFound('invitation', id);
+      if (bound !== 'operator') mayInvite(bound, invitation.role, policy.plan);
+      if (invitation.acceptedAt) throw new ApiError('CONFLICT', 'It was accepted already. Remove the user instead.');
+      if (!invitation.revokedAt) {
+        await unit.tx.invitation.update({ where: { id }, data: { revokedAt: unit.now } });
+        unit.audit(about(id, 'revoke'));
+      }
+      return { id };
+    });
+  }
+}
+
+const about = (id: string, verb: string) => ({
+  ...{ action: `invitation.${verb}`, targetType: 'Invitation', targetId: id, environment: 'LIVE' as const },
+});
+
+/**
+ * A member of a role may do what the role allows, for all projects and from everywhere, until somebody ends it: so must the
+ * caller.
+ * @throws FORBIDDEN
+ */
+function mayInvite(bound: Authority, role: RoleName, plan: RateLimits): void {
+  const scopes = scopeSet(ROLE_GRANTS[role]);
+  const given: Authority = {
+    ...{ environment: 'LIVE', scopes, granted: scopes, projects: null, actsAs: bound.actsAs, operations: null },
+    ...{ expiresAt: null, renewalTerm: null, allowedIps: null, limits: plan },
+    ownLimits: { perMinute: null, perHour: null },
+  };
+  const excess = excessOf(given, bound);
+  if (!excess) return;
+  const what = excess.of === 'scopes' ? excess.missing.join(', ') : excess.of;
+  throw new ApiError('FORBIDDEN', `${role} reaches beyond the caller: ${what}. Nobody gives more than they hold.`);
+}

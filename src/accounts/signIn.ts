@@ -1,0 +1,142 @@
+/**
+ * Who signs in: passwords, sessions and their cookies, by better-auth. Called as a library alone, so that nothing of it answers the
+ * network by itself: what is sent to it was validated before, and it redirects nobody.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Database } from '../db/database.js';
+import { isUniqueViolation } from '../db/databaseError.js';
+import { newId } from '../ids.js';
+import { LEAST_LENGTH, MOST_LENGTH } from './passwords.js';
+
+/** Seconds: a session that is not used ends; one that is used is prolonged once a day. */
+const LIFETIME = 7 * 86_400;
+const PROLONG_AFTER = 86_400;
+
+/** Who asks, for the library: its cookie, and what a session remembers of where it began. */
+export interface Asking {
+  readonly cookie: string | undefined;
+  readonly ip: string | null;
+  readonly userAgent: string | null;
+  /** Whether by TLS: the cookie is sent by TLS alone then. */
+  readonly isSecure: boolean;
+}
+
+export interface PersonSession {
+  readonly sessionId: string;
+  /** What its cookie holds, without its signature. */
+  readonly token: string;
+  readonly person: { readonly id: string; readonly name: string; readonly email: string };
+}
+
+type Library = Awaited<ReturnType<typeof load>>;
+
+/** Loaded when somebody signs in: most servers serve keys alone. */
+export class SignIn {
+  readonly #libraries = new Map<boolean, Promise<Library>>();
+
+  constructor(
+    private readonly database: Database,
+    private readonly clock: () => Date = () => new Date(),
+  ) {}
+
+  /** @returns the library's answer: 200 with the person and a cookie, or an error with its code */
+  async signUp(asking: Asking, body: { name: string; email: string; password: string }): Promise<Response> {
+    return (await this.#library(asking)).api.signUpEmail({ body, headers: headersOf(asking), asResponse: true });
+  }
+
+  async signIn(asking: Asking, body: { email: string; password: string }): Promise<Response> {
+    return (await this.#library(asking)).api.signInEmail({ body, headers: headersOf(asking), asResponse: true });
+  }
+
+  async signOut(asking: Asking): Promise<Response> {
+    return (await this.#library(asking)).api.signOut({ headers: headersOf(asking), asResponse: true });
+  }
+
+  /** Ends the person's other sessions. */
+  async changePassword(asking: Asking, body: { currentPassword: string; newPassword: string }): Promise<Response> {
+    const library = await this.#library(asking);
+    return library.api.changePassword({
+      body: { ...body, revokeOtherSessions: true },
+      headers: headersOf(asking),
+      asResponse: true,
+    });
+  }
+
+  /** Whose cookie it is. @returns undefined where it opens nothing; the headers that prolong it */
+  async current(asking: Asking): Promise<{ session: PersonSession; headers: Headers } | undefined> {
+    if (!asking.cookie?.includes(COOKIE_PREFIX)) return undefined;
+    const library = await this.#library(asking);
+    const { response, headers } = await library.api.getSession({ headers: headersOf(asking), returnHeaders: true });
+    if (!response) return undefined;
+    const { session, user } = response;
+    if (session.expiresAt <= this.clock()) return undefined;
+    const person = { id: user.id, name: user.name, email: user.email };
+    return { session: { sessionId: session.id, token: session.token, person }, headers };
+  }
+
+  #library({ isSecure }: Asking): Promise<Library> {
+    const known = this.#libraries.get(isSecure);
+    if (known) return known;
+    const loading = load(this.database, isSecure);
+    this.#libraries.set(isSecure, loading);
+    loading.catch(() => this.#libraries.delete(isSecure));
+    return loading;
+  }
+}
+
+const COOKIE_PREFIX = 'taskgate';
+
+function headersOf({ cookie, ip, userAgent }: Asking): Headers {
+  const headers = new Headers();
+  if (cookie !== undefined) headers.set('cookie', cookie);
+  if (ip !== null) headers.set('x-forwarded-for', ip);
+  if (userAgent !== null) headers.set('user-agent', userAgent.slice(0, 255));
+  return headers;
+}
+
+async function load({ system, provider }: Database, isSecure: boolean) {
+  const [{ betterAuth }, { prismaAdapter }] = await Promise.all([
+    import('better-auth'),
+    import('better-auth/adapters/prisma'),
+  ]);
+  return betterAuth({
+    appName: 'Taskgate',
+    // Nothing is linked to: the library answers no address.
+    baseURL: 'http://localhost',
+    secret: await sharedSecret(system),
+    database: prismaAdapter(system, { provider, transaction: true }),
+    telemetry: { enabled: false },
+    logger: { disabled: true },
+    // Counted before it is asked (src/limits/addressLimits.ts).
+    rateLimit: { enabled: false },
+    emailAndPassword: { enabled: true, minPasswordLength: LEAST_LENGTH, maxPasswordLength: MOST_LENGTH },
+    user: { modelName: 'person' },
+    session: { modelName: 'signInSession', expiresIn: LIFETIME, updateAge: PROLONG_AFTER },
+    account: { modelName: 'signInMethod' },
+    verification: { modelName: 'signInVerification' },
+    advanced: {
+      cookiePrefix: COOKIE_PREFIX,
+      useSecureCookies: isSecure,
+      defaultCookieAttributes: { sameSite: 'lax', httpOnly: true },
+      database: { generateId: () => newId() },
+      ipAddress: { ipAddressHeaders: ['x-forwarded-for'] },
+    },
+  });
+}
+
+const SECRET = 'sign-in';
+
+/** What signs the cookies; the same in all processes. A cookie is worth nothing without a session of the database, and the other way round. */
+async function sharedSecret(system: Database['system']): Promise<string> {
+  const where = { name: SECRET };
+  const known = await system.serverSecret.findUnique({ where });
+  if (known) return known.value;
+  try {
+    const data = { name: SECRET, value: randomBytes(32).toString('base64url') };
+    return (await system.serverSecret.create({ data })).value;
+  } catch (error) {
+    // Another process was first.
+    if (!isUniqueViolation(error)) throw error;
+    return (await system.serverSecret.findUniqueOrThrow({ where })).value;
+  }
+}

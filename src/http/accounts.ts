@@ -1,0 +1,348 @@
+/**
+ * Accounts of people, for the dashboard: signing up, in and out, their sessions, and invitations. Passwords, sessions and cookies are
+ * the library's (src/accounts/signIn.ts); who may sign up is decided here.
+ */
+import type { Context, Hono } from 'hono';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import type { Memberships, Person } from '../accounts/memberships.js';
+import { passwordRefusal } from '../accounts/passwords.js';
+import type { SignIn } from '../accounts/signIn.js';
+import type { Authenticator } from '../auth/authenticator.js';
+import { callerOf } from '../auth/principal.js';
+import { type Config, isLoopback } from '../config.js';
+import { ApiError, badInput, HTTP_STATUS, rateLimited, serviceBusy } from '../errors.js';
+import type { Services } from '../graphql/context.js';
+import { check, text } from '../input.js';
+import { askingOf } from './asking.js';
+import { isJson } from './body.js';
+import type { HttpEnvironment, KeyedContext } from './environment.js';
+import { failedAuthentication } from './failedAuthentication.js';
+import { originOf } from './origin.js';
+import { isSameOrigin } from './sameOrigin.js';
+
+/** Passwords that are hashed at once: each takes a processor for a tenth of a second, and 16 MB. */
+const MAX_HASHING = 4;
+
+const email = z
+  .string('is required')
+  .trim()
+  .toLowerCase()
+  .max(254, 'is too long')
+  .pipe(z.email('must be an email address'));
+const password = z.string('is required').min(1, 'is required').max(1000, 'is too long');
+const token = z.string('is required').min(1, 'is required').max(200, 'is too long');
+const signUpBody = z.object({
+  name: text(1, 100),
+  email,
+  password,
+  invitation: token.optional(),
+  /** A key that manages a workspace: it proves who the operator is. */
+  adminKey: token.optional(),
+});
+const signInBody = z.object({ email, password });
+const passwordBody = z.object({ currentPassword: password, newPassword: password });
+const tokenBody = z.object({ token });
+const idBody = z.object({ id: token });
+
+interface AccountOptions {
+  readonly config: Config;
+  readonly services: Services;
+  readonly authenticator: Authenticator;
+  readonly signIn: SignIn;
+  readonly memberships: Memberships;
+  readonly logger: Logger;
+}
+
+/** How an account that is being made comes into a workspace. */
+type Entry = { readonly by: 'claim' | 'own workspace' } | { readonly by: 'invitation'; readonly token: string };
+
+export function mountAccounts(
+  app: Hono<HttpEnvironment>,
+  { config, services, authenticator, signIn, memberships, logger }: AccountOptions,
+): void {
+  const { addressLimits, database } = services;
+  const failed = failedAuthentication(services, logger);
+  let hashing = 0;
+
+  type Run = (c: KeyedContext) => Promise<Response>;
+  const post = (path: string, run: Run) =>
+    app.all(path, async (c) => {
+      const keyed = c as unknown as KeyedContext;
+      c.header('cache-control', 'no-store');
+      if (c.req.method !== 'POST')
+        return refuseAccount(c, new ApiError('METHOD_NOT_ALLOWED', 'Send a POST request.', { allow: 'POST' }));
+      if (!isSameOrigin(c)) {
+        return refuseAccount(
+          c,
+          new ApiError('FORBIDDEN', 'This is for pages of this server alone, and the request comes from another.'),
+        );
+      }
+      try {
+        return await run(keyed);
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
+        return refuseAccount(c, error);
+      }
+    });
+
+  app.get('/api/account', async (c) => {
+    const keyed = c as unknown as KeyedContext;
+    c.header('cache-control', 'no-store');
+    const current = await signIn.current(askingOf(keyed, config.trustProxy));
+    const [isUnclaimed, workspaces] = await Promise.all([
+      memberships.isUnclaimed(),
+      current ? memberships.of(current.session.person.id) : [],
+    ]);
+    for (const cookie of current?.headers.getSetCookie() ?? []) c.header('set-cookie', cookie, { append: true });
+    const first = mayClaim(keyed) ? 'first' : 'adminKey';
+    const usual = config.signUp === 'invite' ? 'invitation' : config.signUp;
+    return c.json({
+      signUp: isUnclaimed && config.signUp !== 'open' ? first : usual,
+      person: current?.session.person ?? null,
+      address: originOf(keyed).ip,
+      workspaces: workspaces.map(({ workspace, role }) => ({ ...workspace, role })),
+    });
+  });
+
+  post('/api/auth/sign-up/email', async (c) => {
+    const body = check(signUpBody, await bodyOf(c));
+    const refusal = passwordRefusal(body.password, [body.email, body.name]);
+    if (refusal) throw badInput({ password: [refusal] });
+    const origin = originOf(c);
+    const wait = await addressLimits.signedUp(origin.ip);
+    if (wait > 0)
+      throw rateLimited(`Too many accounts were made from your address. Try again in ${wait} seconds.`, wait);
+    const entry = await entryOf(c, body);
+    const { name } = body;
+    const answer = await hashed(() =>
+      signIn.signUp(askingOf(c, config.trustProxy), { name, email: body.email, password: body.password }),
+    );
+    if (!answer.ok) throw await failureOf(answer);
+    const person = await personIn(answer);
+    try {
+      await enter(person, entry, origin);
+    } catch (error) {
+      // The account is there; they may come in by another way, or the same again.
+      logger.warn({ err: error, requestId: origin.requestId }, 'an account was made, and is in no workspace');
+    }
+    return passOn(c, answer, { person });
+  });
+
+  post('/api/auth/sign-in/email', async (c) => {
+    const body = check(signInBody, await bodyOf(c));
+    const origin = originOf(c);
+    const wait = await addressLimits.wrongPassword(origin.ip, body.email, 0);
+    if (wait > 0) throw rateLimited(`Too many wrong passwords. Try again in ${wait} seconds.`, wait);
+    const answer = await hashed(() => signIn.signIn(askingOf(c, config.trustProxy), body));
+    if (!answer.ok) {
+      await addressLimits.wrongPassword(origin.ip, body.email, 1);
+      services.metrics.authenticationFailed('password');
+      logger.info({ requestId: origin.requestId, reason: 'password' }, 'refused');
+      throw await failureOf(answer);
+    }
+    const person = await personIn(answer);
+    await memberships.note(person.id, 'begin', origin);
+    return passOn(c, answer, { person });
+  });
+
+  post('/api/auth/sign-out', async (c) => {
+    const asking = askingOf(c, config.trustProxy);
+    const current = await signIn.current(asking);
+    const answer = await signIn.signOut(asking);
+    authenticator.invalidate();
+    if (current) await memberships.note(current.session.person.id, 'end', originOf(c));
+    return passOn(c, answer, { signedOut: true });
+  });
+
+  post('/api/auth/change-password', async (c) => {
+    const { person } = await personOf(c);
+    const body = check(passwordBody, await bodyOf(c));
+    const refusal = passwordRefusal(body.newPassword, [person.email, person.name]);
+    if (refusal) throw badInput({ newPassword: [refusal] });
+    const { ip } = originOf(c);
+    const wait = await addressLimits.wrongPassword(ip, person.email, 0);
+    if (wait > 0) throw rateLimited(`Too many wrong passwords. Try again in ${wait} seconds.`, wait);
+    const answer = await hashed(() => signIn.changePassword(askingOf(c, config.trustProxy), body));
+    if (!answer.ok) {
+      await addressLimits.wrongPassword(ip, person.email, 1);
+      throw badInput({ currentPassword: ['is not your password'] });
+    }
+    authenticator.invalidate();
+    return passOn(c, answer, { changed: true });
+  });
+
+  app.get('/api/account/sessions', async (c) => {
+    c.header('cache-control', 'no-store');
+    const current = await signIn.current(askingOf(c as unknown as KeyedContext, config.trustProxy));
+    if (!current) return refuseAccount(c, signInFirst());
+    const { sessionId, person } = current.session;
+    const sessions = await database.system.signInSession.findMany({
+      where: { userId: person.id, expiresAt: { gt: services.clock() } },
+      select: { id: true, ipAddress: true, userAgent: true, createdAt: true, updatedAt: true, expiresAt: true },
+      orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+      take: 100,
+    });
+    return c.json({ sessions: sessions.map((one) => ({ ...one, isCurrent: one.id === sessionId })) });
+  });
+
+  post('/api/account/sessions/end', async (c) => {
+    const { person } = await personOf(c);
+    const { id } = check(idBody, await bodyOf(c));
+    const { count } = await database.system.signInSession.deleteMany({ where: { id, userId: person.id } });
+    if (count === 0) throw new ApiError('NOT_FOUND', 'There is no such session; it has ended, perhaps.');
+    authenticator.invalidate();
+    return c.json({ ended: id });
+  });
+
+  // The token comes in the body: addresses are logged.
+  post('/api/account/invitation', async (c) => {
+    const { ip } = originOf(c);
+    const { email: address, role, workspace } = await found(ip, check(tokenBody, await bodyOf(c)).token);
+    return c.json({ email: address, role, workspace });
+  });
+
+  post('/api/account/invitation/accept', async (c) => {
+    const { person } = await personOf(c);
+    const { token: given } = check(tokenBody, await bodyOf(c));
+    await memberships.accept(person, given, originOf(c));
+    return c.json({ accepted: true });
+  });
+
+  async function personOf(c: KeyedContext) {
+    const current = await signIn.current(askingOf(c, config.trustProxy));
+    if (!current) throw signInFirst();
+    return current.session;
+  }
+
+  /** @throws RATE_LIMITED for who guesses */
+  async function found(ip: string | null, given: string) {
+    try {
+      return await memberships.invitation(given);
+    } catch (error) {
+      const wait = await addressLimits.failed(ip);
+      if (wait > 0) throw rateLimited(`Too many wrong links. Try again in ${wait} seconds.`, wait);
+      throw error;
+    }
+  }
+
+  /** @throws FORBIDDEN where the person may make no account */
+  async function entryOf(c: KeyedContext, body: z.output<typeof signUpBody>): Promise<Entry> {
+    const origin = originOf(c);
+    if (body.adminKey !== undefined) return { by: 'invitation', token: await tokenBy(c, body.adminKey, body.email) };
+    if (body.invitation !== undefined && config.signUp !== 'closed') {
+      const invitation = await found(origin.ip, body.invitation);
+      if (invitation.email !== body.email) {
+        throw badInput({ email: [`must be ${invitation.email}, for whom the invitation is`] });
+      }
+      return { by: 'invitation', token: body.invitation };
+    }
+    if (config.signUp === 'open') return { by: 'own workspace' };
+    if (await memberships.isUnclaimed()) {
+      if (mayClaim(c)) return { by: 'claim' };
+      throw new ApiError(
+        'FORBIDDEN',
+        'The first account owns the workspace. From elsewhere than the server itself, prove that you are its operator: give a key with admin:* (adminKey).',
+      );
+    }
+    throw new ApiError(
+      'FORBIDDEN',
+      config.signUp === 'closed'
+        ? 'No accounts are made here.'
+        : 'Accounts are made by invitation here. Ask somebody of the workspace for one.',
+    );
+  }
+
+  /** The key invites its holder as an owner, if it reaches as far. */
+  async function tokenBy(c: KeyedContext, key: string, address: string): Promise<string> {
+    const origin = originOf(c);
+    const result = await authenticator.authenticate(key, origin.ip);
+    if (!result.ok) {
+      const wait = await failed(result, origin);
+      if (wait > 0) throw rateLimited(`Too many failed authentications. Try again in ${wait} seconds.`, wait);
+      throw badInput({ adminKey: ['is no key that works from here'] });
+    }
+    const { principal } = result;
+    const { workspaceId, environment, keyId, userId, bound } = principal;
+    const actor = { workspaceId, environment, keyId, userId, bound, ...origin };
+    const invited = await services.invitations.invite(actor, callerOf(principal), { email: address, role: 'OWNER' });
+    return invited.token;
+  }
+
+  async function enter(person: Person, entry: Entry, origin: ReturnType<typeof originOf>): Promise<void> {
+    if (entry.by === 'invitation') return memberships.accept(person, entry.token, origin);
+    return entry.by === 'claim' ? memberships.claim(person, origin) : memberships.begin(person, origin);
+  }
+
+  /** Whoever is on the server itself, and came through no proxy, owns what nobody owns yet. */
+  function mayClaim(c: KeyedContext): boolean {
+    if (config.signUp === 'closed' || !isLoopback(config.host) || !isLoopback(originOf(c).ip ?? '')) return false;
+    const names = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'];
+    if (names.some((name) => c.req.header(name) !== undefined)) return false;
+    // A name of elsewhere that leads here (DNS rebinding).
+    const host = c.req.header('host') ?? '';
+    return URL.canParse(`http://${host}`) && isLoopback(new URL(`http://${host}`).hostname.replace(/^\[|\]$/g, ''));
+  }
+
+  /** @throws SERVICE_UNAVAILABLE where too many ask at once */
+  async function hashed(run: () => Promise<Response>): Promise<Response> {
+    if (hashing >= MAX_HASHING) throw serviceBusy();
+    hashing += 1;
+    try {
+      return await run();
+    } finally {
+      hashing -= 1;
+    }
+  }
+}
+
+/** In one form, whichever client asks: these addresses are of no dialect. */
+function refuseAccount(c: Context, error: ApiError): Response {
+  const { code, message, details } = error;
+  c.set('refusal', code);
+  const { retryAfter, fields } = details;
+  if (retryAfter !== undefined) c.header('retry-after', String(retryAfter));
+  const told = { code, message, ...(fields !== undefined && { fields }) };
+  return c.json({ error: told, message, requestId: c.get('requestId') }, HTTP_STATUS[code]);
+}
+
+const signInFirst = () => new ApiError('UNAUTHENTICATED', 'Sign in first.');
+
+/** @throws UNSUPPORTED_MEDIA_TYPE, BAD_USER_INPUT */
+async function bodyOf(c: KeyedContext): Promise<unknown> {
+  if (!isJson(c.req.header('content-type')))
+    throw new ApiError('UNSUPPORTED_MEDIA_TYPE', 'Send JSON, as application/json.');
+  try {
+    return JSON.parse(await c.req.text());
+  } catch {
+    throw new ApiError('BAD_USER_INPUT', 'The body is no JSON.');
+  }
+}
+
+const answered = z.object({ user: z.object({ id: z.string(), name: z.string(), email: z.string() }) });
+
+async function personIn(answer: Response): Promise<Person> {
+  const { user } = answered.parse(await answer.clone().json());
+  return { id: user.id, name: user.name, email: user.email };
+}
+
+/** With the library's cookies, and a body of our own: the library's has the session's token. */
+function passOn(c: KeyedContext, answer: Response, body: object): Response {
+  for (const cookie of answer.headers.getSetCookie()) c.header('set-cookie', cookie, { append: true });
+  return c.json(body);
+}
+
+/** The library's refusal in our words. */
+async function failureOf(answer: Response): Promise<ApiError> {
+  const { code } = (await answer.json().catch(() => ({}))) as { code?: string };
+  if (answer.status === 401 || code === 'INVALID_EMAIL_OR_PASSWORD') {
+    return new ApiError('UNAUTHENTICATED', 'The email or the password is wrong.');
+  }
+  // The second of two at once finds that the email is taken when it writes.
+  if (code?.startsWith('USER_ALREADY_EXISTS') || code === 'FAILED_TO_CREATE_USER') {
+    return new ApiError('CONFLICT', 'There is an account with this email. Sign in.', {
+      fields: { email: ['has an account'] },
+    });
+  }
+  return new ApiError('BAD_USER_INPUT', 'That could not be done.');
+}
