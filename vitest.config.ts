@@ -14,6 +14,7 @@ const WITHOUT_DATABASE = [
     'deploy',
     'docs',
     'copy',
+    'dashboard',
     'https',
     'layers',
     'migrations',

@@ -1,5 +1,6 @@
 /** Accounts: who may make one, what a session opens, and what it does not. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { cleanUp } from '../src/db/cleanup.js';
 import { fillTenant } from './support/factories.js';
 import { startTestServer, type TestServer } from './support/server.js';
 import { subscribe } from './support/stream.js';
@@ -106,10 +107,14 @@ describe('signing up', () => {
       const stranger = visitor(fresh, elsewhere);
       expect((await stranger.account()).signUp).toBe('adminKey');
       expect((await stranger.signUp('s@example.com')).status).toBe(403);
-      expect((await visitor(fresh, { host: 'rebound.example.com' }).account()).signUp).toBeTruthy();
+      for (const origin of ['http://127.0.0.1.evil.example', 'https://tasks.example.com']) {
+        expect((await visitor(fresh, { origin, 'sec-fetch-site': 'same-origin' }).account()).signUp).toBe('adminKey');
+      }
+      fresh.clock.advance(2 * 86_400_000);
+      expect((await visitor(fresh).account()).signUp).toBe('adminKey');
       const { key: weak } = await fresh.createKey(['tasks:*', 'users:*']);
       const { key: ending } = await fresh.createKey(['admin:*'], 'LIVE', {
-        expiresAt: new Date(Date.now() + 86_400_000),
+        expiresAt: new Date(Date.now() + 7 * 86_400_000),
       });
       for (const adminKey of [weak, ending]) {
         expect((await stranger.signUp('s@example.com', { adminKey })).status).toBe(403);
@@ -465,16 +470,48 @@ describe('an invitation', () => {
     }
   });
 
-  it('never makes somebody more than it says: a user of that email takes its role', async () => {
+  it('changes no role: a user of that email is invited as what they are, by who may give that', async () => {
     const { data } = await server.gql(
       'mutation { createUser(input: { email: "old-admin@example.com", name: "Old", role: ADMIN }) { user { id } } }',
     );
+    const { id } = data.createUser.user;
     const manager = await member('MANAGER');
-    const { token } = (await manager.gql(INVITE, { email: 'old-admin@example.com', role: 'VIEWER' })).data.inviteUser;
+    const email = 'old-admin@example.com';
+    expect(codes(await manager.gql(INVITE, { email, role: 'VIEWER' }))).toEqual(['CONFLICT']);
+    expect(codes(await manager.gql(INVITE, { email, role: 'ADMIN' }))).toEqual(['FORBIDDEN']);
+    const { token } = (await ada.gql(INVITE, { email, role: 'ADMIN' })).data.inviteUser;
+    // Not by the way of inviting again, either.
+    expect(codes(await manager.gql(INVITE, { email, role: 'ADMIN' }))).toEqual(['FORBIDDEN']);
     const person = visitor(server);
-    await person.signUp('old-admin@example.com', { invitation: token });
-    expect((await person.account()).workspaces).toMatchObject([{ role: 'VIEWER' }]);
-    expect(await userOf(person)).toBe(data.createUser.user.id);
+    await person.signUp(email, { invitation: token });
+    expect((await person.account()).workspaces).toMatchObject([{ role: 'ADMIN' }]);
+    expect(await userOf(person)).toBe(id);
+  });
+
+  it('is taken back by inviting again only by who may take it back', async () => {
+    const manager = await member('MANAGER');
+    const { token } = (await ada.gql(INVITE, { email: 'chief@example.com', role: 'ADMIN' })).data.inviteUser;
+    expect(codes(await manager.gql(INVITE, { email: 'chief@example.com', role: 'VIEWER' }))).toEqual(['FORBIDDEN']);
+    expect((await visitor(server).post('/api/account/invitation', { token })).status).toBe(200);
+  });
+
+  it('lasts no longer than who made it', async () => {
+    const { key, apiKey } = await server.createKey(['admin:*']);
+    const byKey = (await server.gql(INVITE, { email: 'of-a-key@example.com', role: 'OWNER' }, key)).data.inviteUser;
+    await server.gql('mutation ($id: ID!) { revokeApiKey(input: { id: $id }) { apiKey { id } } }', { id: apiKey.id });
+    const manager = await member('MANAGER');
+    const byManager = (await manager.gql(INVITE, { email: 'of-a-manager@example.com', role: 'MANAGER' })).data
+      .inviteUser;
+    const id = await userOf(manager);
+    await ada.gql('mutation ($id: ID!) { updateUser(input: { id: $id, role: VIEWER }) { user { id } } }', { id });
+    for (const { token, invitation } of [
+      { ...byKey, invitation: { email: 'of-a-key@example.com' } },
+      { ...byManager, invitation: { email: 'of-a-manager@example.com' } },
+    ]) {
+      const person = visitor(server);
+      await person.signUp(invitation.email, { invitation: token });
+      expect((await person.account()).workspaces).toEqual([]);
+    }
   });
 
   it('is accepted once, by whoever tries at once', async () => {
@@ -488,7 +525,52 @@ describe('an invitation', () => {
   });
 });
 
+describe('what is stored', () => {
+  it('opens nothing: tokens of sessions are hashes', async () => {
+    const person = visitor(server);
+    await person.signIn('ada@example.com');
+    const [value = ''] = person.cookies.values();
+    const [token = ''] = decodeURIComponent(value).split('.');
+    expect(token.length).toBeGreaterThan(20);
+    const rows = JSON.stringify(await server.system.signInSession.findMany());
+    expect(rows).not.toContain(token);
+    expect(rows).toContain('sha256:');
+  });
+
+  it('is removed when it is over', async () => {
+    const person = visitor(server);
+    await person.signIn('ada@example.com');
+    const count = await server.system.signInSession.count();
+    const later = new Date(Date.now() + 8 * 86_400_000);
+    await cleanUp(server.system, new AbortController().signal, later);
+    expect(count).toBeGreaterThan(0);
+    expect(await server.system.signInSession.count()).toBe(0);
+    ada.cookies.clear();
+    expect((await ada.signIn('ada@example.com')).status).toBe(200);
+  });
+});
+
 describe('signing in', () => {
+  it('goes on for others while one address tries very many passwords at once', async () => {
+    const fresh = await startTestServer({ TRUST_PROXY: '127.0.0.1' });
+    const from = (ip: string) => visitor(fresh, { 'x-forwarded-for': ip });
+    try {
+      await from('203.0.113.1').signUp('owner@example.com', { adminKey: fresh.adminKey });
+      const flood = Array.from({ length: 40 }, () => from('198.51.100.7').signIn('owner@example.com'));
+      const honest = Array.from({ length: 5 }, (_, at) => from(`203.0.113.${at + 10}`).signIn('owner@example.com'));
+      expect((await Promise.all(honest)).map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+      expect((await Promise.all(flood)).filter(({ status }) => status === 429).length).toBeGreaterThan(20);
+    } finally {
+      await fresh.stop();
+    }
+  });
+
+  it('has nothing to end where nobody is signed in', async () => {
+    expect((await visitor(server).signOut()).status).toBe(200);
+    expect((await visitor(server).post('/api/account/sessions/end', { id: '\u0000' })).status).toBe(401);
+    expect((await ada.post('/api/account/sessions/end', { id: '\u0000' })).status).toBe(400);
+  });
+
   it('says the same of an unknown email and of a wrong password', async () => {
     const [unknown, wrong] = await Promise.all([
       visitor(server).signIn('nobody@example.com'),

@@ -63,6 +63,66 @@ async function newHome() {
   return { home, file, values, asOperator, json, make, files, run: (...args: string[]) => run(args, values) };
 }
 
+describe('a restore', () => {
+  it('brings no access of people back: sessions, members, roles, passwords and invitations that have ended', async () => {
+    const home = await newHome();
+    const database = await open(home.values.DATABASE_URL);
+    const { system } = database;
+    const workspace = await system.workspace.findFirstOrThrow();
+    const member = async (name: string, role: 'ADMIN' | 'MEMBER') => {
+      const person = await system.person.create({ data: { id: `p-${name}`, name, email: `${name}@example.com` } });
+      await system.signInMethod.create({
+        data: { id: `m-${name}`, accountId: person.id, providerId: 'credential', userId: person.id, password: 'old' },
+      });
+      await system.signInSession.create({
+        data: { id: `s-${name}`, token: name, userId: person.id, expiresAt: new Date(Date.now() + 86_400_000) },
+      });
+      const tenant = { workspaceId: workspace.id, environment: 'LIVE' as const };
+      return system.user.create({ data: { ...tenant, email: person.email, name, role, personId: person.id } });
+    };
+    const [removed, lesser, raised] = [
+      await member('removed', 'ADMIN'),
+      await member('lesser', 'ADMIN'),
+      await member('raised', 'MEMBER'),
+    ];
+    const invitation = {
+      email: 'x@example.com',
+      role: 'OWNER' as const,
+      hash: 'h',
+      expiresAt: new Date(Date.now() + 86_400_000),
+    };
+    await system.invitation.create({ data: { ...invitation, workspaceId: workspace.id, environment: 'LIVE' } });
+    await system.serverSecret.create({ data: { name: 'sign-in', value: 'old' } });
+    await database.close();
+    const backup = path.join(home.home, 'people.backup');
+    expect((await home.run('backup', backup)).code).toBe(0);
+
+    const later = await open(home.values.DATABASE_URL);
+    await later.system.user.delete({ where: { id: removed.id } });
+    await later.system.user.update({ where: { id: lesser.id }, data: { role: 'VIEWER' } });
+    await later.system.user.update({ where: { id: raised.id }, data: { role: 'OWNER' } });
+    await later.system.signInMethod.update({ where: { id: 'm-lesser' }, data: { password: 'new' } });
+    await later.close();
+    expect((await home.run('restore', backup)).code).toBe(0);
+
+    const restored = await open(home.values.DATABASE_URL);
+    try {
+      const { system: now } = restored;
+      expect([await now.signInSession.count(), await now.serverSecret.count()]).toEqual([0, 0]);
+      expect((await now.invitation.findFirstOrThrow()).revokedAt).not.toBeNull();
+      const user = (id: string) =>
+        now.user.findUniqueOrThrow({ where: { id }, select: { personId: true, role: true } });
+      expect(await user(removed.id)).toMatchObject({ personId: null });
+      expect(await user(lesser.id)).toEqual({ personId: 'p-lesser', role: 'VIEWER' });
+      // What nobody lost is as the backup has it.
+      expect(await user(raised.id)).toEqual({ personId: 'p-raised', role: 'MEMBER' });
+      expect((await now.signInMethod.findUniqueOrThrow({ where: { id: 'm-lesser' } })).password).toBe('new');
+    } finally {
+      await restored.close();
+    }
+  });
+});
+
 describe('taskgate backup and restore', () => {
   it('takes a whole copy while the server writes, and puts it back when nobody has the file open', async () => {
     const key = generateKey('LIVE');

@@ -1,22 +1,11 @@
 /** The playground in a real browser: it loads from nowhere else, and its first query runs with a key. */
-import { execFileSync } from 'node:child_process';
-import { type Browser, chromium, type Request } from 'playwright-core';
+import type { Browser, Request } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { browserPath, launch } from './support/browser.js';
 import { startTestServer, type TestServer } from './support/server.js';
 import { pass, until } from './support/stream.js';
 
-function browserPath(): string | undefined {
-  for (const name of ['chromium', 'chromium-browser', 'google-chrome']) {
-    try {
-      return execFileSync('which', [name]).toString().trim();
-    } catch {
-      // The next one.
-    }
-  }
-  process.stderr.write('\n*** NOT TESTED: no Chromium on the PATH; the playground was not opened. ***\n\n');
-  return undefined;
-}
-const executablePath = browserPath();
+const executablePath = browserPath('the playground');
 
 let server: TestServer;
 beforeAll(async () => {
@@ -37,10 +26,7 @@ it('is a page of the package, compressed, with a policy that allows nothing from
 describe.skipIf(!executablePath)('in a browser', () => {
   let browser: Browser;
   beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath: executablePath ?? '',
-      args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
-    });
+    browser = await launch(executablePath);
   });
   afterAll(() => browser.close());
 

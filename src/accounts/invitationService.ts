@@ -1,5 +1,5 @@
 /** Inviting people into a workspace, and taking an invitation back; each change is one unit of work. */
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { Actor } from '../audit/entry.js';
 import type { UnitOfWork } from '../db/unitOfWork.js';
@@ -10,7 +10,6 @@ import { type Caller, KeyUnits } from '../keys/keyUnit.js';
 import type { Plans, RateLimits } from '../keys/plans.js';
 import { ROLE_GRANTS, type RoleName } from '../scopes/roles.js';
 import { scopeSet } from '../scopes/scope.js';
-import { hashOfInvitation } from './memberships.js';
 
 /** Milliseconds. */
 const LIFETIME = 7 * 86_400_000;
@@ -27,6 +26,8 @@ const rules = z.object({
       .pipe(z.email('must be an email address')),
   ),
 });
+
+export const hashOfInvitation = (token: string): string => `sha256:${hash('sha256', token, 'hex')}`;
 
 export class InvitationService {
   readonly #units: KeyUnits;
@@ -46,12 +47,23 @@ export class InvitationService {
       if (bound !== 'operator') mayInvite(bound, input.role, policy.plan);
       const { tx, now } = unit;
       const { workspaceId } = actor;
-      const member = await tx.user.findFirst({ where: { environment: 'LIVE', email, personId: { not: null } } });
-      if (member)
+      const user = await tx.user.findFirst({ where: { environment: 'LIVE', email } });
+      if (user?.personId) {
         throw new ApiError('CONFLICT', `${email} is in the workspace already.`, { fields: { email: ['is a member'] } });
+      }
+      if (user && user.role !== input.role) {
+        // Whoever accepts becomes that user: what that one is, `updateUser` changes, which asks for more.
+        throw new ApiError('CONFLICT', `${email} is a user already, as ${user.role}: invite them as that.`, {
+          fields: { role: [`must be ${user.role}, which the user is`] },
+        });
+      }
       const open = { acceptedAt: null, revokedAt: null, expiresAt: { gt: now } };
       // Another one of the same address takes the place of the first, whose link may be lost.
-      await tx.invitation.updateMany({ where: { ...open, email }, data: { revokedAt: now } });
+      for (const { id, role } of await tx.invitation.findMany({ where: { ...open, email, environment: 'LIVE' } })) {
+        if (bound !== 'operator') mayInvite(bound, role, policy.plan);
+        await tx.invitation.update({ where: { id }, data: { revokedAt: now } });
+        unit.audit(about(id, 'revoke'));
+      }
       if ((await tx.invitation.count({ where: open })) >= MOST) {
         throw new ApiError('CONFLICT', `There are ${MOST} open invitations. Take some back.`);
       }
@@ -95,7 +107,7 @@ const about = (id: string, verb: string) => ({
  * caller.
  * @throws FORBIDDEN
  */
-function mayInvite(bound: Authority, role: RoleName, plan: RateLimits): void {
+export function mayInvite(bound: Authority, role: RoleName, plan: RateLimits): void {
   const scopes = scopeSet(ROLE_GRANTS[role]);
   const given: Authority = {
     ...{ environment: 'LIVE', scopes, granted: scopes, projects: null, actsAs: bound.actsAs, operations: null },

@@ -1,11 +1,16 @@
 /** Which workspaces a person is in, and how they come into one: as its first owner, by an invitation, or with one of their own. */
-import { hash } from 'node:crypto';
+import type { Invitation } from '#prisma/client.js';
 import { type Actor, changesBetween, plainAuditRow, serverActor } from '../audit/entry.js';
 import type { Database } from '../db/database.js';
 import type { Unit, UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError } from '../errors.js';
+import { keyStatus } from '../keys/apiKey.js';
+import { authorityOf } from '../keys/authority.js';
 import { addWorkspace } from '../keys/bootstrap.js';
+import type { Plans } from '../keys/plans.js';
+import { withBonds } from '../keys/storedKeys.js';
 import type { RoleName } from '../scopes/roles.js';
+import { hashOfInvitation, mayInvite } from './invitationService.js';
 
 export interface Person {
   readonly id: string;
@@ -21,14 +26,16 @@ export interface Membership {
 /** Where a request comes from, for the audit log. */
 type Origin = Pick<Actor, 'ip' | 'userAgent' | 'requestId'>;
 
-const MISSING = 'The invitation is not there any more: it was used, taken back, or has expired. Ask for another one.';
+/** Milliseconds. */
+const FRESH = 86_400_000;
 
-export const hashOfInvitation = (token: string): string => `sha256:${hash('sha256', token, 'hex')}`;
+const MISSING = 'The invitation is not there any more: it was used, taken back, or has expired. Ask for another one.';
 
 export class Memberships {
   constructor(
     private readonly database: Database,
     private readonly units: UnitOfWork,
+    private readonly plans: Plans,
     private readonly defaultPlan: string,
     private readonly clock: () => Date = () => new Date(),
   ) {}
@@ -53,6 +60,12 @@ export class Memberships {
   async isUnclaimed(): Promise<boolean> {
     const member = await this.#system.user.findFirst({ where: { personId: { not: null } }, select: { id: true } });
     return member === null;
+  }
+
+  /** Whether the first workspace is new; of one that people work with, its keys say who its operator is. */
+  async isFresh(): Promise<boolean> {
+    const first = await this.#system.workspace.findFirst({ orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] });
+    return first !== null && this.clock().getTime() - first.createdAt.getTime() < FRESH;
   }
 
   /** @throws CONFLICT when somebody was first */
@@ -84,11 +97,15 @@ export class Memberships {
       if (invitation.email !== person.email) {
         throw new ApiError('FORBIDDEN', `The invitation is for ${invitation.email}. Sign in with that email.`);
       }
+      await this.#stillGiven(unit, invitation);
       const user = await tx.user.findFirst({ where: { workspaceId, environment: 'LIVE', email: person.email } });
       const member = await tx.user.findFirst({ where: { workspaceId, environment: 'LIVE', personId: person.id } });
-      if (user?.personId && user.personId !== person.id)
+      if (user?.personId && user.personId !== person.id) {
         throw new ApiError('CONFLICT', 'That user has an account already.');
-      if (user?.role === 'OWNER' && invitation.role !== 'OWNER') await keepAnotherOwner(unit, user.id);
+      }
+      if (user && !member && user.role !== invitation.role) {
+        throw new ApiError('CONFLICT', `The user has another role by now, ${user.role}. Ask for another invitation.`);
+      }
       // Who is in already stays as they are.
       if (!member) await this.#join(unit, person, user?.id, invitation.role);
       await tx.invitation.update({ where: { id }, data: { acceptedAt: unit.now } });
@@ -135,6 +152,21 @@ export class Memberships {
     }
   }
 
+  /**
+   * An invitation lasts no longer than what it was given by: the key, or the session of somebody, that made it.
+   * @throws FORBIDDEN
+   */
+  async #stillGiven({ tx, now }: Unit, { createdByKeyId, role, workspaceId }: Invitation): Promise<void> {
+    if (createdByKeyId === null) return;
+    const row = await tx.apiKey.findUnique({ where: { id: createdByKeyId } });
+    const [key] = row ? await withBonds(tx, [row], now) : [];
+    const plan = this.plans.of(await this.#system.workspace.findUniqueOrThrow({ where: { id: workspaceId } }));
+    const isOver = !key || !['ACTIVE', 'ROTATED'].includes(keyStatus(key, now));
+    if (isOver)
+      throw new ApiError('FORBIDDEN', 'Whoever made the invitation may not give it any more. Ask for another one.');
+    mayInvite(authorityOf(key, plan), role, plan);
+  }
+
   /** The person is that user from now on, or a new one. */
   async #join(unit: Unit, person: Person, userId: string | undefined, role: RoleName): Promise<void> {
     const { workspaceId } = unit.actor;
@@ -158,10 +190,4 @@ export class Memberships {
   get #system() {
     return this.database.system;
   }
-}
-
-async function keepAnotherOwner({ tx }: Unit, userId: string): Promise<void> {
-  const where = { environment: 'LIVE' as const, role: 'OWNER' as const, id: { not: userId } };
-  if ((await tx.user.count({ where })) > 0) return;
-  throw new ApiError('CONFLICT', 'The last owner of a workspace must stay one.');
 }

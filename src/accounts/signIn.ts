@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { Database } from '../db/database.js';
 import { isUniqueViolation } from '../db/databaseError.js';
 import { newId } from '../ids.js';
+import { withHashedTokens } from './hashedTokens.js';
 import { LEAST_LENGTH, MOST_LENGTH } from './passwords.js';
 
 /** Seconds: a session that is not used ends; one that is used is prolonged once a day. */
@@ -62,11 +63,19 @@ export class SignIn {
     });
   }
 
-  /** Whose cookie it is. @returns undefined where it opens nothing; the headers that prolong it */
-  async current(asking: Asking): Promise<{ session: PersonSession; headers: Headers } | undefined> {
+  /**
+   * Whose cookie it is.
+   * @param prolong whether the answer may carry the cookie that a used session is prolonged by
+   * @returns undefined where it opens nothing; the headers that prolong it
+   */
+  async current(asking: Asking, prolong = true): Promise<{ session: PersonSession; headers: Headers } | undefined> {
     if (!asking.cookie?.includes(COOKIE_PREFIX)) return undefined;
     const library = await this.#library(asking);
-    const { response, headers } = await library.api.getSession({ headers: headersOf(asking), returnHeaders: true });
+    const { response, headers } = await library.api.getSession({
+      headers: headersOf(asking),
+      query: { disableRefresh: !prolong },
+      returnHeaders: true,
+    });
     if (!response) return undefined;
     const { session, user } = response;
     if (session.expiresAt <= this.clock()) return undefined;
@@ -104,7 +113,7 @@ async function load({ system, provider }: Database, isSecure: boolean) {
     // Nothing is linked to: the library answers no address.
     baseURL: 'http://localhost',
     secret: await sharedSecret(system),
-    database: prismaAdapter(system, { provider, transaction: true }),
+    database: prismaAdapter(withHashedTokens(system), { provider, transaction: true }),
     telemetry: { enabled: false },
     logger: { disabled: true },
     // Counted before it is asked (src/limits/addressLimits.ts).
@@ -126,7 +135,7 @@ async function load({ system, provider }: Database, isSecure: boolean) {
 
 const SECRET = 'sign-in';
 
-/** What signs the cookies; the same in all processes. A cookie is worth nothing without a session of the database, and the other way round. */
+/** What signs the cookies; the same in all processes. */
 async function sharedSecret(system: Database['system']): Promise<string> {
   const where = { name: SECRET };
   const known = await system.serverSecret.findUnique({ where });

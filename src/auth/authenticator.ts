@@ -19,7 +19,7 @@ import { withBonds } from '../keys/storedKeys.js';
 import type { Bus } from '../messaging/bus.js';
 import { type Principal, principalOf } from './principal.js';
 import type { Session } from './session.js';
-import { idOf, type SignedIn, sessionRow } from './signedIn.js';
+import { idOf, isSession, type SignedIn, sessionRow } from './signedIn.js';
 
 /** Milliseconds. */
 const MAX_AGE = 5000;
@@ -172,6 +172,18 @@ export class Authenticator {
     this.#plans.clear();
     this.#reading.clear();
     for (const { check } of this.#watched.values()) check();
+  }
+
+  /** The same for sessions of people alone, of which one has ended. */
+  sessionEnded(): void {
+    this.#generation += 1;
+    for (const id of [...this.#cache.keys(), ...this.#unknown.keys()]) {
+      if (!isSession(id)) continue;
+      this.#cache.delete(id);
+      this.#unknown.delete(id);
+    }
+    for (const id of this.#reading.keys()) if (isSession(id)) this.#reading.delete(id);
+    for (const [id, { check }] of this.#watched) if (isSession(id)) check();
   }
 
   close(): void {

@@ -1,6 +1,7 @@
 /** A person's session, used in one of their workspaces: a principal as a key is. */
 import { hash } from 'node:crypto';
 import type { ApiKey, Environment, PrismaClient } from '#prisma/client.js';
+import { hashOfToken } from '../accounts/hashedTokens.js';
 import { isUniqueViolation } from '../db/databaseError.js';
 import { newId } from '../ids.js';
 
@@ -16,6 +17,8 @@ export interface SignedIn {
 export const idOf = ({ token, workspaceId, environment }: SignedIn): string =>
   `session:${hash('sha256', token, 'hex')} ${workspaceId} ${environment}`;
 
+export const isSession = (id: string): boolean => id.startsWith('session:');
+
 type Reader = Pick<PrismaClient, 'signInSession' | 'user' | 'apiKey'>;
 
 /**
@@ -28,7 +31,7 @@ export async function sessionRow(
   { token, workspaceId, environment }: SignedIn,
   now: Date,
 ): Promise<ApiKey | undefined> {
-  const session = await system.signInSession.findUnique({ where: { token } });
+  const session = await system.signInSession.findUnique({ where: { token: hashOfToken(token) } });
   if (!session || session.expiresAt <= now) return undefined;
   const member = await system.user.findFirst({ where: { workspaceId, environment: 'LIVE', personId: session.userId } });
   if (!member) return undefined;

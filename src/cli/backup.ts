@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { Command } from 'commander';
+import { takeBackAccess } from '../accounts/restoredAccess.js';
 import { readConfig } from '../config.js';
 import { backUp, restore } from '../db/backup.js';
 import { type DatabaseOptions, migrateDatabase, openDatabase, readDatabaseState } from '../db/database.js';
@@ -48,6 +49,7 @@ export function restoreCommand(variables: ProcessVariables): Command {
       const config = readConfig(variables);
       const now = new Date();
       let revivals: Revival[] = [];
+      let knowsMembers = true;
       const prepare: Parameters<typeof restore>[2] = async (copy, old) => {
         const options = { provider: 'sqlite', databaseUrl: `file:${copy}` } as const;
         await mustBeOurs(file, options);
@@ -61,6 +63,7 @@ export function restoreCommand(variables: ProcessVariables): Command {
           await repair(database.system);
           revivals = await findRevivals(database.system, { file: to, database: old }, config.plans, now);
           await recordRestore(database.system, revivals, !keepRevived, path.basename(file), now);
+          knowsMembers = await takeBackAccess(database.system, { file: to, database: old }, now);
         } finally {
           await database.close();
         }
@@ -73,6 +76,11 @@ export function restoreCommand(variables: ProcessVariables): Command {
       }));
       if (json) return print({ file: to, kept: kept ?? null, keys, revived: keepRevived });
       process.stdout.write(`Restored ${to}.${kept === undefined ? '' : ` What was there is ${kept}.`}\n`);
+      if (!knowsMembers) {
+        process.stdout.write(
+          'What was there could not be read: people who were removed since may sign in again, with the passwords of the backup.\n',
+        );
+      }
       if (keys.length === 0) return;
       process.stdout.write(
         keepRevived

@@ -8,6 +8,8 @@ const RUN_EVERY = 10 * 60_000;
 const BATCH = 200;
 /** Milliseconds for everybody else between two of them. */
 const PAUSE = 20;
+/** Invitations that are over are shown for so long. */
+const KEPT = 90 * 86_400_000;
 
 /** @returns how to stop it */
 export function startCleanup(system: PrismaClient, onError: (error: unknown) => void): () => void {
@@ -26,6 +28,9 @@ export async function cleanUp(system: PrismaClient, stopping: AbortSignal, now =
   for (const remove of [
     () => system.idempotencyRecord.deleteMany(expired),
     () => system.accessToken.deleteMany(expired),
+    () => system.signInSession.deleteMany(expired),
+    () => system.signInVerification.deleteMany(expired),
+    () => system.invitation.deleteMany({ where: { expiresAt: { lt: new Date(now.getTime() - KEPT) } }, limit: BATCH }),
     // An item may have thousands of rows, so that they go before it.
     () => system.trashRow.deleteMany({ where: { item: expired.where }, limit: BATCH }),
     () => system.trashItem.deleteMany(expired),

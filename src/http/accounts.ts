@@ -14,6 +14,8 @@ import { type Config, isLoopback } from '../config.js';
 import { ApiError, badInput, HTTP_STATUS, rateLimited, serviceBusy } from '../errors.js';
 import type { Services } from '../graphql/context.js';
 import { check, text } from '../input.js';
+import { addressOf } from '../limits/addressLimits.js';
+import { hasBadText } from '../storable.js';
 import { askingOf } from './asking.js';
 import { isJson } from './body.js';
 import type { HttpEnvironment, KeyedContext } from './environment.js';
@@ -23,6 +25,11 @@ import { isSameOrigin } from './sameOrigin.js';
 
 /** Passwords that are hashed at once: each takes a processor for a tenth of a second, and 16 MB. */
 const MAX_HASHING = 4;
+/** Of them, and of those that wait, by one address. */
+const MAX_OF_ADDRESS = 6;
+const MAX_WAITING = 40;
+/** Of one person. */
+const MAX_SESSIONS = 100;
 
 const email = z
   .string('is required')
@@ -64,6 +71,9 @@ export function mountAccounts(
   const { addressLimits, database } = services;
   const failed = failedAuthentication(services, logger);
   let hashing = 0;
+  const waiting: (() => void)[] = [];
+  /** Address -> how many of its passwords are hashed, or wait for it. */
+  const asking = new Map<string, number>();
 
   type Run = (c: KeyedContext) => Promise<Response>;
   const post = (path: string, run: Run) =>
@@ -95,7 +105,7 @@ export function mountAccounts(
       current ? memberships.of(current.session.person.id) : [],
     ]);
     for (const cookie of current?.headers.getSetCookie() ?? []) c.header('set-cookie', cookie, { append: true });
-    const first = mayClaim(keyed) ? 'first' : 'adminKey';
+    const first = (await memberships.isFresh()) && mayClaim(keyed) ? 'first' : 'adminKey';
     const usual = config.signUp === 'invite' ? 'invitation' : config.signUp;
     return c.json({
       signUp: isUnclaimed && config.signUp !== 'open' ? first : usual,
@@ -115,10 +125,14 @@ export function mountAccounts(
       throw rateLimited(`Too many accounts were made from your address. Try again in ${wait} seconds.`, wait);
     const entry = await entryOf(c, body);
     const { name } = body;
-    const answer = await hashed(() =>
+    const answer = await hashed(origin.ip, () =>
       signIn.signUp(askingOf(c, config.trustProxy), { name, email: body.email, password: body.password }),
     );
-    if (!answer.ok) throw await failureOf(answer);
+    if (!answer.ok) {
+      // The second of two at once finds that the email is taken when it writes.
+      if (await hasAccount(body.email)) throw takenEmail();
+      throw await failureOf(answer);
+    }
     const person = await personIn(answer);
     try {
       await enter(person, entry, origin);
@@ -134,7 +148,7 @@ export function mountAccounts(
     const origin = originOf(c);
     const wait = await addressLimits.wrongPassword(origin.ip, body.email, 0);
     if (wait > 0) throw rateLimited(`Too many wrong passwords. Try again in ${wait} seconds.`, wait);
-    const answer = await hashed(() => signIn.signIn(askingOf(c, config.trustProxy), body));
+    const answer = await hashed(origin.ip, () => signIn.signIn(askingOf(c, config.trustProxy), body));
     if (!answer.ok) {
       await addressLimits.wrongPassword(origin.ip, body.email, 1);
       services.metrics.authenticationFailed('password');
@@ -142,6 +156,7 @@ export function mountAccounts(
       throw await failureOf(answer);
     }
     const person = await personIn(answer);
+    await keepFew(person.id);
     await memberships.note(person.id, 'begin', origin);
     return passOn(c, answer, { person });
   });
@@ -150,7 +165,7 @@ export function mountAccounts(
     const asking = askingOf(c, config.trustProxy);
     const current = await signIn.current(asking);
     const answer = await signIn.signOut(asking);
-    authenticator.invalidate();
+    if (current) authenticator.sessionEnded();
     if (current) await memberships.note(current.session.person.id, 'end', originOf(c));
     return passOn(c, answer, { signedOut: true });
   });
@@ -163,12 +178,12 @@ export function mountAccounts(
     const { ip } = originOf(c);
     const wait = await addressLimits.wrongPassword(ip, person.email, 0);
     if (wait > 0) throw rateLimited(`Too many wrong passwords. Try again in ${wait} seconds.`, wait);
-    const answer = await hashed(() => signIn.changePassword(askingOf(c, config.trustProxy), body));
+    const answer = await hashed(ip, () => signIn.changePassword(askingOf(c, config.trustProxy), body));
     if (!answer.ok) {
       await addressLimits.wrongPassword(ip, person.email, 1);
       throw badInput({ currentPassword: ['is not your password'] });
     }
-    authenticator.invalidate();
+    authenticator.sessionEnded();
     return passOn(c, answer, { changed: true });
   });
 
@@ -191,7 +206,7 @@ export function mountAccounts(
     const { id } = check(idBody, await bodyOf(c));
     const { count } = await database.system.signInSession.deleteMany({ where: { id, userId: person.id } });
     if (count === 0) throw new ApiError('NOT_FOUND', 'There is no such session; it has ended, perhaps.');
-    authenticator.invalidate();
+    authenticator.sessionEnded();
     return c.json({ ended: id });
   });
 
@@ -208,6 +223,24 @@ export function mountAccounts(
     await memberships.accept(person, given, originOf(c));
     return c.json({ accepted: true });
   });
+
+  const hasAccount = async (address: string): Promise<boolean> =>
+    (await database.system.person.findUnique({ where: { email: address }, select: { id: true } })) !== null;
+
+  /** Of very many sessions of one person, the oldest end. */
+  async function keepFew(userId: string): Promise<void> {
+    const old = await database.system.signInSession.findMany({
+      ...{
+        where: { userId },
+        select: { id: true },
+        orderBy: [{ createdAt: 'desc' as const }, { id: 'desc' as const }],
+      },
+      skip: MAX_SESSIONS,
+    });
+    if (old.length === 0) return;
+    await database.system.signInSession.deleteMany({ where: { id: { in: old.map(({ id }) => id) } } });
+    authenticator.sessionEnded();
+  }
 
   async function personOf(c: KeyedContext) {
     const current = await signIn.current(askingOf(c, config.trustProxy));
@@ -239,7 +272,7 @@ export function mountAccounts(
     }
     if (config.signUp === 'open') return { by: 'own workspace' };
     if (await memberships.isUnclaimed()) {
-      if (mayClaim(c)) return { by: 'claim' };
+      if ((await memberships.isFresh()) && mayClaim(c)) return { by: 'claim' };
       throw new ApiError(
         'FORBIDDEN',
         'The first account owns the workspace. From elsewhere than the server itself, prove that you are its operator: give a key with admin:* (adminKey).',
@@ -262,6 +295,7 @@ export function mountAccounts(
       if (wait > 0) throw rateLimited(`Too many failed authentications. Try again in ${wait} seconds.`, wait);
       throw badInput({ adminKey: ['is no key that works from here'] });
     }
+    if (await hasAccount(address)) throw takenEmail();
     const { principal } = result;
     const { workspaceId, environment, keyId, userId, bound } = principal;
     const actor = { workspaceId, environment, keyId, userId, bound, ...origin };
@@ -277,21 +311,38 @@ export function mountAccounts(
   /** Whoever is on the server itself, and came through no proxy, owns what nobody owns yet. */
   function mayClaim(c: KeyedContext): boolean {
     if (config.signUp === 'closed' || !isLoopback(config.host) || !isLoopback(originOf(c).ip ?? '')) return false;
+    // A proxy that says nothing of itself: nginx, where nobody configured it, speaks HTTP/1.0.
+    const { incoming } = (c.env as Partial<HttpEnvironment['Bindings']> | undefined) ?? {};
+    if (incoming?.httpVersion === '1.0') return false;
+    const sentFrom = c.req.header('origin');
+    if (sentFrom !== undefined && !(URL.canParse(sentFrom) && isLocalName(new URL(sentFrom).hostname))) return false;
     const names = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'];
     if (names.some((name) => c.req.header(name) !== undefined)) return false;
     // A name of elsewhere that leads here (DNS rebinding).
     const host = c.req.header('host') ?? '';
-    return URL.canParse(`http://${host}`) && isLoopback(new URL(`http://${host}`).hostname.replace(/^\[|\]$/g, ''));
+    return URL.canParse(`http://${host}`) && isLocalName(new URL(`http://${host}`).hostname);
   }
 
-  /** @throws SERVICE_UNAVAILABLE where too many ask at once */
-  async function hashed(run: () => Promise<Response>): Promise<Response> {
-    if (hashing >= MAX_HASHING) throw serviceBusy();
-    hashing += 1;
+  /** @throws RATE_LIMITED where one address asks for many at once, SERVICE_UNAVAILABLE where many ask */
+  async function hashed(ip: string | null, run: () => Promise<Response>): Promise<Response> {
+    const address = addressOf(ip);
+    const own = (asking.get(address) ?? 0) + 1;
+    if (own > MAX_OF_ADDRESS) throw rateLimited('Too many passwords at once. Try again in a second.', 1);
+    if (waiting.length >= MAX_WAITING) throw serviceBusy();
+    asking.set(address, own);
     try {
-      return await run();
+      if (hashing >= MAX_HASHING) await new Promise<void>((resolve) => waiting.push(resolve));
+      hashing += 1;
+      try {
+        return await run();
+      } finally {
+        hashing -= 1;
+        waiting.shift()?.();
+      }
     } finally {
-      hashing -= 1;
+      const left = (asking.get(address) ?? 1) - 1;
+      if (left === 0) asking.delete(address);
+      else asking.set(address, left);
     }
   }
 }
@@ -306,14 +357,26 @@ function refuseAccount(c: Context, error: ApiError): Response {
   return c.json({ error: told, message, requestId: c.get('requestId') }, HTTP_STATUS[code]);
 }
 
+const takenEmail = () =>
+  new ApiError('CONFLICT', 'There is an account with this email. Sign in.', { fields: { email: ['has an account'] } });
+
+const isLocalName = (name: string): boolean => isLoopback(name.replace(/^\[|\]$/g, ''));
+
 const signInFirst = () => new ApiError('UNAUTHENTICATED', 'Sign in first.');
 
 /** @throws UNSUPPORTED_MEDIA_TYPE, BAD_USER_INPUT */
 async function bodyOf(c: KeyedContext): Promise<unknown> {
   if (!isJson(c.req.header('content-type')))
     throw new ApiError('UNSUPPORTED_MEDIA_TYPE', 'Send JSON, as application/json.');
+  const body = parsed(await c.req.text());
+  if (hasBadText(body))
+    throw new ApiError('BAD_USER_INPUT', 'The body has text that cannot be stored: a NUL, or half a character.');
+  return body;
+}
+
+function parsed(text: string): unknown {
   try {
-    return JSON.parse(await c.req.text());
+    return JSON.parse(text);
   } catch {
     throw new ApiError('BAD_USER_INPUT', 'The body is no JSON.');
   }
@@ -337,12 +400,6 @@ async function failureOf(answer: Response): Promise<ApiError> {
   const { code } = (await answer.json().catch(() => ({}))) as { code?: string };
   if (answer.status === 401 || code === 'INVALID_EMAIL_OR_PASSWORD') {
     return new ApiError('UNAUTHENTICATED', 'The email or the password is wrong.');
-  }
-  // The second of two at once finds that the email is taken when it writes.
-  if (code?.startsWith('USER_ALREADY_EXISTS') || code === 'FAILED_TO_CREATE_USER') {
-    return new ApiError('CONFLICT', 'There is an account with this email. Sign in.', {
-      fields: { email: ['has an account'] },
-    });
   }
   return new ApiError('BAD_USER_INPUT', 'That could not be done.');
 }

@@ -20,6 +20,6 @@ export async function signedInOf(
   const workspaceId = c.req.header('x-taskgate-workspace');
   const environment = ENVIRONMENTS[c.req.header('x-taskgate-environment')?.toLowerCase() ?? ''];
   if (workspaceId === undefined || workspaceId.length > 100 || !environment || !isSameOrigin(c)) return undefined;
-  const current = await signIn.current(askingOf(c, trustProxy));
+  const current = await signIn.current(askingOf(c, trustProxy), false);
   return current && { token: current.session.token, workspaceId, environment };
 }

@@ -6,6 +6,7 @@ import { LRUCache } from 'lru-cache';
 import type { ApiKey, PrismaClient } from '#prisma/client.js';
 import { atMost } from '../atMost.js';
 import { raiseAlert } from './alerts.js';
+import { KEYS } from './apiKey.js';
 import type { ApiKeyService } from './apiKeyService.js';
 import { ENTERPRISE } from './plans.js';
 
@@ -66,7 +67,7 @@ export class ExpiryJob {
 
   /** By the moment that they expire at. */
   async *#expiring(now: Date): AsyncGenerator<ApiKey> {
-    const usable = { revokedAt: null, rotatedAt: null };
+    const usable = { ...KEYS, revokedAt: null, rotatedAt: null };
     let last: { expiresAt: Date | null; id: string } | undefined;
     for (;;) {
       const keys: ApiKey[] = await this.system.apiKey.findMany({
@@ -91,7 +92,7 @@ export class ExpiryJob {
     for (;;) {
       const keys = await this.system.apiKey.findMany({
         where: {
-          ...{ id: { gt: after }, revokedAt: null, rotatedAt: null, createdAt: { lt: before } },
+          ...{ ...KEYS, id: { gt: after }, revokedAt: null, rotatedAt: null, createdAt: { lt: before } },
           OR: [{ lastUse: null }, { lastUse: { at: { lt: before } } }],
           AND: [
             { OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] },

@@ -166,7 +166,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       streams,
       ready,
       signIn: new SignIn(database, clock),
-      memberships: new Memberships(database, units, config.defaultPlan, clock),
+      memberships: new Memberships(database, units, config.plans, config.defaultPlan, clock),
       mounts: [mountReference, mountRoutes, mountMcp],
     }),
     streams,

@@ -203,6 +203,8 @@ function Reach({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
   const { may } = usePlace();
   const { scopes, unusedScopes, projectIds, allowedIps, isLocked, tightenings } = apiKey;
   const isWorking = apiKey.status === 'ACTIVE';
+  // Of a key that was made just now, its use says nothing yet.
+  const isKnown = apiKey.usage.total > 0 || Date.now() - new Date(apiKey.createdAt).getTime() > 7 * 86_400_000;
   return (
     <Section title="What it may do">
       <Stack gap="sm">
@@ -214,7 +216,7 @@ function Reach({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
             : 'It sees all projects. '}
           {allowedIps ? `From ${allowedIps.join(', ')}.` : 'From any address.'}
         </Text>
-        {unusedScopes.length > 0 && isWorking && (
+        {unusedScopes.length > 0 && isWorking && isKnown && (
           <Alert color="yellow" variant="outline" title="More than it uses">
             <Stack gap="xs" align="flex-start">
               <Scopes scopes={unusedScopes} />

@@ -28,13 +28,9 @@ import { Page } from '../parts/page.tsx';
 import { ScopePicker, Scopes } from '../parts/scopes.tsx';
 import { Failure, fieldsOf, wordsOf } from '../parts/states.tsx';
 import { useChange } from '../parts/useChange.ts';
+import { useNeeds } from '../parts/useNeeds.ts';
 import { useAccount, usePlace } from '../workspace.tsx';
 
-const REPORT = graphql(`
-  query Needs($document: String!) {
-    requiredScopes(document: $document) { scopes missing compiled fields { coordinate anyOf } }
-  }
-`);
 const PROJECTS = graphql(`
   query KeyProjects { projects(first: 200, orderBy: [{ field: NAME }]) { nodes { id name } } }
 `);
@@ -102,11 +98,7 @@ function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void
   const [filesNote, setFilesNote] = useState<string>();
   const [failure, setFailure] = useState<string>();
   const [document] = useDebouncedValue(text.trim(), 300);
-  const [{ data: needs, error: needsError }] = useQuery({
-    query: REPORT,
-    variables: { document },
-    pause: by !== 'operations' || document === '',
-  });
+  const needs = useNeeds(by === 'operations' ? document : '');
   const [{ data: known }] = useQuery({ query: PROJECTS });
   const create = useChange(CREATE);
   const { register, handleSubmit, setValue, watch, formState } = useForm({
@@ -136,7 +128,6 @@ function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void
   });
   const refused = create.error;
   const fields = refused ? fieldsOf(refused) : {};
-  const report = needs?.requiredScopes;
   const readFiles = async (files: readonly File[]) => {
     const texts: string[] = [];
     let size = 0;
@@ -239,20 +230,20 @@ function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void
               </Text>
             )}
             <div aria-live="polite" data-testid="needs">
-              {document !== '' && needsError && (
+              {needs instanceof Error && (
                 <Alert color="red" variant="outline" title="These are no operations of this API">
-                  {wordsOf(needsError).message}
+                  {wordsOf(needs).message}
                 </Alert>
               )}
-              {document !== '' && report && !needsError && (
+              {needs && !(needs instanceof Error) && (
                 <Stack gap={6} className="panel" p="sm">
                   <Text size="sm" fw={600}>
                     They need
                   </Text>
-                  <Scopes scopes={report.scopes} />
-                  {report.missing.length > 0 && (
-                    <Text size="sm" c="red.9">
-                      You do not hold {report.missing.join(', ')}, and can give no more than you hold.
+                  <Scopes scopes={needs.scopes} />
+                  {needs.missing.length > 0 && (
+                    <Text size="sm" c="var(--mantine-color-error)">
+                      You do not hold {needs.missing.join(', ')}, and can give no more than you hold.
                     </Text>
                   )}
                 </Stack>

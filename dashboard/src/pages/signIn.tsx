@@ -9,7 +9,8 @@ import { useAccount } from '../workspace.tsx';
 /** An address of this server alone. */
 function nextPage(search: URLSearchParams): string {
   const next = search.get('next') ?? '/';
-  return /^\/(?![/\\])/.test(next) ? next : '/';
+  // No other host, and nothing that a browser would leave out of it.
+  return /^\/(?![/\\])[\x21-\x7e]*$/.test(next) ? next : '/';
 }
 
 export default function SignInPage() {

@@ -243,7 +243,7 @@ builder.queryFields((t) => ({
     authScopes: { $any: { scope: 'keys:read', ownKey: 'id' } },
     args: { id: t.arg.id({ required: true }) },
     resolve: async (query, _root, { id }, { db }) => {
-      const key = await db.apiKey.findUnique({ ...query, where: { id } });
+      const key = await db.apiKey.findUnique({ ...query, where: { id, ...KEYS } });
       if (!key) throw notFound('API key', id);
       return key;
     },

@@ -1,0 +1,74 @@
+/**
+ * Access of people that a backup would bring back: sessions and invitations that have ended since, members who were removed or have
+ * a lesser role, passwords that were changed. Taken back in the copy, before it is served.
+ */
+import { existsSync } from 'node:fs';
+import Sqlite from 'better-sqlite3';
+import type { PrismaClient } from '#prisma/client.js';
+import { ROLE_GRANTS, type RoleName } from '../scopes/roles.js';
+import { scopeSet } from '../scopes/scope.js';
+
+interface Replaced {
+  readonly file: string;
+  /** Open already, where nobody else can read it. */
+  readonly database: Sqlite.Database | undefined;
+}
+
+interface Present {
+  /** By the id of their user. */
+  readonly members: ReadonlyMap<string, { readonly personId: string; readonly role: RoleName }>;
+  /** By the id of the method. */
+  readonly passwords: ReadonlyMap<string, string>;
+}
+
+/**
+ * @param system the copy of the backup
+ * @returns whether what the replaced database knows of its members could be taken over; else those whom it had removed may sign in
+ * again, and passwords are those of the backup
+ */
+export async function takeBackAccess(system: PrismaClient, replaced: Replaced, now: Date): Promise<boolean> {
+  const present = readPresent(replaced);
+  await system.$transaction(async (tx) => {
+    await tx.signInSession.deleteMany();
+    // So that no cookie that was signed before fits a session to come.
+    await tx.serverSecret.deleteMany();
+    await tx.invitation.updateMany({ where: { acceptedAt: null, revokedAt: null }, data: { revokedAt: now } });
+    if (!present) return;
+    for (const { id, personId, role } of await tx.user.findMany({ where: { personId: { not: null } } })) {
+      const member = present.members.get(id);
+      if (member?.personId !== personId) await tx.user.update({ where: { id }, data: { personId: null } });
+      else if (isLess(member.role, role)) await tx.user.update({ where: { id }, data: { role: member.role } });
+    }
+    for (const { id, password } of await tx.signInMethod.findMany()) {
+      const later = present.passwords.get(id);
+      if (later !== undefined && later !== password) {
+        await tx.signInMethod.update({ where: { id }, data: { password: later } });
+      }
+    }
+  });
+  return present !== undefined;
+}
+
+function isLess(role: RoleName, than: RoleName): boolean {
+  const [inner, outer] = [scopeSet(ROLE_GRANTS[role]), scopeSet(ROLE_GRANTS[than])];
+  return role !== than && [...inner].every((scope) => outer.has(scope));
+}
+
+/** undefined where the database is not there, cannot be read, or is older than accounts. */
+function readPresent({ file, database: open }: Replaced): Present | undefined {
+  if (!open && !existsSync(file)) return undefined;
+  let database = open;
+  try {
+    database ??= new Sqlite(file, { readonly: true });
+    const users = database.prepare('SELECT "id", "personId", "role" FROM "User" WHERE "personId" IS NOT NULL').all();
+    const methods = database.prepare('SELECT "id", "password" FROM "SignInMethod" WHERE "password" IS NOT NULL').all();
+    return {
+      members: new Map((users as { id: string; personId: string; role: RoleName }[]).map((one) => [one.id, one])),
+      passwords: new Map((methods as { id: string; password: string }[]).map((one) => [one.id, one.password])),
+    };
+  } catch {
+    return undefined;
+  } finally {
+    if (!open) database?.close();
+  }
+}

@@ -1,0 +1,474 @@
+/** The dashboard in a real browser: what people do with it, who may, with the keyboard alone, and what it weighs. */
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { promisify } from 'node:util';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { browserPath, launch } from './support/browser.js';
+import { startTestServer, type TestServer } from './support/server.js';
+import { until } from './support/stream.js';
+import { PASSWORD, visitor } from './support/visitor.js';
+
+const executablePath = browserPath('the dashboard');
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+/** The server runs in this process, which must not wait for the line. */
+const inShell = async (line: string) =>
+  (await promisify(execFile)('sh', ['-c', `${line} --silent`], { timeout: 10_000 })).stdout;
+const AA = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+/** Bytes, compressed, of the first page with all that it loads. */
+const FIRST_PAGE = 250_000;
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.stop());
+
+describe('its files', () => {
+  it('are pages with a policy that lets no script in but the build’s, and stand in no frame', async () => {
+    for (const path of ['/', '/sign-in', '/settings/api-keys', '/settings/developer', '/tasks/1']) {
+      const page = await fetch(server.origin + path);
+      expect([path, page.status]).toEqual([path, 200]);
+      const policy = page.headers.get('content-security-policy') ?? '';
+      expect(policy).toMatch(/default-src 'none'; frame-ancestors 'none'; script-src 'self'; /);
+      expect(policy).not.toMatch(/script-src[^;]*(unsafe|http)/);
+      expect(await page.text()).not.toMatch(/<script(?![^>]*\bsrc="\/assets\/)/);
+    }
+  });
+
+  it('are kept by browsers for ever under names that say what they hold, and there are no others', async () => {
+    const page = await (await fetch(server.origin)).text();
+    const [script = ''] = /\/assets\/[^"]+\.js/.exec(page) ?? [];
+    const asset = await fetch(server.origin + script);
+    expect(asset.headers.get('cache-control')).toContain('immutable');
+    for (const path of [
+      '/assets/nothing.js',
+      '/assets/../files.json',
+      '/assets/%2e%2e/files.json',
+      '/assets/..%2ffiles.json',
+    ]) {
+      expect((await fetch(server.origin + path)).status, path).toBe(404);
+    }
+  });
+});
+
+describe.skipIf(!executablePath)('in a browser', () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await launch(executablePath);
+  });
+  afterAll(() => browser.close());
+
+  /** A browser of its own, and what happened in it that should not. */
+  async function open(at: string, of: TestServer = server, options: Parameters<Browser['newContext']>[0] = {}) {
+    const context = await browser.newContext({ reducedMotion: 'reduce', ...options });
+    await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    const page = await context.newPage();
+    page.setDefaultTimeout(15_000);
+    const problems: string[] = [];
+    page.on('request', (request) => {
+      if (!request.url().startsWith(of.origin)) problems.push(`asks ${request.url()}`);
+    });
+    page.on('pageerror', (error) => problems.push(String(error)));
+    page.on('console', (message) => {
+      if (message.type() === 'error') problems.push(message.text());
+    });
+    page.on('dialog', (dialog) => {
+      problems.push(`dialog: ${dialog.message()}`);
+      void dialog.dismiss();
+    });
+    await page.goto(of.origin + at);
+    return { context, page, problems };
+  }
+
+  async function signIn(page: Page, email: string): Promise<void> {
+    await page.getByLabel('Email').fill(email);
+    await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('heading', { name: /^Hello/ }).waitFor();
+  }
+
+  const violations = async (page: Page): Promise<string[]> => {
+    await page.evaluate(axe);
+    return page.evaluate(async (rules) => {
+      const { axe: engine } = globalThis as unknown as {
+        axe: {
+          run(root: unknown, options: object): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }>;
+        };
+      };
+      const result = await engine.run(document, { runOnly: rules });
+      return result.violations.map(
+        ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`,
+      );
+    }, AA);
+  };
+
+  it('from signing up to a key that was made, used, tightened, replaced and revoked', async () => {
+    const { page, problems, context } = await open('/');
+    await page.getByRole('heading', { name: 'Make an account' }).waitFor();
+    await page.getByLabel('Name').fill('Ada');
+    await page.getByLabel('Email').fill('ada@example.com');
+    await page.getByLabel('Password', { exact: true }).fill('password123');
+    await page.getByRole('button', { name: 'Make the account' }).click();
+    await page.getByText('Is one that many people use').waitFor();
+    await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+    await page.getByRole('button', { name: 'Make the account' }).click();
+    await page.getByRole('heading', { name: 'Hello, Ada' }).waitFor();
+    await page.getByRole('link', { name: 'Generate a key' }).click();
+
+    await page.getByLabel('Name').fill('Reports');
+    await page
+      .getByLabel('Operations', { exact: true })
+      .fill('query Open($n: Int!) { tasks(first: $n) { totalCount } }\nquery All { projects { totalCount } }');
+    await page.getByTestId('needs').getByText('projects:read').waitFor();
+    await page.getByLabel('Lock the key to them').uncheck();
+    await page.getByRole('button', { name: 'Generate', exact: true }).click();
+    await page.getByRole('button', { name: 'Copy the key' }).click();
+    const key = await page.evaluate(() => navigator.clipboard.readText());
+    expect(key).toMatch(/^sk_live_/);
+    await page.getByRole('button', { name: 'Copy the line' }).click();
+    const line = await page.evaluate(() => navigator.clipboard.readText());
+    const answer = JSON.parse(await inShell(line));
+    expect(answer.data.viewer.scopes).toEqual(['tasks:read', 'projects:read'].sort());
+    expect(
+      (await server.gql('query Open($n: Int!) { tasks(first: $n) { totalCount } }', { n: 1 }, key)).errors,
+    ).toBeUndefined();
+    await server.flushUsage();
+
+    await page.getByRole('link', { name: 'Go to the key' }).click();
+    await page.getByRole('heading', { name: 'Reports', exact: true }).waitFor();
+    expect(await page.content()).not.toContain(key);
+    await page.getByRole('heading', { name: 'Use: 2 requests in 30 days' }).waitFor();
+    await page.getByRole('button', { name: 'Tighten' }).click();
+    await page.getByRole('dialog').getByText('tasks:read').waitFor();
+    await page.getByRole('dialog').getByRole('button', { name: 'Tighten' }).click();
+    await page.getByText(/Tightened just now: projects:read taken/).waitFor();
+    const missed = await server.gql('{ projects { totalCount } }', {}, key);
+    expect(missed.errors?.[0]?.extensions['code']).toBe('FORBIDDEN');
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await page.getByText(/given again/).waitFor();
+    expect((await server.gql('{ projects { totalCount } }', {}, key)).errors).toBeUndefined();
+
+    await page.getByRole('button', { name: 'Rotate' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Rotate' }).click();
+    const successor = (await page.getByTestId('rotated-key').textContent()) ?? '';
+    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByText(/Replaced; it works until/).waitFor();
+    const old = await server.post('{"query":"{ viewer { scopes } }"}', key);
+    expect([old.status, old.headers.get('deprecation')]).toEqual([200, expect.stringMatching(/^@\d+/)]);
+    await server.flushUsage();
+    await page.reload();
+    await page.getByText(/Somebody still uses this one: just now, from 127.0.0.1/).waitFor();
+    await page.getByRole('link', { name: 'Go to the key that replaced it' }).click();
+    await page.getByText('Active').first().waitFor();
+    expect((await server.post('{"query":"{ viewer { scopes } }"}', successor)).status).toBe(200);
+
+    await page.getByRole('button', { name: 'Revoke' }).click();
+    await page.getByRole('dialog').getByLabel('Reason').fill('The report is not needed any more');
+    await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
+    await page.getByText('It opens nothing any more, for good.').waitFor();
+    expect((await server.post('{"query":"{ viewer { scopes } }"}', successor)).status).toBe(401);
+    expect(problems.filter((one) => !/400|Failed to load resource/.test(one))).toEqual([]);
+    await context.close();
+  });
+
+  it('a key that is locked to operations with variables gets a line that works', async () => {
+    const { page, context } = await open('/sign-in?next=/settings/api-keys/new');
+    await page.getByLabel('Email').fill('ada@example.com');
+    await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByLabel('Name').fill('Locked');
+    await page.getByLabel('Operations', { exact: true }).fill(`query It's { tasks { totalCount } }`);
+    await page.getByText('These are no operations of this API').waitFor();
+    await page
+      .getByLabel('Operations', { exact: true })
+      .fill(`query Open($n: Int!, $s: String!) { tasks(first: $n, search: $s) { totalCount } }`);
+    await page.getByTestId('needs').getByText('tasks:read').waitFor();
+    await page.getByRole('button', { name: 'Generate', exact: true }).click();
+    const line = (await page.getByTestId('curl').textContent()) ?? '';
+    expect(JSON.parse(await inShell(line)).data).toEqual({
+      tasks: { totalCount: 0 },
+    });
+    await context.close();
+  });
+
+  it('an invitation leads somebody in, whose role sees no more than it may', async () => {
+    const owner = await open('/sign-in');
+    await signIn(owner.page, 'ada@example.com');
+    await owner.page.getByRole('link', { name: 'Team' }).click();
+    await owner.page.getByRole('button', { name: 'Invite' }).click();
+    await owner.page.getByRole('dialog').getByLabel('Email').fill('vera@example.com');
+    await owner.page.getByRole('dialog').getByRole('combobox', { name: 'Role' }).click();
+    await owner.page.getByRole('option', { name: /^Viewer/ }).click();
+    await owner.page.getByRole('button', { name: 'Make the link' }).click();
+    const link = (await owner.page.getByTestId('invitation-link').textContent()) ?? '';
+    await owner.page.getByRole('button', { name: 'Done' }).click();
+    await owner.page.getByText('vera@example.com as viewer').waitFor();
+
+    const guest = await open(link.replace(server.origin, ''));
+    await guest.page.getByRole('heading', { name: `Join ${server.workspace.name}` }).waitFor();
+    expect(await guest.page.getByLabel('Email').inputValue()).toBe('vera@example.com');
+    await guest.page.getByLabel('Name').fill('Vera');
+    await guest.page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+    await guest.page.getByRole('button', { name: 'Make the account' }).click();
+    await guest.page.getByRole('heading', { name: 'Hello, Vera' }).waitFor();
+    for (const name of ['API Keys', 'Audit log', 'Least privilege']) {
+      expect(await guest.page.getByRole('link', { name }).count(), name).toBe(0);
+    }
+    await guest.page.getByRole('link', { name: 'Tasks', exact: true }).first().click();
+    await guest.page.getByRole('heading', { name: 'Tasks' }).waitFor();
+    expect(await guest.page.getByRole('button', { name: 'New task' }).count()).toBe(0);
+    await guest.page.goto(`${server.origin}/settings/api-keys/new`);
+    await guest.page.getByText('Your role makes no keys').waitFor();
+    await guest.page.goto(`${server.origin}/settings/audit`);
+    await guest.page.getByText(/it takes audit:read/).waitFor();
+    const log = server.logLines.join('\n');
+    expect(log).not.toContain(link.split('#')[1]);
+    await owner.context.close();
+    await guest.context.close();
+  });
+
+  it('what one does, another sees as it happens: in the list, on the board, and on the task', async () => {
+    const [one, other] = [await open('/sign-in'), await open('/sign-in')];
+    for (const { page } of [one, other]) await signIn(page, 'ada@example.com');
+    await one.page.goto(`${server.origin}/projects`);
+    await one.page.getByRole('button', { name: 'New project' }).click();
+    await one.page.getByRole('dialog').getByLabel('Name').fill('Shared');
+    await one.page.getByRole('button', { name: 'Make the project' }).click();
+    await one.page.getByRole('link', { name: 'Shared', exact: true }).click();
+    await one.page.getByRole('heading', { name: 'Backlog' }).waitFor();
+    await other.page.goto(`${server.origin}/tasks`);
+    await other.page.getByRole('heading', { name: 'No tasks yet' }).waitFor();
+    await one.page.getByRole('button', { name: 'New task' }).click();
+    await one.page.getByRole('dialog').getByLabel('Title').fill('Seen by both');
+    await one.page.getByRole('button', { name: 'Make the task' }).click();
+    await other.page.getByRole('link', { name: 'Seen by both' }).waitFor();
+
+    await other.page.goto(one.page.url());
+    const card = other.page.getByRole('list', { name: 'In Progress' }).getByText('Seen by both');
+    // By the keyboard alone: Alt and an arrow, and by the menu.
+    await one.page.getByRole('link', { name: 'Seen by both' }).focus();
+    await one.page.keyboard.press('Alt+ArrowRight');
+    await card.waitFor();
+    await one.page.getByRole('button', { name: /^Move / }).click();
+    await one.page.getByRole('menuitem', { name: 'Done' }).click();
+    await other.page.getByRole('list', { name: 'Done' }).getByText('Seen by both').waitFor();
+    const [from, to] = [
+      one.page.getByRole('link', { name: 'Seen by both' }),
+      one.page.getByRole('list', { name: 'Backlog' }),
+    ];
+    await one.page.getByRole('list', { name: 'Done' }).getByText('Seen by both').waitFor();
+    await from.locator('xpath=ancestor::li').dragTo(to.locator('xpath=..'));
+    await other.page.getByRole('list', { name: 'Backlog' }).getByText('Seen by both').waitFor();
+
+    await other.page.getByRole('link', { name: 'Seen by both' }).click();
+    await other.page.getByLabel('Title').waitFor();
+    await one.page.getByRole('link', { name: 'Seen by both' }).click();
+    await one.page.getByLabel('Title').fill('Seen by both, and renamed');
+    await one.page.getByRole('button', { name: 'Save' }).click();
+    await other.page.getByRole('heading', { name: 'Seen by both, and renamed' }).waitFor();
+    await one.page.getByRole('button', { name: 'Delete' }).click();
+    await one.page.getByRole('heading', { name: 'The task is in the trash' }).waitFor();
+    await one.page.getByRole('button', { name: 'Undo' }).click();
+    await one.page.getByRole('heading', { name: 'Seen by both, and renamed' }).waitFor();
+    for (const { context } of [one, other]) await context.close();
+  });
+
+  it('a session that ended leads to the door, and back to where one was', async () => {
+    const { page, context } = await open('/sign-in');
+    await signIn(page, 'ada@example.com');
+    await server.system.signInSession.deleteMany();
+    await page.goto(`${server.origin}/settings/team?x=1`);
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    await page.getByLabel('Email').fill('ada@example.com');
+    await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('heading', { name: 'Team' }).waitFor();
+    expect(page.url()).toBe(`${server.origin}/settings/team?x=1`);
+    await context.close();
+  });
+
+  it.each(['//evil.example', '/\\evil.example', 'https://evil.example', 'javascript:alert(1)'])(
+    'never leads to %s',
+    async (next) => {
+      const { page, context } = await open(`/sign-in?next=${encodeURIComponent(next)}`);
+      await signIn(page, 'ada@example.com');
+      expect(new URL(page.url()).origin).toBe(server.origin);
+      await context.close();
+    },
+  );
+
+  it('shows what is hostile as text', async () => {
+    const hostile = [
+      '<img src=x onerror="alert(1)">',
+      '"><script>alert(1)</script>',
+      '[a](javascript:alert(1))',
+      '{{constructor.constructor("alert(1)")()}}',
+      '<svg onload=alert(1)>',
+      '\u202Eevil',
+    ];
+    const create =
+      'mutation ($t: String!, $tags: [String!]) { createTask(input: { title: $t, description: $t, tags: $tags }) { task { id } } }';
+    const ids: string[] = [];
+    for (const t of hostile) {
+      const made = await server.gql(create, { t, tags: [t.slice(0, 50)] });
+      ids.push(made.data.createTask.task.id);
+      await server.gql(
+        'mutation ($id: ID!, $b: String!) { createComment(input: { taskId: $id, body: $b }) { comment { id } } }',
+        { id: ids.at(-1), b: t },
+      );
+      await server.gql('mutation ($n: String!) { createProject(input: { name: $n }) { project { id } } }', { n: t });
+      await server.gql(
+        'mutation ($n: String!) { createApiKey(input: { name: $n, description: $n, scopes: [] }) { key } }',
+        { n: t },
+      );
+      await server.post('{"query":"{ viewer { scopes } }"}', server.adminKey, {
+        'user-agent': t.replace(/[^\x20-\x7e]/g, ''),
+      });
+    }
+    await server.flushUsage();
+    const { page, problems, context } = await open('/sign-in');
+    await signIn(page, 'ada@example.com');
+    const admin = await server.system.apiKey.findFirstOrThrow({ where: { name: 'First admin key' } });
+    for (const path of [
+      '/',
+      '/tasks',
+      ...ids.map((id) => `/tasks/${id}`),
+      '/board',
+      '/projects',
+      '/settings/api-keys',
+      `/settings/api-keys/${admin.id}`,
+      '/settings/review',
+      '/settings/audit',
+    ]) {
+      await page.goto(server.origin + path);
+      await page.locator('h1').first().waitFor();
+      await page.waitForLoadState('networkidle').catch(() => {});
+      expect(await page.locator('main img, main svg[onload], main script').count(), path).toBe(0);
+    }
+    await page.goto(`${server.origin}/tasks`);
+    await page
+      .getByText(hostile[0] ?? '')
+      .first()
+      .waitFor();
+    expect(problems).toEqual([]);
+    await context.close();
+  });
+
+  it('has no violation of WCAG 2.2 AA on any page, in light and dark', async () => {
+    const key = await server.system.apiKey.findFirstOrThrow({
+      where: { name: 'Reports' },
+      orderBy: { createdAt: 'asc' },
+    });
+    const task = await server.system.task.findFirstOrThrow({ where: { environment: 'LIVE' } });
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const { page, context } = await open('/sign-in', server, { colorScheme });
+      await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+      const found: [string, string[]][] = [['/sign-in', await violations(page)]];
+      await signIn(page, 'ada@example.com');
+      for (const path of [
+        ...['/', '/tasks', `/tasks/${task.id}`, '/board', '/projects', '/settings/api-keys', '/settings/api-keys/new'],
+        ...[
+          `/settings/api-keys/${key.id}`,
+          '/settings/review',
+          '/settings/alerts',
+          '/settings/audit',
+          '/settings/team',
+        ],
+        ...['/settings/usage', '/settings/account', '/tasks/none', '/nowhere'],
+      ]) {
+        await page.goto(server.origin + path);
+        await page.locator('h1, h2, [role=alert]').first().waitFor();
+        await page.waitForFunction(() => !document.querySelector('[role=status][aria-label^=Loading]'));
+        found.push([path, await violations(page)]);
+      }
+      expect(found.filter(([, all]) => all.length > 0)).toEqual([]);
+      await context.close();
+    }
+  }, 180_000);
+
+  it('is used by the keyboard alone: to the page past the navigation, and through a dialog and back', async () => {
+    const { page, context } = await open('/sign-in');
+    await page.getByLabel('Email').waitFor();
+    await page.keyboard.type('ada@example.com');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type(PASSWORD);
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Hello, Ada' }).waitFor();
+    await page.goto(`${server.origin}/projects`);
+    await page.getByRole('button', { name: 'New project' }).waitFor();
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Skip to the page');
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('New project');
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor();
+    await until(() => page.evaluate(() => document.activeElement?.tagName === 'INPUT'));
+    await page.keyboard.type('By keys alone');
+    await page.keyboard.press('Enter');
+    await page.getByRole('link', { name: 'By keys alone', exact: true }).waitFor();
+    expect(await page.getByRole('dialog').count()).toBe(0);
+    await context.close();
+  });
+
+  it('weighs less than 250 kB, and is there with 10,000 tasks', async () => {
+    const large = await startTestServer();
+    let context: BrowserContext | undefined;
+    try {
+      await visitor(large).signUp('ada@example.com');
+      const tenant = { workspaceId: large.workspace.id, environment: 'LIVE' as const };
+      const rows = Array.from({ length: 10_000 }, (_, at) => ({
+        ...{
+          ...tenant,
+          id: `task-${String(at).padStart(5, '0')}`,
+          number: at + 1,
+          position: at,
+          title: `Task ${at + 1}`,
+        },
+        createdAt: new Date(Date.UTC(2026, 0, 1) + at * 1000),
+      }));
+      for (let at = 0; at < rows.length; at += 1000)
+        await large.system.task.createMany({ data: rows.slice(at, at + 1000) });
+      const opened = await open('/sign-in', large);
+      context = opened.context;
+      const { page } = opened;
+      await page.getByLabel('Email').waitFor();
+      const sizes = new Map<string, number>();
+      page.on('response', async (response) => {
+        if (!response.url().includes('/graphql') && !response.url().includes('/api/')) {
+          const { responseBodySize } = await response.request().sizes();
+          sizes.set(response.url(), responseBodySize);
+        }
+      });
+      await signIn(page, 'ada@example.com');
+      await page.evaluate(() => performance.clearResourceTimings());
+      const session = await context.newCDPSession(page);
+      await session.send('Network.enable');
+      await session.send('Network.setCacheDisabled', { cacheDisabled: true });
+      await page.goto(`${large.origin}/`);
+      await page.getByRole('heading', { name: 'Hello, ada' }).waitFor();
+      await page.waitForLoadState('networkidle');
+      const bytes = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+      expect(bytes).toBeGreaterThan(50_000);
+      expect(bytes).toBeLessThan(FIRST_PAGE);
+      await page.goto(`${large.origin}/tasks`);
+      await page.getByText('Task 10000', { exact: true }).waitFor();
+      // A thousand rows are scrolled through, of which few are in the page at a time.
+      const list = page.getByRole('region', { name: 'Tasks' });
+      for (let at = 0; at < 14; at += 1) {
+        await list.evaluate((element) => element.scrollTo(0, element.scrollHeight));
+        await page.waitForTimeout(120);
+      }
+      await page
+        .getByText(/^Task 9[01]\d\d$/)
+        .first()
+        .waitFor();
+      expect(await page.locator('li.task').count()).toBeLessThan(80);
+    } finally {
+      await context?.close();
+      await large.stop();
+    }
+  });
+});
