@@ -148,7 +148,8 @@ function Columns({
     void onMove(card, target).then(() => document.getElementById(`card-${card.id}`)?.focus());
   };
   return (
-    <section className="board" aria-label="Board">
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by the keyboard
+    <section className="board" aria-label="Board" tabIndex={0}>
       {states.map((state, at) => {
         const cards = state.tasks?.nodes ?? [];
         return (
@@ -203,7 +204,6 @@ function Columns({
                       to={`/tasks/${card.id}`}
                       size="sm"
                       c="inherit"
-                      draggable={false}
                       onKeyDown={(event) => byKey(event, card, at, index)}
                       style={{ overflowWrap: 'anywhere' }}
                     >

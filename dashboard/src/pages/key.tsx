@@ -114,7 +114,7 @@ export default function KeyPage() {
         may('keys:write') && (
           <>
             <Rename apiKey={key} onDone={reload} />
-            {key.status === 'ACTIVE' && <Rotate apiKey={key} onDone={reload} />}
+            <Rotate apiKey={key} onDone={reload} />
             {isWorking && <Revoke apiKey={key} onDone={reload} />}
           </>
         )
@@ -407,20 +407,29 @@ function Rename({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
   );
 }
 
-/** Shows what would be taken before it is. */
+/**
+ * Shows what would be taken before it is: what the server proposes, which can be undone; of a key that is too young for a proposal,
+ * what it has not used so far.
+ */
 function Tighten({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
   const [opened, setOpened] = useState(false);
-  const [after, setAfter] = useState<readonly string[]>();
-  const change = useChange(TIGHTEN);
+  const [proposed, setProposed] = useState<readonly string[]>();
+  const tighten = useChange(TIGHTEN);
+  const update = useChange(RENAME);
+  const { id, updatedAt: expectedUpdatedAt, scopes, unusedScopes } = apiKey;
+  const isYoung = proposed !== undefined && proposed.join() === scopes.join();
+  const used = scopes.filter((scope) => !unusedScopes.includes(scope));
   const look = async () => {
     setOpened(true);
-    setAfter(undefined);
-    const result = await change.run({ input: { id: apiKey.id, dryRun: true } });
-    setAfter(result?.tightenApiKey?.after.scopes);
+    setProposed(undefined);
+    const result = await tighten.run({ input: { id, dryRun: true } });
+    setProposed(result?.tightenApiKey?.after.scopes);
   };
   const apply = async () => {
-    const result = await change.run({ input: { id: apiKey.id, expectedUpdatedAt: apiKey.updatedAt } });
-    if (!result) return;
+    const done = isYoung
+      ? await update.run({ input: { id, scopes: used, expectedUpdatedAt } })
+      : await tighten.run({ input: { id, expectedUpdatedAt } });
+    if (!done) return;
     setOpened(false);
     onDone();
   };
@@ -433,18 +442,28 @@ function Tighten({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
         title="Take back what it does not use?"
         action="Tighten"
         opened={opened}
-        isRunning={change.isRunning}
-        error={change.error}
+        isRunning={tighten.isRunning || update.isRunning}
+        error={tighten.error ?? update.error}
         onClose={() => setOpened(false)}
         onConfirm={() => void apply()}
       >
-        <Text size="sm" mb="xs">
-          It keeps what it used in 90 days:
-        </Text>
-        {after ? <Scopes scopes={after} /> : <Loading />}
-        <Text size="sm" mt="xs">
-          You can give it back from this page for a while.
-        </Text>
+        {proposed === undefined ? (
+          <Loading />
+        ) : (
+          <Stack gap="xs">
+            <Text size="sm">
+              {isYoung
+                ? `It was made ${relative(apiKey.createdAt)}, and ${number(apiKey.usage.total)} requests say little of what it will use. It would keep what it used so far:`
+                : 'It keeps what it used in 90 days:'}
+            </Text>
+            <Scopes scopes={isYoung ? used : proposed} />
+            <Text size="sm">
+              {isYoung
+                ? 'To give it more again, it is changed by hand.'
+                : 'You can give it back from this page for seven days.'}
+            </Text>
+          </Stack>
+        )}
       </Confirm>
     </>
   );
@@ -491,9 +510,12 @@ function Rotate({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
   };
   return (
     <>
-      <Button variant="default" onClick={() => setOpened(true)}>
-        Rotate
-      </Button>
+      {/* The dialog outlives the button: the key is no more active once it has a successor, which is shown this once. */}
+      {apiKey.status === 'ACTIVE' && (
+        <Button variant="default" onClick={() => setOpened(true)}>
+          Rotate
+        </Button>
+      )}
       <Modal
         opened={opened}
         onClose={close}
