@@ -22,6 +22,7 @@ const FIRST_PAGE = 250_000;
 let server: TestServer;
 beforeAll(async () => {
   server = await startTestServer();
+  await visitor(server).signUp('ada@example.com');
 });
 afterAll(() => server.stop());
 
@@ -105,7 +106,8 @@ describe.skipIf(!executablePath)('in a browser', () => {
   };
 
   it('from signing up to a key that was made, used, tightened, replaced and revoked', async () => {
-    const { page, problems, context } = await open('/');
+    const fresh = await startTestServer();
+    const { page, problems, context } = await open('/', fresh);
     await page.getByRole('heading', { name: 'Make an account' }).waitFor();
     await page.getByLabel('Name').fill('Ada');
     await page.getByLabel('Email').fill('ada@example.com');
@@ -132,11 +134,11 @@ describe.skipIf(!executablePath)('in a browser', () => {
     const answer = JSON.parse(await inShell(line));
     expect(answer.data.viewer.scopes).toEqual(['tasks:read', 'projects:read'].sort());
     expect(
-      (await server.gql('query Open($n: Int!) { tasks(first: $n) { totalCount } }', { n: 1 }, key)).errors,
+      (await fresh.gql('query Open($n: Int!) { tasks(first: $n) { totalCount } }', { n: 1 }, key)).errors,
     ).toBeUndefined();
     // As many as say something of what the key uses.
-    for (let at = 0; at < 100; at += 1) await server.gql('query Open { tasks(first: 1) { totalCount } }', {}, key);
-    await server.flushUsage();
+    for (let at = 0; at < 100; at += 1) await fresh.gql('query Open { tasks(first: 1) { totalCount } }', {}, key);
+    await fresh.flushUsage();
 
     await page.getByRole('link', { name: 'Go to the key' }).click();
     await page.getByRole('heading', { name: 'Reports', exact: true }).waitFor();
@@ -146,33 +148,34 @@ describe.skipIf(!executablePath)('in a browser', () => {
     await page.getByRole('dialog').getByText('tasks:read').waitFor();
     await page.getByRole('dialog').getByRole('button', { name: 'Tighten' }).click();
     await page.getByText(/Tightened just now: projects:read taken/).waitFor();
-    const missed = await server.gql('{ projects { totalCount } }', {}, key);
+    const missed = await fresh.gql('{ projects { totalCount } }', {}, key);
     expect(missed.errors?.[0]?.extensions['code']).toBe('FORBIDDEN');
     await page.getByRole('button', { name: 'Undo' }).click();
     await page.getByText(/given again/).waitFor();
-    expect((await server.gql('{ projects { totalCount } }', {}, key)).errors).toBeUndefined();
+    expect((await fresh.gql('{ projects { totalCount } }', {}, key)).errors).toBeUndefined();
 
     await page.getByRole('button', { name: 'Rotate' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Rotate' }).click();
     const successor = (await page.getByTestId('rotated-key').textContent()) ?? '';
     await page.getByRole('button', { name: 'Close' }).click();
     await page.getByText(/Replaced; it works until/).waitFor();
-    const old = await server.post('{"query":"{ viewer { scopes } }"}', key);
+    const old = await fresh.post('{"query":"{ viewer { scopes } }"}', key);
     expect([old.status, old.headers.get('deprecation')]).toEqual([200, expect.stringMatching(/^@\d+/)]);
-    await server.flushUsage();
+    await fresh.flushUsage();
     await page.reload();
     await page.getByText(/Somebody still uses this one: just now, from 127.0.0.1/).waitFor();
     await page.getByRole('link', { name: 'Go to the key that replaced it' }).click();
     await page.getByText('Active').first().waitFor();
-    expect((await server.post('{"query":"{ viewer { scopes } }"}', successor)).status).toBe(200);
+    expect((await fresh.post('{"query":"{ viewer { scopes } }"}', successor)).status).toBe(200);
 
     await page.getByRole('button', { name: 'Revoke' }).click();
     await page.getByRole('dialog').getByLabel('Reason').fill('The report is not needed any more');
     await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
     await page.getByText('It opens nothing any more, for good.').waitFor();
-    expect((await server.post('{"query":"{ viewer { scopes } }"}', successor)).status).toBe(401);
+    expect((await fresh.post('{"query":"{ viewer { scopes } }"}', successor)).status).toBe(401);
     expect(problems.filter((one) => !/400|Failed to load resource/.test(one))).toEqual([]);
     await context.close();
+    await fresh.stop();
   });
 
   it('a key that is locked to operations with variables gets a line that works', async () => {
@@ -361,11 +364,9 @@ describe.skipIf(!executablePath)('in a browser', () => {
   });
 
   it('has no violation of WCAG 2.2 AA on any page, in light and dark', async () => {
-    const key = await server.system.apiKey.findFirstOrThrow({
-      where: { name: 'Reports' },
-      orderBy: { createdAt: 'asc' },
-    });
-    const task = await server.system.task.findFirstOrThrow({ where: { environment: 'LIVE' } });
+    const key = await server.system.apiKey.findFirstOrThrow({ where: { name: 'First admin key' } });
+    const made = await server.gql('mutation { createTask(input: { title: "Looked at" }) { task { id } } }');
+    const task = { id: made.data.createTask.task.id };
     for (const colorScheme of ['light', 'dark'] as const) {
       const { page, context } = await open('/sign-in', server, { colorScheme });
       await page.getByRole('heading', { name: 'Sign in' }).waitFor();

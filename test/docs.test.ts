@@ -121,6 +121,46 @@ describe('docs/least-privilege.md', () => {
   });
 });
 
+describe('docs/dashboard.md', () => {
+  const text = readFileSync('docs/dashboard.md', 'utf8');
+
+  it('shows what the command prints, and an operation that runs; who was let in signs in, with a new password too', async () => {
+    const [, command = '', printed = ''] = /\$ taskgate (invitations .*)\n([\s\S]*?)```/.exec(text) ?? [];
+    const key = generateKey('LIVE');
+    const server = await serve({
+      DATABASE_URL: `file:${folder}/dashboard.db`,
+      TASKGATE_BOOTSTRAP_KEY: key,
+      SIGNUP: 'invite',
+    });
+    const values = { DATABASE_URL: `file:${folder}/dashboard.db`, PORT: '4000' };
+    const { stdout } = await run(command.split(' '), values);
+    expect(stdout.replace(/#\S+/, '#...')).toBe(printed);
+    const post = async (path: string, body: object) =>
+      fetch(server.url + path, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+    const account = { name: 'Ada', email: 'ada@example.com', password: 'a hedgehog in the rain' };
+    const invitation = /#(\S+)/.exec(stdout)?.[1];
+    expect((await post('/api/auth/sign-up/email', { ...account, invitation })).status).toBe(200);
+    const reset = await run(['accounts', 'reset-password', 'Ada@example.com', '--json'], values);
+    const { password } = JSON.parse(reset.stdout) as { password: string };
+    expect((await post('/api/auth/sign-in/email', account)).status).toBe(401);
+    expect((await post('/api/auth/sign-in/email', { ...account, password })).status).toBe(200);
+    expect((await run(['accounts', 'reset-password', 'nobody@example.com'], values)).code).toBe(1);
+    const [, query = ''] = /```graphql\n([\s\S]*?)```/.exec(text) ?? [];
+    const answer = await fetch(`${server.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+      body: JSON.stringify({ query }),
+    });
+    expect(await answer.json()).toMatchObject({ data: { inviteUser: { invitation: { role: 'MEMBER' } } } });
+    server.child.kill();
+    await server.exited;
+  });
+});
+
 it.each(['docs/architecture.md', 'CONTRIBUTING.md'])('%s names files that there are', (file) => {
   const names = [...readFileSync(file, 'utf8').matchAll(/`((?:src|test|prisma|docs|scripts)\/[\w./-]*\w)`/g)];
   expect(names.length).toBeGreaterThan(2);

@@ -79,7 +79,11 @@ export const signUp = (body: {
   adminKey?: string | undefined;
 }) => ask('/api/auth/sign-up/email', body);
 export const signIn = (body: { email: string; password: string }) => ask('/api/auth/sign-in/email', body);
-export const signOut = () => ask('/api/auth/sign-out', {});
+export async function signOut(): Promise<void> {
+  await ask('/api/auth/sign-out', {});
+  // The playground asks in the name of whoever is signed in.
+  localStorage.removeItem('taskgate:workspace');
+}
 export const changePassword = (body: { currentPassword: string; newPassword: string }) =>
   ask('/api/auth/change-password', body);
 export const readSessions = () => ask<{ sessions: readonly Session[] }>('/api/account/sessions');

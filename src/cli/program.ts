@@ -1,9 +1,11 @@
 import { Command } from 'commander';
 import { VERSION } from '../version.js';
+import { accountsCommand } from './accounts.js';
 import { backupCommand, restoreCommand } from './backup.js';
 import { copyCommand } from './copy.js';
 import { documentsCommand } from './documents.js';
 import { healthCommand } from './health.js';
+import { invitationsCommand } from './invitations.js';
 import { keysCommand } from './keys/keys.js';
 import { mcpCommand } from './mcp.js';
 import { migrateCommand } from './migrate.js';
@@ -22,6 +24,8 @@ export function createProgram(variables: ProcessVariables): Command {
     .addCommand(migrateCommand(variables))
     .addCommand(workspacesCommand(variables))
     .addCommand(keysCommand(variables))
+    .addCommand(invitationsCommand(variables))
+    .addCommand(accountsCommand(variables))
     .addCommand(scopesCommand())
     .addCommand(documentsCommand(variables))
     .addCommand(backupCommand(variables))

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import { type Asset, assetOf, pagePolicy } from './page.js';
 
-const FIRST_QUERY = `# Put your API key into the headers below.
+const FIRST_QUERY = `# Put your API key into the headers below, or sign in to the dashboard (/) first.
 # Then run this:
 query Tasks {
   viewer {
@@ -44,16 +44,29 @@ const AROUND = `(() => {
     localStorage.removeItem('graphiql:tabState');
   }
   const send = window.fetch.bind(window);
+  // Of whoever has signed in to the dashboard: their session, in the workspace and environment that they chose there.
+  const place = (name) => localStorage.getItem('taskgate:' + name);
+  const isMember = () => Boolean(place('workspace'));
+  const withSession = (options, headers) => {
+    headers.delete('authorization');
+    headers.set('x-taskgate-workspace', place('workspace'));
+    headers.set('x-taskgate-environment', place('environment') ?? 'live');
+    return { ...options, headers };
+  };
   let loadedWith;
   window.fetch = async (address, options) => {
-    if (!String(options?.body).includes('IntrospectionQuery')) return send(address, options);
     const headers = new Headers(options?.headers);
+    const hasKey = KEY.test(headers.get('authorization') ?? '') || KEY.test(headers.get('x-api-key') ?? '');
+    if (!String(options?.body).includes('IntrospectionQuery')) {
+      return send(address, isMember() && !hasKey ? withSession(options, headers) : options);
+    }
     const [key] = KEY.exec(headers.get('authorization') ?? '') ?? KEY.exec(headers.get('x-api-key') ?? '') ?? [];
     if (key) {
       loadedWith = key;
       return send(address, options);
     }
-    const message = 'Put your API key into the headers below; the schema is loaded then.';
+    if (isMember()) return send(address, withSession(options, headers));
+    const message = 'Put your API key into the headers below, or sign in; the schema is loaded then.';
     return new Response(JSON.stringify({ errors: [{ message }] }), { headers: { 'content-type': 'application/json' } });
   };
   // GraphiQL takes up what is typed a moment later, and asks for one schema at a time: a few tries for each key.

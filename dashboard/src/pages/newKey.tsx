@@ -97,7 +97,7 @@ function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void
   const [expiry, setExpiry] = useState<string>('90');
   const [filesNote, setFilesNote] = useState<string>();
   const [failure, setFailure] = useState<string>();
-  const [document] = useDebouncedValue(text.trim(), 300);
+  const [document] = useDebouncedValue(text.trim(), 600);
   const needs = useNeeds(by === 'operations' ? document : '');
   const [{ data: known }] = useQuery({ query: PROJECTS });
   const create = useChange(CREATE);
