@@ -117,7 +117,7 @@ export function mountAccounts(
 
   post('/api/auth/sign-up/email', async (c) => {
     const body = check(signUpBody, await bodyOf(c));
-    const refusal = passwordRefusal(body.password, [body.email, body.name]);
+    const refusal = await passwordRefusal(body.password, [body.email, body.name]);
     if (refusal) throw badInput({ password: [refusal] });
     const origin = originOf(c);
     const wait = await addressLimits.signedUp(origin.ip);
@@ -173,7 +173,7 @@ export function mountAccounts(
   post('/api/auth/change-password', async (c) => {
     const { person } = await personOf(c);
     const body = check(passwordBody, await bodyOf(c));
-    const refusal = passwordRefusal(body.newPassword, [person.email, person.name]);
+    const refusal = await passwordRefusal(body.newPassword, [person.email, person.name]);
     if (refusal) throw badInput({ newPassword: [refusal] });
     const { ip } = originOf(c);
     const wait = await addressLimits.wrongPassword(ip, person.email, 0);

@@ -17,7 +17,7 @@ const HOME = graphql(`
 `);
 const KEYS = graphql(`
   query HomeKeys {
-    apiKeys(first: 100) { totalCount nodes { id lastUsedAt requestsToday status } }
+    apiKeys(first: 30) { totalCount nodes { id lastUsedAt requestsToday status } }
     keyReview(first: 5, risk: HIGH) { score apiKey { id name } }
     alerts(first: 1) { totalCount }
   }

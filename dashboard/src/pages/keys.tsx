@@ -19,7 +19,7 @@ const KEYS = graphql(`
       pageInfo { hasNextPage endCursor }
       nodes { id name prefix environment scopes status expiresAt lastUsedAt requestsToday isLocked projectIds createdAt }
     }
-    keyReview(first: 200) { risk apiKey { id } }
+    keyReview(first: 50) { risk apiKey { id } }
   }
 `);
 
