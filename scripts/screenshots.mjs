@@ -38,8 +38,8 @@ try {
   await page.getByLabel('Name').fill('Ada Lovelace');
   await page.getByLabel('Email').fill('ada@example.com');
   await page.getByLabel('Password', { exact: true }).fill('a hedgehog in the rain');
-  await page.getByRole('button', { name: 'Make the account' }).click();
-  await page.getByRole('heading', { name: 'Hello, Ada Lovelace' }).waitFor();
+  await page.getByRole('button', { name: 'Sign up' }).click();
+  await page.getByRole('heading', { name: 'Welcome, Ada Lovelace' }).waitFor();
   for (const [where, name] of [
     ['/', 'start-empty'],
     ['/tasks', 'tasks-empty'],

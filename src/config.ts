@@ -92,6 +92,22 @@ const schema = z.object({
     .enum(['open', 'invite', 'closed'])
     .catch((ctx) => fail('must be open, invite or closed', ctx.value))
     .default('invite'),
+  SMTP_URL: z
+    .string()
+    .regex(/^smtps?:\/\/[^\s/]+/)
+    .catch(() => fail('must be smtp://host:port or smtps://user:password@host:port'))
+    .optional(),
+  MAIL_FROM: z
+    .string()
+    .refine((text) => /^[^\r\n]*@[^\r\n]+$/.test(text))
+    .catch((ctx) => fail('must be an address, such as Tasks <tasks@example.com>', ctx.value))
+    .optional(),
+  PUBLIC_URL: z
+    .string()
+    .transform((url) => url.replace(/\/+$/, ''))
+    .refine((url) => isOrigin(url))
+    .catch((ctx) => fail('must be where people reach the server, such as https://tasks.example.com', ctx.value))
+    .optional(),
   LOG_LEVEL: z
     .enum(LOG_LEVELS)
     .catch((ctx) => fail(`must be one of ${LOG_LEVELS.join(', ')}`, ctx.value))
@@ -148,6 +164,10 @@ export interface Config {
   readonly leakReportRevoke: boolean;
   /** Who may make an account: everybody, with a workspace of their own; who was invited; nobody. */
   readonly signUp: 'open' | 'invite' | 'closed';
+  /** Where people reach the server; undefined: what HOST and PORT say. */
+  readonly publicUrl: string | undefined;
+  /** By which letters are sent; undefined: none are. */
+  readonly mail: { readonly smtpUrl: string; readonly from: string; readonly publicUrl: string } | undefined;
   readonly logLevel: (typeof LOG_LEVELS)[number];
 }
 
@@ -212,8 +232,19 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     leakReportKeysFile: env.LEAK_REPORT_KEYS_FILE,
     leakReportRevoke: env.LEAK_REPORT_REVOKE,
     signUp: env.SIGNUP,
+    publicUrl: env.PUBLIC_URL,
+    mail: mailOf(env.SMTP_URL, env.MAIL_FROM, env.PUBLIC_URL),
     logLevel: env.LOG_LEVEL,
   };
+}
+
+function mailOf(smtpUrl: string | undefined, from: string | undefined, publicUrl: string | undefined) {
+  if (smtpUrl === undefined) return undefined;
+  if (from === undefined)
+    throw new ConfigError('MAIL_FROM must be set with SMTP_URL: the address that letters come from.');
+  if (publicUrl === undefined)
+    throw new ConfigError('PUBLIC_URL must be set with SMTP_URL: where the links of letters lead.');
+  return { smtpUrl, from, publicUrl };
 }
 
 function plansOf(file: string | undefined): Plans {

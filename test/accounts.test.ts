@@ -1,9 +1,12 @@
 /** Accounts: who may make one, what a session opens, and what it does not. */
+import type { AddressInfo } from 'node:net';
+import { SMTPServer } from 'smtp-server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readConfig } from '../src/config.js';
 import { cleanUp } from '../src/db/cleanup.js';
 import { fillTenant } from './support/factories.js';
 import { startTestServer, type TestServer } from './support/server.js';
-import { subscribe } from './support/stream.js';
+import { subscribe, until } from './support/stream.js';
 import { PASSWORD, type Visitor, visitor } from './support/visitor.js';
 
 const INVITE = `mutation ($email: String!, $role: Role!) {
@@ -523,6 +526,80 @@ describe('an invitation', () => {
     expect(answers.every(({ status }) => [200, 404, 409, 503].includes(status))).toBe(true);
     expect(await server.system.user.count({ where: { email: 'twice@example.com', environment: 'LIVE' } })).toBe(1);
   });
+});
+
+describe('a letter', () => {
+  it('brings the link to the one who is invited, and to an address that no request can choose', async () => {
+    const letters: string[] = [];
+    const smtp = new SMTPServer({
+      disabledCommands: ['AUTH', 'STARTTLS'],
+      onData(stream, _session, done) {
+        const chunks: Buffer[] = [];
+        stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+        stream.on('end', () => {
+          letters.push(Buffer.concat(chunks).toString());
+          done();
+        });
+      },
+    });
+    const port = await new Promise<number>((resolve) => {
+      const listening = smtp.listen(0, '127.0.0.1', () => resolve((listening.address() as AddressInfo).port));
+    });
+    const fresh = await startTestServer({
+      ...{ SMTP_URL: `smtp://127.0.0.1:${port}`, MAIL_FROM: 'Tasks <tasks@example.com>' },
+      PUBLIC_URL: 'https://tasks.example.com/',
+    });
+    try {
+      await fresh.system.workspace.updateMany({ data: { name: 'Ours\r\nBcc: eve@example.com' } });
+      const ask = 'mutation { inviteUser(input: { email: "grace@example.com", role: MEMBER }) { token emailed } }';
+      const { data } = await fresh.gql(ask);
+      expect(data.inviteUser.emailed).toBe(true);
+      await until(() => letters.length === 1);
+      const [head = '', ...body] = (letters[0] ?? '').split('\r\n\r\n');
+      expect(head).toMatch(/^To: grace@example\.com$/m);
+      expect(head).not.toMatch(/^Bcc:/m);
+      const text = body.join('\n').replace(/=\r\n/g, '').replace(/=3D/g, '=');
+      expect(text).toContain(`https://tasks.example.com/invitation#${data.inviteUser.token}`);
+      await new Promise<void>((resolve) => smtp.close(() => resolve()));
+      // Where no letter can be sent, the invitation holds all the same.
+      const other = await fresh.gql(ask);
+      expect(other.data.inviteUser.token).toBeTruthy();
+      await until(() => fresh.logLines.some((line) => line.includes('A letter could not be sent')));
+      expect(fresh.logLines.join()).not.toContain(other.data.inviteUser.token);
+    } finally {
+      await fresh.stop();
+    }
+  });
+
+  it.each([
+    [{ SMTP_URL: 'smtp://127.0.0.1:25' }, 'MAIL_FROM'],
+    [{ SMTP_URL: 'smtp://127.0.0.1:25', MAIL_FROM: 'a@example.com' }, 'PUBLIC_URL'],
+    [{ SMTP_URL: 'mail.example.com' }, 'SMTP_URL'],
+    [{ PUBLIC_URL: 'tasks.example.com' }, 'PUBLIC_URL'],
+    [{ PUBLIC_URL: 'https://tasks.example.com/a' }, 'PUBLIC_URL'],
+    [{ SIGNUP: 'everybody' }, 'SIGNUP'],
+  ])('is configured whole: %j', (environment, named) => {
+    expect(() => readConfig(environment as Record<string, string>)).toThrow(named);
+  });
+});
+
+it('a person may be in several workspaces, and is in each what they are there', async () => {
+  const open = await startTestServer({ SIGNUP: 'open' });
+  try {
+    const [a, b] = [visitor(open), visitor(open)];
+    await a.signUp('a@example.com');
+    await b.signUp('b@example.com');
+    const { token } = (await a.gql(INVITE, { email: 'b@example.com', role: 'VIEWER' })).data.inviteUser;
+    expect((await b.post('/api/account/invitation/accept', { token })).status).toBe(200);
+    const { workspaces } = await b.account();
+    expect(workspaces.map(({ role }: { role: string }) => role)).toEqual(['OWNER', 'VIEWER']);
+    const [own, other] = workspaces.map(({ id }: { id: string }) => id);
+    expect((await b.gql(CREATE, {}, { workspace: own })).errors).toBeUndefined();
+    expect(codes(await b.gql(CREATE, {}, { workspace: other }))).toEqual(['FORBIDDEN']);
+    expect((await b.gql('{ tasks { totalCount } }', {}, { workspace: other })).data.tasks.totalCount).toBe(0);
+  } finally {
+    await open.stop();
+  }
 });
 
 describe('what is stored', () => {

@@ -87,7 +87,7 @@ describe.skipIf(!executablePath)('in a browser', () => {
     await page.getByLabel('Email').fill(email);
     await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
     await page.getByRole('button', { name: 'Sign in' }).click();
-    await page.getByRole('heading', { name: /^Hello/ }).waitFor();
+    await page.getByRole('heading', { name: /^Welcome/ }).waitFor();
   }
 
   const violations = async (page: Page): Promise<string[]> => {
@@ -108,15 +108,15 @@ describe.skipIf(!executablePath)('in a browser', () => {
   it('from signing up to a key that was made, used, tightened, replaced and revoked', async () => {
     const fresh = await startTestServer();
     const { page, problems, context } = await open('/', fresh);
-    await page.getByRole('heading', { name: 'Make an account' }).waitFor();
+    await page.getByRole('heading', { name: 'Sign up', exact: true }).waitFor();
     await page.getByLabel('Name').fill('Ada');
     await page.getByLabel('Email').fill('ada@example.com');
     await page.getByLabel('Password', { exact: true }).fill('password123');
-    await page.getByRole('button', { name: 'Make the account' }).click();
+    await page.getByRole('button', { name: 'Sign up' }).click();
     await page.getByText('Is one that many people use').waitFor();
     await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
-    await page.getByRole('button', { name: 'Make the account' }).click();
-    await page.getByRole('heading', { name: 'Hello, Ada' }).waitFor();
+    await page.getByRole('button', { name: 'Sign up' }).click();
+    await page.getByRole('heading', { name: 'Welcome, Ada' }).waitFor();
     await page.getByRole('link', { name: 'Generate a key' }).click();
 
     await page.getByLabel('Name').fill('Reports');
@@ -124,7 +124,7 @@ describe.skipIf(!executablePath)('in a browser', () => {
       .getByLabel('Operations', { exact: true })
       .fill('query Open($n: Int!) { tasks(first: $n) { totalCount } }\nquery All { projects { totalCount } }');
     await page.getByTestId('needs').getByText('projects:read').waitFor();
-    await page.getByLabel('Lock the key to them').uncheck();
+    await page.getByLabel('Lock the key to these operations').uncheck();
     await page.getByRole('button', { name: 'Generate', exact: true }).click();
     await page.getByRole('button', { name: 'Copy the key' }).click();
     const key = await page.evaluate(() => navigator.clipboard.readText());
@@ -143,7 +143,7 @@ describe.skipIf(!executablePath)('in a browser', () => {
     await page.getByRole('link', { name: 'Go to the key' }).click();
     await page.getByRole('heading', { name: 'Reports', exact: true }).waitFor();
     expect(await page.content()).not.toContain(key);
-    await page.getByRole('heading', { name: 'Use: 102 requests in 30 days' }).waitFor();
+    await page.getByRole('heading', { name: 'Usage: 102 requests in 30 days' }).waitFor();
     await page.getByRole('button', { name: 'Tighten' }).click();
     await page.getByRole('dialog').getByText('tasks:read').waitFor();
     await page.getByRole('dialog').getByRole('button', { name: 'Tighten' }).click();
@@ -206,7 +206,7 @@ describe.skipIf(!executablePath)('in a browser', () => {
     await owner.page.getByRole('dialog').getByLabel('Email').fill('vera@example.com');
     await owner.page.getByRole('dialog').getByRole('combobox', { name: 'Role' }).click();
     await owner.page.getByRole('option', { name: /^Viewer/ }).click();
-    await owner.page.getByRole('button', { name: 'Make the link' }).click();
+    await owner.page.getByRole('button', { name: 'Create link' }).click();
     const link = (await owner.page.getByTestId('invitation-link').textContent()) ?? '';
     await owner.page.getByRole('button', { name: 'Done' }).click();
     await owner.page.getByText('vera@example.com as viewer').waitFor();
@@ -216,8 +216,8 @@ describe.skipIf(!executablePath)('in a browser', () => {
     expect(await guest.page.getByLabel('Email').inputValue()).toBe('vera@example.com');
     await guest.page.getByLabel('Name').fill('Vera');
     await guest.page.getByLabel('Password', { exact: true }).fill(PASSWORD);
-    await guest.page.getByRole('button', { name: 'Make the account' }).click();
-    await guest.page.getByRole('heading', { name: 'Hello, Vera' }).waitFor();
+    await guest.page.getByRole('button', { name: 'Sign up' }).click();
+    await guest.page.getByRole('heading', { name: 'Welcome, Vera' }).waitFor();
     for (const name of ['API Keys', 'Audit log', 'Least privilege']) {
       expect(await guest.page.getByRole('link', { name }).count(), name).toBe(0);
     }
@@ -225,7 +225,7 @@ describe.skipIf(!executablePath)('in a browser', () => {
     await guest.page.getByRole('heading', { name: 'Tasks' }).waitFor();
     expect(await guest.page.getByRole('button', { name: 'New task' }).count()).toBe(0);
     await guest.page.goto(`${server.origin}/settings/api-keys/new`);
-    await guest.page.getByText('Your role makes no keys').waitFor();
+    await guest.page.getByText('Your role cannot create keys').waitFor();
     await guest.page.goto(`${server.origin}/settings/audit`);
     await guest.page.getByText(/it takes audit:read/).waitFor();
     const log = server.logLines.join('\n');
@@ -242,14 +242,14 @@ describe.skipIf(!executablePath)('in a browser', () => {
     await one.page.goto(`${server.origin}/projects`);
     await one.page.getByRole('button', { name: 'New project' }).click();
     await one.page.getByRole('dialog').getByLabel('Name').fill('Shared');
-    await one.page.getByRole('button', { name: 'Make the project' }).click();
+    await one.page.getByRole('button', { name: 'Create project' }).click();
     await one.page.getByRole('link', { name: 'Shared', exact: true }).click();
     await one.page.getByRole('heading', { name: 'Backlog' }).waitFor();
     await other.page.goto(`${server.origin}/tasks`);
     await other.page.getByRole('heading', { name: 'No tasks yet' }).waitFor();
     await one.page.getByRole('button', { name: 'New task' }).click();
     await one.page.getByRole('dialog').getByLabel('Title').fill('Seen by both');
-    await one.page.getByRole('button', { name: 'Make the task' }).click();
+    await one.page.getByRole('button', { name: 'Create task' }).click();
     await other.page.getByRole('link', { name: 'Seen by both' }).waitFor();
 
     await other.page.goto(one.page.url());
@@ -400,7 +400,7 @@ describe.skipIf(!executablePath)('in a browser', () => {
     await page.keyboard.press('Tab');
     await page.keyboard.type(PASSWORD);
     await page.keyboard.press('Enter');
-    await page.getByRole('heading', { name: 'Hello, Ada' }).waitFor();
+    await page.getByRole('heading', { name: 'Welcome, Ada' }).waitFor();
     await page.goto(`${server.origin}/projects`);
     await page.getByRole('button', { name: 'New project' }).waitFor();
     await page.keyboard.press('Tab');
@@ -453,7 +453,7 @@ describe.skipIf(!executablePath)('in a browser', () => {
       await session.send('Network.enable');
       await session.send('Network.setCacheDisabled', { cacheDisabled: true });
       await page.goto(`${large.origin}/`);
-      await page.getByRole('heading', { name: 'Hello, ada' }).waitFor();
+      await page.getByRole('heading', { name: 'Welcome, ada' }).waitFor();
       await page.waitForLoadState('networkidle');
       const bytes = [...sizes.values()].reduce((sum, size) => sum + size, 0);
       expect(bytes).toBeGreaterThan(50_000);

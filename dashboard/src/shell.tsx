@@ -105,7 +105,7 @@ function Nowhere({ email }: { email: string }) {
         title="You are in no workspace"
         action={
           <Group>
-            <Button onClick={() => void reload()}>Look again</Button>
+            <Button onClick={() => void reload()}>Refresh</Button>
             <Button variant="default" onClick={() => void signOut().then(reload)}>
               Sign out
             </Button>

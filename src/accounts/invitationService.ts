@@ -1,7 +1,9 @@
 /** Inviting people into a workspace, and taking an invitation back; each change is one unit of work. */
 import { hash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import type { PrismaClient } from '#prisma/client.js';
 import type { Actor } from '../audit/entry.js';
+import { withoutBinding } from '../db/tenant.js';
 import type { UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, notFound } from '../errors.js';
 import { check, required } from '../input.js';
@@ -10,6 +12,7 @@ import { type Caller, KeyUnits } from '../keys/keyUnit.js';
 import type { Plans, RateLimits } from '../keys/plans.js';
 import { ROLE_GRANTS, type RoleName } from '../scopes/roles.js';
 import { scopeSet } from '../scopes/scope.js';
+import type { Mailer } from './mail.js';
 
 /** Milliseconds. */
 const LIFETIME = 7 * 86_400_000;
@@ -32,16 +35,21 @@ export const hashOfInvitation = (token: string): string => `sha256:${hash('sha25
 export class InvitationService {
   readonly #units: KeyUnits;
 
-  constructor(units: UnitOfWork, plans: Plans) {
+  /** @param mailer by which links are sent; undefined: whoever invites hands them over */
+  constructor(
+    units: UnitOfWork,
+    plans: Plans,
+    private readonly mailer?: Mailer,
+  ) {
     this.#units = new KeyUnits(units, plans);
   }
 
-  /** @returns the token of the link, shown once */
+  /** @returns the token of the link, shown once, and whether a letter with it is sent */
   async invite(
     actor: Actor,
     caller: Caller,
     input: { readonly email: string; readonly role: RoleName },
-  ): Promise<{ id: string; token: string }> {
+  ): Promise<{ id: string; token: string; emailed: boolean }> {
     const { email } = check(rules, { email: input.email });
     return this.#units.look(actor, caller, async ({ unit, bound, policy }) => {
       if (bound !== 'operator') mayInvite(bound, input.role, policy.plan);
@@ -77,7 +85,16 @@ export class InvitationService {
         select: { id: true },
       });
       unit.audit({ ...about(id, 'create'), changes: { email: { to: email }, role: { to: input.role } } });
-      return { id, token };
+      const { mailer } = this;
+      if (mailer) {
+        const { name } = await withoutBinding(() =>
+          (tx as unknown as Pick<PrismaClient, 'workspace'>).workspace.findUniqueOrThrow({
+            where: { id: workspaceId },
+          }),
+        );
+        unit.afterCommit(() => mailer.invite({ email, role: input.role, workspace: name, token }));
+      }
+      return { id, token, emailed: mailer !== undefined };
     });
   }
 

@@ -32,6 +32,8 @@ const FRESH = 86_400_000;
 const MISSING = 'The invitation is not there any more: it was used, taken back, or has expired. Ask for another one.';
 
 export class Memberships {
+  #isClaimed = false;
+
   constructor(
     private readonly database: Database,
     private readonly units: UnitOfWork,
@@ -58,7 +60,10 @@ export class Memberships {
 
   /** Whether nobody has signed up yet, so that the first who does owns the first workspace. */
   async isUnclaimed(): Promise<boolean> {
+    // Asked by everybody who opens the page. What was claimed stays so, but where all accounts are deleted by hand.
+    if (this.#isClaimed) return false;
     const member = await this.#system.user.findFirst({ where: { personId: { not: null } }, select: { id: true } });
+    this.#isClaimed = member !== null;
     return member === null;
   }
 

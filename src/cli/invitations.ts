@@ -21,7 +21,7 @@ export function invitationsCommand(variables: ProcessVariables): Command {
           .default('member'),
       )
       .option('--workspace <slug>', 'into which workspace', DEFAULT_WORKSPACE)
-      .option('--url <url>', 'where people reach the server; by default HOST and PORT')
+      .option('--url <url>', 'where people reach the server; by default PUBLIC_URL, or HOST and PORT')
       .option('--json', 'print JSON')
       .exitOverride()
       .action(async ({ email, role, workspace, url, json }) =>
@@ -30,7 +30,7 @@ export function invitationsCommand(variables: ProcessVariables): Command {
           const input = { email, role: role.toUpperCase() as RoleName };
           const { id, token } = await invitations.invite(actor('LIVE'), 'operator', input);
           const origin =
-            url?.replace(/\/+$/, '') ??
+            (url ?? config.publicUrl)?.replace(/\/+$/, '') ??
             `${config.tls ? 'https' : 'http'}://${localAddress(config.host)}:${config.port}`;
           const link = `${origin}/invitation#${token}`;
           if (json) return print({ id, email, role: input.role, link });

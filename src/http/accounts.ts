@@ -105,10 +105,10 @@ export function mountAccounts(
       current ? memberships.of(current.session.person.id) : [],
     ]);
     for (const cookie of current?.headers.getSetCookie() ?? []) c.header('set-cookie', cookie, { append: true });
-    const first = (await memberships.isFresh()) && mayClaim(keyed) ? 'first' : 'adminKey';
     const usual = config.signUp === 'invite' ? 'invitation' : config.signUp;
+    const isFirst = isUnclaimed && mayClaim(keyed) && (await memberships.isFresh());
     return c.json({
-      signUp: isUnclaimed && config.signUp !== 'open' ? first : usual,
+      signUp: isFirst ? 'first' : isUnclaimed && usual !== 'open' ? 'adminKey' : usual,
       person: current?.session.person ?? null,
       address: originOf(keyed).ip,
       workspaces: workspaces.map(({ workspace, role }) => ({ ...workspace, role })),
@@ -270,9 +270,10 @@ export function mountAccounts(
       }
       return { by: 'invitation', token: body.invitation };
     }
+    const isUnclaimed = await memberships.isUnclaimed();
+    if (isUnclaimed && mayClaim(c) && (await memberships.isFresh())) return { by: 'claim' };
     if (config.signUp === 'open') return { by: 'own workspace' };
-    if (await memberships.isUnclaimed()) {
-      if ((await memberships.isFresh()) && mayClaim(c)) return { by: 'claim' };
+    if (isUnclaimed) {
       throw new ApiError(
         'FORBIDDEN',
         'The first account owns the workspace. From elsewhere than the server itself, prove that you are its operator: give a key with admin:* (adminKey).',

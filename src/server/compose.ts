@@ -2,6 +2,7 @@
 import cluster from 'node:cluster';
 import { randomUUID } from 'node:crypto';
 import { InvitationService } from '../accounts/invitationService.js';
+import { Mailer } from '../accounts/mail.js';
 import { Memberships } from '../accounts/memberships.js';
 import { SignIn } from '../accounts/signIn.js';
 import { Authenticator } from '../auth/authenticator.js';
@@ -132,7 +133,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     timeEntries: new TimeEntryService(units),
     projects: new ProjectService(units, tasks),
     users: new UserService(units, keys, tasks),
-    invitations: new InvitationService(units, config.plans),
+    invitations: new InvitationService(units, config.plans, config.mail && new Mailer(config.mail, onError)),
     keyLimits: new KeyLimits(counted(counters.keys)),
     admission,
     pacing: new Pacing(),

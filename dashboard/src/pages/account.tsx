@@ -69,13 +69,13 @@ function Password() {
             </Alert>
           )}
           <PasswordInput
-            label="The present one"
+            label="Current password"
             autoComplete="current-password"
             error={errors.currentPassword?.message}
             {...register('currentPassword')}
           />
           <PasswordInput
-            label="The new one"
+            label="New password"
             description="At least 10 characters; a few words are good"
             autoComplete="new-password"
             error={errors.newPassword?.message}
@@ -83,7 +83,7 @@ function Password() {
           />
           <Group>
             <Button type="submit" loading={isSubmitting}>
-              Change the password
+              Change password
             </Button>
           </Group>
         </Stack>
@@ -105,7 +105,7 @@ function Sessions() {
   return (
     <section aria-label="Sessions">
       <Title order={2} mb="xs">
-        Where you are signed in
+        Active sessions
       </Title>
       {error && <Failure error={error} onRetry={load} />}
       {!sessions && !error && <Loading />}
@@ -127,7 +127,7 @@ function Sessions() {
                 </Text>
               ) : (
                 <Button size="xs" variant="default" onClick={() => void endSession(session.id).then(load, setError)}>
-                  End
+                  End session
                 </Button>
               )}
             </Group>

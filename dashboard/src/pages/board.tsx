@@ -81,7 +81,7 @@ export default function BoardPage() {
   if (listError && !projects) return <Failure error={listError} />;
   if (!projects) return <Loading />;
   if (projects.length === 0)
-    return <Empty title="No project yet">A board is a project's. Make one under Projects.</Empty>;
+    return <Empty title="No project yet">A board is a project's. Create one under Projects.</Empty>;
   const canWrite = may('tasks:write');
   return (
     <Page

@@ -34,7 +34,7 @@ export default function HomePage() {
   const nodes = keys?.apiKeys?.nodes ?? [];
   const isUsed = nodes.some(({ lastUsedAt }) => lastUsedAt !== null);
   return (
-    <Page title={`Hello, ${person.name}`}>
+    <Page title={`Welcome, ${person.name}`}>
       {may('keys:write') && keys && !isUsed && <FirstSteps hasKey={nodes.length > 1} />}
       <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }}>
         <Figure to="/tasks" label={environment === 'live' ? 'Tasks' : 'Tasks of the sandbox'} value={tasks}>
@@ -99,7 +99,7 @@ function FirstSteps({ hasKey }: { hasKey: boolean }) {
         First steps
       </Title>
       <List spacing="sm" center>
-        <List.Item icon={step(true, 1)}>Make an account</List.Item>
+        <List.Item icon={step(true, 1)}>Create an account</List.Item>
         <List.Item icon={step(hasKey, 2)}>
           <Anchor component={Link} to="/settings/api-keys/new" underline="always">
             Generate a key

@@ -128,7 +128,7 @@ export default function KeyPage() {
       <Use apiKey={key} onReload={reload} />
       {key.operationSets.length > 0 && <Operations apiKey={key} />}
       {log?.auditLog && (
-        <Section title="What happened to it">
+        <Section title="Audit log">
           <Table aria-label="Audit log of the key" verticalSpacing={6}>
             <Table.Tbody>
               {log.auditLog.nodes.map((event) => (
@@ -206,7 +206,7 @@ function Reach({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
   // Of a key that was made just now, its use says nothing yet.
   const isKnown = apiKey.usage.total > 0 || Date.now() - new Date(apiKey.createdAt).getTime() > 7 * 86_400_000;
   return (
-    <Section title="What it may do">
+    <Section title="Permissions">
       <Stack gap="sm">
         <Scopes scopes={scopes} />
         <Text size="sm">
@@ -217,10 +217,10 @@ function Reach({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
           {allowedIps ? `From ${allowedIps.join(', ')}.` : 'From any address.'}
         </Text>
         {unusedScopes.length > 0 && isWorking && isKnown && (
-          <Alert color="yellow" variant="outline" title="More than it uses">
+          <Alert color="yellow" variant="outline" title="Unused permissions">
             <Stack gap="xs" align="flex-start">
               <Scopes scopes={unusedScopes} />
-              <Text size="sm">were not used in 90 days.</Text>
+              <Text size="sm">were not used in the last 90 days.</Text>
               {may('keys:write') && <Tighten apiKey={apiKey} onDone={onDone} />}
             </Stack>
           </Alert>
@@ -259,13 +259,13 @@ function Facts({ apiKey }: { apiKey: ApiKey }) {
         .join(', ') || 'as the plan has them',
     ],
     ['Expires', <When key="expires" at={apiKey.expiresAt} />],
-    ['Made', <When key="made" at={apiKey.createdAt} />],
-    ['By', apiKey.createdBy?.name ?? 'nobody who is here'],
+    ['Created', <When key="made" at={apiKey.createdAt} />],
+    ['Created by', apiKey.createdBy?.name ?? 'nobody who is here'],
     ['Id', <code key="id">{apiKey.id}</code>],
   ];
   return (
-    <Section title="Facts">
-      <Table aria-label="Facts of the key" verticalSpacing={5} withRowBorders={false}>
+    <Section title="Details">
+      <Table aria-label="Details of the key" verticalSpacing={5} withRowBorders={false}>
         <Table.Tbody>
           {facts.map(([label, value]) => (
             <Table.Tr key={label}>
@@ -286,10 +286,10 @@ function Use({ apiKey, onReload }: { apiKey: ApiKey; onReload: Reload }) {
   if (usage.total === 0) {
     return (
       <Section
-        title="Use"
+        title="Usage"
         aside={
           <Button variant="default" size="xs" onClick={onReload}>
-            Look again
+            Refresh
           </Button>
         }
       >
@@ -302,10 +302,10 @@ function Use({ apiKey, onReload }: { apiKey: ApiKey; onReload: Reload }) {
   }
   return (
     <Section
-      title={`Use: ${number(usage.total)} requests in 30 days`}
+      title={`Usage: ${number(usage.total)} requests in 30 days`}
       aside={
         <Button variant="default" size="xs" onClick={onReload}>
-          Look again
+          Refresh
         </Button>
       }
     >
@@ -344,7 +344,7 @@ function Counted({
 
 function Operations({ apiKey }: { apiKey: ApiKey }) {
   return (
-    <Section title="Its operations">
+    <Section title="Locked operations">
       {apiKey.operationSets.slice(0, 3).map(({ version, endsAt, operations }) => (
         <div key={version}>
           <Text size="sm" fw={600}>
@@ -439,7 +439,7 @@ function Tighten({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
         Tighten
       </Button>
       <Confirm
-        title="Take back what it does not use?"
+        title="Remove unused permissions?"
         action="Tighten"
         opened={opened}
         isRunning={tighten.isRunning || update.isRunning}
@@ -519,7 +519,7 @@ function Rotate({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
       <Modal
         opened={opened}
         onClose={close}
-        title={key ? 'The new key' : 'Replace the key by a new one?'}
+        title={key ? 'The new key' : 'Rotate the key?'}
         centered
         size="lg"
         closeOnClickOutside={!key}
@@ -583,7 +583,7 @@ function Revoke({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
         Revoke
       </Button>
       <Confirm
-        title="Revoke the key for good?"
+        title="Revoke the key?"
         action="Revoke"
         opened={opened}
         isRunning={change.isRunning}

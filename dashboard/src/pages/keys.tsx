@@ -60,7 +60,7 @@ export default function KeysPage() {
       }
     >
       {!may('keys:read') ? (
-        <Alert color="gray" variant="outline" title="Your role sees no keys">
+        <Alert color="gray" variant="outline" title="Your role cannot see keys">
           Ask an admin of the workspace to make one for you, or to change your role.
         </Alert>
       ) : (

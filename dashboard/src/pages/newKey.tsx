@@ -69,7 +69,7 @@ export default function NewKeyPage() {
   if (!may('keys:write')) {
     return (
       <Page title="Generate New Key">
-        <Alert color="gray" variant="outline" title="Your role makes no keys">
+        <Alert color="gray" variant="outline" title="Your role cannot create keys">
           Ask an admin of the workspace for one.
         </Alert>
       </Page>
@@ -154,7 +154,7 @@ function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void
             {failure}
           </Alert>
         )}
-        {refused && <Failure title="The key was not made" error={refused} />}
+        {refused && <Failure title="The key was not created" error={refused} />}
         <TextInput
           label="Name"
           description="What it is for: deploy script, CI, the phone app"
@@ -166,15 +166,15 @@ function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void
         <TextInput label="Description" error={fields['description']?.join('; ')} {...register('description')} />
         <div>
           <Text component="h2" fw={600} size="sm" mb={6} id="reach">
-            What it may do
+            Permissions
           </Text>
           <SegmentedControl
             aria-labelledby="reach"
             value={by}
             onChange={(value) => setBy(value === 'scopes' ? 'scopes' : 'operations')}
             data={[
-              { value: 'operations', label: 'From its operations' },
-              { value: 'scopes', label: 'By scopes' },
+              { value: 'operations', label: 'From operations' },
+              { value: 'scopes', label: 'Choose scopes' },
             ]}
           />
         </div>
@@ -205,7 +205,7 @@ function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void
               >
                 {(props) => (
                   <Button {...props} variant="default" size="xs">
-                    Read files
+                    Choose files
                   </Button>
                 )}
               </FileButton>
@@ -216,12 +216,12 @@ function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void
               >
                 {(props) => (
                   <Button {...props} variant="default" size="xs">
-                    Read a project's folder
+                    Choose a project folder
                   </Button>
                 )}
               </FileButton>
               <Text size="xs" c="dimmed">
-                Read here, and not sent anywhere else.
+                Files are read in this browser; only their operations are sent.
               </Text>
             </Group>
             {filesNote && (
@@ -238,7 +238,7 @@ function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void
               {needs && !(needs instanceof Error) && (
                 <Stack gap={6} className="panel" p="sm">
                   <Text size="sm" fw={600}>
-                    They need
+                    Required scopes
                   </Text>
                   <Scopes scopes={needs.scopes} />
                   {needs.missing.length > 0 && (
@@ -250,7 +250,7 @@ function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void
               )}
             </div>
             <Checkbox
-              label="Lock the key to them"
+              label="Lock the key to these operations"
               description="It runs nothing else, whatever its scopes would allow. New versions of the program need a new set."
               checked={lock}
               onChange={({ currentTarget }) => setLock(currentTarget.checked)}
@@ -261,7 +261,7 @@ function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void
         )}
         <MultiSelect
           label="Projects"
-          description="The only ones that it sees and changes. None chosen: all, and what has no project."
+          description="The key sees and changes these only. None chosen: all projects."
           data={known?.projects?.nodes.map(({ id, name }) => ({ value: id, label: name })) ?? []}
           value={projects}
           onChange={setProjects}
@@ -280,8 +280,8 @@ function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void
             error={fields['expiresAt']?.join('; ')}
           />
           <NumberInput
-            label="Requests a minute"
-            description="Empty: as the plan has it"
+            label="Requests per minute"
+            description="Empty: the limit of the plan"
             min={1}
             hideControls
             value={watch('perMinute')}
@@ -291,8 +291,8 @@ function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void
         </Group>
         <div>
           <TextInput
-            label="Addresses"
-            description="From which it may be used, as addresses or CIDR blocks. Empty: any."
+            label="IP allow-list"
+            description="Addresses or CIDR blocks from which the key works. Empty: any."
             placeholder="203.0.113.0/24, 2001:db8::/48"
             error={fields['allowedIps']?.join('; ')}
             {...register('allowedIps')}
@@ -334,7 +334,7 @@ function MadeKey({ made, document, onAnother }: { made: Made; document: string; 
   const { key, apiKey, operations } = made;
   const curl = curlLine(key, apiKey?.isLocked ? document : undefined);
   return (
-    <Page title={`${apiKey?.name} is made`}>
+    <Page title={`Key created: ${apiKey?.name}`}>
       <Stack maw={760}>
         <Alert color="yellow" variant="outline" title="Copy the key now">
           It is shown this once. Nobody can read it again: what is stored is a hash of it.
@@ -351,7 +351,7 @@ function MadeKey({ made, document, onAnother }: { made: Made; document: string; 
             Go to the key
           </Button>
           <Button variant="default" onClick={onAnother}>
-            Generate another
+            Generate another key
           </Button>
           <Anchor component={Link} to="/settings/api-keys" size="sm">
             All keys

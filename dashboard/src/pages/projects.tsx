@@ -52,7 +52,7 @@ export default function ProjectsPage() {
   return (
     <Page title="Projects" actions={may('projects:write') && <NewProject onDone={reload} />}>
       <Switch
-        label="Archived ones too"
+        label="Show archived"
         checked={includeArchived}
         onChange={({ currentTarget }) => setIncludeArchived(currentTarget.checked)}
       />
@@ -165,7 +165,7 @@ function NewProject({ onDone }: { onDone: () => void }) {
         <form onSubmit={submit} noValidate>
           <Stack>
             {create.error && Object.keys(fields).length === 0 && (
-              <Failure title="The project was not made" error={create.error} />
+              <Failure title="The project was not created" error={create.error} />
             )}
             <TextInput label="Name" required data-autofocus error={fields['name']?.join('; ')} {...register('name')} />
             <TextInput
@@ -177,7 +177,7 @@ function NewProject({ onDone }: { onDone: () => void }) {
             <Textarea label="Description" error={fields['description']?.join('; ')} {...register('description')} />
             <Group justify="flex-end">
               <Button type="submit" loading={create.isRunning}>
-                Make the project
+                Create project
               </Button>
             </Group>
           </Stack>

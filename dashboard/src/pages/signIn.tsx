@@ -63,7 +63,7 @@ export default function SignInPage() {
           <Text size="sm">
             No account yet?{' '}
             <Anchor component={Link} to="/sign-up" underline="always">
-              Make one
+              Sign up
             </Anchor>
           </Text>
         ) : (

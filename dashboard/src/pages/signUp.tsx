@@ -25,7 +25,7 @@ export default function SignUpPage() {
   const isShut = state.signUp === 'closed' || state.signUp === 'invitation';
   return (
     <Stack>
-      <Title order={1}>Make an account</Title>
+      <Title order={1}>Sign up</Title>
       <Text size="sm" c="dimmed">
         {WORDS[state.signUp]}
       </Text>
@@ -104,7 +104,7 @@ export function SignUpForm({
           />
         )}
         <Button type="submit" loading={isSubmitting}>
-          Make the account
+          Sign up
         </Button>
       </Stack>
     </form>

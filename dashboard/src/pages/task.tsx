@@ -357,7 +357,7 @@ function Comments({ task, canWrite, onDone }: { task: Task; canWrite: boolean; o
           >
             <Stack gap="xs">
               <Textarea
-                label="Say something"
+                label="Add a comment"
                 autosize
                 minRows={2}
                 value={body}

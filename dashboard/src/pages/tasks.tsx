@@ -130,7 +130,7 @@ export default function TasksPage() {
           aria-pressed={mine}
           onClick={() => change('mine', [mine ? '' : '1'])}
         >
-          Mine
+          Assigned to me
         </Button>
         <Select
           aria-label="Order"
@@ -163,7 +163,7 @@ export default function TasksPage() {
         >
           {isFiltered
             ? 'Take a filter away, or search for other words.'
-            : 'Make one here, or by any client of the API.'}
+            : 'Create one here, or with any client of the API.'}
         </Empty>
       )}
       {list.rows && list.rows.length > 0 && (
@@ -323,7 +323,7 @@ function Views({ query, onChoose }: { query: string; onChoose: (query: string) =
     setViews(next);
   };
   const add = () => {
-    const name = window.prompt('What shall the view be called?')?.trim();
+    const name = window.prompt('Name of the view')?.trim();
     if (name) keep([...views.filter(([other]) => other !== name), [name.slice(0, 60), query]]);
   };
   return (
@@ -340,7 +340,7 @@ function Views({ query, onChoose }: { query: string; onChoose: (query: string) =
         {views.length > 0 && <Menu.Divider />}
         <Menu.Item onClick={add}>Save this view</Menu.Item>
         {views.some(([, saved]) => saved === query) && (
-          <Menu.Item onClick={() => keep(views.filter(([, saved]) => saved !== query))}>Forget this view</Menu.Item>
+          <Menu.Item onClick={() => keep(views.filter(([, saved]) => saved !== query))}>Delete this view</Menu.Item>
         )}
       </Menu.Dropdown>
     </Menu>

@@ -45,7 +45,7 @@ const OPEN = graphql(`
   }
 `);
 const INVITE = graphql(`
-  mutation Invite($input: InviteUserInput!) { inviteUser(input: $input) { token invitation { id email role } } }
+  mutation Invite($input: InviteUserInput!) { inviteUser(input: $input) { token emailed invitation { id email role } } }
 `);
 const TAKE_BACK = graphql(`
   mutation TakeBack($input: RevokeInvitationInput!) { revokeInvitation(input: $input) { invitation { id revokedAt } } }
@@ -101,8 +101,8 @@ export default function TeamPage() {
                 <Table.Th>Name</Table.Th>
                 <Table.Th>Email</Table.Th>
                 <Table.Th>Role</Table.Th>
-                <Table.Th>Signs in</Table.Th>
-                <Table.Th>Here since</Table.Th>
+                <Table.Th>Can sign in</Table.Th>
+                <Table.Th>Joined</Table.Th>
                 <Table.Th>
                   <span className="mantine-visually-hidden">Actions</span>
                 </Table.Th>
@@ -179,12 +179,12 @@ export default function TeamPage() {
                   <Button
                     size="xs"
                     variant="default"
-                    aria-label={`Take back the invitation of ${invitation.email}`}
+                    aria-label={`Revoke the invitation of ${invitation.email}`}
                     onClick={async () => {
                       if (await back.run({ input: { id: invitation.id } })) reload();
                     }}
                   >
-                    Take back
+                    Revoke
                   </Button>
                 </Group>
               </Card>
@@ -218,14 +218,18 @@ function Invite({ onDone }: { onDone: () => void }) {
   const { workspace } = usePlace();
   const [opened, setOpened] = useState(false);
   const [role, setRole] = useState<Role>('MEMBER');
-  const [link, setLink] = useState<{ email: string; address: string }>();
+  const [link, setLink] = useState<{ email: string; address: string; emailed: boolean }>();
   const invite = useChange(INVITE);
   const { register, handleSubmit, reset } = useForm({ defaultValues: { email: '' } });
   const fields = invite.error ? fieldsOf(invite.error) : {};
   const submit = handleSubmit(async ({ email }) => {
     const made = (await invite.run({ input: { email, role } }))?.inviteUser;
     if (!made) return;
-    setLink({ email: made.invitation?.email ?? email, address: `${window.location.origin}/invitation#${made.token}` });
+    setLink({
+      emailed: made.emailed,
+      email: made.invitation?.email ?? email,
+      address: `${window.location.origin}/invitation#${made.token}`,
+    });
     onDone();
   });
   const close = () => {
@@ -249,8 +253,10 @@ function Invite({ onDone }: { onDone: () => void }) {
         {link ? (
           <Stack>
             <Text size="sm">
-              Give this link to {link.email}. It works once, for a week, and for that email alone; it is shown this
-              once.
+              {link.emailed
+                ? `An e-mail is on its way to ${link.email}. Or give them this link.`
+                : `Give this link to ${link.email}.`}{' '}
+              It works once, for a week, and for that email alone; it is shown this once.
             </Text>
             <Copyable text={link.address} label="Copy the link" testId="invitation-link" />
             <Group justify="flex-end">
@@ -261,7 +267,7 @@ function Invite({ onDone }: { onDone: () => void }) {
           <form onSubmit={submit} noValidate>
             <Stack>
               {invite.error && Object.keys(fields).length === 0 && (
-                <Failure title="Nobody was invited" error={invite.error} />
+                <Failure title="The invitation was not created" error={invite.error} />
               )}
               <TextInput
                 label="Email"
@@ -279,7 +285,7 @@ function Invite({ onDone }: { onDone: () => void }) {
               />
               <Group justify="flex-end">
                 <Button type="submit" loading={invite.isRunning}>
-                  Make the link
+                  Create link
                 </Button>
               </Group>
             </Stack>

@@ -62,7 +62,7 @@ function NewTaskForm({ projectId, onDone }: { projectId?: string | undefined; on
     <form onSubmit={submit} noValidate>
       <Stack>
         {create.error && Object.keys(fields).length === 0 && (
-          <Failure title="The task was not made" error={create.error} />
+          <Failure title="The task was not created" error={create.error} />
         )}
         <TextInput label="Title" required data-autofocus error={fields['title']?.join('; ')} {...register('title')} />
         <Textarea
@@ -93,7 +93,7 @@ function NewTaskForm({ projectId, onDone }: { projectId?: string | undefined; on
         </Group>
         <Group justify="flex-end">
           <Button type="submit" loading={create.isRunning}>
-            Make the task
+            Create task
           </Button>
         </Group>
       </Stack>

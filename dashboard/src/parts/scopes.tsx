@@ -72,7 +72,7 @@ export function ScopePicker({ value, onChange }: { value: readonly string[]; onC
       </ScrollArea>
       <Checkbox
         mt="xs"
-        label="Everything (admin:*)"
+        label="Full access (admin:*)"
         description="Also manages keys, people and the workspace. Few programs need it."
         checked={isAdmin}
         onChange={({ currentTarget }) => onChange(currentTarget.checked ? ['admin:*'] : [])}

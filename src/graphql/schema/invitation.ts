@@ -67,6 +67,7 @@ builder.relayMutationField(
   {
     outputFields: (t) => ({
       ...rowField(t, 'invitation', Invitation),
+      emailed: t.exposeBoolean('emailed', { description: 'Whether the link is sent by e-mail too.' }),
       token: t.exposeString('token', { description: 'The link is /invitation# and this. Shown once.' }),
     }),
   },

@@ -1,0 +1,120 @@
+// npm run bench:dashboard: what the dashboard weighs and how soon it is there, with 10,000 tasks: bytes and requests of a first visit,
+// the largest paint and the time of the main thread, medians of ROUNDS (default 7) visits with an empty cache. Needs a Chromium.
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { chromium } from 'playwright-core';
+
+const ROUNDS = Number(process.env.ROUNDS ?? 7);
+const TASKS = 10_000;
+/** Bytes compressed, requests, milliseconds, milliseconds. */
+const BUDGET = { bytes: 250_000, requests: 40, largestPaint: 1200, mainThread: 1500 };
+
+const root = path.dirname(import.meta.dirname);
+const port = 4900 + (process.pid % 90);
+const origin = `http://127.0.0.1:${port}`;
+const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-dashboard-'));
+const executablePath = process.env.CHROMIUM ?? execFileSync('which', ['chromium']).toString().trim();
+const server = spawn(process.execPath, [path.join(root, 'dist/main.js'), 'serve'], {
+  env: {
+    ...process.env,
+    PORT: String(port),
+    DATABASE_URL: `file:${folder}/a.db`,
+    LOG_LEVEL: 'error',
+    DEFAULT_PLAN: 'enterprise',
+  },
+  stdio: ['ignore', 'ignore', 'inherit'],
+});
+let isOver = false;
+try {
+  await until(async () => (await fetch(`${origin}/health/ready`)).ok);
+  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
+  const context = await browser.newContext();
+  const first = await context.newPage();
+  await first.goto(`${origin}/sign-up`);
+  await first.getByLabel('Name').fill('Ada');
+  await first.getByLabel('Email').fill('ada@example.com');
+  await first.getByLabel('Password', { exact: true }).fill('a hedgehog in the rain');
+  await first.getByRole('button', { name: 'Sign up' }).click();
+  await first.getByRole('heading', { name: /^Welcome/ }).waitFor();
+  await fill(first);
+  for (const [where, shown] of /** @type {const} */ ([
+    ['/', 'Welcome, Ada'],
+    ['/tasks', `Task ${TASKS}`],
+    ['/settings/api-keys', 'First admin key'],
+  ])) {
+    const visits = [];
+    for (let round = 0; round < ROUNDS; round += 1) visits.push(await visit(context, where, shown));
+    const of = (name) => visits.map((one) => one[name]).sort((a, b) => a - b);
+    const line = Object.keys(BUDGET).map((name) => {
+      const values = of(name);
+      const median = values[Math.floor(values.length / 2)];
+      if (median > BUDGET[name]) isOver = true;
+      return `${name} ${Math.round(median)} (${Math.round(values[0])} to ${Math.round(values.at(-1))}; budget ${BUDGET[name]})`;
+    });
+    console.log(`${where.padEnd(20)} ${line.join(', ')}`);
+  }
+  await browser.close();
+} finally {
+  server.kill('SIGTERM');
+  rmSync(folder, { recursive: true, force: true });
+}
+process.exitCode = isOver ? 1 : 0;
+
+/** One visit with nothing in the cache. */
+async function visit(context, where, shown) {
+  const page = await context.newPage();
+  const session = await context.newCDPSession(page);
+  await session.send('Network.enable');
+  await session.send('Network.setCacheDisabled', { cacheDisabled: true });
+  await session.send('Performance.enable');
+  let bytes = 0;
+  let requests = 0;
+  session.on('Network.loadingFinished', ({ encodedDataLength }) => {
+    bytes += encodedDataLength;
+    requests += 1;
+  });
+  await page.addInitScript(() => {
+    new PerformanceObserver((list) => {
+      globalThis.largest = list.getEntries().at(-1)?.startTime;
+    }).observe({ type: 'largest-contentful-paint', buffered: true });
+  });
+  await page.goto(origin + where);
+  await page.getByText(shown, { exact: true }).first().waitFor();
+  await page.waitForTimeout(600);
+  const largestPaint = await page.evaluate(() => globalThis.largest);
+  const { metrics } = await session.send('Performance.getMetrics');
+  const mainThread = (metrics.find(({ name }) => name === 'TaskDuration')?.value ?? 0) * 1000;
+  await page.close();
+  return { bytes, requests, largestPaint, mainThread };
+}
+
+async function fill(page) {
+  await page.evaluate(async (count) => {
+    const headers = {
+      'content-type': 'application/json',
+      'x-taskgate-workspace': localStorage.getItem('taskgate:workspace') ?? '',
+      'x-taskgate-environment': 'live',
+    };
+    for (let at = 0; at < count; at += 500) {
+      const tasks = Array.from({ length: 500 }, (_, i) => ({ title: `Task ${at + i + 1}` }));
+      const query = 'mutation($tasks: [NewTask!]!) { createTasks(input: { tasks: $tasks }) { count } }';
+      const answer = await fetch('/graphql', {
+        method: 'POST',
+        headers,
+        body: JSON.stringify({ query, variables: { tasks } }),
+      });
+      const { errors } = await answer.json();
+      if (errors) throw new Error(errors[0].message);
+    }
+  }, TASKS);
+}
+
+async function until(test) {
+  for (let tries = 0; tries < 100; tries += 1) {
+    if (await test().catch(() => false)) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error('the server did not start');
+}

@@ -1,0 +1,49 @@
+/** Letters to people, by SMTP (nodemailer). Where no server is named, links are handed over by people. */
+import type { RoleName } from '../scopes/roles.js';
+
+export interface MailOptions {
+  /** smtp:// or smtps://, with a user and a password where the server asks for them. */
+  readonly smtpUrl: string;
+  readonly from: string;
+  /** Where people reach this server: never taken from a request, whose Host anybody can write. */
+  readonly publicUrl: string;
+}
+
+export interface InvitationLetter {
+  readonly email: string;
+  readonly role: RoleName;
+  readonly workspace: string;
+  readonly token: string;
+}
+
+export class Mailer {
+  constructor(
+    private readonly options: MailOptions,
+    private readonly onError: (error: unknown) => void,
+  ) {}
+
+  /** Sends in the background; what fails is logged, without the token. */
+  invite({ email, role, workspace, token }: InvitationLetter): void {
+    const link = `${this.options.publicUrl}/invitation#${token}`;
+    // A name may hold a line break, which would begin another header, or text that looks like ours.
+    const name = workspace.replace(/[\r\n]+/g, ' ').slice(0, 100);
+    void this.#send({
+      to: email,
+      subject: `You are invited to ${name}`,
+      text: `You are invited to the workspace "${name}" as ${role.toLowerCase()}.\n\nAccept within a week, with this address:\n${link}\n\nIf you expected no invitation, ignore this message.\n`,
+    });
+  }
+
+  async #send(letter: { to: string; subject: string; text: string }): Promise<void> {
+    const { smtpUrl, from } = this.options;
+    try {
+      const { createTransport } = await import('nodemailer');
+      const transport = createTransport({ url: smtpUrl, connectionTimeout: 10_000, socketTimeout: 20_000 });
+      await transport.sendMail({ from, ...letter });
+      transport.close();
+    } catch (error) {
+      const { message, code } = error as { message?: string; code?: string };
+      this.onError(new Error(`A letter could not be sent: ${code ?? ''} ${message ?? ''}`.slice(0, 300)));
+    }
+  }
+}
