@@ -6,7 +6,7 @@ import { Link } from 'react-router';
 import { type AccountError, changePassword, endSession, readSessions, type Session } from '../account.ts';
 import { showErrors } from '../parts/form.ts';
 import { Page } from '../parts/page.tsx';
-import { Failure, Loading } from '../parts/states.tsx';
+import { Failure, Loading, Refused } from '../parts/states.tsx';
 import { When } from '../parts/time.tsx';
 import { usePlace } from '../workspace.tsx';
 
@@ -58,11 +58,7 @@ function Password() {
       </Title>
       <form onSubmit={submit} noValidate>
         <Stack>
-          {failure && (
-            <Alert color="red" variant="outline" role="alert">
-              {failure}
-            </Alert>
-          )}
+          <Refused>{failure}</Refused>
           {isDone && (
             <Alert color="green" variant="outline" role="status">
               The password is changed, and your other sessions have ended.

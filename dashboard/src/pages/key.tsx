@@ -6,7 +6,6 @@ import {
   Card,
   Group,
   List,
-  Modal,
   Select,
   SimpleGrid,
   Stack,
@@ -23,6 +22,7 @@ import { graphql, type ResultOf } from '../graphql.ts';
 import { Bars, number } from '../parts/bars.tsx';
 import { Confirm } from '../parts/confirm.tsx';
 import { Copyable } from '../parts/copy.tsx';
+import { Dialog } from '../parts/dialog.tsx';
 import { Page } from '../parts/page.tsx';
 import { Scopes } from '../parts/scopes.tsx';
 import { Failure, Loading } from '../parts/states.tsx';
@@ -381,13 +381,7 @@ function Rename({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
       <Button variant="default" onClick={() => setOpened(true)}>
         Rename
       </Button>
-      <Modal
-        opened={opened}
-        onClose={() => setOpened(false)}
-        title="Rename the key"
-        centered
-        closeButtonProps={{ 'aria-label': 'Close' }}
-      >
+      <Dialog opened={opened} onClose={() => setOpened(false)} title="Rename the key">
         <Stack>
           {change.error && <Failure title="It was not renamed" error={change.error} />}
           <TextInput label="Name" value={name} onChange={({ currentTarget }) => setName(currentTarget.value)} />
@@ -402,7 +396,7 @@ function Rename({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
             </Button>
           </Group>
         </Stack>
-      </Modal>
+      </Dialog>
     </>
   );
 }
@@ -516,14 +510,12 @@ function Rotate({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
           Rotate
         </Button>
       )}
-      <Modal
+      <Dialog
         opened={opened}
         onClose={close}
         title={key ? 'The new key' : 'Rotate the key?'}
-        centered
         size="lg"
-        closeOnClickOutside={!key}
-        closeButtonProps={{ 'aria-label': 'Close' }}
+        keep={Boolean(key)}
       >
         {key ? (
           <Stack>
@@ -561,7 +553,7 @@ function Rotate({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
             </Group>
           </Stack>
         )}
-      </Modal>
+      </Dialog>
     </>
   );
 }

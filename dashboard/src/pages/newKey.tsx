@@ -26,7 +26,7 @@ import { graphql, type ResultOf } from '../graphql.ts';
 import { Copyable } from '../parts/copy.tsx';
 import { Page } from '../parts/page.tsx';
 import { ScopePicker, Scopes } from '../parts/scopes.tsx';
-import { Failure, fieldsOf, wordsOf } from '../parts/states.tsx';
+import { Failure, fieldsOf, Refused, wordsOf } from '../parts/states.tsx';
 import { useChange } from '../parts/useChange.ts';
 import { useNeeds } from '../parts/useNeeds.ts';
 import { useAccount, usePlace } from '../workspace.tsx';
@@ -149,11 +149,7 @@ function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void
   return (
     <form onSubmit={submit} noValidate>
       <Stack maw={760}>
-        {failure && (
-          <Alert color="red" variant="outline" role="alert">
-            {failure}
-          </Alert>
-        )}
+        <Refused>{failure}</Refused>
         {refused && <Failure title="The key was not created" error={refused} />}
         <TextInput
           label="Name"

@@ -3,7 +3,6 @@ import {
   Button,
   Card,
   Group,
-  Modal,
   Progress,
   SimpleGrid,
   Stack,
@@ -18,8 +17,9 @@ import { Link } from 'react-router';
 import { useQuery } from 'urql';
 import { graphql } from '../graphql.ts';
 import { number } from '../parts/bars.tsx';
+import { Dialog } from '../parts/dialog.tsx';
 import { Page } from '../parts/page.tsx';
-import { Empty, Failure, fieldsOf, Loading } from '../parts/states.tsx';
+import { Empty, Failure, fieldsOf, Loading, RefusedChange } from '../parts/states.tsx';
 import { When } from '../parts/time.tsx';
 import { useChange } from '../parts/useChange.ts';
 import { usePlace } from '../workspace.tsx';
@@ -155,18 +155,14 @@ function NewProject({ onDone }: { onDone: () => void }) {
   return (
     <>
       <Button onClick={() => setOpened(true)}>New project</Button>
-      <Modal
-        opened={opened}
-        onClose={() => setOpened(false)}
-        title="New project"
-        centered
-        closeButtonProps={{ 'aria-label': 'Close' }}
-      >
+      <Dialog opened={opened} onClose={() => setOpened(false)} title="New project">
         <form onSubmit={submit} noValidate>
           <Stack>
-            {create.error && Object.keys(fields).length === 0 && (
-              <Failure title="The project was not created" error={create.error} />
-            )}
+            <RefusedChange
+              title="The project was not created"
+              error={create.error}
+              fields={['name', 'key', 'description']}
+            />
             <TextInput label="Name" required data-autofocus error={fields['name']?.join('; ')} {...register('name')} />
             <TextInput
               label="Key"
@@ -182,7 +178,7 @@ function NewProject({ onDone }: { onDone: () => void }) {
             </Group>
           </Stack>
         </form>
-      </Modal>
+      </Dialog>
     </>
   );
 }

@@ -1,9 +1,10 @@
-import { Alert, Anchor, Button, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core';
+import { Anchor, Button, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core';
 import { useEffect, useState } from 'react';
 import { useForm } from 'react-hook-form';
 import { Link, Navigate, useSearchParams } from 'react-router';
 import { type AccountError, signIn } from '../account.ts';
 import { showErrors } from '../parts/form.ts';
+import { Refused } from '../parts/states.tsx';
 import { useAccount } from '../workspace.tsx';
 
 /** An address of this server alone. */
@@ -37,11 +38,7 @@ export default function SignInPage() {
     <form onSubmit={submit} noValidate>
       <Stack>
         <Title order={1}>Sign in</Title>
-        {failure && (
-          <Alert color="red" variant="outline" role="alert">
-            {failure}
-          </Alert>
-        )}
+        <Refused>{failure}</Refused>
         <TextInput
           label="Email"
           type="email"

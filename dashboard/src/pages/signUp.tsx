@@ -1,9 +1,10 @@
-import { Alert, Anchor, Button, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core';
+import { Anchor, Button, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core';
 import { useEffect, useState } from 'react';
 import { useForm } from 'react-hook-form';
 import { Link, Navigate } from 'react-router';
 import { type AccountError, signUp } from '../account.ts';
 import { showErrors } from '../parts/form.ts';
+import { Refused } from '../parts/states.tsx';
 import { useAccount } from '../workspace.tsx';
 
 const WORDS = {
@@ -72,11 +73,7 @@ export function SignUpForm({
   return (
     <form onSubmit={submit} noValidate>
       <Stack>
-        {failure && (
-          <Alert color="red" variant="outline" role="alert">
-            {failure}
-          </Alert>
-        )}
+        <Refused>{failure}</Refused>
         <TextInput label="Name" autoComplete="name" autoFocus error={errors.name?.message} {...register('name')} />
         <TextInput
           label="Email"

@@ -1,18 +1,5 @@
 /** People of the workspace, their roles, and invitations. */
-import {
-  Alert,
-  Button,
-  Card,
-  Group,
-  Modal,
-  ScrollArea,
-  Select,
-  Stack,
-  Table,
-  Text,
-  TextInput,
-  Title,
-} from '@mantine/core';
+import { Alert, Button, Card, Group, ScrollArea, Select, Stack, Table, Text, TextInput, Title } from '@mantine/core';
 import { useState } from 'react';
 import { useForm } from 'react-hook-form';
 import { useQuery } from 'urql';
@@ -20,8 +7,9 @@ import type { Role } from '../account.ts';
 import { graphql } from '../graphql.ts';
 import { Confirm } from '../parts/confirm.tsx';
 import { Copyable } from '../parts/copy.tsx';
+import { Dialog } from '../parts/dialog.tsx';
 import { Page } from '../parts/page.tsx';
-import { Failure, fieldsOf, Loading } from '../parts/states.tsx';
+import { Failure, fieldsOf, Loading, RefusedChange } from '../parts/states.tsx';
 import { When } from '../parts/time.tsx';
 import { words } from '../parts/tones.tsx';
 import { useChange } from '../parts/useChange.ts';
@@ -241,14 +229,12 @@ function Invite({ onDone }: { onDone: () => void }) {
   return (
     <>
       <Button onClick={() => setOpened(true)}>Invite</Button>
-      <Modal
+      <Dialog
         opened={opened}
         onClose={close}
         title={`Invite somebody to ${workspace.name}`}
-        centered
         size="lg"
-        closeOnClickOutside={!link}
-        closeButtonProps={{ 'aria-label': 'Close' }}
+        keep={Boolean(link)}
       >
         {link ? (
           <Stack>
@@ -266,9 +252,7 @@ function Invite({ onDone }: { onDone: () => void }) {
         ) : (
           <form onSubmit={submit} noValidate>
             <Stack>
-              {invite.error && Object.keys(fields).length === 0 && (
-                <Failure title="The invitation was not created" error={invite.error} />
-              )}
+              <RefusedChange title="The invitation was not created" error={invite.error} fields={['email', 'role']} />
               <TextInput
                 label="Email"
                 type="email"
@@ -278,6 +262,7 @@ function Invite({ onDone }: { onDone: () => void }) {
               />
               <Select
                 label="Role"
+                error={fields['role']?.join('; ')}
                 data={ROLES.map(([value, what]) => ({ value, label: `${words(value)}: ${what}` }))}
                 value={role}
                 allowDeselect={false}
@@ -291,7 +276,7 @@ function Invite({ onDone }: { onDone: () => void }) {
             </Stack>
           </form>
         )}
-      </Modal>
+      </Dialog>
     </>
   );
 }

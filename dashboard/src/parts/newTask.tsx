@@ -1,9 +1,10 @@
-import { Button, Group, Modal, Select, Stack, Textarea, TextInput } from '@mantine/core';
+import { Button, Group, Select, Stack, Textarea, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useForm } from 'react-hook-form';
 import { useQuery } from 'urql';
 import { graphql } from '../graphql.ts';
-import { Failure, fieldsOf } from './states.tsx';
+import { Dialog } from './dialog.tsx';
+import { fieldsOf, RefusedChange } from './states.tsx';
 import { PRIORITIES, type Priority } from './tasks.ts';
 import { words } from './tones.tsx';
 import { useChange } from './useChange.ts';
@@ -20,13 +21,7 @@ export function NewTask({ projectId, onDone }: { projectId?: string | undefined;
   return (
     <>
       <Button onClick={() => setOpened(true)}>New task</Button>
-      <Modal
-        opened={opened}
-        onClose={() => setOpened(false)}
-        title="New task"
-        centered
-        closeButtonProps={{ 'aria-label': 'Close' }}
-      >
+      <Dialog opened={opened} onClose={() => setOpened(false)} title="New task">
         <NewTaskForm
           projectId={projectId}
           onDone={(id) => {
@@ -34,7 +29,7 @@ export function NewTask({ projectId, onDone }: { projectId?: string | undefined;
             onDone(id);
           }}
         />
-      </Modal>
+      </Dialog>
     </>
   );
 }
@@ -61,9 +56,11 @@ function NewTaskForm({ projectId, onDone }: { projectId?: string | undefined; on
   return (
     <form onSubmit={submit} noValidate>
       <Stack>
-        {create.error && Object.keys(fields).length === 0 && (
-          <Failure title="The task was not created" error={create.error} />
-        )}
+        <RefusedChange
+          title="The task was not created"
+          error={create.error}
+          fields={['title', 'description', 'dueDate']}
+        />
         <TextInput label="Title" required data-autofocus error={fields['title']?.join('; ')} {...register('title')} />
         <Textarea
           label="Description"

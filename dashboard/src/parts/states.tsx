@@ -32,6 +32,33 @@ export function Failure({ title, error, onRetry }: { title?: string; error: Erro
   );
 }
 
+/** Why a form was refused, in words. */
+export function Refused({ children }: { children: string | undefined }) {
+  if (!children) return null;
+  return (
+    <Alert color="red" variant="outline" role="alert">
+      {children}
+    </Alert>
+  );
+}
+
+/** The same of a change, unless all that is wrong stands at fields of the form. */
+export function RefusedChange({
+  title,
+  error,
+  fields,
+}: {
+  title: string;
+  error: Error | undefined;
+  fields: readonly string[];
+}) {
+  if (!error) return null;
+  const named = Object.keys(fieldsOf(error));
+  return named.length > 0 && named.every((name) => fields.includes(name)) ? null : (
+    <Failure title={title} error={error} />
+  );
+}
+
 export function Empty({ title, children, action }: { title: string; children?: ReactNode; action?: ReactNode }) {
   return (
     <Center mih={220} px="md">
