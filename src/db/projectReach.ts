@@ -33,6 +33,8 @@ const CONDITIONS: Readonly<Record<string, Condition>> = {
   TaskRelationship: (bound) => ({ task: ofTask(bound), targetTask: ofTask(bound) }),
   AuditEvent: ofTask,
   User: all,
+  // People are of the workspace, and see all of it: such a key invites nobody.
+  Invitation: ({ keyId }) => ({ createdByKeyId: keyId }),
   ApiKey: ownKeys,
   ApiKeyLastUse: ofOwnKeys,
   ApiKeyUsage: ofOwnKeys,
