@@ -158,7 +158,7 @@ describe.skipIf(!executablePath)('in a browser', () => {
     await page.getByRole('dialog').getByRole('button', { name: 'Rotate' }).click();
     const successor = (await page.getByTestId('rotated-key').textContent()) ?? '';
     await page.getByRole('button', { name: 'Close' }).click();
-    await page.getByText(/Replaced; it works until/).waitFor();
+    await page.getByText(/Rotated; it stops working/).waitFor();
     const old = await fresh.post('{"query":"{ viewer { scopes } }"}', key);
     expect([old.status, old.headers.get('deprecation')]).toEqual([200, expect.stringMatching(/^@\d+/)]);
     await fresh.flushUsage();

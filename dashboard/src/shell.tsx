@@ -20,7 +20,7 @@ import {
 } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useEffect, useState } from 'react';
-import { Link, Navigate, Outlet, useLocation, useNavigation } from 'react-router';
+import { Link, Navigate, Outlet, useLocation, useNavigate, useNavigation } from 'react-router';
 import { signOut } from './account.ts';
 import icon from './icon.svg';
 import { Empty } from './parts/states.tsx';
@@ -122,7 +122,6 @@ function Nowhere({ email }: { email: string }) {
 function Shell() {
   const [opened, { toggle, close }] = useDisclosure();
   const { pathname } = useLocation();
-  const { environment } = usePlace();
   const isMoving = useNavigation().state === 'loading';
   // biome-ignore lint/correctness/useExhaustiveDependencies: closed when the page changes
   useEffect(close, [pathname]);
@@ -164,7 +163,7 @@ function Shell() {
           <NavLink component="a" href="/docs" label="REST reference" />
         </AppShell.Section>
       </AppShell.Navbar>
-      <AppShell.Main id="page" tabIndex={-1} aria-busy={isMoving} key={environment}>
+      <AppShell.Main id="page" tabIndex={-1} aria-busy={isMoving}>
         <Outlet />
       </AppShell.Main>
     </AppShell>
@@ -217,12 +216,20 @@ function WorkspaceSwitch() {
 
 function EnvironmentSwitch() {
   const { environment, setEnvironment } = usePlace();
+  const { pathname } = useLocation();
+  const navigate = useNavigate();
+  const change = (next: 'live' | 'test') => {
+    setEnvironment(next);
+    // What is shown is of the other environment: back to the list that it is in.
+    const [, list] = /^(\/tasks|\/settings\/api-keys|\/board)\b/.exec(pathname) ?? [];
+    if (list && pathname !== '/settings/api-keys/new') void navigate(list);
+  };
   return (
     <SegmentedControl
       size="xs"
       aria-label="Environment"
       value={environment}
-      onChange={(value) => setEnvironment(value === 'test' ? 'test' : 'live')}
+      onChange={(value) => change(value === 'test' ? 'test' : 'live')}
       data={[
         { value: 'live', label: 'Live' },
         { value: 'test', label: 'Test' },

@@ -117,6 +117,7 @@ function announce(config: Config, url: string, firstKey: string | undefined): vo
   const here = url.replace(/\/\/(0\.0\.0\.0|\[::\])/, `//${localAddress(config.host)}`);
   const lines = [
     `Taskgate listens on ${url}`,
+    `  Dashboard   ${here}/`,
     `  Playground  ${here}/graphql`,
     `  Data        ${config.provider === 'sqlite' ? sqliteFile(config.databaseUrl) : 'PostgreSQL'}`,
   ];

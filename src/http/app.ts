@@ -138,7 +138,7 @@ export function createHttpApp(options: HttpOptions) {
   app.use('/api/account/*', limitBody);
   app.use('/api/auth/*', limitBody);
   mountAccounts(app, { ...options });
-  mountDashboard(app);
+  const page = mountDashboard(app);
   app.all('/api/auth/oauth2/token', limitBody, tokenEndpoint(services, authenticator, logger));
   const urlOf = (c: Context) => {
     const url = new URL(c.req.url);
@@ -154,7 +154,14 @@ export function createHttpApp(options: HttpOptions) {
     app.post('/security/leaked-keys', limitBody, leakedKeys(services, publicKeys, config.leakReportRevoke));
   }
 
-  app.notFound((c) => refuse(c, new ApiError('NOT_FOUND', `There is no ${c.req.path} here.`)));
+  app.notFound(async (c) => {
+    // Somebody who looks for a page is shown one; programs are told in their own words.
+    const wantsPage = c.req.method === 'GET' && c.req.header('accept')?.includes('text/html') === true;
+    if (!wantsPage || c.req.path.startsWith('/assets/'))
+      return refuse(c, new ApiError('NOT_FOUND', `There is no ${c.req.path} here.`));
+    const shown = await page(c);
+    return new Response(shown.body, { status: 404, headers: shown.headers });
+  });
   app.onError((error, c) => refuse(c, failureOf(error, c.get('requestId'), logger)));
   let common: string[] | undefined;
   void commonHeaders(config).then((headers) => {

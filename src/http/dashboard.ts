@@ -34,7 +34,8 @@ interface BuiltFile {
   readonly etag: string;
 }
 
-export function mountDashboard(app: Hono<HttpEnvironment>): void {
+/** @returns how to show the page at an address that is none, which it says itself */
+export function mountDashboard(app: Hono<HttpEnvironment>): (c: Context) => Promise<Response> {
   let files: Promise<Readonly<Record<string, BuiltFile>>> | undefined;
   const built = () => {
     files ??= readFile(require.resolve('#pages/dashboard/files.json'), 'utf8').then(
@@ -64,4 +65,5 @@ export function mountDashboard(app: Hono<HttpEnvironment>): void {
     if (!Object.hasOwn(await built(), name)) return next();
     return send(c, name, { 'cache-control': 'public, max-age=31536000, immutable' });
   });
+  return page;
 }

@@ -15,6 +15,7 @@ const MANY_REFUSALS = 10;
 
 interface WatchedKey extends Tenant {
   readonly keyId: string;
+  readonly apiKey?: { readonly isSession: boolean };
 }
 
 interface Origin {
@@ -72,6 +73,8 @@ export class KeyMonitor {
     allowed: boolean,
     now = Date.now(),
   ): void {
+    // A person sees it on the page.
+    if (key.apiKey?.isSession) return;
     const { limit, remaining, length } = window;
     if (!allowed) this.#alert(key, 'LIMIT_HIT', 'The key reached its rate limit; requests are refused.', HOUR, now);
     const span = length * 1000;

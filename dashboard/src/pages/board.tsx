@@ -1,82 +1,33 @@
 /** A project's board: its states as columns. Cards are dragged, or moved by the keyboard (Alt and an arrow) and by a menu. */
 import { ActionIcon, Anchor, Group, Menu, Select, Text, Title, VisuallyHidden } from '@mantine/core';
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { useQuery } from 'urql';
-import { graphql, type ResultOf } from '../graphql.ts';
+import { graphql } from '../graphql.ts';
 import { number } from '../parts/bars.tsx';
 import { NewTask } from '../parts/newTask.tsx';
 import { Page } from '../parts/page.tsx';
 import { Empty, Failure, Loading } from '../parts/states.tsx';
-import { useTaskNews } from '../parts/tasks.ts';
 import { words } from '../parts/tones.tsx';
-import { useChange } from '../parts/useChange.ts';
+import { type Card, type Column, type Target, useBoard } from '../parts/useBoard.ts';
 import { usePlace } from '../workspace.tsx';
 
 const PROJECTS = graphql(`
   query BoardProjects { projects(first: 200, orderBy: [{ field: NAME }]) { nodes { id name } } }
 `);
-const BOARD = graphql(`
-  query Board($id: ID!) {
-    project(id: $id) {
-      id
-      name
-      states(first: 30, orderBy: [{ field: ORDER }]) {
-        nodes {
-          id name color category
-          tasks(first: 60, orderBy: [{ field: POSITION }]) {
-            totalCount
-            nodes { id identifier title priority assignee { name } tags }
-          }
-        }
-      }
-    }
-  }
-`);
-const MOVE = graphql(`
-  mutation MoveCard($input: MoveTaskInput!) { moveTask(input: $input) { task { id } } }
-`);
-
-type State = NonNullable<NonNullable<NonNullable<ResultOf<typeof BOARD>['project']>['states']>['nodes'][number]>;
-type Card = NonNullable<State['tasks']>['nodes'][number];
-
-/** Where a card goes: into a state, before another card of it, or at its end. */
-interface Target {
-  readonly stateId: string;
-  readonly beforeId?: string | undefined;
-}
-
 export default function BoardPage() {
   const { may } = usePlace();
   const [search, setSearch] = useSearchParams();
   const [{ data: list, error: listError }] = useQuery({ query: PROJECTS });
   const projects = list?.projects?.nodes;
   const id = search.get('project') ?? projects?.[0]?.id;
-  const [{ data, error }, again] = useQuery({ query: BOARD, variables: { id: id ?? '' }, pause: !id });
-  const move = useChange(MOVE);
+  const { name, columns, error, moveError, reload, move } = useBoard(id);
   const [spoken, setSpoken] = useState('');
-  const reload = useCallback(() => again({ requestPolicy: 'network-only' }), [again]);
-  const timer = useRef<number>(undefined);
-  useTaskNews(id, () => {
-    // Many changes at once are one reading.
-    window.clearTimeout(timer.current);
-    timer.current = window.setTimeout(reload, 150);
-  });
-  useEffect(() => () => window.clearTimeout(timer.current), []);
-  const shown = data?.project?.id === id ? data?.project : undefined;
-  const fromServer = useMemo(() => shown?.states?.nodes ?? [], [shown]);
-  /** As it is after a move, until the server has answered. */
-  const [moved, setMoved] = useState<readonly State[]>();
-  // biome-ignore lint/correctness/useExhaustiveDependencies: what the server says goes before what was thought
-  useEffect(() => setMoved(undefined), [fromServer]);
-  const states = moved ?? fromServer;
   const carry = async (card: Card, target: Target) => {
-    setMoved(placed(states, card, target));
-    const { stateId, beforeId } = target;
-    const done = await move.run({ input: { id: card.id, stateId, ...(beforeId && { beforeId }) } });
-    if (done) setSpoken(`${card.identifier} is in ${states.find((one) => one.id === stateId)?.name}`);
-    else setMoved(undefined);
-    reload();
+    const isMoved = await move(card, target);
+    if (isMoved) setSpoken(`${card.identifier} is in ${columns?.find((one) => one.id === target.stateId)?.name}`);
+    // The card is another element in its new column.
+    document.getElementById(`card-${card.id}`)?.focus();
   };
   if (listError && !projects) return <Failure error={listError} />;
   if (!projects) return <Loading />;
@@ -85,7 +36,7 @@ export default function BoardPage() {
   const canWrite = may('tasks:write');
   return (
     <Page
-      title={shown?.name ?? 'Board'}
+      title={name ?? 'Board'}
       actions={
         <>
           <Select
@@ -100,36 +51,31 @@ export default function BoardPage() {
         </>
       }
     >
-      {error && !shown && <Failure error={error} onRetry={reload} />}
-      {move.error && <Failure title="The card was not moved" error={move.error} />}
-      {!shown && !error && <Loading />}
+      {error && <Failure error={error} onRetry={reload} />}
+      {moveError && <Failure title="The card was not moved" error={moveError} />}
+      {!columns && !error && <Loading />}
       <VisuallyHidden role="status">{spoken}</VisuallyHidden>
-      {shown && states.length === 0 && <Empty title="The project has no states">Its tasks are in the list.</Empty>}
-      {shown && states.length > 0 && <Columns states={states} canWrite={canWrite} onMove={carry} />}
+      {columns?.length === 0 && <Empty title="The project has no states">Its tasks are in the list.</Empty>}
+      {columns && columns.length > 0 && (
+        <>
+          {canWrite && (
+            <Text size="xs" c="dimmed">
+              Drag a card, or move the one in focus with Alt and an arrow key.
+            </Text>
+          )}
+          <Columns columns={columns} canWrite={canWrite} onMove={carry} />
+        </>
+      )}
     </Page>
   );
 }
 
-function placed(states: readonly State[], card: Card, { stateId, beforeId }: Target): State[] {
-  return states.map((state) => {
-    const tasks = state.tasks;
-    if (!tasks) return state;
-    const rest = tasks.nodes.filter(({ id }) => id !== card.id);
-    if (state.id !== stateId) {
-      return { ...state, tasks: { totalCount: tasks.totalCount - (tasks.nodes.length - rest.length), nodes: rest } };
-    }
-    const at = beforeId === undefined ? rest.length : rest.findIndex(({ id }) => id === beforeId);
-    const nodes = rest.toSpliced(at < 0 ? rest.length : at, 0, card);
-    return { ...state, tasks: { totalCount: tasks.totalCount + nodes.length - tasks.nodes.length, nodes } };
-  });
-}
-
 function Columns({
-  states,
+  columns,
   canWrite,
   onMove,
 }: {
-  states: readonly State[];
+  columns: readonly Column[];
   canWrite: boolean;
   onMove: (card: Card, target: Target) => Promise<void>;
 }) {
@@ -142,41 +88,41 @@ function Columns({
   };
   const byKey = (event: React.KeyboardEvent, card: Card, at: number, index: number) => {
     if (!event.altKey || !canWrite) return;
-    const target = targetOf(event.key, states, at, index);
+    const target = targetOf(event.key, columns, at, index);
     if (!target) return;
     event.preventDefault();
-    void onMove(card, target).then(() => document.getElementById(`card-${card.id}`)?.focus());
+    void onMove(card, target);
   };
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by the keyboard
     <section className="board" aria-label="Board" tabIndex={0}>
-      {states.map((state, at) => {
-        const cards = state.tasks?.nodes ?? [];
+      {columns.map((column, at) => {
+        const { cards } = column;
         return (
           // biome-ignore lint/a11y/noStaticElementInteractions: a place to drop; the keyboard has Alt and arrows
           <div
-            key={state.id}
+            key={column.id}
             className="column"
-            data-over={over === state.id}
+            data-over={over === column.id}
             onDragOver={(event) => {
               if (!dragged) return;
               event.preventDefault();
-              setOver(state.id);
+              setOver(column.id);
             }}
             onDrop={(event) => {
               event.preventDefault();
-              drop({ stateId: state.id });
+              drop({ stateId: column.id });
             }}
           >
             <Group justify="space-between" px={4} pb={8}>
               <Title order={2} fz="sm">
-                {state.name}
+                {column.name}
               </Title>
               <Text size="xs" c="dimmed">
-                {number(state.tasks?.totalCount ?? 0)}
+                {number(column.count)}
               </Text>
             </Group>
-            <ul className="cards" aria-label={state.name}>
+            <ul className="cards" aria-label={column.name}>
               {cards.map((card, index) => (
                 <li
                   key={card.id}
@@ -194,7 +140,7 @@ function Columns({
                   onDrop={(event) => {
                     event.preventDefault();
                     event.stopPropagation();
-                    drop({ stateId: state.id, beforeId: card.id });
+                    drop({ stateId: column.id, beforeId: card.id });
                   }}
                 >
                   <Group justify="space-between" wrap="nowrap" align="flex-start" gap={4}>
@@ -209,7 +155,7 @@ function Columns({
                     >
                       {card.title}
                     </Anchor>
-                    {canWrite && <CardMenu card={card} state={state} states={states} onMove={onMove} />}
+                    {canWrite && <CardMenu card={card} column={column} columns={columns} onMove={onMove} />}
                   </Group>
                   <Text size="xs" c="dimmed">
                     {[
@@ -224,9 +170,9 @@ function Columns({
                 </li>
               ))}
             </ul>
-            {(state.tasks?.totalCount ?? 0) > cards.length && (
+            {column.count > cards.length && (
               <Anchor component={Link} to="/tasks" size="xs" p={4}>
-                and {number((state.tasks?.totalCount ?? 0) - cards.length)} more in the list
+                and {number(column.count - cards.length)} more in the list
               </Anchor>
             )}
           </div>
@@ -237,25 +183,25 @@ function Columns({
 }
 
 /** Where an arrow leads from a column and a place in it; undefined: nowhere. */
-function targetOf(key: string, states: readonly State[], at: number, index: number): Target | undefined {
-  const here = states[at];
-  const cards = here?.tasks?.nodes ?? [];
+function targetOf(key: string, columns: readonly Column[], at: number, index: number): Target | undefined {
+  const here = columns[at];
+  const cards = here?.cards ?? [];
   if (!here) return undefined;
   if (key === 'ArrowUp' && index > 0) return { stateId: here.id, beforeId: cards[index - 1]?.id };
   if (key === 'ArrowDown' && index < cards.length - 1) return { stateId: here.id, beforeId: cards[index + 2]?.id };
-  const beside = key === 'ArrowLeft' ? states[at - 1] : key === 'ArrowRight' ? states[at + 1] : undefined;
-  return beside && { stateId: beside.id, beforeId: beside.tasks?.nodes[0]?.id };
+  const beside = key === 'ArrowLeft' ? columns[at - 1] : key === 'ArrowRight' ? columns[at + 1] : undefined;
+  return beside && { stateId: beside.id, beforeId: beside.cards[0]?.id };
 }
 
 function CardMenu({
   card,
-  state,
-  states,
+  column,
+  columns,
   onMove,
 }: {
   card: Card;
-  state: State;
-  states: readonly State[];
+  column: Column;
+  columns: readonly Column[];
   onMove: (card: Card, target: Target) => Promise<void>;
 }) {
   return (
@@ -267,8 +213,8 @@ function CardMenu({
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Label>Move to</Menu.Label>
-        {states
-          .filter(({ id }) => id !== state.id)
+        {columns
+          .filter(({ id }) => id !== column.id)
           .map((other) => (
             <Menu.Item key={other.id} onClick={() => void onMove(card, { stateId: other.id })}>
               {other.name}

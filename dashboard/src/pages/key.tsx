@@ -14,12 +14,12 @@ import {
   TextInput,
   Title,
 } from '@mantine/core';
-import { lazy, type ReactNode, Suspense, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useCallback, useEffect, useState } from 'react';
 import { Link, useParams } from 'react-router';
 import { useQuery } from 'urql';
 import { curlLine } from '../curl.ts';
 import { graphql, type ResultOf } from '../graphql.ts';
-import { Bars, number } from '../parts/bars.tsx';
+import { Bars, counted, number } from '../parts/bars.tsx';
 import { Confirm } from '../parts/confirm.tsx';
 import { Copyable } from '../parts/copy.tsx';
 import { Dialog } from '../parts/dialog.tsx';
@@ -50,7 +50,7 @@ const KEY = graphql(`
         byNetwork { name count }
         byMissingScope { name count }
       }
-      operationSets { version createdAt endsAt operations { name scopes lastUsedAt } }
+      operationSets { version createdAt endsAt operations { name scopes text lastUsedAt } }
       tightenings { createdAt undoneAt before { scopes } after { scopes } refusals { name count } }
     }
   }
@@ -92,10 +92,10 @@ export default function KeyPage() {
   const [{ data, error, fetching }, again] = useQuery({ query: KEY, variables: { id } });
   const [{ data: log }, againLog] = useQuery({ query: AUDIT, variables: { id }, pause: !may('audit:read') });
   const key = data?.apiKey;
-  const reload = () => {
+  const reload = useCallback(() => {
     again({ requestPolicy: 'network-only' });
     againLog({ requestPolicy: 'network-only' });
-  };
+  }, [again, againLog]);
   if (error && !key) return <Failure title="The key cannot be shown" error={error} onRetry={reload} />;
   if (!key || (fetching && key.id !== id)) return <Loading />;
   const isWorking = key.status === 'ACTIVE' || key.status === 'ROTATED';
@@ -175,7 +175,7 @@ function States({ apiKey }: { apiKey: ApiKey }) {
   if (status === 'ROTATED' && rotatedAt) {
     const isUsed = lastUsedAt !== null && lastUsedAt > rotatedAt;
     return (
-      <Alert color="yellow" variant="outline" title={`Replaced; it works until ${relative(graceEndsAt ?? '')}`}>
+      <Alert color="yellow" variant="outline" title={`Rotated; it stops working ${relative(graceEndsAt ?? '')}`}>
         {isUsed
           ? `Somebody still uses this one: ${relative(lastUsedAt)}, from ${apiKey.lastUsedIp} (${apiKey.lastUsedUserAgent ?? 'unknown client'}).`
           : 'Nobody has used it since it was replaced.'}{' '}
@@ -204,13 +204,17 @@ function Reach({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
   const { scopes, unusedScopes, projectIds, allowedIps, isLocked, tightenings } = apiKey;
   const isWorking = apiKey.status === 'ACTIVE';
   // Of a key that was made just now, its use says nothing yet.
-  const isKnown = apiKey.usage.total > 0 || Date.now() - new Date(apiKey.createdAt).getTime() > 7 * 86_400_000;
+  const isKnown = apiKey.usage.total >= 20 || Date.now() - new Date(apiKey.createdAt).getTime() > 86_400_000;
   return (
     <Section title="Permissions">
       <Stack gap="sm">
         <Scopes scopes={scopes} />
         <Text size="sm">
-          {isLocked ? 'It runs its own operations alone. ' : 'It runs any operation within its scopes. '}
+          {scopes.length === 0
+            ? 'It has no scopes, and may do nothing but ask about itself. '
+            : isLocked
+              ? 'It runs its own operations alone. '
+              : 'It runs any operation within its scopes. '}
           {projectIds
             ? `It sees ${projectIds.length} ${projectIds.length === 1 ? 'project' : 'projects'} and nothing else. `
             : 'It sees all projects. '}
@@ -283,7 +287,16 @@ function Facts({ apiKey }: { apiKey: ApiKey }) {
 
 function Use({ apiKey, onReload }: { apiKey: ApiKey; onReload: Reload }) {
   const { usage } = apiKey;
+  const isWorking = apiKey.status === 'ACTIVE' || apiKey.status === 'ROTATED';
+  const isUnused = usage.total === 0 && isWorking;
+  useEffect(() => {
+    if (!isUnused) return;
+    // The first use is waited for; later ones are not worth asking again and again.
+    const timer = window.setInterval(onReload, 5000);
+    return () => window.clearInterval(timer);
+  }, [isUnused, onReload]);
   if (usage.total === 0) {
+    const [operation] = apiKey.operationSets[0]?.operations ?? [];
     return (
       <Section
         title="Usage"
@@ -294,15 +307,22 @@ function Use({ apiKey, onReload }: { apiKey: ApiKey; onReload: Reload }) {
         }
       >
         <Text size="sm" mb="xs">
-          It was not used in 30 days. Put the key in place of the dots, and its use appears here within a few seconds:
+          {isWorking
+            ? 'It was not used in 30 days. Put the key in place of the dots, and its use appears here within a few seconds:'
+            : 'It was not used in 30 days.'}
         </Text>
-        <Copyable text={curlLine(apiKey.prefix)} label="Copy the line" />
+        {isWorking && (
+          <Copyable
+            text={curlLine(apiKey.prefix, apiKey.isLocked ? operation?.text : undefined)}
+            label="Copy the line"
+          />
+        )}
       </Section>
     );
   }
   return (
     <Section
-      title={`Usage: ${number(usage.total)} requests in 30 days`}
+      title={`Usage: ${counted(usage.total, 'request')} in 30 days`}
       aside={
         <Button variant="default" size="xs" onClick={onReload}>
           Refresh
@@ -382,20 +402,27 @@ function Rename({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
         Rename
       </Button>
       <Dialog opened={opened} onClose={() => setOpened(false)} title="Rename the key">
-        <Stack>
-          {change.error && <Failure title="It was not renamed" error={change.error} />}
-          <TextInput label="Name" value={name} onChange={({ currentTarget }) => setName(currentTarget.value)} />
-          <TextInput
-            label="Description"
-            value={description}
-            onChange={({ currentTarget }) => setDescription(currentTarget.value)}
-          />
-          <Group justify="flex-end">
-            <Button loading={change.isRunning} onClick={() => void save()}>
-              Save
-            </Button>
-          </Group>
-        </Stack>
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            void save();
+          }}
+        >
+          <Stack>
+            {change.error && <Failure title="It was not renamed" error={change.error} />}
+            <TextInput label="Name" value={name} onChange={({ currentTarget }) => setName(currentTarget.value)} />
+            <TextInput
+              label="Description"
+              value={description}
+              onChange={({ currentTarget }) => setDescription(currentTarget.value)}
+            />
+            <Group justify="flex-end">
+              <Button type="submit" loading={change.isRunning}>
+                Save
+              </Button>
+            </Group>
+          </Stack>
+        </form>
       </Dialog>
     </>
   );

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { Link } from 'react-router';
 import { useQuery } from 'urql';
 import { graphql } from '../graphql.ts';
-import { number } from '../parts/bars.tsx';
+import { counted, number } from '../parts/bars.tsx';
 import { Page } from '../parts/page.tsx';
 import { Scopes } from '../parts/scopes.tsx';
 import { Empty, Failure, Loading } from '../parts/states.tsx';
@@ -160,7 +160,7 @@ export default function KeysPage() {
           {keys && (
             <Group justify="space-between">
               <Text size="sm" c="dimmed" role="status">
-                {number(keys.totalCount)} keys
+                {counted(keys.totalCount, 'key')}
               </Text>
               <Group gap="xs">
                 <Button

@@ -23,10 +23,12 @@ import { Link } from 'react-router';
 import { useQuery } from 'urql';
 import { curlLine } from '../curl.ts';
 import { graphql, type ResultOf } from '../graphql.ts';
+import { counted } from '../parts/bars.tsx';
 import { Copyable } from '../parts/copy.tsx';
+import { documentsIn, READABLE, together } from '../parts/operationsIn.ts';
 import { Page } from '../parts/page.tsx';
 import { ScopePicker, Scopes } from '../parts/scopes.tsx';
-import { Failure, fieldsOf, Refused, wordsOf } from '../parts/states.tsx';
+import { fieldsOf, Refused, RefusedChange, wordsOf } from '../parts/states.tsx';
 import { useChange } from '../parts/useChange.ts';
 import { useNeeds } from '../parts/useNeeds.ts';
 import { useAccount, usePlace } from '../workspace.tsx';
@@ -45,6 +47,9 @@ const CREATE = graphql(`
 `);
 type Made = NonNullable<ResultOf<typeof CREATE>['createApiKey']>;
 
+/** Fields that say themselves what is wrong with them. */
+const SHOWN = ['name', 'description', 'projects', 'expiresAt', 'rateLimit', 'allowedIps'];
+
 const EXPIRIES = [
   ['7', 'In 7 days'],
   ['30', 'In 30 days'],
@@ -58,10 +63,6 @@ const EXAMPLE = `query Open($first: Int!) {
     nodes { id title dueDate }
   }
 }`;
-
-/** Bytes of all files together, as the server takes them. */
-const MOST = 900_000;
-const OPERATION = /\b(?:query|mutation|subscription|fragment)\b|^\s*\{/m;
 
 export default function NewKeyPage() {
   const { environment, may } = usePlace();
@@ -101,13 +102,13 @@ function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void
   const needs = useNeeds(by === 'operations' ? document : '');
   const [{ data: known }] = useQuery({ query: PROJECTS });
   const create = useChange(CREATE);
-  const { register, handleSubmit, setValue, watch, formState } = useForm({
+  const { register, handleSubmit, setFocus, setValue, watch, formState } = useForm({
     defaultValues: { name: '', description: '', allowedIps: '', perMinute: '' as string | number },
   });
   const { errors } = formState;
   const submit = handleSubmit(async ({ name, description, allowedIps, perMinute }) => {
     setFailure(undefined);
-    if (by === 'operations' && document === '') {
+    if (by === 'operations' && text.trim() === '') {
       setFailure('Paste the operations that the key will run, or choose its scopes.');
       return;
     }
@@ -124,33 +125,29 @@ function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void
       ...(perMinute !== '' && { rateLimit: { perMinute: Number(perMinute) } }),
     };
     const result = await create.run({ input });
+    if (!result && name.trim() === '') setFocus('name');
     if (result?.createApiKey) onMade(result.createApiKey, by === 'operations' ? text : '');
   });
   const refused = create.error;
   const fields = refused ? fieldsOf(refused) : {};
   const readFiles = async (files: readonly File[]) => {
-    const texts: string[] = [];
-    let size = 0;
+    const read: { name: string; documents: string[] }[] = [];
     for (const file of files) {
-      if (!/\.(graphql|gql|[cm]?[jt]sx?|vue|svelte)$/.test(file.name) || /node_modules\//.test(file.webkitRelativePath))
-        continue;
-      const found = operationsIn(await file.text(), file.name);
-      size += found.length;
-      if (size > MOST) break;
-      if (found) texts.push(found);
+      if (!READABLE.test(file.name) || /node_modules\//.test(file.webkitRelativePath)) continue;
+      read.push({ name: file.webkitRelativePath || file.name, documents: documentsIn(await file.text(), file.name) });
     }
+    const found = together(read);
+    const skipped = found.skipped.length > 0 ? ` Not read: ${found.skipped.slice(0, 5).join('; ')}.` : '';
     setFilesNote(
-      texts.length > 0
-        ? `Operations of ${texts.length} files are below.`
-        : 'No operations were found in these files: .graphql files, and gql`...` in scripts, are read.',
+      found.operations > 0
+        ? `${counted(found.operations, 'operation')} found in ${counted(read.length, 'file')}.${skipped}`
+        : `No operations were found: .graphql files, and what stands in gql or graphql in scripts and Python, are read.${skipped}`,
     );
-    if (texts.length > 0) setText(texts.join('\n\n'));
+    if (found.operations > 0) setText(found.text);
   };
   return (
     <form onSubmit={submit} noValidate>
       <Stack maw={760}>
-        <Refused>{failure}</Refused>
-        {refused && <Failure title="The key was not created" error={refused} />}
         <TextInput
           label="Name"
           description="What it is for: deploy script, CI, the phone app"
@@ -197,7 +194,7 @@ function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void
               <FileButton
                 multiple
                 onChange={(files) => void readFiles(files)}
-                accept=".graphql,.gql,.ts,.tsx,.js,.jsx,.mjs,.vue,.svelte"
+                accept=".graphql,.gql,.ts,.tsx,.js,.jsx,.mjs,.vue,.svelte,.py"
               >
                 {(props) => (
                   <Button {...props} variant="default" size="xs">
@@ -304,6 +301,8 @@ function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void
             </Button>
           )}
         </div>
+        <Refused>{failure}</Refused>
+        <RefusedChange title="The key was not created" error={refused} fields={SHOWN} />
         <Group>
           <Button type="submit" loading={create.isRunning}>
             Generate
@@ -315,15 +314,6 @@ function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void
       </Stack>
     </form>
   );
-}
-
-/** What a file has of operations: all of a .graphql file; of a script, what stands in gql`...` and graphql(`...`). */
-function operationsIn(text: string, name: string): string {
-  if (/\.(graphql|gql)$/.test(name)) return /\b(?:query|mutation|subscription)\b/.test(text) ? text : '';
-  const found = [...text.matchAll(/(?:\bgql|\bgraphql|\/\* *GraphQL *\*\/)\s*\(?\s*`([^`$]*)`/g)].map(
-    ([, body = '']) => body,
-  );
-  return found.filter((body) => OPERATION.test(body)).join('\n');
 }
 
 function MadeKey({ made, document, onAnother }: { made: Made; document: string; onAnother: () => void }) {
@@ -338,7 +328,9 @@ function MadeKey({ made, document, onAnother }: { made: Made; document: string; 
         <Copyable text={key} label="Copy the key" testId="new-key" />
         <Row label="It may">
           <Scopes scopes={apiKey?.scopes ?? []} />
-          {apiKey?.isLocked && <Text size="sm">and runs its {operations?.length} operations alone</Text>}
+          {apiKey?.isLocked && (
+            <Text size="sm">and runs its {counted(operations?.length ?? 0, 'operation')} alone</Text>
+          )}
         </Row>
         <Title order={2}>Try it</Title>
         <Copyable text={curl} label="Copy the line" testId="curl" />

@@ -17,6 +17,7 @@ import { Link } from 'react-router';
 import { useQuery } from 'urql';
 import { graphql } from '../graphql.ts';
 import { number } from '../parts/bars.tsx';
+import { Confirm } from '../parts/confirm.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import { Page } from '../parts/page.tsx';
 import { Empty, Failure, fieldsOf, Loading, RefusedChange } from '../parts/states.tsx';
@@ -47,6 +48,7 @@ export default function ProjectsPage() {
   const [includeArchived, setIncludeArchived] = useState(false);
   const [{ data, error }, again] = useQuery({ query: PROJECTS, variables: { includeArchived, after: null } });
   const archive = useChange(ARCHIVE);
+  const [ending, setEnding] = useState<{ id: string; name: string }>();
   const reload = () => again({ requestPolicy: 'network-only' });
   const projects = data?.projects;
   return (
@@ -57,7 +59,6 @@ export default function ProjectsPage() {
         onChange={({ currentTarget }) => setIncludeArchived(currentTarget.checked)}
       />
       {error && !projects && <Failure error={error} onRetry={reload} />}
-      {archive.error && <Failure title="It was not changed" error={archive.error} />}
       {!projects && !error && <Loading />}
       {projects?.nodes.length === 0 && (
         <Empty title="No projects yet">A project has tasks, states of its own and a board.</Empty>
@@ -107,9 +108,7 @@ export default function ProjectsPage() {
                       c="dimmed"
                       size="compact-xs"
                       aria-label={`Archive ${project.name}`}
-                      onClick={async () => {
-                        if (await archive.run({ input: { id: project.id } })) reload();
-                      }}
+                      onClick={() => setEnding(project)}
                     >
                       Archive
                     </Button>
@@ -123,6 +122,21 @@ export default function ProjectsPage() {
           );
         })}
       </SimpleGrid>
+      <Confirm
+        title={`Archive ${ending?.name ?? ''}?`}
+        action="Archive"
+        opened={ending !== undefined}
+        isRunning={archive.isRunning}
+        error={archive.error}
+        onClose={() => setEnding(undefined)}
+        onConfirm={async () => {
+          if (!ending || !(await archive.run({ input: { id: ending.id } }))) return;
+          setEnding(undefined);
+          reload();
+        }}
+      >
+        <Text size="sm">It takes no new tasks then, and is shown with the archived projects. Its tasks stay.</Text>
+      </Confirm>
       {projects?.pageInfo.hasNextPage && (
         <Text size="sm" c="dimmed">
           The first 60 of {number(projects.totalCount)} are shown.

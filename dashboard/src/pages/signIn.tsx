@@ -18,7 +18,9 @@ export default function SignInPage() {
   const { state, reload } = useAccount();
   const [search] = useSearchParams();
   const [failure, setFailure] = useState<string>();
-  const { register, handleSubmit, setError, formState } = useForm({ defaultValues: { email: '', password: '' } });
+  const { register, handleSubmit, setError, setFocus, formState } = useForm({
+    defaultValues: { email: '', password: '' },
+  });
   useEffect(() => {
     document.title = 'Sign in · Taskgate';
   }, []);
@@ -30,7 +32,9 @@ export default function SignInPage() {
       await reload();
     } catch (cause) {
       const { fields, message } = cause as AccountError;
-      setFailure(showErrors(fields, ['email', 'password'], setError, message));
+      const rest = showErrors(fields, ['email', 'password'], setError, message);
+      setFailure(rest);
+      if (rest) setFocus('password');
     }
   });
   const { errors, isSubmitting } = formState;

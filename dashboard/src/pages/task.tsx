@@ -15,9 +15,10 @@ import {
   Title,
 } from '@mantine/core';
 import { useEffect, useState } from 'react';
-import { Link, useParams } from 'react-router';
+import { Link, useBeforeUnload, useBlocker, useParams } from 'react-router';
 import { useQuery } from 'urql';
 import { graphql, type ResultOf } from '../graphql.ts';
+import { Confirm } from '../parts/confirm.tsx';
 import { Page } from '../parts/page.tsx';
 import { Empty, Failure, Loading } from '../parts/states.tsx';
 import { PRIORITIES, type Priority, STATUSES, type Status, useTaskNews } from '../parts/tasks.ts';
@@ -38,7 +39,8 @@ const TASK = graphql(`
       comments(first: 100, orderBy: [{ field: CREATED_AT }]) { totalCount nodes { id body createdAt editedAt deletedAt createdBy { name } } }
       activity(first: 30) { nodes { id action changes createdAt actorUserId actorKeyId } }
     }
-    users(first: 200, orderBy: [{ field: NAME }]) { nodes { id name } }
+    users(first: 100, orderBy: [{ field: NAME }]) { nodes { id name } }
+    projects(first: 100, orderBy: [{ field: NAME }]) { nodes { id name } }
   }
 `);
 const UPDATE = graphql(`
@@ -154,13 +156,19 @@ export default function TaskPage() {
       <SimpleGrid cols={{ base: 1, md: 2 }}>
         <Card className="panel" p="md">
           {canWrite ? (
-            <Words key={task.updatedAt} task={task} isSaving={update.isRunning} onSave={save} />
+            <Words task={task} isSaving={update.isRunning} onSave={save} />
           ) : (
             <Text style={{ whiteSpace: 'pre-wrap' }}>{task.description ?? 'No description.'}</Text>
           )}
         </Card>
         <Card className="panel" p="md">
-          <Properties task={task} users={data?.users?.nodes ?? []} canWrite={canWrite} onSave={save} />
+          <Properties
+            task={task}
+            users={data?.users?.nodes ?? []}
+            projects={data?.projects?.nodes ?? []}
+            canWrite={canWrite}
+            onSave={save}
+          />
         </Card>
       </SimpleGrid>
       {task.children && task.children.totalCount > 0 && (
@@ -186,6 +194,7 @@ export default function TaskPage() {
   );
 }
 
+/** What is being written stays, whatever others change meanwhile; who wants theirs takes it. */
 function Words({
   task,
   isSaving,
@@ -195,38 +204,74 @@ function Words({
   isSaving: boolean;
   onSave: (changes: object) => Promise<void>;
 }) {
-  const [title, setTitle] = useState(task.title);
-  const [description, setDescription] = useState(task.description ?? '');
-  const isChanged = title !== task.title || description !== (task.description ?? '');
+  const theirs = { title: task.title, description: task.description ?? '' };
+  const [read, setRead] = useState(theirs);
+  const [draft, setDraft] = useState(theirs);
+  const isDirty = draft.title !== read.title || draft.description !== read.description;
+  const isChanged = theirs.title !== read.title || theirs.description !== read.description;
+  const take = () => {
+    setRead(theirs);
+    setDraft(theirs);
+  };
+  const isSaved = theirs.title === draft.title && theirs.description === draft.description;
+  if (isChanged && (!isDirty || isSaved)) take();
+  useBeforeUnload((event) => {
+    if (isDirty) event.preventDefault();
+  });
+  const blocker = useBlocker(isDirty && !isSaved);
   return (
     <form
       onSubmit={(event) => {
         event.preventDefault();
+        const { title, description } = draft;
         void onSave({ title, description: description === '' ? null : description });
       }}
     >
       <Stack>
+        {isChanged && (
+          <Alert color="yellow" variant="outline" title="Somebody else changed this meanwhile">
+            <Stack gap="xs" align="flex-start">
+              <Text size="sm">Saving replaces their text: “{theirs.title}”</Text>
+              <Button size="xs" variant="default" onClick={take}>
+                Discard mine and show theirs
+              </Button>
+            </Stack>
+          </Alert>
+        )}
         <TextInput
           label="Title"
-          value={title}
+          value={draft.title}
           maxLength={255}
-          onChange={({ currentTarget }) => setTitle(currentTarget.value)}
+          onChange={({ currentTarget }) => setDraft({ ...draft, title: currentTarget.value })}
         />
         <Textarea
           label="Description"
           autosize
           minRows={4}
-          value={description}
-          onChange={({ currentTarget }) => setDescription(currentTarget.value)}
+          value={draft.description}
+          onChange={({ currentTarget }) => setDraft({ ...draft, description: currentTarget.value })}
         />
-        {isChanged && (
+        {isDirty && (
           <Group justify="flex-end">
+            <Button variant="default" onClick={take}>
+              Discard
+            </Button>
             <Button type="submit" loading={isSaving}>
               Save
             </Button>
           </Group>
         )}
       </Stack>
+      <Confirm
+        title="Leave without saving?"
+        action="Leave"
+        opened={blocker.state === 'blocked'}
+        isRunning={false}
+        onClose={() => blocker.reset?.()}
+        onConfirm={() => blocker.proceed?.()}
+      >
+        <Text size="sm">What you wrote is not saved.</Text>
+      </Confirm>
     </form>
   );
 }
@@ -234,11 +279,13 @@ function Words({
 function Properties({
   task,
   users,
+  projects,
   canWrite,
   onSave,
 }: {
   task: Task;
   users: readonly { id: string; name: string }[];
+  projects: readonly { id: string; name: string }[];
   canWrite: boolean;
   onSave: (changes: object) => Promise<void>;
 }) {
@@ -248,6 +295,16 @@ function Properties({
   const states = task.project?.states?.nodes ?? [];
   return (
     <Stack gap="sm">
+      <Select
+        label="Project"
+        disabled={!canWrite || task.parent !== null}
+        data={projects.map(({ id, name }) => ({ value: id, label: name }))}
+        value={task.project?.id ?? null}
+        clearable
+        searchable
+        clearButtonProps={{ 'aria-label': 'No project' }}
+        onChange={(projectId) => void onSave({ projectId })}
+      />
       {states.length > 0 ? (
         <Select
           label="State"

@@ -6,7 +6,8 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { useClient, useQuery } from 'urql';
 import { graphql } from '../graphql.ts';
-import { number } from '../parts/bars.tsx';
+import { counted } from '../parts/bars.tsx';
+import { Dialog } from '../parts/dialog.tsx';
 import { NewTask } from '../parts/newTask.tsx';
 import { Page } from '../parts/page.tsx';
 import { Empty, Failure, Loading } from '../parts/states.tsx';
@@ -22,6 +23,7 @@ const TASKS = graphql(`
       pageInfo { hasNextPage endCursor }
       nodes {
         id identifier title status priority dueDate position updatedAt
+        tags
         project { id name }
         assignee { id name }
         state { id name color }
@@ -102,7 +104,7 @@ export default function TasksPage() {
       <Group gap="xs" align="flex-end">
         <TextInput
           aria-label="Search tasks"
-          placeholder="Search, or BRD-12"
+          placeholder="Search"
           value={text}
           onChange={({ currentTarget }) => setText(currentTarget.value)}
         />
@@ -170,7 +172,7 @@ export default function TasksPage() {
         <>
           <Rows rows={list.rows} onEnd={list.more} />
           <Text size="sm" c="dimmed" role="status">
-            {number(list.total ?? list.rows.length)} tasks
+            {counted(list.total ?? list.rows.length, 'task')}
           </Text>
         </>
       )}
@@ -221,11 +223,15 @@ function useTaskList(filter: object, search: string, order: Order) {
     };
   }, [load, generation]);
   const reload = useCallback(() => setGeneration((one) => one + 1), []);
-  useTaskNews(undefined, ({ action, taskId, task }) => {
-    if (action === 'CREATED') reload();
-    else if (action === 'DELETED') setRows((before) => before?.filter(({ id }) => id !== taskId));
-    else if (task) setRows((before) => before?.map((row) => (row.id === taskId ? task : row)));
-  });
+  useTaskNews(
+    undefined,
+    ({ action, taskId, task }) => {
+      if (action === 'CREATED') reload();
+      else if (action === 'DELETED') setRows((before) => before?.filter(({ id }) => id !== taskId));
+      else if (task) setRows((before) => before?.map((row) => (row.id === taskId ? task : row)));
+    },
+    reload,
+  );
   const more = useCallback(() => {
     const { cursor, isBusy } = next.current;
     if (cursor !== null && !isBusy) void load(cursor, () => true);
@@ -322,27 +328,53 @@ function Views({ query, onChoose }: { query: string; onChoose: (query: string) =
     localStorage.setItem(VIEWS, JSON.stringify(next));
     setViews(next);
   };
+  const [isNaming, setNaming] = useState(false);
+  const [name, setName] = useState('');
   const add = () => {
-    const name = window.prompt('Name of the view')?.trim();
-    if (name) keep([...views.filter(([other]) => other !== name), [name.slice(0, 60), query]]);
+    const wanted = name.trim().slice(0, 60);
+    if (wanted === '') return;
+    keep([...views.filter(([other]) => other !== wanted), [wanted, query]]);
+    setNaming(false);
+    setName('');
   };
   return (
-    <Menu withinPortal={false} position="bottom-end">
-      <Menu.Target>
-        <Button variant="default">Views</Button>
-      </Menu.Target>
-      <Menu.Dropdown>
-        {views.map(([name, saved]) => (
-          <Menu.Item key={name} onClick={() => onChoose(saved)}>
-            {name}
-          </Menu.Item>
-        ))}
-        {views.length > 0 && <Menu.Divider />}
-        <Menu.Item onClick={add}>Save this view</Menu.Item>
-        {views.some(([, saved]) => saved === query) && (
-          <Menu.Item onClick={() => keep(views.filter(([, saved]) => saved !== query))}>Delete this view</Menu.Item>
-        )}
-      </Menu.Dropdown>
-    </Menu>
+    <>
+      <Menu position="bottom-end">
+        <Menu.Target>
+          <Button variant="default">Views</Button>
+        </Menu.Target>
+        <Menu.Dropdown>
+          {views.map(([name, saved]) => (
+            <Menu.Item key={name} onClick={() => onChoose(saved)}>
+              {name}
+            </Menu.Item>
+          ))}
+          {views.length > 0 && <Menu.Divider />}
+          <Menu.Item onClick={() => setNaming(true)}>Save this view</Menu.Item>
+          {views.some(([, saved]) => saved === query) && (
+            <Menu.Item onClick={() => keep(views.filter(([, saved]) => saved !== query))}>Delete this view</Menu.Item>
+          )}
+        </Menu.Dropdown>
+      </Menu>
+      <Dialog title="Save this view" opened={isNaming} onClose={() => setNaming(false)}>
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            add();
+          }}
+        >
+          <Group align="flex-end">
+            <TextInput
+              className="grow"
+              label="Name"
+              data-autofocus
+              value={name}
+              onChange={({ currentTarget }) => setName(currentTarget.value)}
+            />
+            <Button type="submit">Save</Button>
+          </Group>
+        </form>
+      </Dialog>
+    </>
   );
 }

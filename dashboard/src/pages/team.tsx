@@ -53,9 +53,14 @@ const ROLES: readonly (readonly [Role, string])[] = [
   ['VIEWER', 'reads'],
 ];
 
+/** Those that somebody of a role may give; the server refuses the others. */
+const rolesFor = (own: Role) =>
+  own === 'OWNER' || own === 'ADMIN' ? ROLES : ROLES.filter(([role]) => role !== 'OWNER' && role !== 'ADMIN');
+
 export default function TeamPage() {
-  const { may, environment } = usePlace();
+  const { may, environment, workspace } = usePlace();
   const canWrite = may('users:write') && environment === 'live';
+  const roles = rolesFor(workspace.role);
   const [{ data, error }, again] = useQuery({ query: TEAM, variables: { after: null } });
   const [{ data: open }, againOpen] = useQuery({ query: OPEN, pause: !canWrite });
   const role = useChange(ROLE);
@@ -105,12 +110,12 @@ export default function TeamPage() {
                   </Table.Td>
                   <Table.Td>{user.email}</Table.Td>
                   <Table.Td>
-                    {canWrite ? (
+                    {canWrite && roles.some(([value]) => value === user.role) ? (
                       <Select
                         size="xs"
                         w={130}
                         aria-label={`Role of ${user.name}`}
-                        data={ROLES.map(([value]) => ({ value, label: words(value) }))}
+                        data={roles.map(([value]) => ({ value, label: words(value) }))}
                         value={user.role}
                         allowDeselect={false}
                         onChange={async (value) => {
@@ -204,6 +209,7 @@ export default function TeamPage() {
 
 function Invite({ onDone }: { onDone: () => void }) {
   const { workspace } = usePlace();
+  const roles = rolesFor(workspace.role);
   const [opened, setOpened] = useState(false);
   const [role, setRole] = useState<Role>('MEMBER');
   const [link, setLink] = useState<{ email: string; address: string; emailed: boolean }>();
@@ -263,7 +269,7 @@ function Invite({ onDone }: { onDone: () => void }) {
               <Select
                 label="Role"
                 error={fields['role']?.join('; ')}
-                data={ROLES.map(([value, what]) => ({ value, label: `${words(value)}: ${what}` }))}
+                data={roles.map(([value, what]) => ({ value, label: `${words(value)}: ${what}` }))}
                 value={role}
                 allowDeselect={false}
                 onChange={(value) => setRole((value ?? 'MEMBER') as Role)}

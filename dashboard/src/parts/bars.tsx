@@ -3,6 +3,9 @@ import { Text } from '@mantine/core';
 const NUMBER = new Intl.NumberFormat('en');
 export const number = (value: number): string => NUMBER.format(value);
 
+/** 1 key, 2 keys */
+export const counted = (count: number, what: string): string => `${number(count)} ${what}${count === 1 ? '' : 's'}`;
+
 /** Counts by name, the longest bar the largest. */
 export function Bars({
   counts,

@@ -10,11 +10,14 @@ export function showErrors<T extends FieldValues>(
 ): string | undefined {
   const named = Object.entries(fields);
   const rest: string[] = [];
+  let isFirst = true;
   for (const [name, messages] of named) {
     const text = messages.join('; ');
     const field = known.find((one) => one === name);
-    if (field) setError(field, { message: text.charAt(0).toUpperCase() + text.slice(1) }, { shouldFocus: true });
-    else rest.push(`${name} ${text}`);
+    if (field) {
+      setError(field, { message: text.charAt(0).toUpperCase() + text.slice(1) }, { shouldFocus: isFirst });
+      isFirst = false;
+    } else rest.push(`${name} ${text}`);
   }
   if (named.length === 0) return message;
   return rest.length > 0 ? rest.join('; ') : undefined;

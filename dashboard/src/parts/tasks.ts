@@ -1,6 +1,7 @@
 /** What lists and boards show of a task, and the news of its changes. */
 import { useEffect, useRef } from 'react';
-import { useSubscription } from 'urql';
+import { useClient } from 'urql';
+import { onEnd, pipe, subscribe } from 'wonka';
 import { graphql, type ResultOf } from '../graphql.ts';
 
 const CHANGED = graphql(`
@@ -9,7 +10,7 @@ const CHANGED = graphql(`
       action
       taskId
       task {
-        id identifier title status priority dueDate position updatedAt
+        id identifier title status priority dueDate position tags updatedAt
         project { id name }
         assignee { id name }
         state { id name color }
@@ -20,19 +21,63 @@ const CHANGED = graphql(`
 export type TaskNews = NonNullable<ResultOf<typeof CHANGED>>['taskChanged'];
 export type TaskRow = NonNullable<TaskNews['task']>;
 
-/** Calls with each change of a task that anybody makes, while the page is open. */
-export function useTaskNews(projectId: string | undefined, onNews: (news: TaskNews) => void): void {
-  const listener = useRef(onNews);
+/** Milliseconds until the stream is opened again, after it ended once, twice, and so on. */
+const PATIENCE = [1000, 2000, 5000, 10_000, 30_000];
+
+/**
+ * Calls with each change of a task that anybody makes, while the page is open.
+ * @param onAgain called when the stream was away for a while: what happened meanwhile is to be read
+ */
+export function useTaskNews(
+  projectId: string | undefined,
+  onNews: (news: TaskNews) => void,
+  onAgain: () => void = () => {},
+): void {
+  const client = useClient();
+  const listeners = useRef({ onNews, onAgain });
   useEffect(() => {
-    listener.current = onNews;
+    listeners.current = { onNews, onAgain };
   });
-  useSubscription(
-    { query: CHANGED, variables: { projectId: projectId ?? null } },
-    (_all: undefined, news: ResultOf<typeof CHANGED>) => {
-      listener.current(news.taskChanged);
-      return undefined;
-    },
-  );
+  useEffect(() => {
+    let [isOver, failures] = [false, 0];
+    let timer: number | undefined;
+    let stop = () => {};
+    const again = () => {
+      // A stream that is closed here ends too.
+      if (isOver || timer !== undefined) return;
+      timer = window.setTimeout(
+        () => {
+          timer = undefined;
+          listeners.current.onAgain();
+          open();
+        },
+        PATIENCE[Math.min(failures, PATIENCE.length - 1)],
+      );
+      failures += 1;
+    };
+    const open = () => {
+      const stream = pipe(
+        client.subscription(CHANGED, { projectId: projectId ?? null }),
+        onEnd(again),
+        subscribe(({ data, error }) => {
+          if (error) {
+            stop();
+            again();
+          } else if (data) {
+            failures = 0;
+            listeners.current.onNews(data.taskChanged);
+          }
+        }),
+      );
+      stop = () => stream.unsubscribe();
+    };
+    open();
+    return () => {
+      isOver = true;
+      window.clearTimeout(timer);
+      stop();
+    };
+  }, [client, projectId]);
 }
 
 export const STATUSES = ['BACKLOG', 'TRIAGE', 'TODO', 'IN_PROGRESS', 'IN_REVIEW', 'DONE', 'CANCELED'] as const;
