@@ -56,6 +56,7 @@ try {
     [`/tasks/${made.taskId}`, 'task'],
     [`/board?project=${made.projectId}`, 'board'],
     ['/projects', 'projects'],
+    ['/trash', 'trash'],
     ['/settings/api-keys', 'api-keys'],
     ['/settings/api-keys/new', 'new-key'],
     [`/settings/api-keys/${made.keyId}`, 'key'],

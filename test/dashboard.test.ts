@@ -227,7 +227,7 @@ describe.skipIf(!executablePath)('in a browser', () => {
     await guest.page.goto(`${server.origin}/settings/api-keys/new`);
     await guest.page.getByText('Your role cannot create keys').waitFor();
     await guest.page.goto(`${server.origin}/settings/audit`);
-    await guest.page.getByText(/it takes audit:read/).waitFor();
+    await guest.page.getByText(/It takes audit:read/).waitFor();
     const log = server.logLines.join('\n');
     expect(log).not.toContain(link.split('#')[1]);
     await owner.context.close();
@@ -280,6 +280,64 @@ describe.skipIf(!executablePath)('in a browser', () => {
     await one.page.getByRole('button', { name: 'Undo' }).click();
     await one.page.getByRole('heading', { name: 'Seen by both, and renamed' }).waitFor();
     for (const { context } of [one, other]) await context.close();
+  });
+
+  it('what is being written stays while others change the task, and is not left without a question', async () => {
+    const made = await server.gql('mutation { createTask(input: { title: "Written by two" }) { task { id } } }');
+    const { id } = made.data.createTask.task;
+    const { page, context } = await open(`/sign-in?next=/tasks/${id}`);
+    await page.getByLabel('Email').fill('ada@example.com');
+    await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByLabel('Description').fill('A long thought, not saved yet');
+    const change = (fields: string) =>
+      server.gql(`mutation ($id: ID!) { updateTask(input: { id: $id, ${fields} }) { task { id } } }`, { id });
+    await change('priority: HIGH');
+    await until(async () => (await page.getByRole('combobox', { name: 'Priority' }).inputValue()) === 'High');
+    expect(await page.getByLabel('Description').inputValue()).toBe('A long thought, not saved yet');
+    await change('title: "Renamed meanwhile"');
+    await page.getByText('Somebody else changed this meanwhile').waitFor();
+    expect(await page.getByLabel('Description').inputValue()).toBe('A long thought, not saved yet');
+    await page.getByRole('link', { name: 'Projects', exact: true }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('button', { name: 'Discard mine and show theirs' }).click();
+    expect(await page.getByLabel('Title').inputValue()).toBe('Renamed meanwhile');
+    await page.getByLabel('Description').fill('Saved now');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await until(async () => {
+      const read = await server.gql('query ($id: ID!) { task(id: $id) { description } }', { id });
+      return read.data.task.description === 'Saved now';
+    });
+    await context.close();
+  });
+
+  it('a move on a board is one request, and not the board once more', async () => {
+    const project = (await server.gql('mutation { createProject(input: { name: "Moved" }) { project { id } } }')).data
+      .createProject.project;
+    for (const title of ['One', 'Two', 'Three']) {
+      await server.gql('mutation ($i: CreateTaskInput!) { createTask(input: $i) { task { id } } }', {
+        i: { title, projectId: project.id },
+      });
+    }
+    const { page, context } = await open(`/sign-in?next=${encodeURIComponent(`/board?project=${project.id}`)}`);
+    await page.getByLabel('Email').fill('ada@example.com');
+    await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('list', { name: 'To Do' }).getByText('Three').waitFor();
+    const asked: string[] = [];
+    page.on('request', (request) => {
+      if (request.url().endsWith('/graphql'))
+        asked.push(/(?:query|mutation|subscription) (\w+)/.exec(request.postData() ?? '')?.[1] ?? '');
+    });
+    await page.getByRole('link', { name: 'Two' }).focus();
+    await page.keyboard.press('Alt+ArrowRight');
+    await page.getByRole('list', { name: 'In Progress' }).getByText('Two').waitFor();
+    await page.getByRole('link', { name: 'Two' }).and(page.locator(':focus')).waitFor();
+    await page.keyboard.press('Alt+ArrowLeft');
+    await page.getByRole('list', { name: 'To Do' }).getByText('Two').waitFor();
+    await page.waitForTimeout(500);
+    expect(asked).toEqual(['MoveCard', 'MoveCard']);
+    await context.close();
   });
 
   it('a session that ended leads to the door, and back to where one was', async () => {
@@ -373,7 +431,16 @@ describe.skipIf(!executablePath)('in a browser', () => {
       const found: [string, string[]][] = [['/sign-in', await violations(page)]];
       await signIn(page, 'ada@example.com');
       for (const path of [
-        ...['/', '/tasks', `/tasks/${task.id}`, '/board', '/projects', '/settings/api-keys', '/settings/api-keys/new'],
+        ...[
+          '/',
+          '/tasks',
+          `/tasks/${task.id}`,
+          '/board',
+          '/projects',
+          '/trash',
+          '/settings/api-keys',
+          '/settings/api-keys/new',
+        ],
         ...[
           `/settings/api-keys/${key.id}`,
           '/settings/review',

@@ -3,7 +3,7 @@ import { type Client, cacheExchange, createClient, errorExchange, fetchExchange 
 
 export type Environment = 'live' | 'test';
 
-export function clientFor(workspaceId: string, environment: Environment, onSignedOut: () => void): Client {
+export function clientFor(workspaceId: string, environment: Environment, onRefused: () => void): Client {
   return createClient({
     url: '/graphql',
     preferGetMethod: false,
@@ -17,7 +17,9 @@ export function clientFor(workspaceId: string, environment: Environment, onSigne
       cacheExchange,
       errorExchange({
         onError(error) {
-          if (error.graphQLErrors.some(({ extensions }) => extensions['code'] === 'UNAUTHENTICATED')) onSignedOut();
+          // The session has ended, or the role is another by now.
+          const codes = error.graphQLErrors.map(({ extensions }) => extensions['code']);
+          if (codes.includes('UNAUTHENTICATED') || codes.includes('FORBIDDEN')) onRefused();
         },
       }),
       fetchExchange,

@@ -40,6 +40,7 @@ export const router = createBrowserRouter([
       { path: '/tasks', ...page(() => import('./pages/tasks.tsx')) },
       { path: '/tasks/:id', ...page(() => import('./pages/task.tsx')) },
       { path: '/board', ...page(() => import('./pages/board.tsx')) },
+      { path: '/trash', ...page(() => import('./pages/trash.tsx')) },
       { path: '/projects', ...page(() => import('./pages/projects.tsx')) },
       { path: '/settings', element: <Navigate to="/settings/api-keys" replace /> },
       { path: '/settings/api-keys', ...page(() => import('./pages/keys.tsx')) },

@@ -30,6 +30,7 @@ const WORK = [
   ['/tasks', 'Tasks', 'tasks:read'],
   ['/board', 'Board', 'tasks:read'],
   ['/projects', 'Projects', 'projects:read'],
+  ['/trash', 'Trash', 'tasks:read'],
 ] as const;
 const SETTINGS = [
   ['/settings/api-keys', 'API Keys', 'keys:read'],
@@ -122,7 +123,11 @@ function Nowhere({ email }: { email: string }) {
 function Shell() {
   const [opened, { toggle, close }] = useDisclosure();
   const { pathname } = useLocation();
+  const { may } = usePlace();
   const isMoving = useNavigation().state === 'loading';
+  // The pages of keys say more than that.
+  const [, , scope] = [...WORK, ...SETTINGS].find(([to]) => pathname.startsWith(to)) ?? [];
+  const refused = scope !== undefined && scope !== 'keys:read' && !may(scope) ? scope : undefined;
   // biome-ignore lint/correctness/useExhaustiveDependencies: closed when the page changes
   useEffect(close, [pathname]);
   return (
@@ -164,7 +169,11 @@ function Shell() {
         </AppShell.Section>
       </AppShell.Navbar>
       <AppShell.Main id="page" tabIndex={-1} aria-busy={isMoving}>
-        <Outlet />
+        {refused ? (
+          <Empty title="Your role cannot see this page">It takes {refused}. Ask an admin of the workspace.</Empty>
+        ) : (
+          <Outlet />
+        )}
       </AppShell.Main>
     </AppShell>
   );

@@ -12,7 +12,7 @@ describe('operations in files', () => {
       'b.tsx': 'useQuery(graphql(`query Open($n: Int = 5) { tasks(first: $n) { totalCount } }`))',
       'c.py': 'gql("""query Py { viewer { scopes } }""")',
       'd.graphql': 'query Whole { projects { totalCount } }',
-      'e.ts': 'const text = `no ${operation} at all`;',
+      'e.ts': 'const text = `no operation at all`;',
     });
     expect(found.operations).toBe(4);
     expect(found.skipped).toEqual([]);
@@ -22,8 +22,11 @@ describe('operations in files', () => {
 
   it('come with the fragments that they use, from whichever file, each once, and with no others', () => {
     const found = read({
-      'bits.graphql': 'fragment Bits on Task { id ...More } fragment More on Task { title } fragment Unused on Task { id }',
-      'a.tsx': 'const Q = gql`query A { tasks { nodes { ...Bits } } } ${BITS}`; const R = gql`query B { tasks { nodes { ...Bits } } } ${BITS}`;',
+      'bits.graphql':
+        'fragment Bits on Task { id ...More } fragment More on Task { title } fragment Unused on Task { id }',
+      'a.tsx':
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: what stands in a file
+        'const Q = gql`query A { tasks { nodes { ...Bits } } } ${BITS}`; const R = gql`query B { tasks { nodes { ...Bits } } } ${BITS}`;',
     });
     expect(found.operations).toBe(2);
     expect(found.text.match(/fragment Bits/g)).toHaveLength(1);

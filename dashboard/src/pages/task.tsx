@@ -98,7 +98,20 @@ export default function TaskPage() {
       </Empty>
     );
   }
-  if (error && !task) return <Failure title="The task cannot be shown" error={error} onRetry={reload} />;
+  if (error && !task) {
+    return (
+      <>
+        <Failure title="The task cannot be shown" error={error} onRetry={reload} />
+        <Text size="sm">
+          It may have been deleted:{' '}
+          <Anchor component={Link} to="/trash" underline="always">
+            look into the trash
+          </Anchor>
+          .
+        </Text>
+      </>
+    );
+  }
   if (!task) return <Loading />;
   const canWrite = may('tasks:write');
   /** Saved against the version that is shown: what somebody else changed meanwhile is not undone. */
@@ -189,7 +202,7 @@ export default function TaskPage() {
         </section>
       )}
       <Comments task={task} canWrite={canWrite} onDone={reload} />
-      <Activity task={task} />
+      <Activity task={task} users={data?.users?.nodes ?? []} />
     </Page>
   );
 }
@@ -433,7 +446,7 @@ function Comments({ task, canWrite, onDone }: { task: Task; canWrite: boolean; o
   );
 }
 
-function Activity({ task }: { task: Task }) {
+function Activity({ task, users }: { task: Task; users: readonly { id: string; name: string }[] }) {
   const nodes = task.activity?.nodes ?? [];
   if (nodes.length === 0) return null;
   return (
@@ -442,9 +455,11 @@ function Activity({ task }: { task: Task }) {
         Activity
       </Title>
       <List size="sm" spacing={4}>
-        {nodes.map(({ id, action, changes, createdAt }) => (
+        {nodes.map(({ id, action, changes, createdAt, actorUserId }) => (
           <List.Item key={id}>
-            {words(action.replace('task.', '').replace('.', ' '))} {fieldsIn(changes)} <When at={createdAt} />
+            {users.find((user) => user.id === actorUserId)?.name ?? 'A key'}:{' '}
+            {words(action.replace('task.', '').replace('.', ' ')).toLowerCase()} {fieldsIn(changes)}{' '}
+            <When at={createdAt} />
           </List.Item>
         ))}
       </List>
@@ -452,10 +467,20 @@ function Activity({ task }: { task: Task }) {
   );
 }
 
+const FIELDS: Readonly<Record<string, string>> = {
+  assigneeId: 'assignee',
+  projectId: 'project',
+  stateId: 'state',
+  parentId: 'parent',
+  dueDate: 'due date',
+  startDate: 'start date',
+  tags: 'labels',
+};
+
 /** The fields that a change names. */
 function fieldsIn(changes: string | null): string {
   try {
-    const names = Object.keys(JSON.parse(changes ?? '{}') as object);
+    const names = Object.keys(JSON.parse(changes ?? '{}') as object).map((name) => FIELDS[name] ?? name);
     return names.length > 0 ? `(${names.join(', ')})` : '';
   } catch {
     return '';
