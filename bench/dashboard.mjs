@@ -8,7 +8,7 @@ import { chromium } from 'playwright-core';
 
 const ROUNDS = Number(process.env.ROUNDS ?? 7);
 const TASKS = 10_000;
-/** Bytes compressed, requests, milliseconds, milliseconds. */
+/** Bytes compressed with headers and answers, of the first page alone; requests, milliseconds, milliseconds. */
 const BUDGET = { bytes: 250_000, requests: 40, largestPaint: 1200, mainThread: 1500 };
 
 const root = path.dirname(import.meta.dirname);
@@ -50,8 +50,9 @@ try {
     const line = Object.keys(BUDGET).map((name) => {
       const values = of(name);
       const median = values[Math.floor(values.length / 2)];
-      if (median > BUDGET[name]) isOver = true;
-      return `${name} ${Math.round(median)} (${Math.round(values[0])} to ${Math.round(values.at(-1))}; budget ${BUDGET[name]})`;
+      const isBudgeted = name !== 'bytes' || where === '/';
+      if (isBudgeted && median > BUDGET[name]) isOver = true;
+      return `${name} ${Math.round(median)} (${Math.round(values[0])} to ${Math.round(values.at(-1))}${isBudgeted ? `; budget ${BUDGET[name]}` : ''})`;
     });
     console.log(`${where.padEnd(20)} ${line.join(', ')}`);
   }

@@ -1,4 +1,4 @@
-import '@mantine/core/styles.css';
+import './components.css';
 import './main.css';
 import { MantineProvider } from '@mantine/core';
 import { StrictMode } from 'react';
