@@ -49,6 +49,8 @@ describe('signing up', () => {
     });
     expect(users.find(({ personId }) => personId !== null)).toMatchObject({ email: 'ada@example.com', role: 'OWNER' });
     expect(users.some(({ email }) => email === 'owner@taskgate.local')).toBe(false);
+    const sandbox = await server.system.user.findMany({ where: { environment: 'TEST' } });
+    expect(sandbox.map(({ email }) => email)).toEqual(['ada@example.com']);
   });
 
   it('is by invitation from then on', async () => {

@@ -86,6 +86,12 @@ export class Memberships {
       // The owner that every workspace begins with, who is nobody yet.
       const first = known ?? (await tx.user.findFirst({ where: { ...where, role: 'OWNER' }, orderBy: { id: 'asc' } }));
       await this.#join(unit, person, first?.id, 'OWNER');
+      if (known || !first) return;
+      // The same of the sandbox, which knows people by their address.
+      const twins = { workspaceId: workspace.id, environment: 'TEST' as const };
+      if ((await tx.user.count({ where: { ...twins, email: person.email } })) > 0) return;
+      const { email, name } = person;
+      await tx.user.updateMany({ where: { ...twins, email: first.email }, data: { email, name } });
     });
   }
 

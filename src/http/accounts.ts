@@ -9,25 +9,20 @@ import type { Memberships, Person } from '../accounts/memberships.js';
 import { passwordRefusal } from '../accounts/passwords.js';
 import type { SignIn } from '../accounts/signIn.js';
 import type { Authenticator } from '../auth/authenticator.js';
-import { callerOf } from '../auth/principal.js';
-import { type Config, isLoopback } from '../config.js';
-import { ApiError, badInput, HTTP_STATUS, rateLimited, serviceBusy } from '../errors.js';
+import type { Config } from '../config.js';
+import { ApiError, badInput, HTTP_STATUS, rateLimited } from '../errors.js';
 import type { Services } from '../graphql/context.js';
 import { check, text } from '../input.js';
 import { addressOf } from '../limits/addressLimits.js';
+import { HashingQueue } from '../limits/hashingQueue.js';
 import { hasBadText } from '../storable.js';
 import { askingOf } from './asking.js';
 import { isJson } from './body.js';
 import type { HttpEnvironment, KeyedContext } from './environment.js';
-import { failedAuthentication } from './failedAuthentication.js';
 import { originOf } from './origin.js';
 import { isSameOrigin } from './sameOrigin.js';
+import { type Entry, signUpPolicy, takenEmail } from './signUpPolicy.js';
 
-/** Passwords that are hashed at once: each takes a processor for a tenth of a second, and 16 MB. */
-const MAX_HASHING = 4;
-/** Of them, and of those that wait, by one address. */
-const MAX_OF_ADDRESS = 6;
-const MAX_WAITING = 40;
 /** Of one person. */
 const MAX_SESSIONS = 100;
 
@@ -61,19 +56,13 @@ interface AccountOptions {
   readonly logger: Logger;
 }
 
-/** How an account that is being made comes into a workspace. */
-type Entry = { readonly by: 'claim' | 'own workspace' } | { readonly by: 'invitation'; readonly token: string };
-
 export function mountAccounts(
   app: Hono<HttpEnvironment>,
   { config, services, authenticator, signIn, memberships, logger }: AccountOptions,
 ): void {
   const { addressLimits, database } = services;
-  const failed = failedAuthentication(services, logger);
-  let hashing = 0;
-  const waiting: (() => void)[] = [];
-  /** Address -> how many of its passwords are hashed, or wait for it. */
-  const asking = new Map<string, number>();
+  const policy = signUpPolicy({ config, services, authenticator, memberships, logger });
+  const hashing = new HashingQueue();
 
   type Run = (c: KeyedContext) => Promise<Response>;
   const post = (path: string, run: Run) =>
@@ -100,15 +89,13 @@ export function mountAccounts(
     const keyed = c as unknown as KeyedContext;
     c.header('cache-control', 'no-store');
     const current = await signIn.current(askingOf(keyed, config.trustProxy));
-    const [isUnclaimed, workspaces] = await Promise.all([
-      memberships.isUnclaimed(),
+    const [way, workspaces] = await Promise.all([
+      policy.way(keyed),
       current ? memberships.of(current.session.person.id) : [],
     ]);
     for (const cookie of current?.headers.getSetCookie() ?? []) c.header('set-cookie', cookie, { append: true });
-    const usual = config.signUp === 'invite' ? 'invitation' : config.signUp;
-    const isFirst = isUnclaimed && mayClaim(keyed) && (await memberships.isFresh());
     return c.json({
-      signUp: isFirst ? 'first' : isUnclaimed && usual !== 'open' ? 'adminKey' : usual,
+      signUp: way,
       person: current?.session.person ?? null,
       address: originOf(keyed).ip,
       workspaces: workspaces.map(({ workspace, role }) => ({ ...workspace, role })),
@@ -123,14 +110,14 @@ export function mountAccounts(
     const wait = await addressLimits.signedUp(origin.ip);
     if (wait > 0)
       throw rateLimited(`Too many accounts were made from your address. Try again in ${wait} seconds.`, wait);
-    const entry = await entryOf(c, body);
+    const entry = await policy.entryOf(c, body);
     const { name } = body;
-    const answer = await hashed(origin.ip, () =>
+    const answer = await hashing.run(addressOf(origin.ip), () =>
       signIn.signUp(askingOf(c, config.trustProxy), { name, email: body.email, password: body.password }),
     );
     if (!answer.ok) {
       // The second of two at once finds that the email is taken when it writes.
-      if (await hasAccount(body.email)) throw takenEmail();
+      if (await policy.hasAccount(body.email)) throw takenEmail();
       throw await failureOf(answer);
     }
     const person = await personIn(answer);
@@ -148,7 +135,7 @@ export function mountAccounts(
     const origin = originOf(c);
     const wait = await addressLimits.wrongPassword(origin.ip, body.email, 0);
     if (wait > 0) throw rateLimited(`Too many wrong passwords. Try again in ${wait} seconds.`, wait);
-    const answer = await hashed(origin.ip, () => signIn.signIn(askingOf(c, config.trustProxy), body));
+    const answer = await hashing.run(addressOf(origin.ip), () => signIn.signIn(askingOf(c, config.trustProxy), body));
     if (!answer.ok) {
       await addressLimits.wrongPassword(origin.ip, body.email, 1);
       services.metrics.authenticationFailed('password');
@@ -178,7 +165,7 @@ export function mountAccounts(
     const { ip } = originOf(c);
     const wait = await addressLimits.wrongPassword(ip, person.email, 0);
     if (wait > 0) throw rateLimited(`Too many wrong passwords. Try again in ${wait} seconds.`, wait);
-    const answer = await hashed(ip, () => signIn.changePassword(askingOf(c, config.trustProxy), body));
+    const answer = await hashing.run(addressOf(ip), () => signIn.changePassword(askingOf(c, config.trustProxy), body));
     if (!answer.ok) {
       await addressLimits.wrongPassword(ip, person.email, 1);
       throw badInput({ currentPassword: ['is not your password'] });
@@ -213,7 +200,7 @@ export function mountAccounts(
   // The token comes in the body: addresses are logged.
   post('/api/account/invitation', async (c) => {
     const { ip } = originOf(c);
-    const { email: address, role, workspace } = await found(ip, check(tokenBody, await bodyOf(c)).token);
+    const { email: address, role, workspace } = await policy.invitation(ip, check(tokenBody, await bodyOf(c)).token);
     return c.json({ email: address, role, workspace });
   });
 
@@ -223,9 +210,6 @@ export function mountAccounts(
     await memberships.accept(person, given, originOf(c));
     return c.json({ accepted: true });
   });
-
-  const hasAccount = async (address: string): Promise<boolean> =>
-    (await database.system.person.findUnique({ where: { email: address }, select: { id: true } })) !== null;
 
   /** Of very many sessions of one person, the oldest end. */
   async function keepFew(userId: string): Promise<void> {
@@ -248,103 +232,9 @@ export function mountAccounts(
     return current.session;
   }
 
-  /** @throws RATE_LIMITED for who guesses */
-  async function found(ip: string | null, given: string) {
-    try {
-      return await memberships.invitation(given);
-    } catch (error) {
-      const wait = await addressLimits.failed(ip);
-      if (wait > 0) throw rateLimited(`Too many wrong links. Try again in ${wait} seconds.`, wait);
-      throw error;
-    }
-  }
-
-  /** @throws FORBIDDEN where the person may make no account */
-  async function entryOf(c: KeyedContext, body: z.output<typeof signUpBody>): Promise<Entry> {
-    const origin = originOf(c);
-    if (body.adminKey !== undefined) return { by: 'invitation', token: await tokenBy(c, body.adminKey, body.email) };
-    if (body.invitation !== undefined && config.signUp !== 'closed') {
-      const invitation = await found(origin.ip, body.invitation);
-      if (invitation.email !== body.email) {
-        throw badInput({ email: [`must be ${invitation.email}, for whom the invitation is`] });
-      }
-      return { by: 'invitation', token: body.invitation };
-    }
-    const isUnclaimed = await memberships.isUnclaimed();
-    if (isUnclaimed && mayClaim(c) && (await memberships.isFresh())) return { by: 'claim' };
-    if (config.signUp === 'open') return { by: 'own workspace' };
-    if (isUnclaimed) {
-      throw new ApiError(
-        'FORBIDDEN',
-        'The first account owns the workspace. From elsewhere than the server itself, prove that you are its operator: give a key with admin:* (adminKey).',
-      );
-    }
-    throw new ApiError(
-      'FORBIDDEN',
-      config.signUp === 'closed'
-        ? 'No accounts are made here.'
-        : 'Accounts are made by invitation here. Ask somebody of the workspace for one.',
-    );
-  }
-
-  /** The key invites its holder as an owner, if it reaches as far. */
-  async function tokenBy(c: KeyedContext, key: string, address: string): Promise<string> {
-    const origin = originOf(c);
-    const result = await authenticator.authenticate(key, origin.ip);
-    if (!result.ok) {
-      const wait = await failed(result, origin);
-      if (wait > 0) throw rateLimited(`Too many failed authentications. Try again in ${wait} seconds.`, wait);
-      throw badInput({ adminKey: ['is no key that works from here'] });
-    }
-    if (await hasAccount(address)) throw takenEmail();
-    const { principal } = result;
-    const { workspaceId, environment, keyId, userId, bound } = principal;
-    const actor = { workspaceId, environment, keyId, userId, bound, ...origin };
-    const invited = await services.invitations.invite(actor, callerOf(principal), { email: address, role: 'OWNER' });
-    return invited.token;
-  }
-
   async function enter(person: Person, entry: Entry, origin: ReturnType<typeof originOf>): Promise<void> {
     if (entry.by === 'invitation') return memberships.accept(person, entry.token, origin);
     return entry.by === 'claim' ? memberships.claim(person, origin) : memberships.begin(person, origin);
-  }
-
-  /** Whoever is on the server itself, and came through no proxy, owns what nobody owns yet. */
-  function mayClaim(c: KeyedContext): boolean {
-    if (config.signUp === 'closed' || !isLoopback(config.host) || !isLoopback(originOf(c).ip ?? '')) return false;
-    // A proxy that says nothing of itself: nginx, where nobody configured it, speaks HTTP/1.0.
-    const { incoming } = (c.env as Partial<HttpEnvironment['Bindings']> | undefined) ?? {};
-    if (incoming?.httpVersion === '1.0') return false;
-    const sentFrom = c.req.header('origin');
-    if (sentFrom !== undefined && !(URL.canParse(sentFrom) && isLocalName(new URL(sentFrom).hostname))) return false;
-    const names = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'];
-    if (names.some((name) => c.req.header(name) !== undefined)) return false;
-    // A name of elsewhere that leads here (DNS rebinding).
-    const host = c.req.header('host') ?? '';
-    return URL.canParse(`http://${host}`) && isLocalName(new URL(`http://${host}`).hostname);
-  }
-
-  /** @throws RATE_LIMITED where one address asks for many at once, SERVICE_UNAVAILABLE where many ask */
-  async function hashed(ip: string | null, run: () => Promise<Response>): Promise<Response> {
-    const address = addressOf(ip);
-    const own = (asking.get(address) ?? 0) + 1;
-    if (own > MAX_OF_ADDRESS) throw rateLimited('Too many passwords at once. Try again in a second.', 1);
-    if (waiting.length >= MAX_WAITING) throw serviceBusy();
-    asking.set(address, own);
-    try {
-      if (hashing >= MAX_HASHING) await new Promise<void>((resolve) => waiting.push(resolve));
-      hashing += 1;
-      try {
-        return await run();
-      } finally {
-        hashing -= 1;
-        waiting.shift()?.();
-      }
-    } finally {
-      const left = (asking.get(address) ?? 1) - 1;
-      if (left === 0) asking.delete(address);
-      else asking.set(address, left);
-    }
   }
 }
 
@@ -357,11 +247,6 @@ function refuseAccount(c: Context, error: ApiError): Response {
   const told = { code, message, ...(fields !== undefined && { fields }) };
   return c.json({ error: told, message, requestId: c.get('requestId') }, HTTP_STATUS[code]);
 }
-
-const takenEmail = () =>
-  new ApiError('CONFLICT', 'There is an account with this email. Sign in.', { fields: { email: ['has an account'] } });
-
-const isLocalName = (name: string): boolean => isLoopback(name.replace(/^\[|\]$/g, ''));
 
 const signInFirst = () => new ApiError('UNAUTHENTICATED', 'Sign in first.');
 
