@@ -77,6 +77,11 @@ describe('signing up', () => {
     expect([answer.status, Object.keys(answer.body.error.fields)]).toEqual([400, ['password']]);
   });
 
+  it('tells all that is wrong at once', async () => {
+    const answer = await visitor(server).post('/api/auth/sign-up/email', { name: '', email: 'no', password: 'short' });
+    expect(Object.keys(answer.body.error.fields).sort()).toEqual(['email', 'name', 'password']);
+  });
+
   it.each([
     ['{', 400],
     ['[]', 400],

@@ -103,9 +103,7 @@ export function mountAccounts(
   });
 
   post('/api/auth/sign-up/email', async (c) => {
-    const body = check(signUpBody, await bodyOf(c));
-    const refusal = await passwordRefusal(body.password, [body.email, body.name]);
-    if (refusal) throw badInput({ password: [refusal] });
+    const body = await checkWith(signUpBody, await bodyOf(c), 'password');
     const origin = originOf(c);
     const wait = await addressLimits.signedUp(origin.ip);
     if (wait > 0)
@@ -159,9 +157,7 @@ export function mountAccounts(
 
   post('/api/auth/change-password', async (c) => {
     const { person } = await personOf(c);
-    const body = check(passwordBody, await bodyOf(c));
-    const refusal = await passwordRefusal(body.newPassword, [person.email, person.name]);
-    if (refusal) throw badInput({ newPassword: [refusal] });
+    const body = await checkWith(passwordBody, await bodyOf(c), 'newPassword', [person.email, person.name]);
     const { ip } = originOf(c);
     const wait = await addressLimits.wrongPassword(ip, person.email, 0);
     if (wait > 0) throw rateLimited(`Too many wrong passwords. Try again in ${wait} seconds.`, wait);
@@ -258,6 +254,32 @@ async function bodyOf(c: KeyedContext): Promise<unknown> {
   if (hasBadText(body))
     throw new ApiError('BAD_USER_INPUT', 'The body has text that cannot be stored: a NUL, or half a character.');
   return body;
+}
+
+/**
+ * All that is wrong, the password that is chosen included.
+ * @param about what others know of the person; by default what the body says
+ */
+async function checkWith<T extends z.ZodType>(
+  rules: T,
+  input: unknown,
+  field: string,
+  about?: readonly string[],
+): Promise<z.output<T>> {
+  const given = (input ?? {}) as Record<string, unknown>;
+  const texts = [given['email'], given['name']].filter((text) => typeof text === 'string');
+  const chosen = given[field];
+  const refusal = typeof chosen === 'string' ? await passwordRefusal(chosen, about ?? texts) : undefined;
+  try {
+    const body = check(rules, input);
+    if (refusal) throw badInput({ [field]: [refusal] });
+    return body;
+  } catch (error) {
+    const fields =
+      error instanceof ApiError ? (error.details['fields'] as Record<string, string[]> | undefined) : undefined;
+    if (!fields || !refusal || fields[field]) throw error;
+    throw badInput({ ...fields, [field]: [refusal] });
+  }
 }
 
 function parsed(text: string): unknown {

@@ -28,7 +28,7 @@ import { Copyable } from '../parts/copy.tsx';
 import { documentsIn, READABLE, together } from '../parts/operationsIn.ts';
 import { Page } from '../parts/page.tsx';
 import { ScopePicker, Scopes } from '../parts/scopes.tsx';
-import { fieldsOf, Refused, RefusedChange, wordsOf } from '../parts/states.tsx';
+import { fieldsOf, Refused, RefusedChange, said, wordsOf } from '../parts/states.tsx';
 import { useChange } from '../parts/useChange.ts';
 import { useNeeds } from '../parts/useNeeds.ts';
 import { useAccount, usePlace } from '../workspace.tsx';
@@ -153,10 +153,10 @@ function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void
           description="What it is for: deploy script, CI, the phone app"
           required
           autoFocus
-          error={fields['name']?.join('; ') ?? errors.name?.message}
+          error={said(fields['name']) ?? errors.name?.message}
           {...register('name')}
         />
-        <TextInput label="Description" error={fields['description']?.join('; ')} {...register('description')} />
+        <TextInput label="Description" error={said(fields['description'])} {...register('description')} />
         <div>
           <Text component="h2" fw={600} size="sm" mb={6} id="reach">
             Permissions
@@ -261,7 +261,7 @@ function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void
           searchable
           clearable
           clearButtonProps={{ 'aria-label': 'Choose none' }}
-          error={fields['projects']?.join('; ')}
+          error={said(fields['projects'])}
         />
         <Group grow align="flex-start">
           <Select
@@ -270,7 +270,7 @@ function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void
             value={expiry}
             onChange={(value) => setExpiry(value ?? '90')}
             allowDeselect={false}
-            error={fields['expiresAt']?.join('; ')}
+            error={said(fields['expiresAt'])}
           />
           <NumberInput
             label="Requests per minute"
@@ -279,7 +279,7 @@ function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void
             hideControls
             value={watch('perMinute')}
             onChange={(value) => setValue('perMinute', value)}
-            error={fields['rateLimit']?.join('; ')}
+            error={said(fields['rateLimit'])}
           />
         </Group>
         <div>
@@ -287,7 +287,7 @@ function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void
             label="IP allow-list"
             description="Addresses or CIDR blocks from which the key works. Empty: any."
             placeholder="203.0.113.0/24, 2001:db8::/48"
-            error={fields['allowedIps']?.join('; ')}
+            error={said(fields['allowedIps'])}
             {...register('allowedIps')}
           />
           {state.address && (

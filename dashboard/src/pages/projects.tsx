@@ -20,7 +20,7 @@ import { number } from '../parts/bars.tsx';
 import { Confirm } from '../parts/confirm.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import { Page } from '../parts/page.tsx';
-import { Empty, Failure, fieldsOf, Loading, RefusedChange } from '../parts/states.tsx';
+import { Empty, Failure, fieldsOf, Loading, RefusedChange, said } from '../parts/states.tsx';
 import { When } from '../parts/time.tsx';
 import { useChange } from '../parts/useChange.ts';
 import { usePlace } from '../workspace.tsx';
@@ -177,14 +177,14 @@ function NewProject({ onDone }: { onDone: () => void }) {
               error={create.error}
               fields={['name', 'key', 'description']}
             />
-            <TextInput label="Name" required data-autofocus error={fields['name']?.join('; ')} {...register('name')} />
+            <TextInput label="Name" required data-autofocus error={said(fields['name'])} {...register('name')} />
             <TextInput
               label="Key"
               description="What its tasks are called by: BRD of BRD-12. Empty: made of the name"
-              error={fields['key']?.join('; ')}
+              error={said(fields['key'])}
               {...register('key')}
             />
-            <Textarea label="Description" error={fields['description']?.join('; ')} {...register('description')} />
+            <Textarea label="Description" error={said(fields['description'])} {...register('description')} />
             <Group justify="flex-end">
               <Button type="submit" loading={create.isRunning}>
                 Create project

@@ -271,7 +271,6 @@ function Rows({ rows, onEnd }: { rows: readonly TaskRow[]; onEnd: () => void }) 
           margin: 0,
           padding: 0,
           listStyle: 'none',
-          minWidth: 640,
         }}
       >
         {items.map(({ key, index, start }) => {
@@ -292,17 +291,17 @@ function Rows({ rows, onEnd }: { rows: readonly TaskRow[]; onEnd: () => void }) 
                 {task.title}
               </Anchor>
               {task.project && (
-                <Text span size="xs" c="dimmed" maw={140} truncate>
+                <Text span size="xs" c="dimmed" maw={140} truncate className="wide">
                   {task.project.name}
                 </Text>
               )}
               {task.assignee && (
-                <Text span size="xs" maw={120} truncate>
+                <Text span size="xs" maw={120} truncate className="wide">
                   {task.assignee.name}
                 </Text>
               )}
               {task.priority !== 'NONE' && task.priority && (
-                <Text span size="xs" fw={600}>
+                <Text span size="xs" fw={600} className="wide">
                   {words(task.priority)}
                 </Text>
               )}

@@ -9,7 +9,7 @@ import { Confirm } from '../parts/confirm.tsx';
 import { Copyable } from '../parts/copy.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import { Page } from '../parts/page.tsx';
-import { Failure, fieldsOf, Loading, RefusedChange } from '../parts/states.tsx';
+import { Failure, fieldsOf, Loading, RefusedChange, said } from '../parts/states.tsx';
 import { When } from '../parts/time.tsx';
 import { words } from '../parts/tones.tsx';
 import { useChange } from '../parts/useChange.ts';
@@ -263,12 +263,12 @@ function Invite({ onDone }: { onDone: () => void }) {
                 label="Email"
                 type="email"
                 data-autofocus
-                error={fields['email']?.join('; ')}
+                error={said(fields['email'])}
                 {...register('email')}
               />
               <Select
                 label="Role"
-                error={fields['role']?.join('; ')}
+                error={said(fields['role'])}
                 data={roles.map(([value, what]) => ({ value, label: `${words(value)}: ${what}` }))}
                 value={role}
                 allowDeselect={false}

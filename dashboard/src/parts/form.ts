@@ -1,5 +1,7 @@
 /** Forms whose rules are the server's: what it refuses stands at the field that it names. */
+
 import type { FieldValues, Path, UseFormSetError } from 'react-hook-form';
+import { said } from './states.tsx';
 
 /** @returns what is wrong with no field of the form, in words; undefined: nothing */
 export function showErrors<T extends FieldValues>(
@@ -12,10 +14,10 @@ export function showErrors<T extends FieldValues>(
   const rest: string[] = [];
   let isFirst = true;
   for (const [name, messages] of named) {
-    const text = messages.join('; ');
+    const text = said(messages) ?? '';
     const field = known.find((one) => one === name);
     if (field) {
-      setError(field, { message: text.charAt(0).toUpperCase() + text.slice(1) }, { shouldFocus: isFirst });
+      setError(field, { message: text }, { shouldFocus: isFirst });
       isFirst = false;
     } else rest.push(`${name} ${text}`);
   }

@@ -4,7 +4,7 @@ import { useForm } from 'react-hook-form';
 import { useQuery } from 'urql';
 import { graphql } from '../graphql.ts';
 import { Dialog } from './dialog.tsx';
-import { fieldsOf, RefusedChange } from './states.tsx';
+import { fieldsOf, RefusedChange, said } from './states.tsx';
 import { PRIORITIES, type Priority } from './tasks.ts';
 import { words } from './tones.tsx';
 import { useChange } from './useChange.ts';
@@ -61,12 +61,12 @@ function NewTaskForm({ projectId, onDone }: { projectId?: string | undefined; on
           error={create.error}
           fields={['title', 'description', 'dueDate']}
         />
-        <TextInput label="Title" required data-autofocus error={fields['title']?.join('; ')} {...register('title')} />
+        <TextInput label="Title" required data-autofocus error={said(fields['title'])} {...register('title')} />
         <Textarea
           label="Description"
           autosize
           minRows={2}
-          error={fields['description']?.join('; ')}
+          error={said(fields['description'])}
           {...register('description')}
         />
         <Select
@@ -86,7 +86,7 @@ function NewTaskForm({ projectId, onDone }: { projectId?: string | undefined; on
             allowDeselect={false}
             onChange={(value) => setPriority((value ?? 'NONE') as Priority)}
           />
-          <TextInput type="date" label="Due" error={fields['dueDate']?.join('; ')} {...register('dueDate')} />
+          <TextInput type="date" label="Due" error={said(fields['dueDate'])} {...register('dueDate')} />
         </Group>
         <Group justify="flex-end">
           <Button type="submit" loading={create.isRunning}>

@@ -98,6 +98,12 @@ export function wordsOf(error: Error): { message: string; requestId?: string } {
   return { message: error.message };
 }
 
+/** What is wrong with a field, as a sentence under it. */
+export function said(messages: readonly string[] | undefined): string | undefined {
+  const text = messages?.join('; ');
+  return text && text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /** What is wrong with single fields of an input. */
 export function fieldsOf(error: Error): Readonly<Record<string, readonly string[]>> {
   const [first] = (error as Partial<CombinedError>).graphQLErrors ?? [];
