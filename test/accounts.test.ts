@@ -104,7 +104,7 @@ describe('signing up', () => {
       expect(states.flatMap(({ workspaces }) => workspaces.map(({ role }: { role: string }) => role))).toEqual([
         'OWNER',
       ]);
-      expect(await fresh.system.user.count({ where: { personId: { not: null } } })).toBe(1);
+      expect(await fresh.system.user.count({ where: { environment: 'LIVE', personId: { not: null } } })).toBe(1);
     } finally {
       await fresh.stop();
     }
@@ -519,9 +519,28 @@ describe('an invitation', () => {
       { ...byManager, invitation: { email: 'of-a-manager@example.com' } },
     ]) {
       const person = visitor(server);
-      await person.signUp(invitation.email, { invitation: token });
-      expect((await person.account()).workspaces).toEqual([]);
+      expect((await person.signUp(invitation.email, { invitation: token })).status).toBe(403);
+      expect((await person.account()).person).toBeNull();
     }
+  });
+
+  it('lasts as long as a key that was replaced, and ends with the user whom it was for', async () => {
+    const { key, apiKey } = await server.createKey(['admin:*']);
+    const { token } = (await server.gql(INVITE, { email: 'of-rotated@example.com', role: 'MEMBER' }, key)).data
+      .inviteUser;
+    await server.gql('mutation ($id: ID!) { rotateApiKey(input: { id: $id, gracePeriod: 3600 }) { key } }', {
+      id: apiKey.id,
+    });
+    const person = visitor(server);
+    await person.signUp('of-rotated@example.com', { invitation: token });
+    expect((await person.account()).workspaces).toMatchObject([{ role: 'MEMBER' }]);
+    const made = await server.gql(
+      'mutation { createUser(input: { email: "gone@example.com", name: "G", role: MEMBER }) { user { id } } }',
+    );
+    const gone = (await ada.gql(INVITE, { email: 'gone@example.com', role: 'MEMBER' })).data.inviteUser;
+    const { id } = made.data.createUser.user;
+    await server.gql('mutation ($id: ID!) { deleteUser(input: { id: $id }) { deletedUserId } }', { id });
+    expect((await visitor(server).signUp('gone@example.com', { invitation: gone.token })).status).toBe(404);
   });
 
   it('is accepted once, by whoever tries at once', async () => {
@@ -573,6 +592,9 @@ describe('a letter', () => {
       expect(other.data.inviteUser.token).toBeTruthy();
       await until(() => fresh.logLines.some((line) => line.includes('A letter could not be sent')));
       expect(fresh.logLines.join()).not.toContain(other.data.inviteUser.token);
+      // Three a day to one address; the link is handed over by people then.
+      expect((await fresh.gql(ask)).data.inviteUser.emailed).toBe(true);
+      expect((await fresh.gql(ask)).data.inviteUser.emailed).toBe(false);
     } finally {
       await fresh.stop();
     }
@@ -607,6 +629,35 @@ it('a person may be in several workspaces, and is in each what they are there', 
   } finally {
     await open.stop();
   }
+});
+
+describe('who somebody is in the sandbox', () => {
+  const RENAME =
+    'mutation ($id: ID!, $email: String!) { updateUser(input: { id: $id, email: $email }) { user { id } } }';
+  const WHO = '{ viewer { userId scopes user { email role } } }';
+
+  it('is no other by taking their address, in either environment', async () => {
+    const [manager, admin] = [await member('MANAGER'), await member('ADMIN')];
+    const { key: sandboxAdmin } = await server.createKey(['admin:*'], 'TEST');
+    const made = await server.gql(
+      'mutation { createUser(input: { email: "sandbox-owner@example.com", name: "O", role: OWNER }) { user { id } } }',
+      {},
+      sandboxAdmin,
+    );
+    // In live, the address of somebody of the sandbox.
+    await manager.gql(RENAME, { id: await userOf(manager), email: 'sandbox-owner@example.com' });
+    const own = (await manager.gql(WHO, {}, { environment: 'test' })).data.viewer;
+    expect(own.userId).not.toBe(made.data.createUser.user.id);
+    expect(own.user.role).toBe('MANAGER');
+    // In the sandbox, the address of an administrator who has not been there yet.
+    const { email } = (await admin.account()).person;
+    await manager.gql(RENAME, { id: own.userId, email }, { environment: 'test' });
+    const theirs = (await admin.gql(WHO, {}, { environment: 'test' })).data.viewer;
+    expect(theirs.userId).not.toBe(own.userId);
+    expect(theirs.scopes).toEqual(['admin:*']);
+    const still = (await manager.gql(WHO, {}, { environment: 'test' })).data.viewer;
+    expect([still.userId, still.scopes.includes('admin:*')]).toEqual([own.userId, false]);
+  });
 });
 
 describe('what is stored', () => {

@@ -38,6 +38,31 @@ describe('its files', () => {
     }
   });
 
+  it('are shown to people who look for a page that is none, and to no program', async () => {
+    const ask = (path: string, accept: string, method = 'GET') =>
+      fetch(server.origin + path, { method, headers: { accept, 'if-none-match': 'W/"x"' } });
+    const page = await ask('/nonsense', 'text/html,application/xhtml+xml,*/*;q=0.8');
+    expect([page.status, page.headers.get('content-type'), page.headers.get('etag')]).toEqual([
+      404,
+      'text/html; charset=utf-8',
+      null,
+    ]);
+    expect(await page.text()).toContain('<div id="root">');
+    for (const [path, accept] of [
+      ['/v1/nothing', 'text/html'],
+      ['/api/nothing', 'text/html'],
+      ['/nonsense', 'text/html;q=0, application/json'],
+      ['/nonsense', 'application/json, text/html;q=0.1'],
+      ['/nonsense', '*/*'],
+    ]) {
+      const answer = await ask(path ?? '', accept ?? '');
+      expect([answer.status, answer.headers.get('content-type')], `${path} ${accept}`).toEqual([
+        404,
+        'application/json',
+      ]);
+    }
+  });
+
   it('are kept by browsers for ever under names that say what they hold, and there are no others', async () => {
     const page = await (await fetch(server.origin)).text();
     const [script = ''] = /\/assets\/[^"]+\.js/.exec(page) ?? [];

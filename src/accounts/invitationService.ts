@@ -4,18 +4,22 @@ import { z } from 'zod';
 import type { PrismaClient } from '#prisma/client.js';
 import type { Actor } from '../audit/entry.js';
 import { withoutBinding } from '../db/tenant.js';
-import type { UnitOfWork } from '../db/unitOfWork.js';
+import type { Unit, UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, notFound } from '../errors.js';
 import { check, required } from '../input.js';
 import { type Authority, excessOf } from '../keys/authority.js';
-import { type Caller, KeyUnits } from '../keys/keyUnit.js';
+import { type Caller, type KeyUnit, KeyUnits } from '../keys/keyUnit.js';
 import type { Plans, RateLimits } from '../keys/plans.js';
 import { ROLE_GRANTS, type RoleName } from '../scopes/roles.js';
 import { scopeSet } from '../scopes/scope.js';
 import type { Mailer } from './mail.js';
 
 /** Milliseconds. */
-const LIFETIME = 7 * 86_400_000;
+const DAY = 86_400_000;
+const LIFETIME = 7 * DAY;
+/** A day; more invitations are made, and their links handed over by people. */
+const LETTERS_OF_WORKSPACE = 50;
+const LETTERS_TO_ADDRESS = 3;
 /** Open ones of a workspace. */
 const MOST = 200;
 
@@ -49,22 +53,14 @@ export class InvitationService {
     actor: Actor,
     caller: Caller,
     input: { readonly email: string; readonly role: RoleName },
+    options: { readonly letter?: boolean } = {},
   ): Promise<{ id: string; token: string; emailed: boolean }> {
     const { email } = check(rules, { email: input.email });
-    return this.#units.look(actor, caller, async ({ unit, bound, policy }) => {
-      if (bound !== 'operator') mayInvite(bound, input.role, policy.plan);
+    return this.#units.look(actor, caller, async (context) => {
+      await mayBeInvited(context, email, input.role);
+      const { unit, bound, policy } = context;
       const { tx, now } = unit;
       const { workspaceId } = actor;
-      const user = await tx.user.findFirst({ where: { environment: 'LIVE', email } });
-      if (user?.personId) {
-        throw new ApiError('CONFLICT', `${email} is in the workspace already.`, { fields: { email: ['is a member'] } });
-      }
-      if (user && user.role !== input.role) {
-        // Whoever accepts becomes that user: what that one is, `updateUser` changes, which asks for more.
-        throw new ApiError('CONFLICT', `${email} is a user already, as ${user.role}: invite them as that.`, {
-          fields: { role: [`must be ${user.role}, which the user is`] },
-        });
-      }
       const open = { acceptedAt: null, revokedAt: null, expiresAt: { gt: now } };
       // Another one of the same address takes the place of the first, whose link may be lost.
       for (const { id, role } of await tx.invitation.findMany({ where: { ...open, email, environment: 'LIVE' } })) {
@@ -85,17 +81,21 @@ export class InvitationService {
         select: { id: true },
       });
       unit.audit({ ...about(id, 'create'), changes: { email: { to: email }, role: { to: input.role } } });
-      const { mailer } = this;
+      const mailer = options.letter === false || (await hadLetters(unit, workspaceId, email)) ? undefined : this.mailer;
       if (mailer) {
         const { name } = await withoutBinding(() =>
-          (tx as unknown as Pick<PrismaClient, 'workspace'>).workspace.findUniqueOrThrow({
-            where: { id: workspaceId },
-          }),
+          anywhere(unit).workspace.findUniqueOrThrow({ where: { id: workspaceId } }),
         );
         unit.afterCommit(() => mailer.invite({ email, role: input.role, workspace: name, token }));
       }
       return { id, token, emailed: mailer !== undefined };
     });
+  }
+
+  /** Whether the caller could invite, without doing it. @throws as `invite` */
+  async look(actor: Actor, caller: Caller, input: { readonly email: string; readonly role: RoleName }): Promise<void> {
+    const { email } = check(rules, { email: input.email });
+    await this.#units.look(actor, caller, (context) => mayBeInvited(context, email, input.role));
   }
 
   /** @throws NOT_FOUND, CONFLICT when it was accepted already */
@@ -115,23 +115,57 @@ export class InvitationService {
   }
 }
 
+const anywhere = ({ tx }: Unit) => tx as unknown as Pick<PrismaClient, 'workspace' | 'invitation'>;
+
+/** Whether as many letters went out today as may: of the workspace, or to that address from whichever. */
+async function hadLetters(unit: Unit, workspaceId: string, email: string): Promise<boolean> {
+  const today = { createdAt: { gt: new Date(unit.now.getTime() - DAY) } };
+  const [own, toThem] = await withoutBinding(async () => [
+    await anywhere(unit).invitation.count({ where: { workspaceId, ...today } }),
+    await anywhere(unit).invitation.count({ where: { email, ...today } }),
+  ]);
+  return own > LETTERS_OF_WORKSPACE || toThem > LETTERS_TO_ADDRESS;
+}
+
+/** @throws FORBIDDEN beyond the caller's own reach; CONFLICT for who is in, or a user already as something else */
+async function mayBeInvited({ unit: { tx }, bound, policy }: KeyUnit, email: string, role: RoleName): Promise<void> {
+  if (bound !== 'operator') mayInvite(bound, role, policy.plan);
+  const user = await tx.user.findFirst({ where: { environment: 'LIVE', email } });
+  if (user?.personId) {
+    throw new ApiError('CONFLICT', `${email} is in the workspace already.`, { fields: { email: ['is a member'] } });
+  }
+  if (user && user.role !== role) {
+    // Whoever accepts becomes that user: what that one is, `updateUser` changes, which asks for more.
+    throw new ApiError('CONFLICT', `${email} is a user already, as ${user.role}: invite them as that.`, {
+      fields: { role: [`must be ${user.role}, which the user is`] },
+    });
+  }
+}
+
 const about = (id: string, verb: string) => ({
   ...{ action: `invitation.${verb}`, targetType: 'Invitation', targetId: id, environment: 'LIVE' as const },
 });
 
 /**
- * A member of a role may do what the role allows, for all projects and from everywhere, until somebody ends it: so must the
- * caller.
- * @throws FORBIDDEN
+ * A member of a role may do what the role allows, for all projects and from everywhere, until somebody ends it: so must whoever
+ * invites.
  */
-export function mayInvite(bound: Authority, role: RoleName, plan: RateLimits): void {
+function excessOfRole(bound: Authority, role: RoleName, plan: RateLimits) {
   const scopes = scopeSet(ROLE_GRANTS[role]);
   const given: Authority = {
     ...{ environment: 'LIVE', scopes, granted: scopes, projects: null, actsAs: bound.actsAs, operations: null },
     ...{ expiresAt: null, renewalTerm: null, allowedIps: null, limits: plan },
     ownLimits: { perMinute: null, perHour: null },
   };
-  const excess = excessOf(given, bound);
+  return excessOf(given, bound);
+}
+
+export const reachesRole = (bound: Authority, role: RoleName, plan: RateLimits): boolean =>
+  excessOfRole(bound, role, plan) === undefined;
+
+/** @throws FORBIDDEN */
+function mayInvite(bound: Authority, role: RoleName, plan: RateLimits): void {
+  const excess = excessOfRole(bound, role, plan);
   if (!excess) return;
   const what = excess.of === 'scopes' ? excess.missing.join(', ') : excess.of;
   throw new ApiError('FORBIDDEN', `${role} reaches beyond the caller: ${what}. Nobody gives more than they hold.`);

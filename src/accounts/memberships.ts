@@ -1,5 +1,5 @@
 /** Which workspaces a person is in, and how they come into one: as its first owner, by an invitation, or with one of their own. */
-import type { Invitation } from '#prisma/client.js';
+import type { Invitation, PrismaClient } from '#prisma/client.js';
 import { type Actor, changesBetween, plainAuditRow, serverActor } from '../audit/entry.js';
 import type { Database } from '../db/database.js';
 import type { Unit, UnitOfWork } from '../db/unitOfWork.js';
@@ -10,7 +10,7 @@ import { addWorkspace } from '../keys/bootstrap.js';
 import type { Plans } from '../keys/plans.js';
 import { withBonds } from '../keys/storedKeys.js';
 import type { RoleName } from '../scopes/roles.js';
-import { hashOfInvitation, mayInvite } from './invitationService.js';
+import { hashOfInvitation, reachesRole } from './invitationService.js';
 
 export interface Person {
   readonly id: string;
@@ -91,7 +91,7 @@ export class Memberships {
       const twins = { workspaceId: workspace.id, environment: 'TEST' as const };
       if ((await tx.user.count({ where: { ...twins, email: person.email } })) > 0) return;
       const { email, name } = person;
-      await tx.user.updateMany({ where: { ...twins, email: first.email }, data: { email, name } });
+      await tx.user.updateMany({ where: { ...twins, email: first.email }, data: { email, name, personId: person.id } });
     });
   }
 
@@ -108,7 +108,7 @@ export class Memberships {
       if (invitation.email !== person.email) {
         throw new ApiError('FORBIDDEN', `The invitation is for ${invitation.email}. Sign in with that email.`);
       }
-      await this.#stillGiven(unit, invitation);
+      await this.#stillGiven(tx, invitation, unit.now);
       const user = await tx.user.findFirst({ where: { workspaceId, environment: 'LIVE', email: person.email } });
       const member = await tx.user.findFirst({ where: { workspaceId, environment: 'LIVE', personId: person.id } });
       if (user?.personId && user.personId !== person.id) {
@@ -124,12 +124,13 @@ export class Memberships {
     });
   }
 
-  /** @throws NOT_FOUND for one that does not hold any more */
+  /** @throws NOT_FOUND for one that does not hold any more, FORBIDDEN for one that its maker may not give any more */
   async invitation(token: string) {
     const invitation = await this.#system.invitation.findFirst({
       where: { hash: hashOfInvitation(token), acceptedAt: null, revokedAt: null, expiresAt: { gt: this.clock() } },
     });
     if (!invitation) throw new ApiError('NOT_FOUND', MISSING);
+    await this.#stillGiven(this.#system, invitation, this.clock());
     const workspace = await this.#system.workspace.findUniqueOrThrow({ where: { id: invitation.workspaceId } });
     const { id, email, role, workspaceId } = invitation;
     return { id, email, role, workspaceId, workspace: { name: workspace.name } };
@@ -167,15 +168,19 @@ export class Memberships {
    * An invitation lasts no longer than what it was given by: the key, or the session of somebody, that made it.
    * @throws FORBIDDEN
    */
-  async #stillGiven({ tx, now }: Unit, { createdByKeyId, role, workspaceId }: Invitation): Promise<void> {
+  async #stillGiven(
+    reader: Parameters<typeof withBonds>[0] & Pick<PrismaClient, 'apiKey'>,
+    { createdByKeyId, role, workspaceId }: Invitation,
+    now: Date,
+  ): Promise<void> {
     if (createdByKeyId === null) return;
-    const row = await tx.apiKey.findUnique({ where: { id: createdByKeyId } });
-    const [key] = row ? await withBonds(tx, [row], now) : [];
+    const row = await reader.apiKey.findUnique({ where: { id: createdByKeyId } });
+    const [key] = row ? await withBonds(reader, [row], now) : [];
     const plan = this.plans.of(await this.#system.workspace.findUniqueOrThrow({ where: { id: workspaceId } }));
-    const isOver = !key || !['ACTIVE', 'ROTATED'].includes(keyStatus(key, now));
-    if (isOver)
-      throw new ApiError('FORBIDDEN', 'Whoever made the invitation may not give it any more. Ask for another one.');
-    mayInvite(authorityOf(key, plan), role, plan);
+    // A key that was replaced is what it was until its grace ends.
+    const isWorking = key && ['ACTIVE', 'ROTATED'].includes(keyStatus(key, now));
+    if (isWorking && reachesRole(authorityOf({ ...key, graceEndsAt: null }, plan), role, plan)) return;
+    throw new ApiError('FORBIDDEN', 'Whoever made the invitation may not give it any more. Ask for another one.');
   }
 
   /** The person is that user from now on, or a new one. */

@@ -1,6 +1,6 @@
 /** A person's session, used in one of their workspaces: a principal as a key is. */
 import { hash } from 'node:crypto';
-import type { ApiKey, Environment, PrismaClient } from '#prisma/client.js';
+import type { ApiKey, Environment, Person, PrismaClient, User } from '#prisma/client.js';
 import { hashOfToken } from '../accounts/hashedTokens.js';
 import { isUniqueViolation } from '../db/databaseError.js';
 import { newId } from '../ids.js';
@@ -31,19 +31,15 @@ export async function sessionRow(
   { token, workspaceId, environment }: SignedIn,
   now: Date,
 ): Promise<ApiKey | undefined> {
-  const session = await system.signInSession.findUnique({ where: { token: hashOfToken(token) } });
+  const session = await system.signInSession.findUnique({
+    where: { token: hashOfToken(token) },
+    include: { user: true },
+  });
   if (!session || session.expiresAt <= now) return undefined;
   const member = await system.user.findFirst({ where: { workspaceId, environment: 'LIVE', personId: session.userId } });
   if (!member) return undefined;
-  const { email, name, role } = member;
-  const user =
-    environment === 'LIVE'
-      ? member
-      : await system.user.upsert({
-          where: { workspaceId_environment_email: { workspaceId, environment, email } },
-          create: { workspaceId, environment, email, name, role },
-          update: {},
-        });
+  const { email } = session.user;
+  const user = environment === 'LIVE' ? member : await twinOf(system, member, session.user);
   const hash = `session:${user.id}`;
   const known = await system.apiKey.findUnique({ where: { hash } });
   if (known) return known;
@@ -59,5 +55,30 @@ export async function sessionRow(
     // Another request of the person was first.
     if (!isUniqueViolation(error)) throw error;
     return system.apiKey.findUniqueOrThrow({ where: { hash } });
+  }
+}
+
+/**
+ * Who a member is in the sandbox: by the person, and never by an email that others may give to another user. A user whom nobody is
+ * yet is taken over by the person's own address, which nobody can change.
+ */
+async function twinOf(system: Reader, { workspaceId, name, role }: User, person: Person): Promise<User> {
+  const tenant = { workspaceId, environment: 'TEST' as const };
+  const find = () => system.user.findFirst({ where: { ...tenant, personId: person.id } });
+  const known = await find();
+  if (known) return known;
+  const { id: personId, email } = person;
+  try {
+    const namesake = await system.user.findFirst({ where: { ...tenant, email } });
+    if (namesake?.personId === null) {
+      return await system.user.update({ where: { id: namesake.id, personId: null }, data: { personId } });
+    }
+    const own = namesake ? `${personId}@sandbox.invalid` : email;
+    return await system.user.create({ data: { ...tenant, email: own, name, role, personId } });
+  } catch (error) {
+    // Another request of the person was first.
+    const made = await find();
+    if (made) return made;
+    throw error;
   }
 }

@@ -229,7 +229,7 @@ export function mountAccounts(
   }
 
   async function enter(person: Person, entry: Entry, origin: ReturnType<typeof originOf>): Promise<void> {
-    if (entry.by === 'invitation') return memberships.accept(person, entry.token, origin);
+    if (entry.by === 'invitation') return memberships.accept(person, await entry.token(), origin);
     return entry.by === 'claim' ? memberships.claim(person, origin) : memberships.begin(person, origin);
   }
 }

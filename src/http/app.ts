@@ -154,13 +154,13 @@ export function createHttpApp(options: HttpOptions) {
     app.post('/security/leaked-keys', limitBody, leakedKeys(services, publicKeys, config.leakReportRevoke));
   }
 
-  app.notFound(async (c) => {
-    // Somebody who looks for a page is shown one; programs are told in their own words.
-    const wantsPage = c.req.method === 'GET' && c.req.header('accept')?.includes('text/html') === true;
-    if (!wantsPage || c.req.path.startsWith('/assets/'))
-      return refuse(c, new ApiError('NOT_FOUND', `There is no ${c.req.path} here.`));
-    const shown = await page(c);
-    return new Response(shown.body, { status: 404, headers: shown.headers });
+  app.notFound((c) => {
+    // Browsers name text/html first. What is an API tells programs, whatever they take.
+    const wantsPage = /^\s*text\/html\b(?!\s*;\s*q=0)/i.test(c.req.header('accept') ?? '');
+    const isProgram = /^\/(?:api|v\d+|graphql|mcp|assets|credentials|security|\.well-known)(?:\/|$)/.test(c.req.path);
+    const isRead = c.req.method === 'GET' || c.req.method === 'HEAD';
+    if (wantsPage && isRead && !isProgram) return page(c);
+    return refuse(c, new ApiError('NOT_FOUND', `There is no ${c.req.path} here.`));
   });
   app.onError((error, c) => refuse(c, failureOf(error, c.get('requestId'), logger)));
   let common: string[] | undefined;

@@ -76,5 +76,13 @@ export function mountDashboard(app: Hono<HttpEnvironment>): (c: Context) => Prom
     if (!Object.hasOwn(await built(), name)) return next();
     return send(c, name, { 'cache-control': 'public, max-age=31536000, immutable' });
   });
-  return page;
+  return async (c) => {
+    const text = await unzip(await readFile(require.resolve('#pages/dashboard/index.html.gz')));
+    const headers = {
+      'content-type': 'text/html; charset=utf-8',
+      'cache-control': 'no-store',
+      'content-security-policy': POLICY,
+    };
+    return c.body(text.toString(), 404, headers);
+  };
 }

@@ -19,7 +19,10 @@ interface PolicyOptions {
   readonly logger: Logger;
 }
 
-export type Entry = { readonly by: 'claim' | 'own workspace' } | { readonly by: 'invitation'; readonly token: string };
+export type Entry =
+  | { readonly by: 'claim' | 'own workspace' }
+  /** Asked for when the account is there, so that a sign-up that fails leaves no invitation behind. */
+  | { readonly by: 'invitation'; readonly token: () => Promise<string> };
 
 interface Applicant {
   readonly email: string;
@@ -61,7 +64,7 @@ export function signUpPolicy({ config, services, authenticator, memberships, log
     if (adminKey !== undefined) return { by: 'invitation', token: await tokenBy(c, adminKey, email) };
     if (token !== undefined && config.signUp !== 'closed') {
       const invited = await invitation(originOf(c).ip, token);
-      if (invited.email === email) return { by: 'invitation', token };
+      if (invited.email === email) return { by: 'invitation', token: async () => token };
       throw badInput({ email: [`must be ${invited.email}, for whom the invitation is`] });
     }
     switch (await way(c)) {
@@ -82,7 +85,7 @@ export function signUpPolicy({ config, services, authenticator, memberships, log
   }
 
   /** The key invites its holder as an owner, if it reaches as far. */
-  async function tokenBy(c: KeyedContext, key: string, email: string): Promise<string> {
+  async function tokenBy(c: KeyedContext, key: string, email: string): Promise<() => Promise<string>> {
     const origin = originOf(c);
     const result = await authenticator.authenticate(key, origin.ip);
     if (!result.ok) {
@@ -94,7 +97,9 @@ export function signUpPolicy({ config, services, authenticator, memberships, log
     const { principal } = result;
     const { workspaceId, environment, keyId, userId, bound } = principal;
     const actor = { workspaceId, environment, keyId, userId, bound, ...origin };
-    return (await services.invitations.invite(actor, callerOf(principal), { email, role: 'OWNER' })).token;
+    const [caller, owner] = [callerOf(principal), { email, role: 'OWNER' as const }];
+    await services.invitations.look(actor, caller, owner);
+    return async () => (await services.invitations.invite(actor, caller, owner, { letter: false })).token;
   }
 
   /** Whoever is on the server itself, and came through no proxy, owns what is new and nobody's. */
@@ -105,11 +110,14 @@ export function signUpPolicy({ config, services, authenticator, memberships, log
   return { way, entryOf, invitation, hasAccount };
 }
 
-const FORWARDING = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via'];
+/** What proxies add, of whichever make. One that adds nothing cannot be told from the machine itself (docs/dashboard.md). */
+const FORWARDING =
+  /^(?:forwarded|via|x-forwarded-.*|x-real-ip|x-client-ip|true-client-ip|cf-.*|x-envoy-.*|x-original-.*)$/;
 
 function isLocal(c: KeyedContext): boolean {
-  if (!isLoopback(originOf(c).ip ?? '') || FORWARDING.some((name) => c.req.header(name) !== undefined)) return false;
-  // A proxy that says nothing of itself: nginx, where nobody configured it, speaks HTTP/1.0.
+  if (!isLoopback(originOf(c).ip ?? '') || Object.keys(c.req.header()).some((name) => FORWARDING.test(name)))
+    return false;
+  // Older versions of nginx, where nobody configured them, speak HTTP/1.0.
   const { incoming } = (c.env as Partial<HttpBindings> | undefined) ?? {};
   if (incoming?.httpVersion === '1.0') return false;
   const origin = c.req.header('origin');

@@ -69,17 +69,18 @@ function asMember({ createdById }: KeyRow, roles: ReadonlyMap<string, RoleName>)
 }
 
 /**
- * By user, the roles of those whose sessions they are. Members are users of live; in the sandbox they are who they are there,
- * by their address, with the role that they have in live.
+ * By user, the roles of those whose sessions they are. Members are users of live; who they are in the sandbox has the role that they
+ * have in live.
  */
 async function rolesOfMembers(reader: Reader, rows: readonly KeyRow[]): Promise<Map<string, RoleName>> {
   const roles = new Map<string, RoleName>();
   for (const { createdById } of rows.filter(({ isSession }) => isSession)) {
     const user = createdById === null ? null : await reader.user.findUnique({ where: { id: createdById } });
     if (!user) continue;
-    const { workspaceId, email } = user;
+    const { workspaceId, personId } = user;
+    if (personId === null) continue;
     const member = await reader.user.findFirst({
-      where: { workspaceId, environment: 'LIVE', email, personId: { not: null } },
+      where: { workspaceId, environment: 'LIVE', personId },
       select: { role: true },
     });
     if (member) roles.set(user.id, member.role);

@@ -113,6 +113,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const counters = countersOf(config, redis, logger);
   const admission = new AdmissionController({ running: config.maxRunning, queue: config.maxWaiting });
   metrics.watchAdmission(admission);
+  const mailer = config.mail && new Mailer({ ...config.mail, named: config.signUp !== 'open' }, onError);
   const services: Services = {
     database,
     metrics,
@@ -133,7 +134,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     timeEntries: new TimeEntryService(units),
     projects: new ProjectService(units, tasks),
     users: new UserService(units, keys, tasks),
-    invitations: new InvitationService(units, config.plans, config.mail && new Mailer(config.mail, onError)),
+    invitations: new InvitationService(units, config.plans, mailer),
     keyLimits: new KeyLimits(counted(counters.keys)),
     admission,
     pacing: new Pacing(),
@@ -184,6 +185,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       await expiryJob.stop();
       stopCleanup();
       await usage.close();
+      await mailer?.close();
       await bus.close();
       redis?.close();
       await database.close();

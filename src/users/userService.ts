@@ -78,7 +78,10 @@ export class UserService {
         if (data.role !== 'OWNER') await keepAnOwner(unit, before);
         if (data.role !== before.role) await this.#reach(unit, held, before, data.role);
       }
-      if (data.email !== undefined && data.email !== before.email) await freeEmail(unit, data.email);
+      if (data.email !== undefined && data.email !== before.email) {
+        await freeEmail(unit, data.email);
+        await takeInvitationsBack(unit, before.email);
+      }
       await unit.tx.user.update({ where: { id }, data: { ...data, updatedAt: nextVersion(before, unit.now) } });
       unit.audit({ ...about(id, 'update'), changes: changesBetween(before, data) });
       return { id };
@@ -145,6 +148,7 @@ export class UserService {
           createdComments: await unit.forgetCreator('Comment', id),
           createdLabels: await unit.forgetCreator('Label', id),
         };
+        await takeInvitationsBack(unit, before.email);
         await tx.user.delete({ where: { id } });
         // Caches know whom the keys act for.
         unit.keysChanged();
@@ -164,6 +168,14 @@ export class UserService {
       { long: true },
     );
   }
+}
+
+/** Those that were for the user who is called otherwise now, or gone. */
+async function takeInvitationsBack({ tx, now }: Unit, address: string): Promise<void> {
+  await tx.invitation.updateMany({
+    where: { email: address, acceptedAt: null, revokedAt: null },
+    data: { revokedAt: now },
+  });
 }
 
 const about = (id: string, verb: string) => ({ action: `user.${verb}`, targetType: 'User', targetId: id });

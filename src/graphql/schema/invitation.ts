@@ -58,7 +58,8 @@ builder.relayMutationField(
   {
     nullable: true,
     description:
-      'Makes an invitation for a week. The caller must hold what the role gives, for all projects and without end. One that was open for the same email ends.',
+      'Makes an invitation for a week; 60 a minute. The caller must hold what the role gives, for all projects and without end. One that was open for the same email ends.',
+    rateLimit: { max: 60, window: 60 },
     authScopes: { scope: 'users:write' },
     grantScopes: ['self'],
     resolve: (_root, { input }, { services, actor, principal }) =>

@@ -123,7 +123,7 @@ CREATE INDEX "Invitation_expiresAt_idx" ON "Invitation"("expiresAt");
 CREATE INDEX "User_personId_idx" ON "User"("personId");
 
 -- CreateIndex
-CREATE UNIQUE INDEX "User_workspaceId_personId_key" ON "User"("workspaceId", "personId");
+CREATE UNIQUE INDEX "User_workspaceId_environment_personId_key" ON "User"("workspaceId", "environment", "personId");
 
 -- AddForeignKey
 ALTER TABLE "User" ADD CONSTRAINT "User_personId_fkey" FOREIGN KEY ("personId") REFERENCES "Person"("id") ON DELETE SET NULL ON UPDATE CASCADE;

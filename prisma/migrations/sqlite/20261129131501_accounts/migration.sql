@@ -83,7 +83,7 @@ ALTER TABLE "User" ADD COLUMN "personId" TEXT REFERENCES "Person" ("id") ON DELE
 CREATE INDEX "User_personId_idx" ON "User"("personId");
 
 -- CreateIndex
-CREATE UNIQUE INDEX "User_workspaceId_personId_key" ON "User"("workspaceId", "personId");
+CREATE UNIQUE INDEX "User_workspaceId_environment_personId_key" ON "User"("workspaceId", "environment", "personId");
 
 -- CreateIndex
 CREATE UNIQUE INDEX "Person_email_key" ON "Person"("email");
