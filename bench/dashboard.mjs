@@ -1,34 +1,25 @@
 // npm run bench:dashboard: what the dashboard weighs and how soon it is there, with 10,000 tasks: bytes and requests of a first visit,
 // the largest paint and the time of the main thread, medians of ROUNDS (default 7) visits with an empty cache. Needs a Chromium.
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
+import { seed, start } from './fixture.mjs';
 
 const ROUNDS = Number(process.env.ROUNDS ?? 7);
 const TASKS = 10_000;
 /** Bytes compressed with headers and answers, of the first page alone; requests, milliseconds, milliseconds. */
 const BUDGET = { bytes: 250_000, requests: 40, largestPaint: 1200, mainThread: 1500 };
 
-const root = path.dirname(import.meta.dirname);
-const port = 4900 + (process.pid % 90);
-const origin = `http://127.0.0.1:${port}`;
 const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-dashboard-'));
 const executablePath = process.env.CHROMIUM ?? execFileSync('which', ['chromium']).toString().trim();
-const server = spawn(process.execPath, [path.join(root, 'dist/main.js'), 'serve'], {
-  env: {
-    ...process.env,
-    PORT: String(port),
-    DATABASE_URL: `file:${folder}/a.db`,
-    LOG_LEVEL: 'error',
-    DEFAULT_PLAN: 'enterprise',
-  },
-  stdio: ['ignore', 'ignore', 'inherit'],
-});
+const file = path.join(folder, 'a.db');
+await seed(`file:${file}`, TASKS);
+const server = await start('taskgate.mjs', file);
+const origin = `http://127.0.0.1:${server.port}`;
 let isOver = false;
 try {
-  await until(async () => (await fetch(`${origin}/health/ready`)).ok);
   const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
   const context = await browser.newContext();
   const first = await context.newPage();
@@ -38,7 +29,6 @@ try {
   await first.getByLabel('Password', { exact: true }).fill('a hedgehog in the rain');
   await first.getByRole('button', { name: 'Sign up' }).click();
   await first.getByRole('heading', { name: /^Welcome/ }).waitFor();
-  await fill(first);
   for (const [where, shown] of /** @type {const} */ ([
     ['/', 'Welcome, Ada'],
     ['/tasks', `Task ${TASKS}`],
@@ -58,7 +48,7 @@ try {
   }
   await browser.close();
 } finally {
-  server.kill('SIGTERM');
+  server.process.kill();
   rmSync(folder, { recursive: true, force: true });
 }
 process.exitCode = isOver ? 1 : 0;
@@ -89,33 +79,4 @@ async function visit(context, where, shown) {
   const mainThread = (metrics.find(({ name }) => name === 'TaskDuration')?.value ?? 0) * 1000;
   await page.close();
   return { bytes, requests, largestPaint, mainThread };
-}
-
-async function fill(page) {
-  await page.evaluate(async (count) => {
-    const headers = {
-      'content-type': 'application/json',
-      'x-taskgate-workspace': localStorage.getItem('taskgate:workspace') ?? '',
-      'x-taskgate-environment': 'live',
-    };
-    for (let at = 0; at < count; at += 500) {
-      const tasks = Array.from({ length: 500 }, (_, i) => ({ title: `Task ${at + i + 1}` }));
-      const query = 'mutation($tasks: [NewTask!]!) { createTasks(input: { tasks: $tasks }) { count } }';
-      const answer = await fetch('/graphql', {
-        method: 'POST',
-        headers,
-        body: JSON.stringify({ query, variables: { tasks } }),
-      });
-      const { errors } = await answer.json();
-      if (errors) throw new Error(errors[0].message);
-    }
-  }, TASKS);
-}
-
-async function until(test) {
-  for (let tries = 0; tries < 100; tries += 1) {
-    if (await test().catch(() => false)) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error('the server did not start');
 }

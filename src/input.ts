@@ -11,6 +11,14 @@ export const text = (least: number, most: number) =>
     .min(least, least === 1 ? 'must not be empty' : `must have at least ${least} characters`)
     .max(most, `must have at most ${most} characters`);
 
+/** An address, as it is compared: without case and what is around it. */
+export const emailAddress = z
+  .string('is required')
+  .trim()
+  .toLowerCase()
+  .max(254, 'must have at most 254 characters')
+  .pipe(z.email('must be an email address'));
+
 /** Requests that a plan, an operator or a key may be given in a window. */
 export const MAX_RATE = 1_000_000_000;
 export const rate = z.number().int().min(1, 'must be at least 1').max(MAX_RATE, `must be at most ${MAX_RATE}`);

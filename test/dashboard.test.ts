@@ -108,10 +108,15 @@ describe.skipIf(!executablePath)('in a browser', () => {
     return { context, page, problems };
   }
 
-  async function signIn(page: Page, email: string): Promise<void> {
+  /** To wherever the address leads. */
+  async function enter(page: Page, email: string): Promise<void> {
     await page.getByLabel('Email').fill(email);
     await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
     await page.getByRole('button', { name: 'Sign in' }).click();
+  }
+
+  async function signIn(page: Page, email: string): Promise<void> {
+    await enter(page, email);
     await page.getByRole('heading', { name: /^Welcome/ }).waitFor();
   }
 
@@ -205,9 +210,7 @@ describe.skipIf(!executablePath)('in a browser', () => {
 
   it('a key that is locked to operations with variables gets a line that works', async () => {
     const { page, context } = await open('/sign-in?next=/settings/api-keys/new');
-    await page.getByLabel('Email').fill('ada@example.com');
-    await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await enter(page, 'ada@example.com');
     await page.getByLabel('Name').fill('Locked');
     await page.getByLabel('Operations', { exact: true }).fill(`query It's { tasks { totalCount } }`);
     await page.getByText('These are no operations of this API').waitFor();
@@ -311,9 +314,7 @@ describe.skipIf(!executablePath)('in a browser', () => {
     const made = await server.gql('mutation { createTask(input: { title: "Written by two" }) { task { id } } }');
     const { id } = made.data.createTask.task;
     const { page, context } = await open(`/sign-in?next=/tasks/${id}`);
-    await page.getByLabel('Email').fill('ada@example.com');
-    await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await enter(page, 'ada@example.com');
     await page.getByLabel('Description').fill('A long thought, not saved yet');
     const change = (fields: string) =>
       server.gql(`mutation ($id: ID!) { updateTask(input: { id: $id, ${fields} }) { task { id } } }`, { id });
@@ -345,9 +346,7 @@ describe.skipIf(!executablePath)('in a browser', () => {
       });
     }
     const { page, context } = await open(`/sign-in?next=${encodeURIComponent(`/board?project=${project.id}`)}`);
-    await page.getByLabel('Email').fill('ada@example.com');
-    await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await enter(page, 'ada@example.com');
     await page.getByRole('list', { name: 'To Do' }).getByText('Three').waitFor();
     const asked: string[] = [];
     page.on('request', (request) => {
@@ -371,9 +370,7 @@ describe.skipIf(!executablePath)('in a browser', () => {
     await server.system.signInSession.deleteMany();
     await page.goto(`${server.origin}/settings/team?x=1`);
     await page.getByRole('heading', { name: 'Sign in' }).waitFor();
-    await page.getByLabel('Email').fill('ada@example.com');
-    await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await enter(page, 'ada@example.com');
     await page.getByRole('heading', { name: 'Team' }).waitFor();
     expect(page.url()).toBe(`${server.origin}/settings/team?x=1`);
     await context.close();

@@ -6,7 +6,7 @@ import type { Actor } from '../audit/entry.js';
 import { withoutBinding } from '../db/tenant.js';
 import type { Unit, UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, notFound } from '../errors.js';
-import { check, required } from '../input.js';
+import { check, emailAddress, required } from '../input.js';
 import { type Authority, excessOf } from '../keys/authority.js';
 import { type Caller, type KeyUnit, KeyUnits } from '../keys/keyUnit.js';
 import type { Plans, RateLimits } from '../keys/plans.js';
@@ -23,16 +23,7 @@ const LETTERS_TO_ADDRESS = 3;
 /** Open ones of a workspace. */
 const MOST = 200;
 
-const rules = z.object({
-  email: required(
-    z
-      .string()
-      .trim()
-      .toLowerCase()
-      .max(254, 'must have at most 254 characters')
-      .pipe(z.email('must be an email address')),
-  ),
-});
+const rules = z.object({ email: required(emailAddress) });
 
 export const hashOfInvitation = (token: string): string => `sha256:${hash('sha256', token, 'hex')}`;
 

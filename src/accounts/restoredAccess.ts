@@ -5,14 +5,9 @@
 import { existsSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import type { PrismaClient } from '#prisma/client.js';
+import type { Replaced } from '../keys/revival.js';
 import { ROLE_GRANTS, type RoleName } from '../scopes/roles.js';
 import { scopeSet } from '../scopes/scope.js';
-
-interface Replaced {
-  readonly file: string;
-  /** Open already, where nobody else can read it. */
-  readonly database: Sqlite.Database | undefined;
-}
 
 interface Present {
   /** By the id of their user. */

@@ -2,7 +2,7 @@
  * Accounts of people, for the dashboard: signing up, in and out, their sessions, and invitations. Passwords, sessions and cookies are
  * the library's (src/accounts/signIn.ts); who may sign up is decided here.
  */
-import type { Context, Hono } from 'hono';
+import type { Context, Hono, MiddlewareHandler } from 'hono';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Memberships, Person } from '../accounts/memberships.js';
@@ -12,7 +12,7 @@ import type { Authenticator } from '../auth/authenticator.js';
 import type { Config } from '../config.js';
 import { ApiError, badInput, HTTP_STATUS, rateLimited } from '../errors.js';
 import type { Services } from '../graphql/context.js';
-import { check, text } from '../input.js';
+import { check, emailAddress, text } from '../input.js';
 import { addressOf } from '../limits/addressLimits.js';
 import { HashingQueue } from '../limits/hashingQueue.js';
 import { hasBadText } from '../storable.js';
@@ -26,23 +26,17 @@ import { type Entry, signUpPolicy, takenEmail } from './signUpPolicy.js';
 /** Of one person. */
 const MAX_SESSIONS = 100;
 
-const email = z
-  .string('is required')
-  .trim()
-  .toLowerCase()
-  .max(254, 'is too long')
-  .pipe(z.email('must be an email address'));
 const password = z.string('is required').min(1, 'is required').max(1000, 'is too long');
 const token = z.string('is required').min(1, 'is required').max(200, 'is too long');
 const signUpBody = z.object({
   name: text(1, 100),
-  email,
+  email: emailAddress,
   password,
   invitation: token.optional(),
   /** A key that manages a workspace: it proves who the operator is. */
   adminKey: token.optional(),
 });
-const signInBody = z.object({ email, password });
+const signInBody = z.object({ email: emailAddress, password });
 const passwordBody = z.object({ currentPassword: password, newPassword: password });
 const tokenBody = z.object({ token });
 const idBody = z.object({ id: token });
@@ -54,11 +48,12 @@ interface AccountOptions {
   readonly signIn: SignIn;
   readonly memberships: Memberships;
   readonly logger: Logger;
+  readonly limitBody: MiddlewareHandler;
 }
 
 export function mountAccounts(
   app: Hono<HttpEnvironment>,
-  { config, services, authenticator, signIn, memberships, logger }: AccountOptions,
+  { config, services, authenticator, signIn, memberships, logger, limitBody }: AccountOptions,
 ): void {
   const { addressLimits, database } = services;
   const policy = signUpPolicy({ config, services, authenticator, memberships, logger });
@@ -66,7 +61,7 @@ export function mountAccounts(
 
   type Run = (c: KeyedContext) => Promise<Response>;
   const post = (path: string, run: Run) =>
-    app.all(path, async (c) => {
+    app.all(path, limitBody, async (c) => {
       const keyed = c as unknown as KeyedContext;
       c.header('cache-control', 'no-store');
       if (c.req.method !== 'POST')

@@ -135,9 +135,7 @@ export function createHttpApp(options: HttpOptions) {
 
   const graphql = createGraphQL(services.documents, logger, config.trustedOnly);
   app.all('/graphql', limitBody, keyed(runGraphQL(graphql), 'members'));
-  app.use('/api/account/*', limitBody);
-  app.use('/api/auth/*', limitBody);
-  mountAccounts(app, { ...options });
+  mountAccounts(app, { ...options, limitBody });
   const page = mountDashboard(app);
   app.all('/api/auth/oauth2/token', limitBody, tokenEndpoint(services, authenticator, logger));
   const urlOf = (c: Context) => {

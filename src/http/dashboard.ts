@@ -12,18 +12,7 @@ const require = createRequire(import.meta.url);
 const unzip = promisify(gunzip);
 
 /** Its pages; what stands behind them is the page's own matter. */
-const PAGES = [
-  '/',
-  '/sign-in',
-  '/sign-up',
-  '/invitation',
-  '/tasks',
-  '/board',
-  '/projects',
-  '/trash',
-  '/settings',
-  '/playground',
-];
+const PAGES = ['/', '/sign-in', '/sign-up', '/invitation', '/tasks', '/board', '/projects', '/trash', '/settings'];
 
 const POLICY = pagePolicy(
   "script-src 'self'",

@@ -27,7 +27,7 @@ export interface Revival {
       };
 }
 
-interface Replaced {
+export interface Replaced {
   readonly file: string;
   /** Nobody else can read it while it is being replaced. */
   readonly database: Sqlite.Database | undefined;

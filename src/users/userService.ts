@@ -5,20 +5,14 @@ import { type Actor, changesBetween } from '../audit/entry.js';
 import { refuseBound } from '../db/projectReach.js';
 import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, notFound } from '../errors.js';
-import { check, expectVersion, given, required, text } from '../input.js';
+import { check, emailAddress, expectVersion, given, required, text } from '../input.js';
 import type { ApiKeyService } from '../keys/apiKeyService.js';
 import type { Caller } from '../keys/keyUnit.js';
 import { ROLE_GRANTS } from '../scopes/roles.js';
 import { type Scope, type ScopeSet, scopeSet } from '../scopes/scope.js';
 import type { TaskService } from '../tasks/taskService.js';
 
-const email = z
-  .string()
-  .trim()
-  .toLowerCase()
-  .max(254, 'must have at most 254 characters')
-  .pipe(z.email('must be an email address'));
-const rules = z.object({ email: required(email), name: required(text(1, 100)), role: required(z.string()) });
+const rules = z.object({ email: required(emailAddress), name: required(text(1, 100)), role: required(z.string()) });
 const changeable = rules.partial();
 
 interface UserChange {
