@@ -146,6 +146,11 @@ function attempts(own: Side, foreign: Side): [string, string, object][] {
     m('approveGrant', 'ApproveGrant', { id: foreign.grantId }),
     m('denyGrant', 'DenyGrant', { id: foreign.grantId }),
     m('revokeInvitation', 'RevokeInvitation', { id: foreign.invitationId }),
+    q('oauthApp', foreign.oauthAppId),
+    q('node', foreign.oauthAppId),
+    m('updateOauthApp', 'UpdateOauthApp', { id: foreign.oauthAppId, name: 'taken' }),
+    m('rotateOauthAppSecret', 'RotateOauthAppSecret', { id: foreign.oauthAppId }),
+    m('deleteOauthApp', 'DeleteOauthApp', { id: foreign.oauthAppId }),
     m('endGrant', 'EndGrant', { id: foreign.grantId }),
   ];
 }
@@ -159,6 +164,7 @@ const everything = `{
   projects(first: 10) { totalCount nodes { id name states { totalCount nodes { id name order category tasks { totalCount nodes { id } } } } createdBy { id } tasks { totalCount nodes { id } } } }
   users(first: 10) { totalCount nodes { id email } }
   invitations(first: 10) { totalCount nodes { id email role } }
+  oauthApps(first: 10) { totalCount nodes { id name redirectUris scopes } }
   apiKeys(first: 10) { totalCount nodes { id name createdBy { id } } }
 }`;
 

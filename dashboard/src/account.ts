@@ -88,6 +88,33 @@ export const changePassword = (body: { currentPassword: string; newPassword: str
   ask('/api/auth/change-password', body);
 export const readSessions = () => ask<{ sessions: readonly Session[] }>('/api/account/sessions');
 export const endSession = (id: string) => ask('/api/account/sessions/end', { id });
+/** What an application asks for, or where the browser goes with a refusal. */
+export interface Authorization {
+  readonly redirectTo?: string;
+  readonly app: { readonly name: string; readonly description: string | null };
+  readonly workspace: { readonly id: string; readonly name: string };
+  readonly environment: 'LIVE' | 'TEST';
+  readonly scopes: readonly { readonly name: string; readonly description: string; readonly isHeld: boolean }[];
+  readonly redirectUri: string;
+}
+
+export interface AppAccess {
+  readonly id: string;
+  readonly name: string;
+  readonly workspace: string;
+  readonly environment: 'LIVE' | 'TEST';
+  readonly scopes: readonly string[];
+  readonly createdAt: string;
+  readonly lastUsedAt: string | null;
+}
+
+/** @param request the query of the address, as the application made it */
+export const readAuthorization = (request: string) => ask<Authorization>('/api/account/authorization', { request });
+export const allowApp = (body: { request: string; scopes: readonly string[]; projects: readonly string[] | null }) =>
+  ask<{ redirectTo: string }>('/api/account/authorization/allow', body);
+export const denyApp = (request: string) => ask<{ redirectTo: string }>('/api/account/authorization/deny', { request });
+export const readApps = () => ask<{ apps: readonly AppAccess[] }>('/api/account/apps');
+export const endApp = (id: string) => ask('/api/account/apps/end', { id });
 export const readInvitation = (token: string) =>
   ask<{ email: string; role: Role; workspace: { name: string } }>('/api/account/invitation', { token });
 export const acceptInvitation = (token: string) => ask('/api/account/invitation/accept', { token });

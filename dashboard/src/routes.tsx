@@ -28,6 +28,7 @@ export const router = createBrowserRouter([
     children: [
       { path: '/sign-in', ...page(() => import('./pages/signIn.tsx')) },
       { path: '/sign-up', ...page(() => import('./pages/signUp.tsx')) },
+      { path: '/oauth/authorize', ...page(() => import('./pages/authorize.tsx')) },
       { path: '/invitation', ...page(() => import('./pages/invitation.tsx')) },
     ],
   },
@@ -53,6 +54,7 @@ export const router = createBrowserRouter([
       { path: '/settings/alerts', ...page(() => import('./pages/alerts.tsx')) },
       { path: '/settings/audit', ...page(() => import('./pages/audit.tsx')) },
       { path: '/settings/team', ...page(() => import('./pages/team.tsx')) },
+      { path: '/settings/apps', ...page(() => import('./pages/apps.tsx')) },
       { path: '/settings/usage', ...page(() => import('./pages/usage.tsx')) },
       { path: '*', Component: NotHere },
     ],

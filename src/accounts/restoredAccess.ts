@@ -1,6 +1,7 @@
 /**
  * Access of people that a backup would bring back: sessions and invitations that have ended since, members who were removed or have
- * a lesser role, passwords that were changed. Taken back in the copy, before it is served.
+ * a lesser role, passwords that were changed, tokens and secrets of applications that were replaced. Taken back in the copy, before
+ * it is served.
  */
 import { existsSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
@@ -14,6 +15,8 @@ interface Present {
   readonly members: ReadonlyMap<string, { readonly personId: string; readonly role: RoleName }>;
   /** By the id of the method. */
   readonly passwords: ReadonlyMap<string, string>;
+  /** By the id of the application. */
+  readonly secrets: ReadonlyMap<string, string | null>;
 }
 
 /**
@@ -27,6 +30,9 @@ export async function takeBackAccess(system: PrismaClient, replaced: Replaced, n
     await tx.signInSession.deleteMany();
     // So that no cookie that was signed before fits a session to come.
     await tx.serverSecret.deleteMany();
+    // Those that were replaced since would be good again; users are asked once more.
+    await tx.oauthCode.deleteMany();
+    await tx.oauthRefreshToken.deleteMany();
     await tx.invitation.updateMany({ where: { acceptedAt: null, revokedAt: null }, data: { revokedAt: now } });
     if (!present) return;
     for (const { id, personId, role } of await tx.user.findMany({ where: { personId: { not: null } } })) {
@@ -39,6 +45,11 @@ export async function takeBackAccess(system: PrismaClient, replaced: Replaced, n
       if (later !== undefined && later !== password) {
         await tx.signInMethod.update({ where: { id }, data: { password: later } });
       }
+    }
+    for (const { id, secretHash } of await tx.oauthApp.findMany()) {
+      const later = present.secrets.get(id);
+      if (later === undefined) await tx.oauthApp.delete({ where: { id } });
+      else if (later !== secretHash) await tx.oauthApp.update({ where: { id }, data: { secretHash: later } });
     }
   });
   return present !== undefined;
@@ -57,7 +68,10 @@ function readPresent({ file, database: open }: Replaced): Present | undefined {
     database ??= new Sqlite(file, { readonly: true });
     const users = database.prepare('SELECT "id", "personId", "role" FROM "User" WHERE "personId" IS NOT NULL').all();
     const methods = database.prepare('SELECT "id", "password" FROM "SignInMethod" WHERE "password" IS NOT NULL').all();
+    const hasApps = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'OauthApp'").get() !== undefined;
+    const apps = hasApps ? database.prepare('SELECT "id", "secretHash" FROM "OauthApp"').all() : [];
     return {
+      secrets: new Map((apps as { id: string; secretHash: string | null }[]).map((one) => [one.id, one.secretHash])),
       members: new Map((users as { id: string; personId: string; role: RoleName }[]).map((one) => [one.id, one])),
       passwords: new Map((methods as { id: string; password: string }[]).map((one) => [one.id, one.password])),
     };

@@ -12,7 +12,7 @@ import { atMost } from '../atMost.js';
 import { KEY_CHANGES, type UnitOfWork } from '../db/unitOfWork.js';
 import { keyRefusal, type Refusal } from '../keys/apiKey.js';
 import { listOf } from '../keys/authority.js';
-import { hashKey, isToken, parseKey } from '../keys/format.js';
+import { hashKey, isSecret, parseKey } from '../keys/format.js';
 import type { Plan, Plans } from '../keys/plans.js';
 import { timedGrants } from '../keys/scopeGrants.js';
 import { withBonds } from '../keys/storedKeys.js';
@@ -192,7 +192,7 @@ export class Authenticator {
   }
 
   async #lookUp(credential: string): Promise<Principal | 'malformed' | undefined> {
-    const read = parseKey(credential) ? this.#readKey : isToken(credential) ? this.#readToken : undefined;
+    const read = parseKey(credential) ? this.#readKey : isSecret('at', credential) ? this.#readToken : undefined;
     if (!read) return 'malformed';
     const hash = hashKey(credential);
     return this.#found(hash, (generation) => read.call(this, hash, generation));

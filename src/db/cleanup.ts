@@ -28,6 +28,8 @@ export async function cleanUp(system: PrismaClient, stopping: AbortSignal, now =
   for (const remove of [
     () => system.idempotencyRecord.deleteMany(expired),
     () => system.accessToken.deleteMany(expired),
+    () => system.oauthCode.deleteMany(expired),
+    () => system.oauthRefreshToken.deleteMany(expired),
     () => system.signInSession.deleteMany(expired),
     () => system.signInVerification.deleteMany(expired),
     () => system.invitation.deleteMany({ where: { expiresAt: { lt: new Date(now.getTime() - KEPT) } }, limit: BATCH }),

@@ -35,6 +35,8 @@ const CONDITIONS: Readonly<Record<string, Condition>> = {
   User: all,
   // People are of the workspace, and see all of it: such a key invites nobody.
   Invitation: ({ keyId }) => ({ createdByKeyId: keyId }),
+  // What users let in reaches more than some projects.
+  OauthApp: ({ keyId }) => ({ createdByKeyId: keyId }),
   ApiKey: ownKeys,
   ApiKeyLastUse: ofOwnKeys,
   ApiKeyUsage: ofOwnKeys,
@@ -65,6 +67,7 @@ const IMPLIED = new Set([
   'TaskRelationship.targetTask',
   'KeyOperation.set',
   'ApiKey.lastUse',
+  'ApiKey.app',
   ...['ApiKeyLastUse', 'ApiKeyUsage', 'ApiKeyNetwork', 'Alert', 'ScopeGrant', 'KeyTightening'].map(
     (model) => `${model}.key`,
   ),

@@ -1,5 +1,7 @@
 /** What every resolver works with. One per request, never shared. */
 import type { InvitationService } from '../accounts/invitationService.js';
+import type { AppService } from '../apps/appService.js';
+import type { Consents } from '../apps/consent.js';
 import type { Actor } from '../audit/entry.js';
 import type { Principal } from '../auth/principal.js';
 import type { Session } from '../auth/session.js';
@@ -69,6 +71,8 @@ export interface Services {
   readonly projects: ProjectService;
   readonly users: UserService;
   readonly invitations: InvitationService;
+  readonly apps: AppService;
+  readonly consents: Consents;
   readonly keyLimits: KeyLimits;
   readonly fieldLimits: FieldLimits;
   readonly admission: AdmissionController;

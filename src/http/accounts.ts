@@ -2,7 +2,7 @@
  * Accounts of people, for the dashboard: signing up, in and out, their sessions, and invitations. Passwords, sessions and cookies are
  * the library's (src/accounts/signIn.ts); who may sign up is decided here.
  */
-import type { Context, Hono, MiddlewareHandler } from 'hono';
+import type { Hono, MiddlewareHandler } from 'hono';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Memberships, Person } from '../accounts/memberships.js';
@@ -10,17 +10,15 @@ import { passwordRefusal } from '../accounts/passwords.js';
 import type { SignIn } from '../accounts/signIn.js';
 import type { Authenticator } from '../auth/authenticator.js';
 import type { Config } from '../config.js';
-import { ApiError, badInput, HTTP_STATUS, rateLimited } from '../errors.js';
+import { ApiError, badInput, rateLimited } from '../errors.js';
 import type { Services } from '../graphql/context.js';
 import { check, emailAddress, text } from '../input.js';
 import { addressOf } from '../limits/addressLimits.js';
 import { HashingQueue } from '../limits/hashingQueue.js';
-import { hasBadText } from '../storable.js';
+import { accountRoutes, bodyOf } from './accountRoute.js';
 import { askingOf } from './asking.js';
-import { isJson } from './body.js';
 import type { HttpEnvironment, KeyedContext } from './environment.js';
 import { originOf } from './origin.js';
-import { isSameOrigin } from './sameOrigin.js';
 import { type Entry, signUpPolicy, takenEmail } from './signUpPolicy.js';
 
 /** Of one person. */
@@ -59,40 +57,19 @@ export function mountAccounts(
   const policy = signUpPolicy({ config, services, authenticator, memberships, logger });
   const hashing = new HashingQueue();
 
-  type Run = (c: KeyedContext) => Promise<Response>;
-  const post = (path: string, run: Run) =>
-    app.all(path, limitBody, async (c) => {
-      const keyed = c as unknown as KeyedContext;
-      c.header('cache-control', 'no-store');
-      if (c.req.method !== 'POST')
-        return refuseAccount(c, new ApiError('METHOD_NOT_ALLOWED', 'Send a POST request.', { allow: 'POST' }));
-      if (!isSameOrigin(c)) {
-        return refuseAccount(
-          c,
-          new ApiError('FORBIDDEN', 'This is for pages of this server alone, and the request comes from another.'),
-        );
-      }
-      try {
-        return await run(keyed);
-      } catch (error) {
-        if (!(error instanceof ApiError)) throw error;
-        return refuseAccount(c, error);
-      }
-    });
+  const { get, post, personOf } = accountRoutes(app, { signIn, trustProxy: config.trustProxy, limitBody });
 
-  app.get('/api/account', async (c) => {
-    const keyed = c as unknown as KeyedContext;
-    c.header('cache-control', 'no-store');
-    const current = await signIn.current(askingOf(keyed, config.trustProxy));
+  get('/api/account', async (c) => {
+    const current = await signIn.current(askingOf(c, config.trustProxy));
     const [way, workspaces] = await Promise.all([
-      policy.way(keyed),
+      policy.way(c),
       current ? memberships.of(current.session.person.id) : [],
     ]);
     for (const cookie of current?.headers.getSetCookie() ?? []) c.header('set-cookie', cookie, { append: true });
     return c.json({
       signUp: way,
       person: current?.session.person ?? null,
-      address: originOf(keyed).ip,
+      address: originOf(c).ip,
       workspaces: workspaces.map(({ workspace, role }) => ({ ...workspace, role })),
     });
   });
@@ -165,11 +142,8 @@ export function mountAccounts(
     return passOn(c, answer, { changed: true });
   });
 
-  app.get('/api/account/sessions', async (c) => {
-    c.header('cache-control', 'no-store');
-    const current = await signIn.current(askingOf(c as unknown as KeyedContext, config.trustProxy));
-    if (!current) return refuseAccount(c, signInFirst());
-    const { sessionId, person } = current.session;
+  get('/api/account/sessions', async (c) => {
+    const { sessionId, person } = await personOf(c);
     const sessions = await database.system.signInSession.findMany({
       where: { userId: person.id, expiresAt: { gt: services.clock() } },
       select: { id: true, ipAddress: true, userAgent: true, createdAt: true, updatedAt: true, expiresAt: true },
@@ -217,38 +191,10 @@ export function mountAccounts(
     authenticator.sessionEnded();
   }
 
-  async function personOf(c: KeyedContext) {
-    const current = await signIn.current(askingOf(c, config.trustProxy));
-    if (!current) throw signInFirst();
-    return current.session;
-  }
-
   async function enter(person: Person, entry: Entry, origin: ReturnType<typeof originOf>): Promise<void> {
     if (entry.by === 'invitation') return memberships.accept(person, await entry.token(), origin);
     return entry.by === 'claim' ? memberships.claim(person, origin) : memberships.begin(person, origin);
   }
-}
-
-/** In one form, whichever client asks: these addresses are of no dialect. */
-function refuseAccount(c: Context, error: ApiError): Response {
-  const { code, message, details } = error;
-  c.set('refusal', code);
-  const { retryAfter, fields } = details;
-  if (retryAfter !== undefined) c.header('retry-after', String(retryAfter));
-  const told = { code, message, ...(fields !== undefined && { fields }) };
-  return c.json({ error: told, message, requestId: c.get('requestId') }, HTTP_STATUS[code]);
-}
-
-const signInFirst = () => new ApiError('UNAUTHENTICATED', 'Sign in first.');
-
-/** @throws UNSUPPORTED_MEDIA_TYPE, BAD_USER_INPUT */
-async function bodyOf(c: KeyedContext): Promise<unknown> {
-  if (!isJson(c.req.header('content-type')))
-    throw new ApiError('UNSUPPORTED_MEDIA_TYPE', 'Send JSON, as application/json.');
-  const body = parsed(await c.req.text());
-  if (hasBadText(body))
-    throw new ApiError('BAD_USER_INPUT', 'The body has text that cannot be stored: a NUL, or half a character.');
-  return body;
 }
 
 /**
@@ -274,14 +220,6 @@ async function checkWith<T extends z.ZodType>(
       error instanceof ApiError ? (error.details['fields'] as Record<string, string[]> | undefined) : undefined;
     if (!fields || !refusal || fields[field]) throw error;
     throw badInput({ ...fields, [field]: [refusal] });
-  }
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new ApiError('BAD_USER_INPUT', 'The body is no JSON.');
   }
 }
 

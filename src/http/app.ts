@@ -26,7 +26,8 @@ import { runGraphQL } from './graphql.js';
 import { isSecure, requireHttps } from './https.js';
 import { leakedKeys, readPublicKeys, revokeCredentials } from './leaks.js';
 import { metricsEndpoint } from './metrics.js';
-import { tokenEndpoint } from './oauth.js';
+import { mountConsent } from './oauth/consent.js';
+import { tokenEndpoints } from './oauth/token.js';
 import { NOTHING_ALLOWED } from './page.js';
 import { sendPlayground } from './playground.js';
 import { failureOf, refuse } from './refusal.js';
@@ -137,12 +138,15 @@ export function createHttpApp(options: HttpOptions) {
   app.all('/graphql', limitBody, keyed(runGraphQL(graphql), 'members'));
   mountAccounts(app, { ...options, limitBody });
   const page = mountDashboard(app);
-  app.all('/api/auth/oauth2/token', limitBody, tokenEndpoint(services, authenticator, logger));
+  const oauth = tokenEndpoints({ config, services, authenticator, logger });
+  app.all('/api/auth/oauth2/token', limitBody, oauth.token);
+  app.all('/api/auth/oauth2/revoke', limitBody, oauth.revoke);
   const urlOf = (c: Context) => {
     const url = new URL(c.req.url);
     url.protocol = isSecure(c, config.trustProxy) ? 'https:' : 'http:';
     return url;
   };
+  mountConsent(app, { ...options, limitBody, urlOf });
   const door: Door = { app, graphql, keyed, limitBody, urlOf, corsOrigins: config.corsOrigins, logger };
   for (const mount of mounts) mount(door);
 

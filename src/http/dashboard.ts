@@ -12,7 +12,18 @@ const require = createRequire(import.meta.url);
 const unzip = promisify(gunzip);
 
 /** Its pages; what stands behind them is the page's own matter. */
-const PAGES = ['/', '/sign-in', '/sign-up', '/invitation', '/tasks', '/board', '/projects', '/trash', '/settings'];
+const PAGES = [
+  '/',
+  '/sign-in',
+  '/sign-up',
+  '/invitation',
+  '/tasks',
+  '/board',
+  '/projects',
+  '/trash',
+  '/settings',
+  '/oauth/authorize',
+];
 
 const POLICY = pagePolicy(
   "script-src 'self'",

@@ -15,6 +15,7 @@ export const ALERT_KINDS = [
   'KEY_LEAKED',
   'KEYS_GUESSED',
   'SCOPES_REQUESTED',
+  'TOKEN_REUSED',
 ] as const;
 export type AlertKind = (typeof ALERT_KINDS)[number];
 

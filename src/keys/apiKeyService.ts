@@ -127,6 +127,9 @@ export class ApiKeyService {
       const { unit, bound, policy } = context;
       const old = await findChangeable(context, id);
       expectVersion(old, expected);
+      if (old.appId !== null) {
+        throw new ApiError('CONFLICT', 'It is what an application holds, whose tokens are replaced every hour anyway.');
+      }
       const grant = decideChange(old, {}, bound, policy);
       const key = generateKey(old.environment);
       const apiKey = await unit.tx.apiKey.create({
@@ -182,18 +185,22 @@ export class ApiKeyService {
     const acting = await withBonds(unit.tx, await live({ actsAsId: userId }), unit.now);
     if (caller !== 'operator') await keepAnAdministrator(context, acting, caller.keyId);
     // That a user may be removed is decided elsewhere, and their keys end with them.
-    const unbounded = { ...context, bound: 'operator' as const };
-    const ended = await this.#end(unbounded, caller, acting, 'the user as whom it acted was removed');
+    const ended = await this.endWithin(context, acting, 'the user as whom it acted was removed');
     if (!made) return ended;
     const keys = await withBonds(unit.tx, await live({ createdById: userId }), unit.now);
     return ended + (await this.#end(context, caller, keys, 'its user was removed'));
   }
 
-  /** Ends keys whose holder sent them: the key itself is the proof. @returns how many */
-  async revokeLeaked(actor: Actor, row: ApiKey, reason: string): Promise<number> {
+  /** Ends a key by the right of somebody whom nothing bounds: who holds it, whose it is, the operator. @returns how many */
+  async end(actor: Actor, row: ApiKey, reason: string): Promise<number> {
     return this.units.run(actor, 'operator', async (context) =>
-      this.#end(context, 'operator', await withBonds(context.unit.tx, [row], context.unit.now), reason),
+      this.endWithin(context, await withBonds(context.unit.tx, [row], context.unit.now), reason),
     );
+  }
+
+  /** The same of several, within a change that is under way and that decides it. */
+  async endWithin(context: KeyUnit, keys: readonly StoredKey[], reason: string): Promise<number> {
+    return this.#end({ ...context, bound: 'operator', environments: ['LIVE', 'TEST'] }, 'operator', keys, reason);
   }
 
   /** Extends a key that renews itself, if it is due; undefined when it is not, or another process was faster. */
@@ -258,7 +265,7 @@ async function resolved(
 }
 
 /** @throws CONFLICT when the workspace has as many keys as it may */
-async function keepRoom({ tx, now }: Unit): Promise<void> {
+export async function keepRoom({ tx, now }: Unit): Promise<void> {
   const working = { ...KEYS, revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] };
   if ((await tx.apiKey.count({ where: working })) < MAX_KEYS) return;
   throw new ApiError('CONFLICT', `The workspace has ${MAX_KEYS} keys that work. Revoke some that nobody uses.`);

@@ -3,9 +3,11 @@ import type { ApiKey } from '#prisma/client.js';
 import { changesBetween } from '../audit/entry.js';
 import { notFoundRow } from '../db/tenant.js';
 import { nextVersion, type Unit } from '../db/unitOfWork.js';
+import { ApiError } from '../errors.js';
 import { isAdministrator, keepAnAdministrator } from './administrators.js';
-import { boundsOf, type KeyBounds, listOf, type StoredKey } from './authority.js';
+import { authorityOf, boundsOf, isSubset, type KeyBounds, listOf, type StoredKey } from './authority.js';
 import { aboutKey, type KeyUnit } from './keyUnit.js';
+import type { Plan } from './plans.js';
 import { decideChange, type KeyChange, type KeyGrant, type ResolvedRequest } from './rules.js';
 import { endGrants } from './scopeGrants.js';
 
@@ -51,6 +53,7 @@ export async function changeKey(
     projectIds: change.projects === undefined ? null : data.projectIds,
     actsAsId: actsAsId === undefined ? null : data.actsAsId,
   });
+  if (before.appId !== null && verb !== 'loosen') keepWithinConsent(before, after, policy.plan);
   const changes = changesBetween(before, data);
   const changed = Object.fromEntries(Object.entries(data).filter(([field]) => field in changes));
   const apiKey = await unit.tx.apiKey.update({
@@ -64,6 +67,14 @@ export async function changeKey(
     await endGrants(unit, before);
   }
   return apiKey;
+}
+
+/** What a user lets an application do, nobody but the user widens: other bounds are the administrator's own. @throws FORBIDDEN */
+function keepWithinConsent(before: StoredKey, after: StoredKey, plan: Plan): void {
+  const ends = { expiresAt: null, autoRenew: false, allowedIps: null, ratePerMinute: null, ratePerHour: null };
+  const consent = (key: StoredKey) => authorityOf({ ...key, ...ends, lock: null }, plan);
+  if (isSubset(consent(after), consent(before))) return;
+  throw new ApiError('FORBIDDEN', 'Its user lets the application do this much, and no more.');
 }
 
 /** One who is not there has no role, and is refused once the key is known to lie within the caller. */

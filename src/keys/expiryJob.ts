@@ -1,10 +1,11 @@
 /**
- * What time does to keys: renewal before they lapse, and notices. Safe to run in every process: a renewal is written
+ * What time does to keys: renewal before they lapse, notices, and an end for what an application has no token for. Safe to run in every process: a renewal is written
  * only if no other process was faster, and an alert is raised once.
  */
 import { LRUCache } from 'lru-cache';
 import type { ApiKey, PrismaClient } from '#prisma/client.js';
 import { atMost } from '../atMost.js';
+import { serverActor } from '../audit/entry.js';
 import { raiseAlert } from './alerts.js';
 import { KEYS } from './apiKey.js';
 import type { ApiKeyService } from './apiKeyService.js';
@@ -27,7 +28,7 @@ export class ExpiryJob {
 
   constructor(
     private readonly system: PrismaClient,
-    private readonly keys: Pick<ApiKeyService, 'renew'>,
+    private readonly keys: Pick<ApiKeyService, 'renew' | 'end'>,
     private readonly onError: (error: unknown) => void,
     private readonly clock: () => Date = () => new Date(),
   ) {}
@@ -63,6 +64,22 @@ export class ExpiryJob {
       if (this.#isStopping) return;
       await this.#tellUnused(key, now);
     }
+    for (const key of await this.#forsaken(now)) {
+      if (this.#isStopping) return;
+      await this.keys.end(serverActor(key, 'idle applications'), key, 'its application did not use it for 90 days');
+    }
+  }
+
+  /** What an application cannot get a token for any more: its last refresh token has expired. Some, the next time others. */
+  async #forsaken(now: Date): Promise<ApiKey[]> {
+    return this.system.apiKey.findMany({
+      where: {
+        ...{ appId: { not: null }, revokedAt: null, expiresAt: null },
+        refreshTokens: { none: { usedAt: null, expiresAt: { gt: now } } },
+      },
+      orderBy: { id: 'asc' },
+      take: BATCH,
+    });
   }
 
   /** By the moment that they expire at. */
@@ -74,6 +91,8 @@ export class ExpiryJob {
         where: {
           ...usable,
           expiresAt: { gt: now, lte: new Date(now.getTime() + NOTICE) },
+          // What an application was let do, and has not begun to do, lasts no longer than its code.
+          codes: { none: { usedAt: null } },
           ...(last && { OR: [{ expiresAt: { gt: last.expiresAt ?? now } }, { ...last, id: { gt: last.id } }] }),
         },
         orderBy: [{ expiresAt: 'asc' }, { id: 'asc' }],

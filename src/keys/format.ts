@@ -14,8 +14,8 @@ const PREFIXES = { LIVE: 'sk_live_', TEST: 'sk_test_' } as const satisfies Recor
 
 /** Finds keys in any text; what it finds must still pass `parseKey`. */
 export const KEY_PATTERN = /sk_(?:live|test)_[0-9A-Za-z]{49}(?![0-9A-Za-z])/g;
-/** Keys and access tokens, for keeping them out of logs. */
-export const SECRET_PATTERN = /(?:sk|at)_(?:live|test)_[0-9A-Za-z]{49}/g;
+/** Keys, tokens, and what else is secret in their form, for keeping them out of logs. */
+export const SECRET_PATTERN = /(?:sk|at|rt|ac|cs)_(?:live|test)_[0-9A-Za-z]{49}/g;
 const WHOLE_KEY = /^sk_(?:live|test)_[0-9A-Za-z]{49}$/;
 
 /** A new key from 32 random bytes. */
@@ -29,18 +29,22 @@ export function parseKey(text: string): { environment: Environment } | undefined
   return { environment: text.startsWith(PREFIXES.LIVE) ? 'LIVE' : 'TEST' };
 }
 
-const TOKEN_PREFIXES = { LIVE: 'at_live_', TEST: 'at_test_' } as const satisfies Record<Environment, string>;
-const WHOLE_TOKEN = /^at_(?:live|test)_[0-9A-Za-z]{49}$/;
+/** Of OAuth (RFC 6749): access token, refresh token, authorization code, secret of a client. */
+type SecretKind = 'at' | 'rt' | 'ac' | 'cs';
+const WHOLE_SECRET = /^(at|rt|ac|cs)_(?:live|test)_[0-9A-Za-z]{49}$/;
 
-/** A new access token (RFC 6749), in the form of a key. */
-export function generateToken(environment: Environment, random: Buffer = randomBytes(32)): string {
-  return complete(TOKEN_PREFIXES[environment], random);
+/** A new one, in the form of a key: `at_live_`, 43 characters and the checksum. */
+export function generateSecret(kind: SecretKind, environment: Environment, random: Buffer = randomBytes(32)): string {
+  return complete(`${kind}_${environment.toLowerCase()}_`, random);
 }
 
-/** Whether a text has the form of an access token, checksum included. */
-export function isToken(text: string): boolean {
-  return WHOLE_TOKEN.test(text) && hasChecksum(text);
+/** Whether a text has the form of such a secret, checksum included, so that no other is looked for. */
+export function isSecret(kind: SecretKind, text: string): boolean {
+  return WHOLE_SECRET.exec(text)?.[1] === kind && hasChecksum(text);
 }
+
+/** What access tokens are shown by. */
+export const tokenPrefix = (environment: Environment): string => `at_${environment.toLowerCase()}_...`;
 
 /** What is stored: the scheme and the SHA-256 of the whole key. 32 random bytes need no salt and no slow hash. */
 export function hashKey(key: string): string {

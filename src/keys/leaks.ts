@@ -7,7 +7,7 @@ import { serverActor } from '../audit/entry.js';
 import type { UnitOfWork } from '../db/unitOfWork.js';
 import { raiseAlert } from './alerts.js';
 import type { ApiKeyService } from './apiKeyService.js';
-import { hashKey, isToken, KEY_PATTERN, parseKey } from './format.js';
+import { hashKey, isSecret, KEY_PATTERN, parseKey } from './format.js';
 
 /** Larger files are skipped, in bytes. */
 const MAX_FILE = 64 * 1024 * 1024;
@@ -59,7 +59,7 @@ export async function handleLeak(
     if (report.revoke && live) {
       const { ip, userAgent, requestId } = report;
       const actor = { ...serverActor(row, ''), ip, userAgent, requestId };
-      await keys.revokeLeaked(actor, row, `leaked: ${report.source}`);
+      await keys.end(actor, row, `leaked: ${report.source}`);
     }
     await raiseAlert(system, {
       ...row,
@@ -78,7 +78,7 @@ export async function endTokens(
   texts: readonly string[],
   { ip, userAgent, requestId, source }: Omit<Report, 'revoke'>,
 ): Promise<void> {
-  const hashes = texts.filter(isToken).map(hashKey);
+  const hashes = texts.filter((text) => isSecret('at', text)).map(hashKey);
   if (hashes.length === 0) return;
   const tokens = await system.accessToken.findMany({ where: { hash: { in: hashes } }, include: { key: true } });
   for (const { hash, key } of tokens) {

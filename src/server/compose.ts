@@ -5,6 +5,8 @@ import { InvitationService } from '../accounts/invitationService.js';
 import { Mailer } from '../accounts/mail.js';
 import { Memberships } from '../accounts/memberships.js';
 import { SignIn } from '../accounts/signIn.js';
+import { AppService } from '../apps/appService.js';
+import { Consents } from '../apps/consent.js';
 import { Authenticator } from '../auth/authenticator.js';
 import type { Config } from '../config.js';
 import { startCleanup } from '../db/cleanup.js';
@@ -135,6 +137,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     projects: new ProjectService(units, tasks),
     users: new UserService(units, keys, tasks),
     invitations: new InvitationService(units, config.plans, mailer),
+    apps: new AppService(keys, remember),
+    consents: new Consents(keys),
     keyLimits: new KeyLimits(counted(counters.keys)),
     admission,
     pacing: new Pacing(),

@@ -122,7 +122,7 @@ describe('time', () => {
     await expect
       .poll(async () => (await alerts(apiKey.id)).sort())
       .toEqual(['LIMIT_HIT', 'NEW_NETWORK', 'NEW_NETWORK']);
-    await aging.services.keys.revokeLeaked({ ...ACTOR, workspaceId: aging.workspace.id }, apiKey, 'test');
+    await aging.services.keys.end({ ...ACTOR, workspaceId: aging.workspace.id }, apiKey, 'test');
     for (let i = 0; i < 10; i += 1) await use(key);
     await expect.poll(() => alerts(apiKey.id)).toContain('AUTHENTICATION_FAILURES');
 

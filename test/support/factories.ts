@@ -100,7 +100,14 @@ export async function fillTenant(system: PrismaClient, workspaceId: string, envi
       expiresAt: new Date(Date.now() + 86_400_000),
     },
   });
+  const app = await system.oauthApp.create({
+    data: {
+      ...{ id: `app_${randomUUID()}`, ...tenant, name: `App ${mark}` },
+      ...{ redirectUris: 'https://app.example/back', scopes: 'tasks:read' },
+    },
+  });
   return {
+    oauthAppId: app.id,
     invitationId: invitation.id,
     trashed: Object.fromEntries(trashed) as Record<'TASK' | 'PROJECT' | 'LABEL' | 'COMMENT', string>,
     commentId: comment.id,

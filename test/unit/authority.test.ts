@@ -131,7 +131,16 @@ const row = {
   ...{ expiresAt: new Date('2030-01-10'), autoRenew: true, termSeconds: 86_400 * 10, noticedAt: null },
   ...{ rotatedAt: null, graceEndsAt: null, successorId: null, revokedAt: null, revokedReason: null },
   ...{ createdById: null, createdByKeyId: null, createdAt: new Date(0), updatedAt: new Date(0) },
-  ...{ projectIds: null, actsAsId: null, isLocked: false, isSession: false, grantsUntil: null, role: null, lock: null },
+  ...{
+    projectIds: null,
+    actsAsId: null,
+    isLocked: false,
+    isSession: false,
+    appId: null,
+    grantsUntil: null,
+    role: null,
+    lock: null,
+  },
 };
 function pinned(hash: string, pins: Record<string, unknown>) {
   return { hash, name: hash, scopes: ['tasks:read'], pins, setId: '', endsAt: null };

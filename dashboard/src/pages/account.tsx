@@ -3,9 +3,20 @@ import { Alert, Anchor, Button, Card, Group, PasswordInput, Stack, Text, Title }
 import { useCallback, useEffect, useState } from 'react';
 import { useForm } from 'react-hook-form';
 import { Link } from 'react-router';
-import { type AccountError, changePassword, endSession, readSessions, type Session } from '../account.ts';
+import {
+  type AccountError,
+  type AppAccess,
+  changePassword,
+  endApp,
+  endSession,
+  readApps,
+  readSessions,
+  type Session,
+} from '../account.ts';
+import { Confirm } from '../parts/confirm.tsx';
 import { showErrors } from '../parts/form.ts';
 import { Page } from '../parts/page.tsx';
+import { Scopes } from '../parts/scopes.tsx';
 import { Failure, Loading, Refused } from '../parts/states.tsx';
 import { When } from '../parts/time.tsx';
 import { usePlace } from '../workspace.tsx';
@@ -28,6 +39,7 @@ export default function AccountPage() {
       )}
       <Password />
       <Sessions />
+      <Apps />
     </Page>
   );
 }
@@ -130,6 +142,79 @@ function Sessions() {
           </Card>
         ))}
       </Stack>
+    </section>
+  );
+}
+
+/** What others' applications may do as this person, in whichever workspace. */
+function Apps() {
+  const [apps, setApps] = useState<readonly AppAccess[]>();
+  const [error, setError] = useState<Error>();
+  const [ending, setEnding] = useState<AppAccess>();
+  const [isRunning, setRunning] = useState(false);
+  const load = useCallback(() => {
+    readApps().then((read) => {
+      setApps(read.apps);
+      setError(undefined);
+    }, setError);
+  }, []);
+  useEffect(load, [load]);
+  const end = async () => {
+    if (!ending) return;
+    setRunning(true);
+    await endApp(ending.id).then(load, setError);
+    setRunning(false);
+    setEnding(undefined);
+  };
+  return (
+    <section aria-label="Applications">
+      <Title order={2} mb="xs">
+        Applications that act as you
+      </Title>
+      {error && <Failure error={error} onRetry={load} />}
+      {!apps && !error && <Loading />}
+      {apps?.length === 0 && (
+        <Text size="sm" c="dimmed">
+          None. An application asks you before it can do anything.
+        </Text>
+      )}
+      <Stack gap="xs">
+        {apps?.map((app) => (
+          <Card key={app.id} className="panel" p="sm" maw={760}>
+            <Group justify="space-between" wrap="nowrap" align="flex-start">
+              <Stack gap={4} className="grow">
+                <Text size="sm" fw={600}>
+                  {app.name}
+                </Text>
+                <Text size="xs" c="dimmed" component="div">
+                  {app.workspace}
+                  {app.environment === 'TEST' && ', sandbox'}; since <When at={app.createdAt} />, last used{' '}
+                  <When at={app.lastUsedAt} />
+                </Text>
+                <Scopes scopes={app.scopes} />
+              </Stack>
+              <Button
+                size="xs"
+                variant="default"
+                aria-label={`End the access of ${app.name}`}
+                onClick={() => setEnding(app)}
+              >
+                End access
+              </Button>
+            </Group>
+          </Card>
+        ))}
+      </Stack>
+      <Confirm
+        title={`End the access of ${ending?.name ?? ''}?`}
+        action="End access"
+        opened={ending !== undefined}
+        isRunning={isRunning}
+        onClose={() => setEnding(undefined)}
+        onConfirm={() => void end()}
+      >
+        <Text size="sm">It can do nothing as you any more, at once. What it made stays. It may ask you again.</Text>
+      </Confirm>
     </section>
   );
 }

@@ -25,14 +25,23 @@ const RESOURCES = [
 ] as const;
 const ACTIONS = ['read', 'write', 'delete'] as const;
 
-export function ScopePicker({ value, onChange }: { value: readonly string[]; onChange: (scopes: string[]) => void }) {
+/** @param without scopes that cannot be chosen */
+export function ScopePicker({
+  value,
+  onChange,
+  without = [],
+}: {
+  value: readonly string[];
+  onChange: (scopes: string[]) => void;
+  without?: readonly string[];
+}) {
   const isAdmin = value.includes('admin:*');
   const has = (resource: string, action: string) =>
     isAdmin || value.includes(`${resource}:*`) || value.includes(`${resource}:${action}`);
   const toggle = (resource: string, actions: readonly string[], action: string) => {
     const chosen = actions.filter((one) => (one === action ? !has(resource, one) : has(resource, one)));
     const others = value.filter((scope) => !scope.startsWith(`${resource}:`));
-    const whole = chosen.length === actions.length && actions.length > 1;
+    const whole = chosen.length === actions.length && actions.length === ACTIONS.length;
     onChange([...others, ...(whole ? [`${resource}:*`] : chosen.map((one) => `${resource}:${one}`))]);
   };
   return (
@@ -48,35 +57,40 @@ export function ScopePicker({ value, onChange }: { value: readonly string[]; onC
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
-            {RESOURCES.map(([resource, about, actions]) => (
-              <Table.Tr key={resource}>
-                <Table.Th scope="row" fw={400}>
-                  {about}
-                </Table.Th>
-                {ACTIONS.map((action) => (
-                  <Table.Td key={action}>
-                    {(actions as readonly string[]).includes(action) && (
-                      <Checkbox
-                        aria-label={`${resource}:${action}`}
-                        checked={has(resource, action)}
-                        disabled={isAdmin}
-                        onChange={() => toggle(resource, actions, action)}
-                      />
-                    )}
-                  </Table.Td>
-                ))}
-              </Table.Tr>
-            ))}
+            {RESOURCES.map(([resource, about, all]) => {
+              const actions = all.filter((action) => !without.includes(`${resource}:${action}`));
+              return (
+                <Table.Tr key={resource}>
+                  <Table.Th scope="row" fw={400}>
+                    {about}
+                  </Table.Th>
+                  {ACTIONS.map((action) => (
+                    <Table.Td key={action}>
+                      {(actions as readonly string[]).includes(action) && (
+                        <Checkbox
+                          aria-label={`${resource}:${action}`}
+                          checked={has(resource, action)}
+                          disabled={isAdmin}
+                          onChange={() => toggle(resource, actions, action)}
+                        />
+                      )}
+                    </Table.Td>
+                  ))}
+                </Table.Tr>
+              );
+            })}
           </Table.Tbody>
         </Table>
       </ScrollArea>
-      <Checkbox
-        mt="xs"
-        label="Full access (admin:*)"
-        description="Also manages keys, people and the workspace. Few programs need it."
-        checked={isAdmin}
-        onChange={({ currentTarget }) => onChange(currentTarget.checked ? ['admin:*'] : [])}
-      />
+      {!without.includes('admin:*') && (
+        <Checkbox
+          mt="xs"
+          label="Full access (admin:*)"
+          description="Also manages keys, people and the workspace. Few programs need it."
+          checked={isAdmin}
+          onChange={({ currentTarget }) => onChange(currentTarget.checked ? ['admin:*'] : [])}
+        />
+      )}
     </div>
   );
 }

@@ -10,6 +10,7 @@ import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
 import { builder } from './builder.js';
 import { enumFilter } from './filters.js';
 import { Node } from './node.js';
+import { OauthApp } from './oauthApp.js';
 import { type ListArgs, rowTable } from './rowTable.js';
 import { User } from './user.js';
 
@@ -147,6 +148,7 @@ const table = rowTable('ApiKey', {
     rotatedAt: {},
     graceEndsAt: { description: 'A rotated key works until then, or until it expires.' },
     successorId: { description: 'The key that it was rotated to.' },
+    appId: { description: 'The application that its user lets act as them: its tokens alone open it.', filter: true },
     revokedAt: { filter: true },
     revokedReason: {},
     createdById: {},
@@ -229,6 +231,12 @@ export const ApiKey = builder.prismaObject('ApiKey', {
       },
     }),
     createdBy: t.relation('createdBy', { type: User, nullable: true, authScopes: { scope: 'users:read' } }),
+    app: t.relation('app', {
+      type: OauthApp,
+      nullable: true,
+      description: "Null for what is no application's, or of one that is deleted.",
+      authScopes: { scope: 'keys:read' },
+    }),
   }),
 });
 

@@ -98,7 +98,8 @@ type RowName =
   | 'taskRelationship'
   | 'apiKey'
   | 'scopeGrant'
-  | 'invitation';
+  | 'invitation'
+  | 'oauthApp';
 
 /**
  * A field of a change's payload: the row as it is now, read with what is selected of it.

@@ -24,7 +24,10 @@ const KINDS = [
   { typeName: 'State', model: 'state' },
   { typeName: 'TimeEntry', model: 'timeEntry' },
   { typeName: 'ApiKey', model: 'apiKey' },
+  { typeName: 'OauthApp', model: 'oauthApp' },
 ] as const;
+/** Of the ids of a type; those of the others have none. */
+const PREFIXES: Readonly<Record<string, string>> = { ApiKey: 'key_', OauthApp: 'app_' };
 
 const MAX_IDS = 100;
 
@@ -35,7 +38,7 @@ async function findNode(id: string, context: Context, info: GraphQLResolveInfo):
     if (
       !type ||
       !satisfies(context.principal.scopes, requirementOf(type)) ||
-      id.startsWith('key_') !== (model === 'apiKey')
+      Object.values(PREFIXES).find((prefix) => id.startsWith(prefix)) !== PREFIXES[typeName]
     )
       continue;
     const query = queryFromInfo({ context, info, typeName, select: { id: true } });

@@ -6,6 +6,7 @@ import './auditEvent.js';
 import './bulk.js';
 import './comment.js';
 import './invitation.js';
+import './oauthApp.js';
 import './keyOperations.js';
 import './keyReview.js';
 import './label.js';
