@@ -61,6 +61,8 @@ try {
     ['/settings/api-keys/new', 'new-key'],
     [`/settings/api-keys/${made.keyId}`, 'key'],
     ['/settings/review', 'review'],
+    ['/settings/apps', 'applications'],
+    [`/oauth/authorize?${made.request}`, 'authorize'],
     ['/settings/alerts', 'alerts'],
     ['/settings/audit', 'audit'],
     ['/settings/team', 'team'],
@@ -208,7 +210,27 @@ async function fill(page) {
       });
     }
     await new Promise((resolve) => setTimeout(resolve, 3000));
-    return { taskId, projectId: projects[0].id, keyId: ci.apiKey.id };
+    const app = await run(
+      'mutation($input: CreateOauthAppInput!) { createOauthApp(input: $input) { oauthApp { id redirectUris } } }',
+      {
+        input: {
+          name: 'Planner',
+          description: 'Draws a timeline of your tasks',
+          redirectUris: ['https://planner.example/callback'],
+          scopes: ['tasks:*', 'projects:read', 'users:read'],
+        },
+      },
+    );
+    const request = new URLSearchParams({
+      client_id: app.createOauthApp.oauthApp.id,
+      redirect_uri: app.createOauthApp.oauthApp.redirectUris[0],
+      response_type: 'code',
+      scope: 'tasks:read tasks:write projects:read',
+      state: 'x',
+      code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+      code_challenge_method: 'S256',
+    }).toString();
+    return { taskId, projectId: projects[0].id, keyId: ci.apiKey.id, request };
   });
 }
 

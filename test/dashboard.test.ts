@@ -1,8 +1,11 @@
 /** The dashboard in a real browser: what people do with it, who may, with the keyboard alone, and what it weighs. */
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
+import * as client from 'openid-client';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { browserPath, launch } from './support/browser.js';
@@ -310,6 +313,89 @@ describe.skipIf(!executablePath)('in a browser', () => {
     for (const { context } of [one, other]) await context.close();
   });
 
+  it('an application that was registered is let in, acts as the user, and is ended: by an independent client', async () => {
+    const { page, problems, context } = await open('/sign-in?next=/settings/apps');
+    await enter(page, 'ada@example.com');
+    await page.getByRole('button', { name: 'Register an application' }).click();
+    await page.getByLabel('Name').fill('Planner');
+    await page.getByLabel('Redirect URIs').fill('https://planner.example');
+    await page.getByLabel('tasks:write').check();
+    await page.getByRole('button', { name: 'Register', exact: true }).click();
+    const id = (await page.getByTestId('client-id').textContent()) ?? '';
+    const secret = (await page.getByTestId('client-secret').textContent()) ?? '';
+    await page.getByRole('button', { name: 'Done' }).click();
+    await page.getByRole('button', { name: 'Change Planner' }).click();
+    const back = createServer((_request, response) => response.end('<title>Planner</title><h1>Back at Planner</h1>'));
+    await new Promise<void>((resolve) => back.listen(0, '127.0.0.1', resolve));
+    const redirect = `http://127.0.0.1:${(back.address() as AddressInfo).port}/back`;
+    await page.getByLabel('Redirect URIs').fill('http://127.0.0.1/back');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Sends back to http://127.0.0.1/back').waitFor();
+    await context.close();
+
+    const config = await client.discovery(new URL(server.origin), id, secret, undefined, {
+      execute: [client.allowInsecureRequests],
+      algorithm: 'oauth2',
+    });
+    const verifier = client.randomPKCECodeVerifier();
+    const state = client.randomState();
+    const address = client.buildAuthorizationUrl(config, {
+      ...{ redirect_uri: redirect, scope: 'tasks:read tasks:write', state, code_challenge_method: 'S256' },
+      code_challenge: await client.calculatePKCECodeChallenge(verifier),
+    });
+    // Somebody who is not signed in yet: to the door first, and back.
+    const user = await open(address.pathname + address.search);
+    await user.page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    await enter(user.page, 'ada@example.com');
+    await user.page.getByRole('heading', { name: 'Planner wants to act as you' }).waitFor();
+    await user.page.getByText('Either way you go on to 127.0.0.1').waitFor();
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await user.page.emulateMedia({ colorScheme });
+      expect(await violations(user.page)).toEqual([]);
+    }
+    await user.page.getByRole('checkbox', { name: /^Create and update tasks/ }).uncheck();
+    await user.page.getByRole('button', { name: 'Allow', exact: true }).focus();
+    await user.page.keyboard.press('Enter');
+    await user.page.getByRole('heading', { name: 'Back at Planner' }).waitFor();
+    const tokens = await client.authorizationCodeGrant(config, new URL(user.page.url()), {
+      ...{ pkceCodeVerifier: verifier, expectedState: state },
+    });
+    expect(tokens.scope).toBe('tasks:read');
+    const read = await server.gql('{ viewer { user { email } } tasks { totalCount } }', {}, tokens.access_token);
+    expect(read.data.viewer.user.email).toBe('ada@example.com');
+
+    await user.page.goto(`${server.origin}/settings/account`);
+    await user.page.getByRole('button', { name: 'End the access of Planner' }).click();
+    await user.page.getByRole('dialog').getByRole('button', { name: 'End access' }).click();
+    await user.page.getByText('None. An application asks you before it can do anything.').waitFor();
+    expect((await server.post('{"query":"{ viewer { scopes } }"}', tokens.access_token)).status).toBe(401);
+
+    // What is not registered leads nowhere, and is told in words.
+    address.searchParams.set('redirect_uri', 'https://evil.example/');
+    await user.page.goto(address.href);
+    await user.page.getByText('is not an address of this application').waitFor();
+    expect(new URL(user.page.url()).origin).toBe(server.origin);
+    expect([...problems, ...user.problems].filter((problem) => !problem.includes(redirect))).toEqual([
+      expect.stringContaining('status of 400'),
+    ]);
+    await user.context.close();
+    back.close();
+  }, 60_000);
+
+  it('makes a key for what was written in the playground', async () => {
+    const { page, context } = await open('/sign-in');
+    await signIn(page, 'ada@example.com');
+    await page.goto(`${server.origin}/graphql`);
+    await page.getByRole('link', { name: 'Make a key for this' }).click();
+    await page.getByRole('heading', { name: 'Generate New Key' }).waitFor();
+    expect(await page.getByLabel('Operations', { exact: true }).inputValue()).toContain('query Tasks {');
+    await page.getByTestId('needs').getByText('projects:read').waitFor();
+    // It is handed over once.
+    await page.goto(`${server.origin}/settings/api-keys/new`);
+    expect(await page.getByLabel('Operations', { exact: true }).inputValue()).toBe('');
+    await context.close();
+  });
+
   it('what is being written stays while others change the task, and is not left without a question', async () => {
     const made = await server.gql('mutation { createTask(input: { title: "Written by two" }) { task { id } } }');
     const { id } = made.data.createTask.task;
@@ -469,6 +555,7 @@ describe.skipIf(!executablePath)('in a browser', () => {
           '/settings/alerts',
           '/settings/audit',
           '/settings/team',
+          '/settings/apps',
         ],
         ...['/settings/usage', '/settings/account', '/tasks/none', '/settings/nowhere'],
       ]) {

@@ -69,6 +69,25 @@ const AROUND = `(() => {
     const message = 'Put your API key into the headers below, or sign in; the schema is loaded then.';
     return new Response(JSON.stringify({ errors: [{ message }] }), { headers: { 'content-type': 'application/json' } });
   };
+  // What is in the editor, to the page that makes keys. GraphiQL keeps it a moment after it was typed.
+  const offerKey = () => {
+    const toolbar = document.querySelector('.graphiql-toolbar');
+    if (!toolbar || !isMember() || document.getElementById('make-key')) return;
+    const link = document.createElement('a');
+    Object.assign(link, { id: 'make-key', href: '/settings/api-keys/new', textContent: 'Make a key for this' });
+    link.title = 'Generate an API key that runs this operation and nothing else';
+    link.style.cssText = 'font-size: 12px; line-height: 1.3; text-align: center; padding: 4px 0; color: inherit';
+    link.onclick = () => {
+      try {
+        const { tabs, activeTabIndex } = JSON.parse(localStorage.getItem('graphiql:tabState'));
+        sessionStorage.setItem('taskgate:operations', tabs[activeTabIndex].query ?? '');
+      } catch {
+        sessionStorage.removeItem('taskgate:operations');
+      }
+    };
+    toolbar.append(link);
+  };
+  setInterval(offerKey, 500);
   // GraphiQL takes up what is typed a moment later, and asks for one schema at a time: a few tries for each key.
   let [seen, tries] = [undefined, 0];
   setInterval(() => {

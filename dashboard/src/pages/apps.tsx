@@ -79,24 +79,22 @@ export default function AppsPage() {
       <Stack gap="sm">
         {apps?.nodes.map((app) => (
           <Card key={app.id} className="panel" p="md">
-            <Group justify="space-between" align="flex-start">
-              <Stack gap={6} className="grow">
-                <Title order={2}>{app.name}</Title>
-                {app.description && <Text size="sm">{app.description}</Text>}
-                <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
-                  Client ID <code>{app.id}</code>
-                </Text>
-                <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
-                  Sends back to {app.redirectUris.join(', ')}
-                </Text>
-                <Scopes scopes={app.scopes} />
-                <Text size="xs" c="dimmed" component="div">
-                  {app.isConfidential ? 'Keeps a secret' : 'Keeps no secret (PKCE alone)'}; registered{' '}
-                  <When at={app.createdAt} />
-                </Text>
-              </Stack>
+            <Stack gap={6}>
+              <Title order={2}>{app.name}</Title>
+              {app.description && <Text size="sm">{app.description}</Text>}
+              <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
+                Client ID <code>{app.id}</code>
+              </Text>
+              <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
+                Sends back to {app.redirectUris.join(', ')}
+              </Text>
+              <Scopes scopes={app.scopes} />
+              <Text size="xs" c="dimmed" component="div">
+                {app.isConfidential ? 'Keeps a secret' : 'Keeps no secret (PKCE alone)'}; registered{' '}
+                <When at={app.createdAt} />
+              </Text>
               {canManage && (
-                <Group gap="xs">
+                <Group gap="xs" mt="xs">
                   <Button size="xs" variant="default" aria-label={`Change ${app.name}`} onClick={() => setEditing(app)}>
                     Change
                   </Button>
@@ -115,7 +113,7 @@ export default function AppsPage() {
                   </Button>
                 </Group>
               )}
-            </Group>
+            </Stack>
           </Card>
         ))}
       </Stack>

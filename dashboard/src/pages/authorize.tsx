@@ -40,7 +40,14 @@ function Asked({ request, email }: { request: string; email: string }) {
       {asked && <Decision asked={asked} request={request} />}
       <Text size="sm" c="dimmed">
         Signed in as {email}.{' '}
-        <Button size="compact-sm" variant="subtle" color="gray" c="inherit" onClick={() => void signOut().then(reload)}>
+        <Button
+          size="compact-sm"
+          variant="transparent"
+          px={0}
+          td="underline"
+          c="inherit"
+          onClick={() => void signOut().then(reload)}
+        >
           Sign in as somebody else
         </Button>
       </Text>
@@ -104,6 +111,7 @@ function Decision({ asked, request }: { asked: Authorization; request: string })
         <MultiSelect
           label="Projects"
           description="It sees and changes these only. None chosen: all that you do."
+          placeholder={projects.length === 0 ? 'All projects' : ''}
           data={known.map(({ id, name }) => ({ value: id, label: name }))}
           value={projects}
           onChange={setProjects}

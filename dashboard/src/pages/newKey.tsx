@@ -17,7 +17,7 @@ import {
   Title,
 } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useEffect, useState } from 'react';
 import { useForm } from 'react-hook-form';
 import { Link } from 'react-router';
 import { useQuery } from 'urql';
@@ -87,11 +87,14 @@ export default function NewKeyPage() {
   );
 }
 
+/** The operation that the playground has handed over. */
+const handedOver = () => sessionStorage.getItem('taskgate:operations') ?? '';
+
 function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void }) {
   const { environment } = usePlace();
   const { state } = useAccount();
   const [by, setBy] = useState<'operations' | 'scopes'>('operations');
-  const [text, setText] = useState('');
+  const [text, setText] = useState(handedOver);
   const [scopes, setScopes] = useState<string[]>([]);
   const [lock, setLock] = useState(true);
   const [projects, setProjects] = useState<string[]>([]);
@@ -99,6 +102,7 @@ function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void
   const [filesNote, setFilesNote] = useState<string>();
   const [failure, setFailure] = useState<string>();
   const [document] = useDebouncedValue(text.trim(), 600);
+  useEffect(() => sessionStorage.removeItem('taskgate:operations'), []);
   const needs = useNeeds(by === 'operations' ? document : '');
   const [{ data: known }] = useQuery({ query: PROJECTS });
   const create = useChange(CREATE);
