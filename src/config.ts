@@ -88,6 +88,10 @@ const schema = z.object({
     .default([]),
   LEAK_REPORT_KEYS_FILE: z.string().optional(),
   LEAK_REPORT_REVOKE: boolean.default(true),
+  OAUTH_REGISTRATION: z
+    .enum(['off', 'key'])
+    .catch((ctx) => fail('must be off, or key: with the key of an administrator', ctx.value))
+    .default('off'),
   SIGNUP: z
     .enum(['open', 'invite', 'closed'])
     .catch((ctx) => fail('must be open, invite or closed', ctx.value))
@@ -164,6 +168,8 @@ export interface Config {
   readonly leakReportRevoke: boolean;
   /** Who may make an account: everybody, with a workspace of their own; who was invited; nobody. */
   readonly signUp: 'open' | 'invite' | 'closed';
+  /** Whether programs register applications for OAuth, with the key of an administrator. */
+  readonly oauthRegistration: boolean;
   /** Where people reach the server; undefined: what HOST and PORT say. */
   readonly publicUrl: string | undefined;
   /** By which letters are sent; undefined: none are. */
@@ -232,6 +238,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     leakReportKeysFile: env.LEAK_REPORT_KEYS_FILE,
     leakReportRevoke: env.LEAK_REPORT_REVOKE,
     signUp: env.SIGNUP,
+    oauthRegistration: env.OAUTH_REGISTRATION === 'key',
     publicUrl: env.PUBLIC_URL,
     mail: mailOf(env.SMTP_URL, env.MAIL_FROM, env.PUBLIC_URL),
     logLevel: env.LOG_LEVEL,

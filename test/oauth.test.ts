@@ -342,6 +342,54 @@ describe('the code flow', () => {
   });
 });
 
+describe('a program that registers an application', () => {
+  it('does so with the key of an administrator where the operator has it, and nowhere else', async () => {
+    const path = '/api/auth/oauth2/register';
+    expect((await ada.post(path, {}, { authorization: `Bearer ${server.adminKey}` })).status).toBe(404);
+    expect((await discover(await register())).serverMetadata().registration_endpoint).toBeUndefined();
+    const open = await startTestServer({ OAUTH_REGISTRATION: 'key' });
+    try {
+      const metadata = { client_name: 'Agent', redirect_uris: ['http://127.0.0.1/cb'], scope: 'tasks:read' };
+      const config = await client.dynamicClientRegistration(
+        new URL(open.origin),
+        { ...metadata, token_endpoint_auth_method: 'none' },
+        client.None(),
+        { execute: [client.allowInsecureRequests], algorithm: 'oauth2', initialAccessToken: open.adminKey },
+      );
+      const { client_id: id } = config.clientMetadata();
+      expect(await open.system.oauthApp.findUniqueOrThrow({ where: { id } })).toMatchObject({
+        ...{ name: 'Agent', scopes: 'tasks:read', secretHash: null, environment: 'LIVE' },
+      });
+      const ask = async (body: unknown, key?: string) => {
+        const headers = { 'content-type': 'application/json', ...(key && { authorization: `Bearer ${key}` }) };
+        const text = typeof body === 'string' ? body : JSON.stringify(body);
+        const response = await fetch(open.origin + path, { method: 'POST', headers, body: text });
+        return { status: response.status, body: (await response.json()) as Record<string, string> };
+      };
+      expect((await ask(metadata)).status).toBe(401);
+      expect((await ask(metadata, await open.key(['keys:write', 'tasks:read']))).status).toBe(403);
+      const made = await ask(metadata, open.adminKey);
+      expect([made.status, made.body['client_secret']]).toEqual([201, expect.stringMatching(/^cs_live_/)]);
+      const wrong: [unknown, string][] = [
+        [{ ...metadata, redirect_uris: ['http://evil.example/'] }, 'invalid_redirect_uri'],
+        [{ ...metadata, redirect_uris: 'x' }, 'invalid_redirect_uri'],
+        [{ ...metadata, scope: 'admin:*' }, 'invalid_client_metadata'],
+        [{ ...metadata, client_name: 'a\u0000b' }, 'invalid_client_metadata'],
+        [{ ...metadata, client_name: '' }, 'invalid_client_metadata'],
+        [{ ...metadata, grant_types: ['password'] }, 'invalid_client_metadata'],
+        ['{', 'invalid_client_metadata'],
+        [[], 'invalid_client_metadata'],
+      ];
+      for (const [body, error] of wrong) {
+        const answer = await ask(body, open.adminKey);
+        expect([answer.status, answer.body['error']], JSON.stringify(body)).toEqual([400, error]);
+      }
+    } finally {
+      await open.stop();
+    }
+  });
+});
+
 describe('who may', () => {
   it('a session allows, and no key; a page of this server asks, and no other', async () => {
     const app = await register();

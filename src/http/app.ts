@@ -27,6 +27,7 @@ import { isSecure, requireHttps } from './https.js';
 import { leakedKeys, readPublicKeys, revokeCredentials } from './leaks.js';
 import { metricsEndpoint } from './metrics.js';
 import { mountConsent } from './oauth/consent.js';
+import { registrationEndpoint } from './oauth/registration.js';
 import { tokenEndpoints } from './oauth/token.js';
 import { NOTHING_ALLOWED } from './page.js';
 import { sendPlayground } from './playground.js';
@@ -76,6 +77,8 @@ export interface Door {
   readonly urlOf: (c: Context) => URL;
   /** Origins whose pages may call. */
   readonly corsOrigins: readonly string[];
+  /** Whether programs register applications. */
+  readonly oauthRegistration: boolean;
   readonly logger: Logger;
 }
 
@@ -141,13 +144,25 @@ export function createHttpApp(options: HttpOptions) {
   const oauth = tokenEndpoints({ config, services, authenticator, logger });
   app.all('/api/auth/oauth2/token', limitBody, oauth.token);
   app.all('/api/auth/oauth2/revoke', limitBody, oauth.revoke);
+  if (config.oauthRegistration) {
+    app.all('/api/auth/oauth2/register', limitBody, keyed(registrationEndpoint(services)));
+  }
   const urlOf = (c: Context) => {
     const url = new URL(c.req.url);
     url.protocol = isSecure(c, config.trustProxy) ? 'https:' : 'http:';
     return url;
   };
   mountConsent(app, { ...options, limitBody, urlOf });
-  const door: Door = { app, graphql, keyed, limitBody, urlOf, corsOrigins: config.corsOrigins, logger };
+  const door: Door = {
+    app,
+    graphql,
+    keyed,
+    limitBody,
+    urlOf,
+    corsOrigins: config.corsOrigins,
+    oauthRegistration: config.oauthRegistration,
+    logger,
+  };
   for (const mount of mounts) mount(door);
 
   app.post('/credentials/revoke', limitBody, revokeCredentials(services));

@@ -10,7 +10,16 @@ import type { KeyedContext } from '../http/environment.js';
 import type { RunKeyed } from '../http/gateway.js';
 import { authorizationServer, METADATA_PATH, protectedResource } from './metadata.js';
 
-export function mountMcp({ app, graphql, keyed, limitBody, urlOf, corsOrigins, logger }: Door): void {
+export function mountMcp({
+  app,
+  graphql,
+  keyed,
+  limitBody,
+  urlOf,
+  corsOrigins,
+  oauthRegistration,
+  logger,
+}: Door): void {
   let handler: Promise<McpHttpHandler> | undefined;
   /** Loaded with the first request: most servers never get one. */
   const handle: McpHttpHandler['fetch'] = async (...request) => {
@@ -60,7 +69,7 @@ export function mountMcp({ app, graphql, keyed, limitBody, urlOf, corsOrigins, l
   for (const path of ['/.well-known/oauth-protected-resource', METADATA_PATH]) {
     app.get(path, (c) => c.json(protectedResource(urlOf(c))));
   }
-  app.get('/.well-known/oauth-authorization-server', (c) => c.json(authorizationServer(urlOf(c))));
+  app.get('/.well-known/oauth-authorization-server', (c) => c.json(authorizationServer(urlOf(c), oauthRegistration)));
 }
 
 /**

@@ -113,6 +113,20 @@ export default function ProjectsPage() {
                       Archive
                     </Button>
                   )}
+                  {may('projects:write') && project.archivedAt && (
+                    <Button
+                      variant="subtle"
+                      color="gray"
+                      c="dimmed"
+                      size="compact-xs"
+                      aria-label={`Bring ${project.name} back`}
+                      onClick={async () => {
+                        if (await archive.run({ input: { id: project.id, archived: false } })) reload();
+                      }}
+                    >
+                      Bring back
+                    </Button>
+                  )}
                 </Group>
               </Group>
               <Text size="xs" c="dimmed">
