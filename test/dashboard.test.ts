@@ -382,6 +382,50 @@ describe.skipIf(!executablePath)('in a browser', () => {
     back.close();
   }, 60_000);
 
+  it('signs somebody in by a passkey of their device, until it is removed', async () => {
+    const { port } = new URL(server.origin);
+    // Browsers bind passkeys to names of hosts, and to no address.
+    const local = { ...server, origin: `http://localhost:${port}` };
+    const { page, context } = await open('/sign-in?next=/settings/account', local);
+    const devtools = await context.newCDPSession(page);
+    await devtools.send('WebAuthn.enable');
+    const authenticator = async (isUserVerified: boolean) =>
+      devtools.send('WebAuthn.addVirtualAuthenticator', {
+        options: {
+          ...{ protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true },
+          ...{ isUserVerified, automaticPresenceSimulation: true },
+        },
+      });
+    const { authenticatorId } = await authenticator(true);
+    await enter(page, 'ada@example.com');
+    await page.getByLabel('Name of the device').fill('Laptop');
+    await page.getByRole('button', { name: 'Add a passkey' }).click();
+    await page.getByText('Laptop, since just now').waitFor();
+    expect(await violations(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Add a passkey' }).click();
+    await page.getByText('This device has a passkey for your account already').waitFor();
+
+    await page.getByRole('button', { name: /account of/ }).click();
+    await page.getByRole('menuitem', { name: 'Sign out' }).click();
+    await page.getByRole('button', { name: 'Use a passkey' }).click();
+    await page.getByRole('heading', { name: 'Your account' }).waitFor();
+    const { credentials } = await devtools.send('WebAuthn.getCredentials', { authenticatorId });
+    expect(credentials).toHaveLength(1);
+
+    await page.getByRole('button', { name: 'Remove the passkey Laptop' }).click();
+    await until(async () => (await server.system.passkey.count()) === 0);
+    await page.getByRole('button', { name: /account of/ }).click();
+    await page.getByRole('menuitem', { name: 'Sign out' }).click();
+    await page.getByRole('button', { name: 'Use a passkey' }).click();
+    await page.getByText('That passkey opens no account here').waitFor();
+    const person = await server.system.person.findFirstOrThrow({ where: { email: 'ada@example.com' } });
+    const [user] = await server.system.user.findMany({ where: { personId: person.id, environment: 'LIVE' } });
+    const entries = await server.system.auditEvent.findMany({ where: { targetId: user?.id ?? '' } });
+    const actions = entries.map(({ action }) => action);
+    expect(actions).toEqual(expect.arrayContaining(['session.passkey_add', 'session.passkey_remove', 'session.begin']));
+    await context.close();
+  }, 60_000);
+
   it('makes a key for what was written in the playground', async () => {
     const { page, context } = await open('/sign-in');
     await signIn(page, 'ada@example.com');

@@ -23,6 +23,8 @@ export interface AccountState {
   readonly signUp: 'first' | 'adminKey' | 'invitation' | 'open' | 'closed';
   readonly person: Person | null;
   readonly workspaces: readonly Membership[];
+  /** Whether passkeys can be made and used at this address. */
+  readonly passkeys: boolean;
   /** From which the request came. */
   readonly address: string | null;
 }
@@ -79,6 +81,34 @@ export const signUp = (body: {
   adminKey?: string | undefined;
 }) => ask('/api/auth/sign-up/email', body);
 export const signIn = (body: { email: string; password: string }) => ask('/api/auth/sign-in/email', body);
+export interface Passkey {
+  readonly id: string;
+  readonly name: string | null;
+  readonly createdAt: string;
+}
+
+/** @throws NotAllowedError where the person changes their mind */
+export async function signInByPasskey(): Promise<void> {
+  const { startAuthentication } = await import('@simplewebauthn/browser');
+  const { options } = await ask<{ options: Parameters<typeof startAuthentication>[0]['optionsJSON'] }>(
+    '/api/auth/passkey/options',
+    {},
+  );
+  await ask('/api/auth/sign-in/passkey', { response: await startAuthentication({ optionsJSON: options }) });
+}
+
+export async function addPasskey(name: string): Promise<void> {
+  const { startRegistration } = await import('@simplewebauthn/browser');
+  const { options } = await ask<{ options: Parameters<typeof startRegistration>[0]['optionsJSON'] }>(
+    '/api/account/passkeys/options',
+    {},
+  );
+  await ask('/api/account/passkeys/add', { name, response: await startRegistration({ optionsJSON: options }) });
+}
+
+export const readPasskeys = () => ask<{ passkeys: readonly Passkey[] }>('/api/account/passkeys');
+export const removePasskey = (id: string) => ask('/api/account/passkeys/remove', { id });
+
 export async function signOut(): Promise<void> {
   await ask('/api/auth/sign-out', {});
   // The playground asks in the name of whoever is signed in.

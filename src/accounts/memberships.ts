@@ -150,8 +150,12 @@ export class Memberships {
     });
   }
 
-  /** Notes in the audit log of each of the person's workspaces that they signed in or out. */
-  async note(personId: string, verb: 'begin' | 'end', origin: Origin): Promise<void> {
+  /** Notes in the audit log of each of the person's workspaces that they signed in or out, or how they may from now on. */
+  async note(
+    personId: string,
+    verb: 'begin' | 'end' | 'passkey_add' | 'passkey_remove',
+    origin: Origin,
+  ): Promise<void> {
     const users = await this.#system.user.findMany({
       where: { personId, environment: 'LIVE' },
       select: { id: true, workspaceId: true },

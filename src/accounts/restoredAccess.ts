@@ -15,6 +15,7 @@ interface Present {
   readonly members: ReadonlyMap<string, { readonly personId: string; readonly role: RoleName }>;
   /** By the id of the method. */
   readonly passwords: ReadonlyMap<string, string>;
+  readonly passkeys: ReadonlySet<string>;
   /** By the id of the application. */
   readonly secrets: ReadonlyMap<string, string | null>;
 }
@@ -46,6 +47,9 @@ export async function takeBackAccess(system: PrismaClient, replaced: Replaced, n
         await tx.signInMethod.update({ where: { id }, data: { password: later } });
       }
     }
+    for (const { id } of await tx.passkey.findMany({ select: { id: true } })) {
+      if (!present.passkeys.has(id)) await tx.passkey.delete({ where: { id } });
+    }
     for (const { id, secretHash } of await tx.oauthApp.findMany()) {
       const later = present.secrets.get(id);
       if (later === undefined) await tx.oauthApp.delete({ where: { id } });
@@ -68,9 +72,15 @@ function readPresent({ file, database: open }: Replaced): Present | undefined {
     database ??= new Sqlite(file, { readonly: true });
     const users = database.prepare('SELECT "id", "personId", "role" FROM "User" WHERE "personId" IS NOT NULL').all();
     const methods = database.prepare('SELECT "id", "password" FROM "SignInMethod" WHERE "password" IS NOT NULL').all();
-    const hasApps = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'OauthApp'").get() !== undefined;
-    const apps = hasApps ? database.prepare('SELECT "id", "secretHash" FROM "OauthApp"').all() : [];
+    const rowsOf = (table: string, columns: string) => {
+      // A database of an earlier version has none.
+      const isThere = database?.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(table) !== undefined;
+      return isThere ? (database?.prepare(`SELECT ${columns} FROM "${table}"`).all() ?? []) : [];
+    };
+    const apps = rowsOf('OauthApp', '"id", "secretHash"');
+    const passkeys = rowsOf('Passkey', '"id"') as { id: string }[];
     return {
+      passkeys: new Set(passkeys.map(({ id }) => id)),
       secrets: new Map((apps as { id: string; secretHash: string | null }[]).map((one) => [one.id, one.secretHash])),
       members: new Map((users as { id: string; personId: string; role: RoleName }[]).map((one) => [one.id, one])),
       passwords: new Map((methods as { id: string; password: string }[]).map((one) => [one.id, one.password])),

@@ -20,7 +20,28 @@ export interface Asking {
   readonly userAgent: string | null;
   /** Whether by TLS: the cookie is sent by TLS alone then. */
   readonly isSecure: boolean;
+  /** Of the page that asks, as the browser says it. */
+  readonly origin: string | undefined;
 }
+
+/** What browsers bind a passkey to: a host, for whose pages alone it is. */
+export interface RelyingParty {
+  /** Host */
+  readonly id: string;
+  /** Undefined: of the machine itself, on whichever port. */
+  readonly origin: string | undefined;
+}
+
+/** Of the address that people reach the server at; without one, of the machine itself. */
+export function relyingParty(publicUrl: string | undefined): RelyingParty {
+  if (publicUrl === undefined) return { id: 'localhost', origin: undefined };
+  const { hostname, origin } = new URL(publicUrl);
+  return { id: hostname, origin };
+}
+
+/** Whether a page of this origin can make and use passkeys here. */
+export const hasPasskeys = ({ id, origin }: RelyingParty, of: string): boolean =>
+  origin === undefined ? URL.canParse(of) && new URL(of).hostname === id : of === origin;
 
 export interface PersonSession {
   readonly sessionId: string;
@@ -37,6 +58,7 @@ export class SignIn {
 
   constructor(
     private readonly database: Database,
+    private readonly party: RelyingParty,
     private readonly clock: () => Date = () => new Date(),
   ) {}
 
@@ -58,6 +80,36 @@ export class SignIn {
     const library = await this.#library(asking);
     return library.api.changePassword({
       body: { ...body, revokeOtherSessions: true },
+      headers: headersOf(asking),
+      asResponse: true,
+    });
+  }
+
+  /** What the browser makes a passkey by, for who is signed in since a day at most. @returns the library's answer, as for all of these */
+  async passkeyOptions(asking: Asking): Promise<Response> {
+    const library = await this.#library(asking);
+    return library.api.generatePasskeyRegistrationOptions({ headers: headersOf(asking), asResponse: true });
+  }
+
+  /** @param response what the browser made */
+  async addPasskey(asking: Asking, body: { response: unknown; name: string }): Promise<Response> {
+    const library = await this.#library(asking);
+    return library.api.verifyPasskeyRegistration({ body, headers: headersOf(asking), asResponse: true });
+  }
+
+  /** What the browser proves by that it has a passkey; of whomever. */
+  async passkeyChallenge(asking: Asking): Promise<Response> {
+    const library = await this.#library(asking);
+    // Whoever is signed in proves it as anybody does.
+    const headers = headersOf({ ...asking, cookie: undefined });
+    return library.api.generatePasskeyAuthenticationOptions({ headers, asResponse: true });
+  }
+
+  /** @param response what the browser proved */
+  async signInByPasskey(asking: Asking, response: Record<string, unknown>): Promise<Response> {
+    const library = await this.#library(asking);
+    return library.api.verifyPasskeyAuthentication({
+      body: { response: response as never },
       headers: headersOf(asking),
       asResponse: true,
     });
@@ -86,7 +138,7 @@ export class SignIn {
   #library({ isSecure }: Asking): Promise<Library> {
     const known = this.#libraries.get(isSecure);
     if (known) return known;
-    const loading = load(this.database, isSecure);
+    const loading = load(this.database, this.party, isSecure);
     this.#libraries.set(isSecure, loading);
     loading.catch(() => this.#libraries.delete(isSecure));
     return loading;
@@ -95,20 +147,40 @@ export class SignIn {
 
 const COOKIE_PREFIX = 'taskgate';
 
-function headersOf({ cookie, ip, userAgent }: Asking): Headers {
+function headersOf({ cookie, ip, userAgent, origin }: Asking): Headers {
   const headers = new Headers();
   if (cookie !== undefined) headers.set('cookie', cookie);
   if (ip !== null) headers.set('x-forwarded-for', ip);
   if (userAgent !== null) headers.set('user-agent', userAgent.slice(0, 255));
+  if (origin !== undefined) headers.set('origin', origin);
   return headers;
 }
 
-async function load({ system, provider }: Database, isSecure: boolean) {
-  const [{ betterAuth }, { prismaAdapter }] = await Promise.all([
+async function load({ system, provider }: Database, party: RelyingParty, isSecure: boolean) {
+  const [{ betterAuth }, { prismaAdapter }, { passkey }, { APIError }] = await Promise.all([
     import('better-auth'),
     import('better-auth/adapters/prisma'),
+    import('@better-auth/passkey'),
+    import('better-auth/api'),
   ]);
+  /** A device that does not ask who holds it proves no person. */
+  const mustBeVerified = (userVerified: boolean | undefined) => {
+    if (!userVerified) throw new APIError('BAD_REQUEST', { code: 'NOT_VERIFIED', message: 'not verified' });
+  };
   return betterAuth({
+    plugins: [
+      passkey({
+        ...{ rpID: party.id, rpName: 'Taskgate', origin: party.origin ?? null },
+        authenticatorSelection: { residentKey: 'required', userVerification: 'required' },
+        advanced: { webAuthnChallengeCookie: 'passkey' },
+        registration: {
+          afterVerification: ({ verification }) => mustBeVerified(verification.registrationInfo?.userVerified),
+        },
+        authentication: {
+          afterVerification: ({ verification }) => mustBeVerified(verification.authenticationInfo.userVerified),
+        },
+      }),
+    ],
     appName: 'Taskgate',
     // Nothing is linked to: the library answers no address.
     baseURL: 'http://localhost',

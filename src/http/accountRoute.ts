@@ -1,5 +1,8 @@
 /** What all addresses of accounts have in common: they are for pages of this server, take JSON, and refuse in one form. */
+
 import type { Context, Hono, MiddlewareHandler } from 'hono';
+import { z } from 'zod';
+import type { Person } from '../accounts/memberships.js';
 import type { PersonSession, SignIn } from '../accounts/signIn.js';
 import { ApiError, HTTP_STATUS } from '../errors.js';
 import { hasBadText } from '../storable.js';
@@ -83,4 +86,17 @@ function parsed(text: string): unknown {
   } catch {
     throw new ApiError('BAD_USER_INPUT', 'The body is no JSON.');
   }
+}
+
+const answered = z.object({ user: z.object({ id: z.string(), name: z.string(), email: z.string() }) });
+
+export async function personIn(answer: Response): Promise<Person> {
+  const { user } = answered.parse(await answer.clone().json());
+  return { id: user.id, name: user.name, email: user.email };
+}
+
+/** With the library's cookies, and a body of our own: the library's has the session's token. */
+export function passOn(c: KeyedContext, answer: Response, body: object): Response {
+  for (const cookie of answer.headers.getSetCookie()) c.header('set-cookie', cookie, { append: true });
+  return c.json(body);
 }

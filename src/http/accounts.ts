@@ -2,12 +2,12 @@
  * Accounts of people, for the dashboard: signing up, in and out, their sessions, and invitations. Passwords, sessions and cookies are
  * the library's (src/accounts/signIn.ts); who may sign up is decided here.
  */
-import type { Hono, MiddlewareHandler } from 'hono';
+import type { Context, Hono, MiddlewareHandler } from 'hono';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Memberships, Person } from '../accounts/memberships.js';
 import { passwordRefusal } from '../accounts/passwords.js';
-import type { SignIn } from '../accounts/signIn.js';
+import { hasPasskeys, type RelyingParty, type SignIn } from '../accounts/signIn.js';
 import type { Authenticator } from '../auth/authenticator.js';
 import type { Config } from '../config.js';
 import { ApiError, badInput, rateLimited } from '../errors.js';
@@ -15,14 +15,12 @@ import type { Services } from '../graphql/context.js';
 import { check, emailAddress, text } from '../input.js';
 import { addressOf } from '../limits/addressLimits.js';
 import { HashingQueue } from '../limits/hashingQueue.js';
-import { accountRoutes, bodyOf } from './accountRoute.js';
+import { accountRoutes, bodyOf, passOn, personIn } from './accountRoute.js';
 import { askingOf } from './asking.js';
-import type { HttpEnvironment, KeyedContext } from './environment.js';
+import type { HttpEnvironment } from './environment.js';
 import { originOf } from './origin.js';
+import { sessionBegun } from './sessionBegun.js';
 import { type Entry, signUpPolicy, takenEmail } from './signUpPolicy.js';
-
-/** Of one person. */
-const MAX_SESSIONS = 100;
 
 const password = z.string('is required').min(1, 'is required').max(1000, 'is too long');
 const token = z.string('is required').min(1, 'is required').max(200, 'is too long');
@@ -47,15 +45,18 @@ interface AccountOptions {
   readonly memberships: Memberships;
   readonly logger: Logger;
   readonly limitBody: MiddlewareHandler;
+  readonly party: RelyingParty;
+  readonly urlOf: (c: Context) => URL;
 }
 
 export function mountAccounts(
   app: Hono<HttpEnvironment>,
-  { config, services, authenticator, signIn, memberships, logger, limitBody }: AccountOptions,
+  { config, services, authenticator, signIn, memberships, logger, limitBody, party, urlOf }: AccountOptions,
 ): void {
   const { addressLimits, database } = services;
   const policy = signUpPolicy({ config, services, authenticator, memberships, logger });
   const hashing = new HashingQueue();
+  const begun = sessionBegun({ services, authenticator, memberships });
 
   const { get, post, personOf } = accountRoutes(app, { signIn, trustProxy: config.trustProxy, limitBody });
 
@@ -70,6 +71,7 @@ export function mountAccounts(
       signUp: way,
       person: current?.session.person ?? null,
       address: originOf(c).ip,
+      passkeys: hasPasskeys(party, urlOf(c as unknown as Context).origin),
       workspaces: workspaces.map(({ workspace, role }) => ({ ...workspace, role })),
     });
   });
@@ -113,8 +115,7 @@ export function mountAccounts(
       throw await failureOf(answer);
     }
     const person = await personIn(answer);
-    await keepFew(person.id);
-    await memberships.note(person.id, 'begin', origin);
+    await begun(person.id, origin);
     return passOn(c, answer, { person });
   });
 
@@ -176,21 +177,6 @@ export function mountAccounts(
     return c.json({ accepted: true });
   });
 
-  /** Of very many sessions of one person, the oldest end. */
-  async function keepFew(userId: string): Promise<void> {
-    const old = await database.system.signInSession.findMany({
-      ...{
-        where: { userId },
-        select: { id: true },
-        orderBy: [{ createdAt: 'desc' as const }, { id: 'desc' as const }],
-      },
-      skip: MAX_SESSIONS,
-    });
-    if (old.length === 0) return;
-    await database.system.signInSession.deleteMany({ where: { id: { in: old.map(({ id }) => id) } } });
-    authenticator.sessionEnded();
-  }
-
   async function enter(person: Person, entry: Entry, origin: ReturnType<typeof originOf>): Promise<void> {
     if (entry.by === 'invitation') return memberships.accept(person, await entry.token(), origin);
     return entry.by === 'claim' ? memberships.claim(person, origin) : memberships.begin(person, origin);
@@ -221,19 +207,6 @@ async function checkWith<T extends z.ZodType>(
     if (!fields || !refusal || fields[field]) throw error;
     throw badInput({ ...fields, [field]: [refusal] });
   }
-}
-
-const answered = z.object({ user: z.object({ id: z.string(), name: z.string(), email: z.string() }) });
-
-async function personIn(answer: Response): Promise<Person> {
-  const { user } = answered.parse(await answer.clone().json());
-  return { id: user.id, name: user.name, email: user.email };
-}
-
-/** With the library's cookies, and a body of our own: the library's has the session's token. */
-function passOn(c: KeyedContext, answer: Response, body: object): Response {
-  for (const cookie of answer.headers.getSetCookie()) c.header('set-cookie', cookie, { append: true });
-  return c.json(body);
 }
 
 /** The library's refusal in our words. */

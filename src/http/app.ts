@@ -8,7 +8,7 @@ import { matchedRoutes } from 'hono/route';
 import { secureHeaders } from 'hono/secure-headers';
 import type { Logger } from 'pino';
 import type { Memberships } from '../accounts/memberships.js';
-import type { SignIn } from '../accounts/signIn.js';
+import type { RelyingParty, SignIn } from '../accounts/signIn.js';
 import type { Authenticator } from '../auth/authenticator.js';
 import type { Config } from '../config.js';
 import { ApiError } from '../errors.js';
@@ -30,6 +30,7 @@ import { mountConsent } from './oauth/consent.js';
 import { registrationEndpoint } from './oauth/registration.js';
 import { tokenEndpoints } from './oauth/token.js';
 import { NOTHING_ALLOWED } from './page.js';
+import { mountPasskeys } from './passkeys.js';
 import { sendPlayground } from './playground.js';
 import { failureOf, refuse } from './refusal.js';
 import { noteEnd } from './requestEnd.js';
@@ -60,6 +61,8 @@ export interface HttpOptions {
   readonly logger: Logger;
   readonly streams: OpenStreams;
   readonly signIn: SignIn;
+  /** For whose pages passkeys are. */
+  readonly party: RelyingParty;
   readonly memberships: Memberships;
   /** Answers whether what the server depends on is reachable. */
   readonly ready: () => Promise<boolean>;
@@ -139,7 +142,6 @@ export function createHttpApp(options: HttpOptions) {
 
   const graphql = createGraphQL(services.documents, logger, config.trustedOnly);
   app.all('/graphql', limitBody, keyed(runGraphQL(graphql), 'members'));
-  mountAccounts(app, { ...options, limitBody });
   const page = mountDashboard(app);
   const oauth = tokenEndpoints({ config, services, authenticator, logger });
   app.all('/api/auth/oauth2/token', limitBody, oauth.token);
@@ -152,6 +154,8 @@ export function createHttpApp(options: HttpOptions) {
     url.protocol = isSecure(c, config.trustProxy) ? 'https:' : 'http:';
     return url;
   };
+  mountAccounts(app, { ...options, limitBody, urlOf });
+  mountPasskeys(app, { ...options, limitBody });
   mountConsent(app, { ...options, limitBody, urlOf });
   const door: Door = {
     app,

@@ -6,5 +6,6 @@ import { originOf } from './origin.js';
 /** Who asks, as signing in needs it. */
 export function askingOf(c: KeyedContext, trustProxy: readonly string[]): Asking {
   const { ip, userAgent } = originOf(c);
-  return { cookie: c.req.header('cookie'), ip, userAgent, isSecure: isSecure(c as never, trustProxy) };
+  const { cookie, origin } = c.req.header();
+  return { cookie, origin, ip, userAgent, isSecure: isSecure(c as never, trustProxy) };
 }

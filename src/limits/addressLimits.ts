@@ -6,6 +6,8 @@ import type { Window, WindowCounter } from './slidingWindow.js';
 const MAX_REPORTS = 60;
 /** Accounts made an hour. */
 const MAX_SIGN_UPS = 60;
+/** Challenges for passkeys a minute, each of which is stored for a while. */
+const MAX_CHALLENGES = 30;
 /** Wrong passwords of one account in a quarter of an hour, from one address: others may sign in to it all the same. */
 const MAX_SIGN_INS = 10;
 
@@ -13,6 +15,7 @@ export class AddressLimits {
   readonly #failures: Window;
   readonly #signUps: Window = { name: 'sign-ups', length: 3600, limit: MAX_SIGN_UPS };
   readonly #signIns: Window = { name: 'sign-ins', length: 900, limit: MAX_SIGN_INS };
+  readonly #challenges: Window = { name: 'challenges', length: 60, limit: MAX_CHALLENGES };
   readonly #reports: Window = { name: 'reports', length: 3600, limit: MAX_REPORTS };
 
   /** @param failures authentications that may fail, a minute */
@@ -31,6 +34,11 @@ export class AddressLimits {
   /** Counts a report of leaked keys. @returns seconds to wait when there were too many already, else 0 */
   reported(ip: string | null): Promise<number> {
     return this.#count(ip, this.#reports);
+  }
+
+  /** Counts a challenge for a passkey. @returns as `failed` */
+  challenged(ip: string | null): Promise<number> {
+    return this.#count(ip, this.#challenges);
   }
 
   /** Counts an account. @returns as `failed` */

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { InvitationService } from '../accounts/invitationService.js';
 import { Mailer } from '../accounts/mail.js';
 import { Memberships } from '../accounts/memberships.js';
-import { SignIn } from '../accounts/signIn.js';
+import { relyingParty, SignIn } from '../accounts/signIn.js';
 import { AppService } from '../apps/appService.js';
 import { Consents } from '../apps/consent.js';
 import { Authenticator } from '../auth/authenticator.js';
@@ -116,6 +116,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const admission = new AdmissionController({ running: config.maxRunning, queue: config.maxWaiting });
   metrics.watchAdmission(admission);
   const mailer = config.mail && new Mailer({ ...config.mail, named: config.signUp !== 'open' }, onError);
+  const party = relyingParty(config.publicUrl);
   const services: Services = {
     database,
     metrics,
@@ -171,7 +172,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       logger,
       streams,
       ready,
-      signIn: new SignIn(database, clock),
+      signIn: new SignIn(database, party, clock),
+      party,
       memberships: new Memberships(database, units, config.plans, config.defaultPlan, clock),
       mounts: [mountReference, mountRoutes, mountMcp],
     }),

@@ -1,16 +1,20 @@
 /** The person's own: password and sessions. Keys are the workspace's, and stand under API Keys. */
-import { Alert, Anchor, Button, Card, Group, PasswordInput, Stack, Text, Title } from '@mantine/core';
+import { Alert, Anchor, Button, Card, Group, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core';
 import { useCallback, useEffect, useState } from 'react';
 import { useForm } from 'react-hook-form';
 import { Link } from 'react-router';
 import {
   type AccountError,
   type AppAccess,
+  addPasskey,
   changePassword,
   endApp,
   endSession,
+  type Passkey,
   readApps,
+  readPasskeys,
   readSessions,
+  removePasskey,
   type Session,
 } from '../account.ts';
 import { Confirm } from '../parts/confirm.tsx';
@@ -19,10 +23,11 @@ import { Page } from '../parts/page.tsx';
 import { Scopes } from '../parts/scopes.tsx';
 import { Failure, Loading, Refused } from '../parts/states.tsx';
 import { When } from '../parts/time.tsx';
-import { usePlace } from '../workspace.tsx';
+import { useAccount, usePlace } from '../workspace.tsx';
 
 export default function AccountPage() {
   const { person, workspace, may } = usePlace();
+  const { state } = useAccount();
   return (
     <Page
       title="Your account"
@@ -38,6 +43,7 @@ export default function AccountPage() {
         </Alert>
       )}
       <Password />
+      {state.passkeys && <Passkeys />}
       <Sessions />
       <Apps />
     </Page>
@@ -215,6 +221,83 @@ function Apps() {
       >
         <Text size="sm">It can do nothing as you any more, at once. What it made stays. It may ask you again.</Text>
       </Confirm>
+    </section>
+  );
+}
+
+/** Keys of this person's devices, by which they sign in without the password. */
+function Passkeys() {
+  const [passkeys, setPasskeys] = useState<readonly Passkey[]>();
+  const [error, setError] = useState<Error>();
+  const [failure, setFailure] = useState<string>();
+  const [isAdding, setAdding] = useState(false);
+  const [name, setName] = useState('');
+  const load = useCallback(() => {
+    readPasskeys().then((read) => {
+      setPasskeys(read.passkeys);
+      setError(undefined);
+    }, setError);
+  }, []);
+  useEffect(load, [load]);
+  const add = async () => {
+    setFailure(undefined);
+    setAdding(true);
+    try {
+      await addPasskey(name.trim() || 'My device');
+      setName('');
+      load();
+    } catch (cause) {
+      const { name: kind, message } = cause as Error;
+      const words = {
+        NotAllowedError: 'No passkey was made. Try again.',
+        InvalidStateError: 'This device has a passkey for your account already.',
+      };
+      setFailure(words[kind as keyof typeof words] ?? message);
+    } finally {
+      setAdding(false);
+    }
+  };
+  return (
+    <section aria-label="Passkeys">
+      <Title order={2} mb="xs">
+        Passkeys
+      </Title>
+      <Text size="sm" c="dimmed" mb="xs">
+        Sign in by your device, with its PIN, your finger or your face. A passkey works at this address alone.
+      </Text>
+      {error && <Failure error={error} onRetry={load} />}
+      <Stack gap="xs" maw={760}>
+        {passkeys?.map((passkey) => (
+          <Card key={passkey.id} className="panel" p="sm">
+            <Group justify="space-between" wrap="nowrap">
+              <Text size="sm">
+                {passkey.name}, since <When at={passkey.createdAt} />
+              </Text>
+              <Button
+                size="xs"
+                variant="default"
+                aria-label={`Remove the passkey ${passkey.name}`}
+                onClick={() => void removePasskey(passkey.id).then(load, setError)}
+              >
+                Remove
+              </Button>
+            </Group>
+          </Card>
+        ))}
+        <Refused>{failure}</Refused>
+        <Group align="flex-end" gap="xs">
+          <TextInput
+            label="Name of the device"
+            placeholder="My device"
+            value={name}
+            maxLength={60}
+            onChange={({ currentTarget }) => setName(currentTarget.value)}
+          />
+          <Button loading={isAdding} onClick={() => void add()}>
+            Add a passkey
+          </Button>
+        </Group>
+      </Stack>
     </section>
   );
 }

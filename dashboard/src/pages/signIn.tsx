@@ -2,7 +2,7 @@ import { Anchor, Button, PasswordInput, Stack, Text, TextInput, Title } from '@m
 import { useEffect, useState } from 'react';
 import { useForm } from 'react-hook-form';
 import { Link, Navigate, useSearchParams } from 'react-router';
-import { type AccountError, signIn } from '../account.ts';
+import { type AccountError, signIn, signInByPasskey } from '../account.ts';
 import { showErrors } from '../parts/form.ts';
 import { Refused } from '../parts/states.tsx';
 import { useAccount } from '../workspace.tsx';
@@ -18,6 +18,7 @@ export default function SignInPage() {
   const { state, reload } = useAccount();
   const [search] = useSearchParams();
   const [failure, setFailure] = useState<string>();
+  const [isAsking, setAsking] = useState(false);
   const { register, handleSubmit, setError, setFocus, formState } = useForm({
     defaultValues: { email: '', password: '' },
   });
@@ -37,6 +38,19 @@ export default function SignInPage() {
       if (rest) setFocus('password');
     }
   });
+  const byPasskey = async () => {
+    setFailure(undefined);
+    setAsking(true);
+    try {
+      await signInByPasskey();
+      await reload();
+    } catch (cause) {
+      const { name, message } = cause as Error;
+      setFailure(name === 'NotAllowedError' ? 'No passkey was used. Try again, or sign in by the password.' : message);
+    } finally {
+      setAsking(false);
+    }
+  };
   const { errors, isSubmitting } = formState;
   return (
     <form onSubmit={submit} noValidate>
@@ -60,6 +74,11 @@ export default function SignInPage() {
         <Button type="submit" loading={isSubmitting}>
           Sign in
         </Button>
+        {state.passkeys && (
+          <Button variant="default" loading={isAsking} onClick={() => void byPasskey()}>
+            Use a passkey
+          </Button>
+        )}
         {state.signUp !== 'closed' && state.signUp !== 'invitation' ? (
           <Text size="sm">
             No account yet?{' '}

@@ -1,0 +1,132 @@
+/** Passkeys (WebAuthn): a person signs in by a key of their device, in place of the password. Challenges and proofs are the library's. */
+import type { Hono, MiddlewareHandler } from 'hono';
+import { z } from 'zod';
+import type { Memberships } from '../accounts/memberships.js';
+import { hasPasskeys, type RelyingParty, type SignIn } from '../accounts/signIn.js';
+import type { Authenticator } from '../auth/authenticator.js';
+import type { Config } from '../config.js';
+import { ApiError, badInput, notFound, rateLimited } from '../errors.js';
+import type { Services } from '../graphql/context.js';
+import { check, text } from '../input.js';
+import { accountRoutes, bodyOf, passOn, personIn } from './accountRoute.js';
+import { askingOf } from './asking.js';
+import type { HttpEnvironment, KeyedContext } from './environment.js';
+import { originOf } from './origin.js';
+import { sessionBegun } from './sessionBegun.js';
+
+/** Of one person. */
+const MOST = 20;
+
+/** What a browser makes of a challenge; the library reads the rest. */
+const proof = z.looseObject({ id: z.string('is required').min(1, 'is required').max(2000, 'is too long') });
+const addBody = z.object({ name: text(1, 60), response: proof });
+const signInBody = z.object({ response: proof });
+const idBody = z.object({ id: z.string('is required').max(100, 'is too long') });
+
+interface PasskeyOptions {
+  readonly config: Config;
+  readonly services: Services;
+  readonly authenticator: Authenticator;
+  readonly signIn: SignIn;
+  readonly memberships: Memberships;
+  readonly party: RelyingParty;
+  readonly limitBody: MiddlewareHandler;
+}
+
+export function mountPasskeys(
+  app: Hono<HttpEnvironment>,
+  { config, services, authenticator, signIn, memberships, party, limitBody }: PasskeyOptions,
+): void {
+  const { passkey } = services.database.system;
+  const { get, post, personOf } = accountRoutes(app, { signIn, trustProxy: config.trustProxy, limitBody });
+  const begun = sessionBegun({ services, authenticator, memberships });
+  const asking = (c: KeyedContext) => {
+    const { origin, ...rest } = askingOf(c, config.trustProxy);
+    if (origin !== undefined && hasPasskeys(party, origin)) return { ...rest, origin };
+    const where = party.origin ?? 'http://localhost';
+    throw new ApiError('BAD_USER_INPUT', `Passkeys work at ${where} alone; PUBLIC_URL says where.`);
+  };
+
+  get('/api/account/passkeys', async (c) => {
+    const { person } = await personOf(c);
+    const passkeys = await passkey.findMany({
+      where: { userId: person.id },
+      select: { id: true, name: true, createdAt: true },
+      orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+    });
+    return c.json({ passkeys });
+  });
+
+  post('/api/account/passkeys/options', async (c) => {
+    const { person } = await personOf(c);
+    await mayChallenge(c);
+    if ((await passkey.count({ where: { userId: person.id } })) >= MOST) {
+      throw new ApiError('CONFLICT', `You have ${MOST} passkeys. Remove some that you do not use.`);
+    }
+    const answer = await signIn.passkeyOptions(asking(c));
+    if (!answer.ok) throw await refusalOf(answer);
+    return passOn(c, answer, { options: await answer.clone().json() });
+  });
+
+  post('/api/account/passkeys/add', async (c) => {
+    const { person } = await personOf(c);
+    const body = check(addBody, await bodyOf(c));
+    const answer = await signIn.addPasskey(asking(c), body);
+    if (!answer.ok) throw await refusalOf(answer);
+    await memberships.note(person.id, 'passkey_add', originOf(c));
+    return passOn(c, answer, { added: body.name });
+  });
+
+  post('/api/account/passkeys/remove', async (c) => {
+    const { person } = await personOf(c);
+    const { id } = check(idBody, await bodyOf(c));
+    const { count } = await passkey.deleteMany({ where: { id, userId: person.id } });
+    if (count === 0) throw notFound('passkey', id);
+    await memberships.note(person.id, 'passkey_remove', originOf(c));
+    return c.json({ removed: id });
+  });
+
+  // Of nobody in particular, so that it tells of no account whether it has one.
+  post('/api/auth/passkey/options', async (c) => {
+    await mayChallenge(c);
+    const answer = await signIn.passkeyChallenge(asking(c));
+    if (!answer.ok) throw await refusalOf(answer);
+    return passOn(c, answer, { options: await answer.clone().json() });
+  });
+
+  post('/api/auth/sign-in/passkey', async (c) => {
+    const { response } = check(signInBody, await bodyOf(c));
+    const origin = originOf(c);
+    const wait = await services.addressLimits.wrongPassword(origin.ip, 'passkey', 0);
+    if (wait > 0) throw rateLimited(`Too many failed sign-ins. Try again in ${wait} seconds.`, wait);
+    const answer = await signIn.signInByPasskey(asking(c), response);
+    if (!answer.ok) {
+      await services.addressLimits.wrongPassword(origin.ip, 'passkey', 1);
+      services.metrics.authenticationFailed('passkey');
+      throw new ApiError('UNAUTHENTICATED', 'That passkey opens no account here. Sign in by the password.');
+    }
+    const person = await personIn(answer);
+    await begun(person.id, origin);
+    return passOn(c, answer, { person });
+  });
+
+  async function mayChallenge(c: KeyedContext): Promise<void> {
+    const wait = await services.addressLimits.challenged(originOf(c).ip);
+    if (wait > 0) throw rateLimited(`Too many tries from your address. Try again in ${wait} seconds.`, wait);
+  }
+}
+
+/** The library's refusal in our words. */
+async function refusalOf(answer: Response): Promise<ApiError> {
+  const { code } = (await answer.json().catch(() => ({}))) as { code?: string };
+  if (code === 'SESSION_NOT_FRESH') {
+    return new ApiError('FORBIDDEN', 'You signed in more than a day ago. Sign in again, then add the passkey.');
+  }
+  if (code === 'NOT_VERIFIED') {
+    return badInput({ response: ['comes from a device that does not ask who holds it (by a PIN, a finger, a face)'] });
+  }
+  return new ApiError(
+    'BAD_USER_INPUT',
+    'The passkey could not be added: it is known already, or the time for it was over.',
+  );
+}
