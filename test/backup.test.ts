@@ -93,6 +93,27 @@ describe('a restore', () => {
     };
     await system.invitation.create({ data: { ...invitation, workspaceId: workspace.id, environment: 'LIVE' } });
     await system.serverSecret.create({ data: { name: 'sign-in', value: 'old' } });
+    const tenant = { workspaceId: workspace.id, environment: 'LIVE' as const };
+    const app = {
+      ...tenant,
+      name: 'Planner',
+      redirectUris: 'https://a.example/ https://evil.example/',
+      scopes: 'tasks:*',
+    };
+    await system.oauthApp.create({ data: { ...app, id: 'app_kept', secretHash: 'old' } });
+    await system.oauthApp.create({ data: { ...app, id: 'app_deleted' } });
+    const access = { ...tenant, name: 'Planner', prefix: '', scopes: 'tasks:read', appId: 'app_kept' };
+    await system.apiKey.create({ data: { ...access, id: 'key_app', hash: 'app:1', actsAsId: lesser.id } });
+    const soon = new Date(Date.now() + 86_400_000);
+    const token = { ...tenant, keyId: 'key_app', expiresAt: soon };
+    await system.oauthRefreshToken.create({ data: { ...token, hash: 'r' } });
+    await system.accessToken.create({ data: { ...token, hash: 'a', scopes: 'tasks:read' } });
+    await system.passkey.create({
+      data: {
+        ...{ id: 'passkey', userId: 'p-lesser', publicKey: 'x', credentialID: 'c', counter: 0 },
+        ...{ deviceType: 'singleDevice', backedUp: false },
+      },
+    });
     await database.close();
     const backup = path.join(home.home, 'people.backup');
     expect((await home.run('backup', backup)).code).toBe(0);
@@ -102,6 +123,10 @@ describe('a restore', () => {
     await later.system.user.update({ where: { id: lesser.id }, data: { role: 'VIEWER' } });
     await later.system.user.update({ where: { id: raised.id }, data: { role: 'OWNER' } });
     await later.system.signInMethod.update({ where: { id: 'm-lesser' }, data: { password: 'new' } });
+    await later.system.passkey.deleteMany();
+    await later.system.oauthApp.delete({ where: { id: 'app_deleted' } });
+    const present = { secretHash: 'new', redirectUris: 'https://a.example/', scopes: 'tasks:read' };
+    await later.system.oauthApp.update({ where: { id: 'app_kept' }, data: present });
     await later.close();
     expect((await home.run('restore', backup)).code).toBe(0);
 
@@ -110,6 +135,12 @@ describe('a restore', () => {
       const { system: now } = restored;
       expect([await now.signInSession.count(), await now.serverSecret.count()]).toEqual([0, 0]);
       expect((await now.invitation.findFirstOrThrow()).revokedAt).not.toBeNull();
+      expect([await now.oauthRefreshToken.count(), await now.accessToken.count(), await now.passkey.count()]).toEqual([
+        0, 0, 0,
+      ]);
+      expect(await now.oauthApp.findMany()).toEqual([expect.objectContaining({ id: 'app_kept', ...present })]);
+      expect((await now.apiKey.findUniqueOrThrow({ where: { id: 'key_app' } })).revokedReason).toMatch(/restored/);
+      expect(await now.auditEvent.count({ where: { targetId: 'key_app', action: 'api_key.revoke' } })).toBe(1);
       const user = (id: string) =>
         now.user.findUniqueOrThrow({ where: { id }, select: { personId: true, role: true } });
       expect(await user(removed.id)).toMatchObject({ personId: null });

@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import * as client from 'openid-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { checkAuthorizationRequest, parametersOf } from '../src/apps/authorizationRequest.js';
 import { cleanUp } from '../src/db/cleanup.js';
 import { ExpiryJob } from '../src/keys/expiryJob.js';
 import { createWorkspace } from './support/factories.js';
@@ -427,6 +428,84 @@ describe('who may', () => {
     expect((await allow(outsider, request)).status).toBe(404);
   });
 
+  it('what acts in the sandbox as a member has the role that the member has in live, and ends with the member', async () => {
+    const app = await register({}, 'test');
+    const someone = await member('VIEWER');
+    await someone.gql('{ viewer { userId } }', {}, { environment: 'test' });
+    const { userId } = (await someone.gql('{ viewer { userId } }')).data.viewer;
+    const role = (next: string) =>
+      ada.gql(`mutation { updateUser(input: { id: "${userId}", role: ${next} }) { user { id } } }`);
+    await role('MEMBER');
+    const { tokens, config } = await grant(app, someone);
+    expect(tokens.scope).toBe('tasks:read tasks:write');
+    expect((await server.gql(CREATE, {}, tokens.access_token)).errors).toBeUndefined();
+    await role('VIEWER');
+    expect(codes(await server.gql(CREATE, {}, tokens.access_token))).toEqual(['FORBIDDEN']);
+    const next = await client.refreshTokenGrant(config, tokens.refresh_token as string);
+    expect(next.scope).toBe('tasks:read');
+    await ada.gql(`mutation { deleteUser(input: { id: "${userId}" }) { deletedUserId } }`);
+    expect(codes(await server.gql('{ viewer { userId } }', {}, next.access_token))).toEqual(['UNAUTHENTICATED']);
+    expect(await failing(client.refreshTokenGrant(config, next.refresh_token as string))).toBe('invalid_grant');
+  });
+
+  it('a consent that nobody came back from stands in the way of nothing, and is gone after a while', async () => {
+    const app = await register();
+    const { request } = await asking(await discover(app));
+    await allow(ada, request);
+    const [row] = await server.system.apiKey.findMany({ where: { appId: app.id } });
+    const past = new Date(Date.now() - 2 * DAY);
+    await server.system.apiKey.update({ where: { id: row?.id ?? '' }, data: { expiresAt: past } });
+    await server.system.oauthCode.updateMany({ where: { keyId: row?.id ?? '' }, data: { expiresAt: past } });
+    const narrowed = await ada.gql(
+      `mutation { updateOauthApp(input: { id: "${app.id}", scopes: ["tasks:read"] }) { oauthApp { scopes } } }`,
+    );
+    expect(narrowed.errors).toBeUndefined();
+    await cleanUp(server.system, new AbortController().signal);
+    expect(await server.system.apiKey.count({ where: { appId: app.id } })).toBe(0);
+    const { data } = await ada.gql(`mutation { deleteOauthApp(input: { id: "${app.id}" }) { ended } }`);
+    expect(data.deleteOauthApp.ended).toBe(0);
+  });
+
+  it('nothing is allowed to an application as it was before it was changed', async () => {
+    const app = await register({ redirectUris: [REDIRECT, 'https://planner.example/old'] });
+    const { request } = await asking(await discover(app), { redirect_uri: 'https://planner.example/old' });
+    const row = await server.system.oauthApp.findUniqueOrThrow({ where: { id: app.id } });
+    const parameters = parametersOf(request) ?? new Map();
+    const lists = { redirectUris: row.redirectUris.split(' '), scopes: row.scopes.split(' ') };
+    const checked = checkAuthorizationRequest(parameters, lists);
+    if (checked.kind !== 'asked') throw new Error(checked.kind);
+    const { userId, apiKey } = (await ada.gql('{ viewer { userId apiKey { id } } }')).data.viewer;
+    const { workspaceId, environment } = row;
+    const from = { ip: null, userAgent: null, requestId: null };
+    const actor = { workspaceId, environment, keyId: apiKey.id, userId, ...from };
+    const choose = (scopes: string[]) =>
+      server.services.consents.allow(actor, { keyId: apiKey.id }, row, checked.asked, { scopes, projects: null });
+    expect(await choose(['tasks:read'])).toMatch(/^ac_live_/);
+    await ada.gql(
+      `mutation { updateOauthApp(input: { id: "${app.id}", scopes: ["tasks:read"] }) { oauthApp { id } } }`,
+    );
+    await expect(choose(['tasks:read', 'tasks:write'])).rejects.toMatchObject({ code: 'CONFLICT' });
+    const uris = `["${REDIRECT}"]`;
+    await ada.gql(`mutation { updateOauthApp(input: { id: "${app.id}", redirectUris: ${uris} }) { oauthApp { id } } }`);
+    await expect(choose(['tasks:read'])).rejects.toMatchObject({ code: 'CONFLICT' });
+  });
+
+  it('undoing a tightening gives back nothing that the application may not have any more', async () => {
+    const app = await register();
+    const { tokens } = await grant(app, ada);
+    const id = await keyBehind(tokens.access_token);
+    for (let at = 0; at < 130; at += 1) await server.gql('{ tasks(first: 1) { totalCount } }', {}, tokens.access_token);
+    await server.flushUsage();
+    const tighten = await ada.gql(`mutation { tightenApiKey(input: { id: "${id}", days: 1 }) { after { scopes } } }`);
+    expect(tighten.data?.tightenApiKey.after.scopes, JSON.stringify(tighten)).toEqual(['tasks:read']);
+    await ada.gql(
+      `mutation { updateOauthApp(input: { id: "${app.id}", scopes: ["tasks:read"] }) { oauthApp { id } } }`,
+    );
+    expect(codes(await ada.gql(`mutation { loosenApiKey(input: { id: "${id}" }) { after { scopes } } }`))).toEqual([
+      'FORBIDDEN',
+    ]);
+  });
+
   it('a user sees and ends their own alone', async () => {
     const app = await register();
     const [one, two] = [await member('MEMBER'), await member('MEMBER')];
@@ -542,7 +621,10 @@ describe('a token endpoint that others try', () => {
       refresh_token: again.body['refresh_token'] as string,
     };
     const refreshed = await Promise.all(Array.from({ length: 6 }, () => tokenOf(refresh)));
-    expect(refreshed.filter(({ status }) => status === 200)).toHaveLength(1);
+    expect(
+      refreshed.filter(({ status }) => status === 200),
+      JSON.stringify([again, refreshed]),
+    ).toHaveLength(1);
     // Somebody has the copy: neither goes on.
     const won = refreshed.find(({ status }) => status === 200)?.body['access_token'] as string;
     expect(codes(await server.gql(CREATE, {}, won))).toEqual(['UNAUTHENTICATED']);
@@ -572,6 +654,88 @@ describe('a token endpoint that others try', () => {
       expect([status >= 400 && status < 402, body['error']], JSON.stringify(more)).toEqual([true, error]);
     }
     expect((await tokenOf(form)).status).toBe(200);
+  });
+
+  it('refuses scopes that there are not, and leaves out those that the role has not any more', async () => {
+    const app = await register();
+    const someone = await member('MEMBER');
+    const { tokens } = await grant(app, someone);
+    const refresh = { grant_type: 'refresh_token', client_id: app.id, client_secret: app.secret ?? '' };
+    const first = { ...refresh, refresh_token: tokens.refresh_token as string };
+    for (const scope of ['nonsense', 'nonsense\0', 'tasks:read nonsense', 'tasks:delete', 'admin:*']) {
+      const { status, body } = await tokenOf({ ...first, scope });
+      expect([status, body['error']], scope).toEqual([400, 'invalid_scope']);
+    }
+    const { userId } = (await someone.gql('{ viewer { userId } }')).data.viewer;
+    await ada.gql(`mutation { updateUser(input: { id: "${userId}", role: VIEWER }) { user { id } } }`);
+    const { status, body } = await tokenOf({ ...first, scope: 'tasks:read tasks:write' });
+    expect([status, body['scope']]).toEqual([200, 'tasks:read']);
+  });
+
+  it('gives no tokens where the access may not be used from', async () => {
+    const app = await register();
+    const { tokens } = await grant(app, ada);
+    const id = await keyBehind(tokens.access_token);
+    const change = (ips: string) =>
+      ada.gql(`mutation { updateApiKey(input: { id: "${id}", allowedIps: ${ips} }) { apiKey { id } } }`);
+    await change('["203.0.113.0/24"]');
+    const refresh = { grant_type: 'refresh_token', client_id: app.id, client_secret: app.secret ?? '' };
+    const form = { ...refresh, refresh_token: tokens.refresh_token as string };
+    expect((await tokenOf(form)).body['error']).toBe('invalid_grant');
+    await change('null');
+    expect((await tokenOf(form)).status).toBe(200);
+  });
+
+  it('ends what is reported as leaked: with a refresh token its access; of a secret the workspace is told', async () => {
+    const app = await register();
+    const { tokens } = await grant(app, ada);
+    const id = await keyBehind(tokens.access_token);
+    const report = await fetch(`${server.origin}/credentials/revoke`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ credentials: [tokens.refresh_token, app.secret] }),
+    });
+    expect(report.status).toBe(202);
+    expect(codes(await server.gql(CREATE, {}, tokens.access_token))).toEqual(['UNAUTHENTICATED']);
+    const alerts = await server.system.alert.findMany({ where: { kind: 'KEY_LEAKED' } });
+    expect(alerts.some(({ keyId }) => keyId === id)).toBe(true);
+    expect(alerts.some(({ keyId, message }) => keyId === null && message.includes(app.id))).toBe(true);
+  });
+
+  it('revokes once: what has ended already costs nobody anything', async () => {
+    const app = await register({ isConfidential: false });
+    const { tokens } = await grant(app, ada);
+    const revoke = (token: string) =>
+      fetch(`${server.origin}/api/auth/oauth2/revoke`, {
+        method: 'POST',
+        body: new URLSearchParams({ client_id: app.id, token }),
+      });
+    const changes = async () =>
+      (await server.system.changeCounter.findFirstOrThrow({ where: { name: 'api_keys' } })).value;
+    const first = await revoke(tokens.refresh_token as string);
+    expect([first.status, first.headers.get('x-ratelimit-remaining')]).toEqual([200, expect.any(String)]);
+    const before = await changes();
+    for (let at = 0; at < 3; at += 1) expect((await revoke(tokens.refresh_token as string)).status).toBe(200);
+    expect(await changes()).toBe(before);
+    expect((await revoke('rt_live_x')).status).toBe(200);
+  });
+
+  it('takes one client, by a verifier that is long enough', async () => {
+    const [app, other] = [await register(), await register()];
+    const form = await code(app);
+    const basic = `Basic ${Buffer.from(`${other.id}:${other.secret}`).toString('base64')}`;
+    const { client_secret: _secret, ...rest } = form as Record<string, string>;
+    const two = await fetch(`${server.origin}/api/auth/oauth2/token`, {
+      method: 'POST',
+      headers: { authorization: basic },
+      body: new URLSearchParams(rest),
+    });
+    expect(await two.json()).toMatchObject({ error: 'invalid_request' });
+    expect((await tokenOf({ ...form, code_verifier: 'short' })).body['error']).toBe('invalid_request');
+    for (const name of ['\u202egpj.exe', 'A\nB', 'A\u0007']) {
+      const input = { name, redirectUris: [REDIRECT], scopes: ['tasks:read'] };
+      expect(codes(await ada.gql(REGISTER, { input })), JSON.stringify(name)).toEqual(['BAD_USER_INPUT']);
+    }
   });
 
   it('counts guesses of codes and secrets as failed authentications', async () => {

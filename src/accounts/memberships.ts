@@ -2,12 +2,13 @@
 import type { Invitation, PrismaClient } from '#prisma/client.js';
 import { type Actor, changesBetween, plainAuditRow, serverActor } from '../audit/entry.js';
 import type { Database } from '../db/database.js';
+import { withoutBinding } from '../db/tenant.js';
 import type { Unit, UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError } from '../errors.js';
 import { keyStatus } from '../keys/apiKey.js';
 import { authorityOf } from '../keys/authority.js';
 import { addWorkspace } from '../keys/bootstrap.js';
-import type { Plans } from '../keys/plans.js';
+import type { Plan, Plans } from '../keys/plans.js';
 import { withBonds } from '../keys/storedKeys.js';
 import type { RoleName } from '../scopes/roles.js';
 import { hashOfInvitation, reachesRole } from './invitationService.js';
@@ -79,7 +80,9 @@ export class Memberships {
     if (!workspace) throw new ApiError('CONFLICT', 'There is no workspace yet.');
     await this.#run(workspace.id, origin, async (unit) => {
       await unit.lockWorkspace();
-      if (!(await this.isUnclaimed())) throw new ApiError('CONFLICT', 'The workspace has an owner already.');
+      // By the connection of the change: another one could wait for it for ever.
+      const claimed = await withoutBinding(() => unit.tx.user.findFirst({ where: { personId: { not: null } } }));
+      if (claimed) throw new ApiError('CONFLICT', 'The workspace has an owner already.');
       const { tx } = unit;
       const where = { workspaceId: workspace.id, environment: 'LIVE' as const };
       const known = await tx.user.findFirst({ where: { ...where, email: person.email } });
@@ -99,7 +102,7 @@ export class Memberships {
   async accept(person: Person, token: string, origin: Origin): Promise<void> {
     const { id, workspaceId } = await this.invitation(token);
     await this.#run(workspaceId, origin, async (unit) => {
-      await unit.lockWorkspace();
+      const plan = this.plans.of(await unit.lockWorkspace());
       const { tx } = unit;
       const invitation = await tx.invitation.findFirst({
         where: { id, acceptedAt: null, revokedAt: null, expiresAt: { gt: unit.now } },
@@ -108,7 +111,7 @@ export class Memberships {
       if (invitation.email !== person.email) {
         throw new ApiError('FORBIDDEN', `The invitation is for ${invitation.email}. Sign in with that email.`);
       }
-      await this.#stillGiven(tx, invitation, unit.now);
+      await stillGiven(tx, invitation, plan, unit.now);
       const user = await tx.user.findFirst({ where: { workspaceId, environment: 'LIVE', email: person.email } });
       const member = await tx.user.findFirst({ where: { workspaceId, environment: 'LIVE', personId: person.id } });
       if (user?.personId && user.personId !== person.id) {
@@ -130,8 +133,8 @@ export class Memberships {
       where: { hash: hashOfInvitation(token), acceptedAt: null, revokedAt: null, expiresAt: { gt: this.clock() } },
     });
     if (!invitation) throw new ApiError('NOT_FOUND', MISSING);
-    await this.#stillGiven(this.#system, invitation, this.clock());
     const workspace = await this.#system.workspace.findUniqueOrThrow({ where: { id: invitation.workspaceId } });
+    await stillGiven(this.#system, invitation, this.plans.of(workspace), this.clock());
     const { id, email, role, workspaceId } = invitation;
     return { id, email, role, workspaceId, workspace: { name: workspace.name } };
   }
@@ -168,25 +171,6 @@ export class Memberships {
     }
   }
 
-  /**
-   * An invitation lasts no longer than what it was given by: the key, or the session of somebody, that made it.
-   * @throws FORBIDDEN
-   */
-  async #stillGiven(
-    reader: Parameters<typeof withBonds>[0] & Pick<PrismaClient, 'apiKey'>,
-    { createdByKeyId, role, workspaceId }: Invitation,
-    now: Date,
-  ): Promise<void> {
-    if (createdByKeyId === null) return;
-    const row = await reader.apiKey.findUnique({ where: { id: createdByKeyId } });
-    const [key] = row ? await withBonds(reader, [row], now) : [];
-    const plan = this.plans.of(await this.#system.workspace.findUniqueOrThrow({ where: { id: workspaceId } }));
-    // A key that was replaced is what it was until its grace ends.
-    const isWorking = key && ['ACTIVE', 'ROTATED'].includes(keyStatus(key, now));
-    if (isWorking && reachesRole(authorityOf({ ...key, graceEndsAt: null }, plan), role, plan)) return;
-    throw new ApiError('FORBIDDEN', 'Whoever made the invitation may not give it any more. Ask for another one.');
-  }
-
   /** The person is that user from now on, or a new one. */
   async #join(unit: Unit, person: Person, userId: string | undefined, role: RoleName): Promise<void> {
     const { workspaceId } = unit.actor;
@@ -210,4 +194,23 @@ export class Memberships {
   get #system() {
     return this.database.system;
   }
+}
+
+/**
+ * An invitation lasts no longer than what it was given by: the key, or the session of somebody, that made it.
+ * @throws FORBIDDEN
+ */
+async function stillGiven(
+  reader: Parameters<typeof withBonds>[0] & Pick<PrismaClient, 'apiKey'>,
+  { createdByKeyId, role }: Invitation,
+  plan: Plan,
+  now: Date,
+): Promise<void> {
+  if (createdByKeyId === null) return;
+  const row = await reader.apiKey.findUnique({ where: { id: createdByKeyId } });
+  const [key] = row ? await withBonds(reader, [row], now) : [];
+  // A key that was replaced is what it was until its grace ends.
+  const isWorking = key && ['ACTIVE', 'ROTATED'].includes(keyStatus(key, now));
+  if (isWorking && reachesRole(authorityOf({ ...key, graceEndsAt: null }, plan), role, plan)) return;
+  throw new ApiError('FORBIDDEN', 'Whoever made the invitation may not give it any more. Ask for another one.');
 }

@@ -5,7 +5,9 @@
  */
 import { existsSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
-import type { PrismaClient } from '#prisma/client.js';
+import type { OauthApp, Prisma, PrismaClient } from '#prisma/client.js';
+import { plainAuditRow, serverActor } from '../audit/entry.js';
+import { APP_HASH } from '../keys/apiKey.js';
 import type { Replaced } from '../keys/revival.js';
 import { ROLE_GRANTS, type RoleName } from '../scopes/roles.js';
 import { scopeSet } from '../scopes/scope.js';
@@ -16,8 +18,8 @@ interface Present {
   /** By the id of the method. */
   readonly passwords: ReadonlyMap<string, string>;
   readonly passkeys: ReadonlySet<string>;
-  /** By the id of the application. */
-  readonly secrets: ReadonlyMap<string, string | null>;
+  /** Of applications by their id, what others could use that was taken back. */
+  readonly apps: ReadonlyMap<string, Pick<OauthApp, 'secretHash' | 'redirectUris' | 'scopes'>>;
 }
 
 /**
@@ -34,6 +36,9 @@ export async function takeBackAccess(system: PrismaClient, replaced: Replaced, n
     // Those that were replaced since would be good again; users are asked once more.
     await tx.oauthCode.deleteMany();
     await tx.oauthRefreshToken.deleteMany();
+    const access = { hash: { startsWith: APP_HASH }, revokedAt: null };
+    await tx.accessToken.deleteMany({ where: { key: access } });
+    await endAccess(tx, access, now);
     await tx.invitation.updateMany({ where: { acceptedAt: null, revokedAt: null }, data: { revokedAt: now } });
     if (!present) return;
     for (const { id, personId, role } of await tx.user.findMany({ where: { personId: { not: null } } })) {
@@ -50,13 +55,31 @@ export async function takeBackAccess(system: PrismaClient, replaced: Replaced, n
     for (const { id } of await tx.passkey.findMany({ select: { id: true } })) {
       if (!present.passkeys.has(id)) await tx.passkey.delete({ where: { id } });
     }
-    for (const { id, secretHash } of await tx.oauthApp.findMany()) {
-      const later = present.secrets.get(id);
-      if (later === undefined) await tx.oauthApp.delete({ where: { id } });
-      else if (later !== secretHash) await tx.oauthApp.update({ where: { id }, data: { secretHash: later } });
+    for (const { id } of await tx.oauthApp.findMany({ select: { id: true } })) {
+      const later = present.apps.get(id);
+      if (later) await tx.oauthApp.update({ where: { id }, data: later });
+      else await tx.oauthApp.delete({ where: { id } });
     }
   });
   return present !== undefined;
+}
+
+/** Their tokens are gone: users are asked again. */
+async function endAccess(
+  tx: Pick<PrismaClient, 'apiKey' | 'auditEvent'>,
+  where: Prisma.ApiKeyWhereInput,
+  now: Date,
+): Promise<void> {
+  const revokedReason = 'the database was restored from a backup';
+  const rows = await tx.apiKey.findMany({ where, select: { id: true, workspaceId: true, environment: true } });
+  await tx.apiKey.updateMany({ where, data: { revokedAt: now, revokedReason } });
+  const changes = { reason: { to: revokedReason } };
+  const about = { action: 'api_key.revoke', targetType: 'ApiKey', changes };
+  await tx.auditEvent.createMany({
+    data: rows.map(({ id, ...tenant }) =>
+      plainAuditRow(serverActor(tenant, 'taskgate restore'), { ...about, targetId: id }, now),
+    ),
+  });
 }
 
 function isLess(role: RoleName, than: RoleName): boolean {
@@ -77,11 +100,11 @@ function readPresent({ file, database: open }: Replaced): Present | undefined {
       const isThere = database?.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(table) !== undefined;
       return isThere ? (database?.prepare(`SELECT ${columns} FROM "${table}"`).all() ?? []) : [];
     };
-    const apps = rowsOf('OauthApp', '"id", "secretHash"');
+    const apps = rowsOf('OauthApp', '"id", "secretHash", "redirectUris", "scopes"') as OauthApp[];
     const passkeys = rowsOf('Passkey', '"id"') as { id: string }[];
     return {
       passkeys: new Set(passkeys.map(({ id }) => id)),
-      secrets: new Map((apps as { id: string; secretHash: string | null }[]).map((one) => [one.id, one.secretHash])),
+      apps: new Map(apps.map(({ id, ...app }) => [id, app])),
       members: new Map((users as { id: string; personId: string; role: RoleName }[]).map((one) => [one.id, one])),
       passwords: new Map((methods as { id: string; password: string }[]).map((one) => [one.id, one.password])),
     };

@@ -31,9 +31,14 @@ export const APP_SCOPES: readonly string[] = GRANTABLE.filter((grant) =>
   [...scopeSet([grant])].every((scope) => !KEPT_FROM_APPS.has(scope)),
 );
 
+/** What would show a name as another one: control characters, and those that turn the direction of the text. */
+const ODD = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
+
 const fields = z.object({
-  name: required(text(1, 80)),
-  description: text(0, 300).nullish(),
+  name: required(text(1, 80).refine((name) => !ODD.test(name), 'must have no control characters')),
+  description: text(0, 300)
+    .refine((words) => !ODD.test(words), 'must have no control characters')
+    .nullish(),
   redirectUris: required(
     z.array(z.string()).min(1, 'must not be empty').max(MOST_URIS, `must have at most ${MOST_URIS} entries`),
   ),
@@ -154,7 +159,10 @@ async function accessOf({ tx, now }: Unit, { id }: OauthApp): Promise<StoredKey[
   const found: StoredKey[] = [];
   for (let after = ''; ; ) {
     const rows = await tx.apiKey.findMany({
-      where: { appId: id, revokedAt: null, id: { gt: after } },
+      where: {
+        ...{ appId: id, revokedAt: null, id: { gt: after } },
+        OR: [{ expiresAt: null }, { expiresAt: { gt: now } }],
+      },
       orderBy: { id: 'asc' },
       take: BATCH,
     });

@@ -6,19 +6,21 @@ import type { ApiKey, OauthApp } from '#prisma/client.js';
 import type { Actor } from '../audit/entry.js';
 import { ApiError, badInput } from '../errors.js';
 import { newId } from '../ids.js';
-import { KEYS } from '../keys/apiKey.js';
+import { APP_HASH, KEYS } from '../keys/apiKey.js';
 import { type ApiKeyService, keepRoom } from '../keys/apiKeyService.js';
+import { listOf } from '../keys/authority.js';
 import { mustBeThere } from '../keys/changeKey.js';
 import { generateSecret, hashKey, tokenPrefix } from '../keys/format.js';
 import { aboutKey, type Caller, type KeyUnit } from '../keys/keyUnit.js';
 import { decideGrant } from '../keys/rules.js';
 import { withBonds } from '../keys/storedKeys.js';
 import { ROLE_GRANTS, type RoleName } from '../scopes/roles.js';
-import { narrowed } from '../scopes/scope.js';
+import { isScopeSubset, narrowed, scopeSet } from '../scopes/scope.js';
 import type { Asked } from './authorizationRequest.js';
+import { isRegistered } from './redirectUri.js';
 
 /** Seconds. */
-const CODE_LIFETIME = 60;
+export const CODE_LIFETIME = 60;
 /** By one user to one application, from as many devices; of more, the oldest ends. */
 const MOST_AT_ONCE = 20;
 
@@ -44,7 +46,7 @@ export class Consents {
     return this.keys.units.look(actor, caller, async (context) => {
       const { unit, key: session, bound, policy } = context;
       const { tx, now } = unit;
-      const { id: appId, workspaceId, environment, name } = app;
+      const { environment } = app;
       const userId = session?.createdById;
       if (!session?.isSession || !session.role || !userId || environment !== actor.environment) {
         throw new ApiError('FORBIDDEN', 'A user allows this, after signing in.');
@@ -53,6 +55,13 @@ export class Consents {
       if (choice.scopes.length === 0 || choice.scopes.some((scope) => !possible.includes(scope))) {
         throw badInput({ scopes: ['must be some of those that are asked for and that you hold'] });
       }
+      // As it is now: it may have been changed since the user was asked.
+      const current = await tx.oauthApp.findUnique({ where: { id: app.id } });
+      const isSame = current && isRegistered(asked.redirectUri, listOf(current.redirectUris));
+      if (!isSame || !isScopeSubset(scopeSet(choice.scopes), scopeSet(listOf(current.scopes)))) {
+        throw new ApiError('CONFLICT', 'The application was changed meanwhile. Begin again there.');
+      }
+      const { id: appId, workspaceId, name } = current;
       const until = new Date(now.getTime() + CODE_LIFETIME * 1000);
       const actsAs = { id: userId, role: session.role };
       const request = { name, description: 'What the application may do as you', environment, actsAs, lock: null };
@@ -63,11 +72,11 @@ export class Consents {
       );
       await mustBeThere(unit, grant);
       await this.#endOldest(context, appId, userId);
-      await keepRoom(unit);
+      await keepRoom(unit, 'apps');
       const key = await tx.apiKey.create({
         data: {
           ...{ id: `key_${newId()}`, ...grant, workspaceId, appId },
-          ...{ hash: `app:${newId()}`, prefix: tokenPrefix(environment) },
+          ...{ hash: `${APP_HASH}${newId()}`, prefix: tokenPrefix(environment) },
           ...{ createdById: userId, createdByKeyId: session.id },
         },
       });

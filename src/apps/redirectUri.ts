@@ -36,7 +36,7 @@ function portless(text: string): string {
 
 /** The address with what an application is told there. What is undefined is left out. */
 export function withAnswer(redirectUri: string, answer: Readonly<Record<string, string | undefined>>): string {
-  const url = new URL(redirectUri);
-  for (const [name, value] of Object.entries(answer)) if (value !== undefined) url.searchParams.set(name, value);
-  return url.href;
+  const given = Object.entries(answer).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]));
+  // What was registered stays as it was written.
+  return `${redirectUri}${redirectUri.includes('?') ? '&' : '?'}${new URLSearchParams(given)}`;
 }

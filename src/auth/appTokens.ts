@@ -8,14 +8,14 @@ import { isAppId } from '../apps/authorizationRequest.js';
 import { type Actor, serverActor } from '../audit/entry.js';
 import { nextVersion } from '../db/unitOfWork.js';
 import { raiseAlert } from '../keys/alerts.js';
-import { keyStatus } from '../keys/apiKey.js';
+import { keyRefusal, keyStatus, type Refusal } from '../keys/apiKey.js';
 import type { ApiKeyService } from '../keys/apiKeyService.js';
 import { listOf } from '../keys/authority.js';
 import { generateSecret, hashKey, isSecret } from '../keys/format.js';
 import type { KeyUnit } from '../keys/keyUnit.js';
-import type { Plans } from '../keys/plans.js';
+import type { Plan, Plans } from '../keys/plans.js';
 import { withBonds } from '../keys/storedKeys.js';
-import { isScopeSubset, scopeSet } from '../scopes/scope.js';
+import { GRANTABLE, isScopeSubset, narrowed, scopeSet } from '../scopes/scope.js';
 import { type IssuedToken, writeToken } from './accessTokens.js';
 import { type Principal, principalOf } from './principal.js';
 
@@ -35,8 +35,8 @@ export class GrantRefused extends Error {
   constructor(
     readonly code: 'invalid_grant' | 'invalid_scope',
     message: string,
-    /** Whether it is nothing that was ever given out to the application. */
-    readonly isGuess = false,
+    /** Where it counts as an authentication that failed: why, and of what. */
+    readonly failure?: { readonly reason: Refusal; readonly principal?: Principal },
   ) {
     super(message);
   }
@@ -74,7 +74,8 @@ export class AppTokens {
     if (found?.key.appId !== app.id) throw unknown('code');
     // Whoever does not know what it was made with has it from somebody else, and changes nothing by showing it.
     const isOwn = hash('sha256', given.verifier, 'base64url') === found.codeChallenge;
-    if (!isOwn) throw new GrantRefused('invalid_grant', 'The code_verifier is not the one of the code.', true);
+    if (!isOwn)
+      throw new GrantRefused('invalid_grant', 'The code_verifier is not the one of the code.', { reason: 'unknown' });
     if (given.redirectUri !== null && given.redirectUri !== found.redirectUri) {
       throw new GrantRefused('invalid_grant', 'The redirect_uri is not the one that the code was sent to.');
     }
@@ -108,7 +109,8 @@ export class AppTokens {
       const current = await tx.oauthRefreshToken.findUnique({ where: id });
       if (!current || current.expiresAt <= now) throw new GrantRefused('invalid_grant', GONE);
       if (current.usedAt !== null) return 'copied';
-      if (wanted && !isScopeSubset(scopeSet(wanted), scopeSet(listOf(key.scopes)))) {
+      const isKnown = wanted?.every((scope) => GRANTABLE.includes(scope)) ?? true;
+      if (wanted && (!isKnown || !isScopeSubset(scopeSet(wanted), scopeSet(listOf(key.scopes))))) {
         throw new GrantRefused('invalid_scope', 'The user did not allow all of these scopes.');
       }
       await tx.oauthRefreshToken.update({ where: id, data: { usedAt: now } });
@@ -116,8 +118,11 @@ export class AppTokens {
     });
   }
 
-  /** Ends the access that a token of the application is of (RFC 7009). What is no token of it changes nothing. */
-  async revoke(where: Where, app: OauthApp, token: string): Promise<void> {
+  /**
+   * Ends the access that a token of the application is of (RFC 7009); again changes nothing.
+   * @throws GrantRefused for what is no token of it
+   */
+  async revoke(where: Where, app: OauthApp, token: string, admit: Admit): Promise<void> {
     const id = { hash: hashKey(token) };
     const find = { where: id, include: { key: true } } as const;
     const found = isSecret('rt', token)
@@ -125,7 +130,8 @@ export class AppTokens {
       : isSecret('at', token)
         ? await this.system.accessToken.findUnique(find)
         : null;
-    if (found?.key.appId !== app.id) return;
+    if (found?.key.appId !== app.id) throw unknown('token');
+    await admit(await this.#holder(found.key));
     await this.keys.end(actorOf(found.key, where), found.key, 'ended by its application');
   }
 
@@ -143,13 +149,10 @@ export class AppTokens {
     ) => Promise<'copied' | { readonly key: ApiKey; readonly wanted: readonly string[] | undefined }>,
   ): Promise<AppTokenSet> {
     const actor = actorOf(row, where);
-    const workspace = await this.system.workspace.findUniqueOrThrow({ where: { id: row.workspaceId } });
-    const plan = this.plans.of(workspace);
-    const principal = async (reader: Parameters<typeof withBonds>[0], key: ApiKey, now: Date) => {
-      const [stored] = await withBonds(reader, [key], now);
-      return principalOf(stored as NonNullable<typeof stored>, plan);
-    };
-    await admit(await principal(this.system, row, this.clock()));
+    const asked = await this.#holder(row);
+    const refusal = keyRefusal(row, where.ip, this.clock());
+    if (refusal) throw new GrantRefused('invalid_grant', GONE, { reason: refusal, principal: asked });
+    await admit(asked);
     const issued = await this.keys.units.look(actor, 'operator', async (context) => {
       const { unit } = context;
       const { tx, now, actor } = unit;
@@ -161,7 +164,12 @@ export class AppTokens {
         return undefined;
       }
       const { key, wanted } = used;
-      const access = await writeToken(unit, await principal(tx, key, now), wanted);
+      const holder = await holderOf(tx, key, asked.plan, now);
+      // What the role of the user does not give any more, is left out.
+      const scopes = narrowed(wanted ?? listOf(key.scopes), [...holder.authority.scopes]);
+      if (scopes.length === 0)
+        throw new GrantRefused('invalid_scope', 'The role of the user gives none of it any more.');
+      const access = await writeToken(unit, holder, scopes);
       const refreshToken = generateSecret('rt', row.environment);
       await tx.oauthRefreshToken.create({
         data: {
@@ -183,9 +191,26 @@ export class AppTokens {
     });
     throw new GrantRefused('invalid_grant', GONE);
   }
+
+  async #holder(row: ApiKey): Promise<Principal> {
+    const workspace = await this.system.workspace.findUniqueOrThrow({ where: { id: row.workspaceId } });
+    return holderOf(this.system, row, this.plans.of(workspace), this.clock());
+  }
 }
 
-const unknown = (what: string) => new GrantRefused('invalid_grant', `There is no such ${what} of this client.`, true);
+/** Whoever has the access, as the key stands. */
+async function holderOf(
+  reader: Parameters<typeof withBonds>[0],
+  key: ApiKey,
+  plan: Plan,
+  now: Date,
+): Promise<Principal> {
+  const [stored] = await withBonds(reader, [key], now);
+  return principalOf(stored as NonNullable<typeof stored>, plan);
+}
+
+const unknown = (what: string) =>
+  new GrantRefused('invalid_grant', `There is no such ${what} of this client.`, { reason: 'unknown' });
 
 function actorOf(key: ApiKey, where: Where): Actor {
   return { ...serverActor(key, ''), ...where, keyId: key.id, userId: key.actsAsId };

@@ -9,7 +9,8 @@ const BATCH = 200;
 /** Milliseconds for everybody else between two of them. */
 const PAUSE = 20;
 /** Invitations that are over are shown for so long. */
-const KEPT = 90 * 86_400_000;
+const DAY = 86_400_000;
+const KEPT = 90 * DAY;
 
 /** @returns how to stop it */
 export function startCleanup(system: PrismaClient, onError: (error: unknown) => void): () => void {
@@ -21,6 +22,12 @@ export function startCleanup(system: PrismaClient, onError: (error: unknown) => 
   };
 }
 
+/** What a user let an application do that never came for it: it ended with its code, and nobody knows of it. */
+const neverBegun = (now: Date) => ({
+  ...{ appId: { not: null }, expiresAt: { lt: new Date(now.getTime() - DAY) }, termSeconds: { not: null } },
+  ...{ lastUse: null, refreshTokens: { none: {} }, accessTokens: { none: {} }, usage: { none: {} } },
+});
+
 /** @returns how many rows were removed */
 export async function cleanUp(system: PrismaClient, stopping: AbortSignal, now = new Date()): Promise<number> {
   const expired = { where: { expiresAt: { lt: now } }, limit: BATCH };
@@ -29,6 +36,7 @@ export async function cleanUp(system: PrismaClient, stopping: AbortSignal, now =
     () => system.idempotencyRecord.deleteMany(expired),
     () => system.accessToken.deleteMany(expired),
     () => system.oauthCode.deleteMany(expired),
+    () => system.apiKey.deleteMany({ where: neverBegun(now), limit: BATCH }),
     () => system.oauthRefreshToken.deleteMany(expired),
     () => system.signInSession.deleteMany(expired),
     () => system.signInVerification.deleteMany(expired),

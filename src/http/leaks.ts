@@ -6,7 +6,7 @@ import { ConfigError } from '../config.js';
 import { ApiError, rateLimited } from '../errors.js';
 import type { Services } from '../graphql/context.js';
 import { parseKey } from '../keys/format.js';
-import { endTokens, handleLeak, isSigned, lookUp, type PublicKey } from '../keys/leaks.js';
+import { endAppSecrets, endTokens, handleLeak, isSigned, lookUp, type PublicKey } from '../keys/leaks.js';
 import { originOf } from './origin.js';
 import { refuse } from './refusal.js';
 
@@ -41,7 +41,9 @@ export function revokeCredentials({ addressLimits, database, keys, units }: Serv
     }
     const rows = await lookUp(database.system, body.data.credentials);
     await handleLeak(database.system, keys, rows.values(), { ...originOf(c), source: 'whoever held it', revoke: true });
-    await endTokens(units, database.system, body.data.credentials, { ...originOf(c), source: 'whoever held it' });
+    const report = { ...originOf(c), source: 'whoever held it' };
+    await endTokens(units, database.system, body.data.credentials, report);
+    await endAppSecrets(database.system, keys, body.data.credentials, report);
     return c.json({ message: 'Credentials that are keys or access tokens of this server are revoked.' }, 202);
   };
 }

@@ -6,6 +6,9 @@ import { inBlocks } from './network.js';
 export const KEY_STATUSES = ['ACTIVE', 'ROTATED', 'EXPIRED', 'REVOKED'] as const;
 /** What is a key, and no person's sessions. */
 export const KEYS = { isSession: false } as const;
+/** What a user lets an application do: nothing opens it but the tokens of the application. */
+export const APP_HASH = 'app:';
+export const isOfApp = ({ hash }: Pick<ApiKey, 'hash'>): boolean => hash.startsWith(APP_HASH);
 export type KeyStatus = (typeof KEY_STATUSES)[number];
 
 type Lifetime = Pick<ApiKey, 'revokedAt' | 'expiresAt' | 'graceEndsAt' | 'rotatedAt'>;

@@ -6,12 +6,13 @@
 import { z } from 'zod';
 import type { ApiKey, Environment } from '#prisma/client.js';
 import { type Actor, changesBetween, serverActor } from '../audit/entry.js';
+import { withoutBinding } from '../db/tenant.js';
 import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, badInput } from '../errors.js';
 import { newId } from '../ids.js';
 import { check, expectVersion, text } from '../input.js';
 import { keepAnAdministrator } from './administrators.js';
-import { KEYS } from './apiKey.js';
+import { isOfApp, KEYS } from './apiKey.js';
 import type { StoredKey } from './authority.js';
 import { changeKey, mustBeThere, type Remember, userOf } from './changeKey.js';
 import { displayPrefix, generateKey, hashKey } from './format.js';
@@ -127,7 +128,7 @@ export class ApiKeyService {
       const { unit, bound, policy } = context;
       const old = await findChangeable(context, id);
       expectVersion(old, expected);
-      if (old.appId !== null) {
+      if (isOfApp(old)) {
         throw new ApiError('CONFLICT', 'It is what an application holds, whose tokens are replaced every hour anyway.');
       }
       const grant = decideChange(old, {}, bound, policy);
@@ -181,11 +182,21 @@ export class ApiKeyService {
    */
   async endOfUser(unit: Unit, caller: Caller, userId: string, made: boolean): Promise<number> {
     const context = await this.units.context(unit, caller);
-    const live = (where: object) => unit.tx.apiKey.findMany({ where: { ...KEYS, ...where, revokedAt: null } });
+    const { workspaceId } = unit.actor;
+    const live = (where: object) =>
+      unit.tx.apiKey.findMany({ where: { ...KEYS, workspaceId, ...where, revokedAt: null } });
     const acting = await withBonds(unit.tx, await live({ actsAsId: userId }), unit.now);
     if (caller !== 'operator') await keepAnAdministrator(context, acting, caller.keyId);
     // That a user may be removed is decided elsewhere, and their keys end with them.
-    const ended = await this.endWithin(context, acting, 'the user as whom it acted was removed');
+    const reason = 'the user as whom it acted was removed';
+    const twins = await twinsOf(unit, userId);
+    // Those are in the other environment, which the change does not reach otherwise.
+    const ended =
+      (await this.endWithin(context, acting, reason)) +
+      (await withoutBinding(async () => {
+        const rows = twins.length === 0 ? [] : await live({ actsAsId: { in: twins } });
+        return this.endWithin(context, await withBonds(unit.tx, rows, unit.now), reason);
+      }));
     if (!made) return ended;
     const keys = await withBonds(unit.tx, await live({ createdById: userId }), unit.now);
     return ended + (await this.#end(context, caller, keys, 'its user was removed'));
@@ -193,7 +204,8 @@ export class ApiKeyService {
 
   /** Ends a key by the right of somebody whom nothing bounds: who holds it, whose it is, the operator. @returns how many */
   async end(actor: Actor, row: ApiKey, reason: string): Promise<number> {
-    return this.units.run(actor, 'operator', async (context) =>
+    if (row.revokedAt !== null) return 0;
+    return this.units.look(actor, 'operator', async (context) =>
       this.endWithin(context, await withBonds(context.unit.tx, [row], context.unit.now), reason),
     );
   }
@@ -232,6 +244,7 @@ export class ApiKeyService {
       throw outOfReach();
     }
     const live = keys.filter(({ revokedAt }) => revokedAt === null);
+    if (live.length === 0) return 0;
     if (bound !== 'operator') await keepAnAdministrator(context, live, callingKeyId);
     for (let at = 0; at < live.length; at += BATCH) {
       const ids = live.slice(at, at + BATCH).map(({ id }) => id);
@@ -264,9 +277,21 @@ async function resolved(
   };
 }
 
-/** @throws CONFLICT when the workspace has as many keys as it may */
-export async function keepRoom({ tx, now }: Unit): Promise<void> {
-  const working = { ...KEYS, revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] };
+/** Who a member is in the sandbox. */
+async function twinsOf({ tx, actor }: Unit, userId: string): Promise<string[]> {
+  const user = await tx.user.findUnique({ where: { id: userId } });
+  if (!user?.personId || user.environment !== 'LIVE') return [];
+  const where = { workspaceId: actor.workspaceId, environment: 'TEST' as const, personId: user.personId };
+  return (await withoutBinding(() => tx.user.findMany({ where, select: { id: true } }))).map(({ id }) => id);
+}
+
+/**
+ * Apart for what users let applications do, so that nobody uses up the room of the others.
+ * @throws CONFLICT when the workspace has as many keys as it may
+ */
+export async function keepRoom({ tx, now }: Unit, kind: 'keys' | 'apps' = 'keys'): Promise<void> {
+  const appId = kind === 'keys' ? null : { not: null };
+  const working = { ...KEYS, appId, revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] };
   if ((await tx.apiKey.count({ where: working })) < MAX_KEYS) return;
   throw new ApiError('CONFLICT', `The workspace has ${MAX_KEYS} keys that work. Revoke some that nobody uses.`);
 }

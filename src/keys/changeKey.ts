@@ -4,12 +4,15 @@ import { changesBetween } from '../audit/entry.js';
 import { notFoundRow } from '../db/tenant.js';
 import { nextVersion, type Unit } from '../db/unitOfWork.js';
 import { ApiError } from '../errors.js';
+import { isScopeSubset, scopeSet } from '../scopes/scope.js';
 import { isAdministrator, keepAnAdministrator } from './administrators.js';
+import { isOfApp } from './apiKey.js';
 import { authorityOf, boundsOf, isSubset, type KeyBounds, listOf, type StoredKey } from './authority.js';
 import { aboutKey, type KeyUnit } from './keyUnit.js';
 import type { Plan } from './plans.js';
 import { decideChange, type KeyChange, type KeyGrant, type ResolvedRequest } from './rules.js';
 import { endGrants } from './scopeGrants.js';
+import { rolesOfUsers } from './storedKeys.js';
 
 /** What is remembered of a key that was ended, or, with bounds, narrowed to those. */
 export interface KeyLoss {
@@ -53,7 +56,7 @@ export async function changeKey(
     projectIds: change.projects === undefined ? null : data.projectIds,
     actsAsId: actsAsId === undefined ? null : data.actsAsId,
   });
-  if (before.appId !== null && verb !== 'loosen') keepWithinConsent(before, after, policy.plan);
+  if (isOfApp(before)) await keepWithinConsent(unit, before, after, policy.plan, verb === 'loosen');
   const changes = changesBetween(before, data);
   const changed = Object.fromEntries(Object.entries(data).filter(([field]) => field in changes));
   const apiKey = await unit.tx.apiKey.update({
@@ -69,19 +72,33 @@ export async function changeKey(
   return apiKey;
 }
 
-/** What a user lets an application do, nobody but the user widens: other bounds are the administrator's own. @throws FORBIDDEN */
-function keepWithinConsent(before: StoredKey, after: StoredKey, plan: Plan): void {
+/**
+ * What a user lets an application do, nobody but the user widens: other bounds are the administrator's own.
+ * @param isUndo whether it is given what it had, as far as the application may have it still
+ * @throws FORBIDDEN
+ */
+async function keepWithinConsent(
+  { tx }: Unit,
+  before: StoredKey,
+  after: StoredKey,
+  plan: Plan,
+  isUndo: boolean,
+): Promise<void> {
+  const app = before.appId === null ? null : await tx.oauthApp.findUnique({ where: { id: before.appId } });
+  const most = scopeSet(listOf(app?.scopes ?? ''));
+  if (!isScopeSubset(scopeSet(listOf(after.scopes)), most)) {
+    throw new ApiError('FORBIDDEN', 'The application may not have all of these scopes any more.');
+  }
   const ends = { expiresAt: null, autoRenew: false, allowedIps: null, ratePerMinute: null, ratePerHour: null };
   const consent = (key: StoredKey) => authorityOf({ ...key, ...ends, lock: null }, plan);
-  if (isSubset(consent(after), consent(before))) return;
+  if (isUndo || isSubset(consent(after), consent(before))) return;
   throw new ApiError('FORBIDDEN', 'Its user lets the application do this much, and no more.');
 }
 
 /** One who is not there has no role, and is refused once the key is known to lie within the caller. */
 export async function userOf({ tx }: Unit, id: string | null): Promise<ResolvedRequest['actsAs']> {
   if (id === null) return null;
-  const user = await tx.user.findUnique({ where: { id }, select: { role: true } });
-  return { id, role: user?.role ?? null };
+  return { id, role: (await rolesOfUsers(tx, [id])).get(id) ?? null };
 }
 
 /** @throws NOT_FOUND for projects and users that are not in the environment of the key */

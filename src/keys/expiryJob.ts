@@ -7,7 +7,7 @@ import type { ApiKey, PrismaClient } from '#prisma/client.js';
 import { atMost } from '../atMost.js';
 import { serverActor } from '../audit/entry.js';
 import { raiseAlert } from './alerts.js';
-import { KEYS } from './apiKey.js';
+import { APP_HASH, KEYS } from './apiKey.js';
 import type { ApiKeyService } from './apiKeyService.js';
 import { ENTERPRISE } from './plans.js';
 
@@ -74,7 +74,10 @@ export class ExpiryJob {
   async #forsaken(now: Date): Promise<ApiKey[]> {
     return this.system.apiKey.findMany({
       where: {
-        ...{ appId: { not: null }, revokedAt: null, expiresAt: null },
+        ...{ hash: { startsWith: APP_HASH }, revokedAt: null },
+        // Not what has not begun, which ends by itself.
+        codes: { none: { usedAt: null } },
+        OR: [{ expiresAt: null }, { expiresAt: { gt: now } }],
         refreshTokens: { none: { usedAt: null, expiresAt: { gt: now } } },
       },
       orderBy: { id: 'asc' },

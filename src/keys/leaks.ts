@@ -95,6 +95,38 @@ export async function endTokens(
   }
 }
 
+/** The same of what applications hold: with a refresh token the access ends that it is of; of a secret its workspace is told. */
+export async function endAppSecrets(
+  system: PrismaClient,
+  keys: ApiKeyService,
+  texts: readonly string[],
+  report: Omit<Report, 'revoke'>,
+): Promise<void> {
+  const hashesOf = (kind: 'rt' | 'cs') => texts.filter((text) => isSecret(kind, text)).map(hashKey);
+  const [refreshTokens, secrets] = [hashesOf('rt'), hashesOf('cs')];
+  if (refreshTokens.length > 0) {
+    const where = { hash: { in: refreshTokens } };
+    const found = await system.oauthRefreshToken.findMany({ where, include: { key: true } });
+    await handleLeak(
+      system,
+      keys,
+      found.map(({ key }) => key),
+      { ...report, revoke: true },
+    );
+  }
+  if (secrets.length === 0) return;
+  for (const { id, name, ...tenant } of await system.oauthApp.findMany({ where: { secretHash: { in: secrets } } })) {
+    const message = `The secret of the application ${name} (${id}) was reported as leaked (${report.source}). Make a new one.`;
+    await raiseAlert(system, {
+      ...tenant,
+      kind: 'KEY_LEAKED',
+      keyId: null,
+      message,
+      occasion: `${id} ${report.source}`,
+    });
+  }
+}
+
 export interface PublicKey {
   readonly key_identifier: string;
   /** PEM */

@@ -1,6 +1,7 @@
 /** Keys as they are stored, with what their rows refer to: the role of the user as whom one acts, and its operations. */
 import { LRUCache } from 'lru-cache';
 import type { ApiKey, PrismaClient } from '#prisma/client.js';
+import { withoutBinding } from '../db/tenant.js';
 import { ROLE_GRANTS, type RoleName } from '../scopes/roles.js';
 import type { KeyBonds } from './authority.js';
 import { listOf } from './authority.js';
@@ -29,20 +30,18 @@ export async function withBonds<Row extends KeyRow>(
   rows: readonly Row[],
   now: Date,
 ): Promise<(Row & KeyBonds)[]> {
-  const roles = await rolesOf(reader, rows);
+  const roles = await rolesOfUsers(reader, [...new Set(rows.flatMap((row) => userOf(row) ?? []))]);
   const locks = await locksOf(reader, rows, now);
-  const members = await rolesOfMembers(reader, rows);
   return rows.map((row) => ({
     ...row,
-    ...(row.isSession && asMember(row, members)),
-    role: row.isSession
-      ? (members.get(row.createdById ?? '') ?? null)
-      : row.actsAsId === null
-        ? null
-        : (roles.get(row.actsAsId) ?? null),
+    ...(row.isSession && asMember(row, roles)),
+    role: roles.get(userOf(row) ?? '') ?? null,
     lock: row.isLocked ? lockOf(operationsFor(row, locks.get(lineageOf(row)) ?? [])) : null,
   }));
 }
+
+/** Whose role bounds it. */
+const userOf = ({ isSession, createdById, actsAsId }: KeyRow) => (isSession ? createdById : actsAsId);
 
 /** A key that was rotated goes on with what it ran then: what its successor is locked to since was decided of that alone. */
 function operationsFor({ rotatedAt }: KeyRow, sets: readonly RunningSet[]): LockedOperation[] {
@@ -69,32 +68,38 @@ function asMember({ createdById }: KeyRow, roles: ReadonlyMap<string, RoleName>)
 }
 
 /**
- * By user, the roles of those whose sessions they are. Members are users of live; who they are in the sandbox has the role that they
- * have in live.
+ * What each of these users may do; those who are not there are left out. Who somebody is in the sandbox has the role that they have in
+ * live, and none once they are no member any more.
  */
-async function rolesOfMembers(reader: Reader, rows: readonly KeyRow[]): Promise<Map<string, RoleName>> {
+export async function rolesOfUsers(
+  reader: Pick<PrismaClient, 'user'>,
+  ids: readonly string[],
+): Promise<Map<string, RoleName>> {
   const roles = new Map<string, RoleName>();
-  for (const { createdById } of rows.filter(({ isSession }) => isSession)) {
-    const user = createdById === null ? null : await reader.user.findUnique({ where: { id: createdById } });
-    if (!user) continue;
-    const { workspaceId, personId } = user;
-    if (personId === null) continue;
-    const member = await reader.user.findFirst({
-      where: { workspaceId, environment: 'LIVE', personId },
-      select: { role: true },
-    });
-    if (member) roles.set(user.id, member.role);
-  }
-  return roles;
-}
-
-async function rolesOf(reader: Reader, rows: readonly KeyRow[]) {
-  const ids = [...new Set(rows.flatMap(({ actsAsId }) => actsAsId ?? []))];
-  const roles = new Map<string, NonNullable<KeyBonds['role']>>();
   for (let at = 0; at < ids.length; at += BATCH) {
-    const where = { id: { in: ids.slice(at, at + BATCH) } };
-    for (const { id, role } of await reader.user.findMany({ where, select: { id: true, role: true } })) {
-      roles.set(id, role);
+    const users = await reader.user.findMany({
+      where: { id: { in: ids.slice(at, at + BATCH) } },
+      select: { id: true, role: true, workspaceId: true, environment: true, personId: true },
+    });
+    const twins = users.filter(({ environment, personId }) => environment === 'TEST' && personId !== null);
+    const members =
+      twins.length === 0
+        ? []
+        : await withoutBinding(() =>
+            reader.user.findMany({
+              where: {
+                workspaceId: { in: [...new Set(twins.map(({ workspaceId }) => workspaceId))] },
+                ...{ environment: 'LIVE', personId: { in: twins.flatMap(({ personId }) => personId ?? []) } },
+              },
+              select: { workspaceId: true, personId: true, role: true },
+            }),
+          );
+    for (const user of users) {
+      const member = members.find(
+        ({ workspaceId, personId }) => workspaceId === user.workspaceId && personId === user.personId,
+      );
+      const role = twins.includes(user) ? member?.role : user.role;
+      if (role) roles.set(user.id, role);
     }
   }
   return roles;

@@ -68,6 +68,12 @@ function readClient(authorization: string | undefined, form: URLSearchParams): C
   }
   if (secret !== null) throw new OAuthFailure('invalid_request', 'Authenticate in one way, not in two.');
   const [, user = '', password = ''] = /^([^:]*):(.*)$/s.exec(Buffer.from(basic, 'base64').toString()) ?? [];
+  const client = decodedClient(user, password);
+  if (id !== null && id !== client.id) throw new OAuthFailure('invalid_request', 'Two clients are named.');
+  return client;
+}
+
+function decodedClient(user: string, password: string): Client {
   try {
     return { id: formDecoded(user), secret: formDecoded(password) || null };
   } catch {

@@ -40,6 +40,12 @@ export function tokenEndpoints({ config, services, authenticator, logger }: Toke
           return ofKey(c, client, scopesIn(form));
         case 'authorization_code': {
           const [code, verifier] = [needed(form, 'code'), needed(form, 'code_verifier')];
+          if (!/^[A-Za-z0-9._~-]{43,128}$/.test(verifier)) {
+            throw new OAuthFailure(
+              'invalid_request',
+              'code_verifier has 43 to 128 letters, digits and -._~ (RFC 7636).',
+            );
+          }
           const redirectUri = form.get('redirect_uri');
           return ofApp(c, client, (app, origin, admit) =>
             tokens.redeem(origin, app, { code, redirectUri, verifier }, admit),
@@ -59,8 +65,17 @@ export function tokenEndpoints({ config, services, authenticator, logger }: Toke
     revoke: formEndpoint(async (c, form, client) => {
       const token = needed(form, 'token');
       const origin = originOf(c);
-      await tokens.revoke(origin, await appOf(client, origin), token);
-      return c.body(null, 200);
+      let limits = {};
+      try {
+        await tokens.revoke(origin, await appOf(client, origin), token, async (principal) => {
+          limits = await admit(c, principal);
+        });
+      } catch (error) {
+        if (!(error instanceof GrantRefused)) throw error;
+        // That there is no such token is no error here, but guessing is one.
+        if (error.failure) await refuse(error.failure, origin);
+      }
+      return c.body(null, 200, limits);
     }),
   };
 
@@ -106,7 +121,7 @@ export function tokenEndpoints({ config, services, authenticator, logger }: Toke
       return c.json({ ...access, refresh_token: refreshToken, scope: scopes.join(' ') }, 200, limits);
     } catch (error) {
       if (!(error instanceof GrantRefused)) throw error;
-      if (error.isGuess) await refuse({ reason: 'unknown' }, origin);
+      if (error.failure) await refuse(error.failure, origin);
       throw new OAuthFailure(error.code, error.message);
     }
   }

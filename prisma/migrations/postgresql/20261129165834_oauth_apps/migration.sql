@@ -47,6 +47,9 @@ CREATE TABLE "OauthRefreshToken" (
 );
 
 -- CreateIndex
+CREATE UNIQUE INDEX "OauthApp_secretHash_key" ON "OauthApp"("secretHash");
+
+-- CreateIndex
 CREATE INDEX "OauthApp_workspaceId_environment_createdAt_id_idx" ON "OauthApp"("workspaceId", "environment", "createdAt", "id");
 
 -- CreateIndex

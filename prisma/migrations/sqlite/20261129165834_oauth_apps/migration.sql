@@ -46,6 +46,9 @@ ALTER TABLE "ApiKey" ADD COLUMN "appId" TEXT REFERENCES "OauthApp" ("id") ON DEL
 CREATE INDEX "ApiKey_appId_idx" ON "ApiKey"("appId");
 
 -- CreateIndex
+CREATE UNIQUE INDEX "OauthApp_secretHash_key" ON "OauthApp"("secretHash");
+
+-- CreateIndex
 CREATE INDEX "OauthApp_workspaceId_environment_createdAt_id_idx" ON "OauthApp"("workspaceId", "environment", "createdAt", "id");
 
 -- CreateIndex
