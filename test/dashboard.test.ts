@@ -22,6 +22,43 @@ const AA = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 /** Bytes, compressed, of the first page with all that it loads. */
 const FIRST_PAGE = 250_000;
 
+/** Marks what is used by hand and is seen; of radio buttons one of a group, which arrows leave. Answers how many. */
+const MARK_CONTROLS = () => {
+  const groups = new Set<string>();
+  let count = 0;
+  for (const element of document.querySelectorAll<HTMLElement>('a[href], button, input, textarea, select')) {
+    const control = element as HTMLInputElement;
+    const { width, height } = element.getBoundingClientRect();
+    const isSeen = width > 0 && height > 0 && getComputedStyle(element).visibility !== 'hidden';
+    if (!isSeen || control.disabled || element.closest('[aria-hidden=true], [inert]')) continue;
+    if (control.type === 'radio') {
+      if (groups.has(control.name)) continue;
+      groups.add(control.name);
+      element.dataset['group'] = control.name;
+    }
+    element.dataset['unreached'] = 'true';
+    count += 1;
+  }
+  return count;
+};
+/** Notes what has the focus. Answers what does not show it. */
+const MARK_FOCUS = () => {
+  const focused = document.activeElement as HTMLInputElement | null;
+  if (!focused || focused === document.body) return '';
+  delete focused.dataset['unreached'];
+  if (focused.type === 'radio') {
+    const inGroup = document.querySelector<HTMLElement>(`[data-group="${CSS.escape(focused.name)}"]`);
+    if (inGroup) delete inGroup.dataset['unreached'];
+  }
+  // Fields show it by the color of their border, and those whose box is drawn by a neighbour there.
+  if (['INPUT', 'TEXTAREA', 'SELECT'].includes(focused.tagName)) return '';
+  const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(focused);
+  const isShown = (outlineStyle !== 'none' && outlineWidth !== '0px') || boxShadow !== 'none';
+  return isShown ? '' : focused.outerHTML.slice(0, 160);
+};
+const LEFT_OVER = () =>
+  [...document.querySelectorAll('[data-unreached]')].map(({ outerHTML }) => outerHTML.slice(0, 160));
+
 let server: TestServer;
 beforeAll(async () => {
   server = await startTestServer();
@@ -253,7 +290,7 @@ describe.skipIf(!executablePath)('in a browser', () => {
       expect(await guest.page.getByRole('link', { name }).count(), name).toBe(0);
     }
     await guest.page.getByRole('link', { name: 'Tasks', exact: true }).first().click();
-    await guest.page.getByRole('heading', { name: 'Tasks' }).waitFor();
+    await guest.page.getByRole('heading', { name: 'Tasks', exact: true }).waitFor();
     expect(await guest.page.getByRole('button', { name: 'New task' }).count()).toBe(0);
     await guest.page.goto(`${server.origin}/settings/api-keys/new`);
     await guest.page.getByText('Your role cannot create keys').waitFor();
@@ -637,6 +674,55 @@ describe.skipIf(!executablePath)('in a browser', () => {
     expect(await page.getByRole('dialog').count()).toBe(0);
     await context.close();
   });
+
+  it('has no control that the keyboard does not reach, nor one that does not show that it is there', async () => {
+    const key = await server.system.apiKey.findFirstOrThrow({ where: { name: 'First admin key' } });
+    const project = await server.gql('mutation { createProject(input: { name: "By Tab" }) { project { id } } }');
+    const { id: projectId } = project.data.createProject.project;
+    const input = { title: 'Reached', projectId };
+    const made = await server.gql('mutation ($i: CreateTaskInput!) { createTask(input: $i) { task { id } } }', {
+      i: input,
+    });
+    const { page, context } = await open('/sign-in');
+    const unreached: Record<string, string[]> = {};
+    const look = async (path: string) => {
+      await page.locator('h1, h2, [role=alert]').first().waitFor();
+      await page.waitForFunction(() => !document.querySelector('[role=status][aria-label^=Loading]'));
+      await page.evaluate(() => {
+        (document.activeElement as HTMLElement | null)?.blur();
+        window.getSelection()?.removeAllRanges();
+      });
+      const [count, hidden] = [await page.evaluate(MARK_CONTROLS), new Set<string>()];
+      for (let at = 0; at < count * 2 + 20; at += 1) {
+        await page.keyboard.press('Tab');
+        const shown = await page.evaluate(MARK_FOCUS);
+        if (shown !== '') hidden.add(shown);
+        if ((await page.evaluate(LEFT_OVER)).length === 0) break;
+      }
+      const left = [...(await page.evaluate(LEFT_OVER)), ...[...hidden].map((one) => `not shown: ${one}`)];
+      if (left.length > 0) unreached[path] = left;
+    };
+    await look('/sign-in');
+    await signIn(page, 'ada@example.com');
+    for (const path of [
+      ...[
+        '/',
+        '/tasks',
+        `/tasks/${made.data.createTask.task.id}`,
+        `/board?project=${projectId}`,
+        '/projects',
+        '/trash',
+      ],
+      ...['/settings/api-keys', '/settings/api-keys/new', `/settings/api-keys/${key.id}`, '/settings/review'],
+      ...['/settings/apps', '/settings/alerts', '/settings/audit', '/settings/team', '/settings/usage'],
+      '/settings/account',
+    ]) {
+      await page.goto(server.origin + path);
+      await look(path);
+    }
+    expect(unreached).toEqual({});
+    await context.close();
+  }, 240_000);
 
   it('weighs less than 250 kB, and is there with 10,000 tasks', async () => {
     const large = await startTestServer();
