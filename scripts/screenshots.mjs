@@ -13,7 +13,8 @@ const folder = path.resolve(process.argv[2] ?? path.join(root, 'docs/dashboard')
 const executablePath = process.env.CHROMIUM ?? execFileSync('which', ['chromium']).toString().trim();
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const PORT = 4700 + (process.pid % 200);
-const origin = `http://127.0.0.1:${PORT}`;
+// By this name, for which browsers have passkeys.
+const origin = `http://localhost:${PORT}`;
 const data = mkdtempSync(path.join(tmpdir(), 'taskgate-screenshots-'));
 mkdirSync(folder, { recursive: true });
 
@@ -40,39 +41,21 @@ try {
   await page.getByLabel('Password', { exact: true }).fill('a hedgehog in the rain');
   await page.getByRole('button', { name: 'Sign up' }).click();
   await page.getByRole('heading', { name: 'Welcome, Ada Lovelace' }).waitFor();
-  for (const [where, name] of [
-    ['/', 'start-empty'],
-    ['/tasks', 'tasks-empty'],
-    ['/board', 'board-empty'],
-    ['/projects', 'projects-empty'],
-    ['/settings/alerts', 'alerts-empty'],
-  ]) {
-    await shoot(page, where, name);
+  const nothing = '01a00000-0000-7000-8000-000000000000';
+  for (const [where, name] of pages({
+    taskId: nothing,
+    projectId: '',
+    keyId: `key_${nothing}`,
+    request: 'client_id=x',
+  })) {
+    await shoot(page, where, `${name}-empty`);
   }
   const made = await fill(page);
-  for (const [where, name] of [
-    ['/', 'start'],
-    ['/tasks', 'tasks'],
-    [`/tasks/${made.taskId}`, 'task'],
-    [`/board?project=${made.projectId}`, 'board'],
-    ['/projects', 'projects'],
-    ['/trash', 'trash'],
-    ['/settings/api-keys', 'api-keys'],
-    ['/settings/api-keys/new', 'new-key'],
-    [`/settings/api-keys/${made.keyId}`, 'key'],
-    ['/settings/review', 'review'],
-    ['/settings/apps', 'applications'],
-    [`/oauth/authorize?${made.request}`, 'authorize'],
-    ['/settings/alerts', 'alerts'],
-    ['/settings/audit', 'audit'],
-    ['/settings/team', 'team'],
-    ['/settings/usage', 'usage'],
-    ['/settings/account', 'account'],
-    ['/tasks/01a00000-0000-7000-8000-000000000000', 'error'],
-    ['/nowhere-in-settings', undefined],
-  ]) {
-    if (name) await shoot(page, where, name);
-  }
+  for (const [where, name] of pages(made)) await shoot(page, where, name);
+  // What the page says while the server does not answer.
+  await page.route(/\/graphql$|\/api\/account\/./, (route) => route.abort());
+  for (const [where, name] of pages(made)) await shoot(page, where, `${name}-error`);
+  await page.unroute(/\/graphql$|\/api\/account\/./);
   await context.clearCookies();
   await shoot(page, '/sign-in', 'sign-in');
   await browser.close();
@@ -82,6 +65,29 @@ try {
 }
 console.log(`${found} violations of WCAG 2.2 AA; images in ${folder}`);
 process.exitCode = found > 0 ? 1 : 0;
+
+/** @returns address and name of every page for who is signed in */
+function pages({ taskId, projectId, keyId, request }) {
+  return [
+    ['/', 'start'],
+    ['/tasks', 'tasks'],
+    [`/tasks/${taskId}`, 'task'],
+    [projectId ? `/board?project=${projectId}` : '/board', 'board'],
+    ['/projects', 'projects'],
+    ['/trash', 'trash'],
+    ['/settings/api-keys', 'api-keys'],
+    ['/settings/api-keys/new', 'new-key'],
+    [`/settings/api-keys/${keyId}`, 'key'],
+    ['/settings/review', 'review'],
+    ['/settings/apps', 'applications'],
+    [`/oauth/authorize?${request}`, 'authorize'],
+    ['/settings/alerts', 'alerts'],
+    ['/settings/audit', 'audit'],
+    ['/settings/team', 'team'],
+    ['/settings/usage', 'usage'],
+    ['/settings/account', 'account'],
+  ];
+}
 
 async function shoot(page, where, name) {
   for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
@@ -210,6 +216,14 @@ async function fill(page) {
       });
     }
     await new Promise((resolve) => setTimeout(resolve, 3000));
+    for (const title of ['Rename the old logo', 'Order chairs']) {
+      const gone = await run('mutation($input: CreateTaskInput!) { createTask(input: $input) { task { id } } }', {
+        input: { title },
+      });
+      await run('mutation($input: DeleteTaskInput!) { deleteTask(input: $input) { deletedTaskId } }', {
+        input: { id: gone.createTask.task.id },
+      });
+    }
     const app = await run(
       'mutation($input: CreateOauthAppInput!) { createOauthApp(input: $input) { oauthApp { id redirectUris } } }',
       {

@@ -1,6 +1,6 @@
 /** An application asks to act as the person: what for is shown in words, and nothing is given but what is chosen here. */
 import { Alert, Button, Checkbox, Group, MultiSelect, Stack, Text, Title } from '@mantine/core';
-import { useEffect, useState } from 'react';
+import { useCallback, useEffect, useState } from 'react';
 import { Navigate, useLocation } from 'react-router';
 import { type AccountError, type Authorization, allowApp, denyApp, readAuthorization, signOut } from '../account.ts';
 import { clientFor } from '../client.ts';
@@ -26,16 +26,21 @@ function Asked({ request, email }: { request: string; email: string }) {
   const { reload } = useAccount();
   const [asked, setAsked] = useState<Authorization>();
   const [error, setError] = useState<Error>();
-  useEffect(() => {
+  const load = useCallback(() => {
+    setError(undefined);
     readAuthorization(request).then((read) => {
       // What is wrong with the request, the application is told.
       if (read.redirectTo) window.location.replace(read.redirectTo);
       else setAsked(read);
     }, setError);
   }, [request]);
+  useEffect(load, [load]);
+  const isOffline = (error as AccountError | undefined)?.code === 'OFFLINE';
   return (
     <Stack>
-      {error && <Failure title="The application cannot be let in" error={error} />}
+      {error && (
+        <Failure title="The application cannot be let in" error={error} {...(isOffline && { onRetry: load })} />
+      )}
       {!asked && !error && <Loading what="Looking the application up" />}
       {asked && <Decision asked={asked} request={request} />}
       <Text size="sm" c="dimmed">

@@ -18,7 +18,7 @@ const PROJECTS = graphql(`
 export default function BoardPage() {
   const { may } = usePlace();
   const [search, setSearch] = useSearchParams();
-  const [{ data: list, error: listError }] = useQuery({ query: PROJECTS });
+  const [{ data: list, error: listError }, again] = useQuery({ query: PROJECTS });
   const projects = list?.projects?.nodes;
   const id = search.get('project') ?? projects?.[0]?.id;
   const { name, columns, error, moveError, reload, move } = useBoard(id);
@@ -29,7 +29,13 @@ export default function BoardPage() {
     // The card is another element in its new column.
     document.getElementById(`card-${card.id}`)?.focus();
   };
-  if (listError && !projects) return <Failure error={listError} />;
+  if (listError && !projects) {
+    return (
+      <Page title="Board">
+        <Failure error={listError} onRetry={() => again({ requestPolicy: 'network-only' })} />
+      </Page>
+    );
+  }
   if (!projects) return <Loading />;
   if (projects.length === 0)
     return <Empty title="No project yet">A board is a project's. Create one under Projects.</Empty>;

@@ -27,7 +27,13 @@ export default function HomePage() {
   const { person, may, environment } = usePlace();
   const [{ data, error, fetching }, again] = useQuery({ query: HOME });
   const [{ data: keys }] = useQuery({ query: KEYS, pause: !may('keys:read') });
-  if (error && !data) return <Failure error={error} onRetry={() => again({ requestPolicy: 'network-only' })} />;
+  if (error && !data) {
+    return (
+      <Page title={`Welcome, ${person.name}`}>
+        <Failure error={error} onRetry={() => again({ requestPolicy: 'network-only' })} />
+      </Page>
+    );
+  }
   if (!data || fetching) return <Loading />;
   const counts = data.taskCounts?.[0]?.counts ?? [];
   const tasks = counts.reduce((sum, one) => sum + one.count, 0);

@@ -102,13 +102,15 @@ export default function TaskPage() {
     return (
       <>
         <Failure title="The task cannot be shown" error={error} onRetry={reload} />
-        <Text size="sm">
-          It may have been deleted:{' '}
-          <Anchor component={Link} to="/trash" underline="always">
-            look into the trash
-          </Anchor>
-          .
-        </Text>
+        {!error.networkError && (
+          <Text size="sm">
+            It may have been deleted:{' '}
+            <Anchor component={Link} to="/trash" underline="always">
+              look into the trash
+            </Anchor>
+            .
+          </Text>
+        )}
       </>
     );
   }

@@ -24,7 +24,13 @@ export default function UsagePage() {
   const { may } = usePlace();
   const [{ data, error }, again] = useQuery({ query: USAGE });
   const [{ data: keys }] = useQuery({ query: KEYS, pause: !may('keys:read') });
-  if (error && !data) return <Failure error={error} onRetry={() => again({ requestPolicy: 'network-only' })} />;
+  if (error && !data) {
+    return (
+      <Page title="Usage and limits">
+        <Failure error={error} onRetry={() => again({ requestPolicy: 'network-only' })} />
+      </Page>
+    );
+  }
   if (!data) return <Loading />;
   const { windows, cost } = data.rateLimit;
   const used = [...(keys?.apiKeys?.nodes ?? [])].sort((a, b) => b.requestsThisMonth - a.requestsThisMonth);
