@@ -79,7 +79,7 @@ function pages({ taskId, projectId, keyId, request }) {
     ['/settings/api-keys/new', 'new-key'],
     [`/settings/api-keys/${keyId}`, 'key'],
     ['/settings/review', 'review'],
-    ['/settings/apps', 'applications'],
+    ['/settings/applications', 'applications'],
     [`/oauth/authorize?${request}`, 'authorize'],
     ['/settings/alerts', 'alerts'],
     ['/settings/audit', 'audit'],

@@ -351,7 +351,7 @@ describe.skipIf(!executablePath)('in a browser', () => {
   });
 
   it('an application that was registered is let in, acts as the user, and is ended: by an independent client', async () => {
-    const { page, problems, context } = await open('/sign-in?next=/settings/apps');
+    const { page, problems, context } = await open('/sign-in?next=/settings/applications');
     await enter(page, 'ada@example.com');
     await page.getByRole('button', { name: 'Register an application' }).click();
     await page.getByLabel('Name').fill('Planner');
@@ -450,6 +450,7 @@ describe.skipIf(!executablePath)('in a browser', () => {
     expect(credentials).toHaveLength(1);
 
     await page.getByRole('button', { name: 'Remove the passkey Laptop' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
     await until(async () => (await server.system.passkey.count()) === 0);
     await page.getByRole('button', { name: /account of/ }).click();
     await page.getByRole('menuitem', { name: 'Sign out' }).click();
@@ -636,7 +637,7 @@ describe.skipIf(!executablePath)('in a browser', () => {
           '/settings/alerts',
           '/settings/audit',
           '/settings/team',
-          '/settings/apps',
+          '/settings/applications',
         ],
         ...['/settings/usage', '/settings/account', '/tasks/none', '/settings/nowhere'],
       ]) {
@@ -714,7 +715,7 @@ describe.skipIf(!executablePath)('in a browser', () => {
         '/trash',
       ],
       ...['/settings/api-keys', '/settings/api-keys/new', `/settings/api-keys/${key.id}`, '/settings/review'],
-      ...['/settings/apps', '/settings/alerts', '/settings/audit', '/settings/team', '/settings/usage'],
+      ...['/settings/applications', '/settings/alerts', '/settings/audit', '/settings/team', '/settings/usage'],
       '/settings/account',
     ]) {
       await page.goto(server.origin + path);

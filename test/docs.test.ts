@@ -1,6 +1,5 @@
 /** The transcripts of the docs, run as written; ids, keys and times differ from run to run and are matched by their place. */
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -165,7 +164,9 @@ describe('docs/dashboard.md', () => {
 it('docs/oauth.md has an application that gets its tokens', async () => {
   const text = readFileSync('docs/oauth.md', 'utf8');
   const key = generateKey('LIVE');
-  const server = await serve({ DATABASE_URL: `file:${folder}/oauth.db`, TASKGATE_BOOTSTRAP_KEY: key });
+  const server = await serve({
+    ...{ DATABASE_URL: `file:${folder}/oauth.db`, TASKGATE_BOOTSTRAP_KEY: key, OAUTH_REGISTRATION: 'key' },
+  });
   let cookie = '';
   const post = async (path: string, body: object, headers: Record<string, string> = {}) => {
     const answer = await fetch(server.url + path, {
@@ -183,21 +184,20 @@ it('docs/oauth.md has an application that gets its tokens', async () => {
   const [, query = ''] = /```graphql\n([\s\S]*?)```/.exec(text) ?? [];
   const { data } = await post('/graphql', { query }, { authorization: `Bearer ${key}` });
   const { clientSecret, oauthApp } = data.createOauthApp;
-  const verifier = 'a'.repeat(43);
-  const request = new URLSearchParams({
-    ...{ response_type: 'code', client_id: oauthApp.id, redirect_uri: oauthApp.redirectUris[0], state: 's' },
-    ...{ scope: 'tasks:read', code_challenge_method: 'S256' },
-    code_challenge: createHash('sha256').update(verifier).digest('base64url'),
-  });
-  const allow = { request: request.toString(), scopes: ['tasks:read'] };
-  const { redirectTo } = await post('/api/account/authorization/allow', allow);
-  const [, script = ''] = /```sh\n([\s\S]*?)```/.exec(text) ?? [];
+  const [begin = '', redeem = '', register = ''] = [...text.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, one]) => one);
   const env = {
-    ...{ PATH: process.env['PATH'], TASKGATE_URL: server.url, CLIENT_ID: oauthApp.id, CLIENT_SECRET: clientSecret },
-    ...{ CODE: new URL(redirectTo).searchParams.get('code') ?? '', VERIFIER: verifier },
+    ...{ PATH: process.env['PATH'], TASKGATE_URL: server.url, TASKGATE_KEY: key },
+    ...{ CLIENT_ID: oauthApp.id, CLIENT_SECRET: clientSecret },
   };
-  const { stdout } = await promisify(execFile)('bash', ['-c', script], { env });
-  expect(JSON.parse(stdout)).toMatchObject({ token_type: 'Bearer', expires_in: 3600, scope: 'tasks:read' });
+  const shell = async (script: string, more = {}) =>
+    (await promisify(execFile)('bash', ['-c', script], { env: { ...env, ...more } })).stdout;
+  const [address = '', verifier = ''] = (await shell(`${begin}\necho "$VERIFIER"`)).split('\n');
+  const allow = { request: new URL(address).search.slice(1), scopes: ['tasks:read'] };
+  const { redirectTo } = await post('/api/account/authorization/allow', allow);
+  const tokens = await shell(redeem, { CODE: new URL(redirectTo).searchParams.get('code') ?? '', VERIFIER: verifier });
+  const registered = JSON.parse(await shell(register));
+  expect(registered).toMatchObject({ client_name: 'Planner', token_endpoint_auth_method: 'none', scope: 'tasks:read' });
+  expect(JSON.parse(tokens)).toMatchObject({ token_type: 'Bearer', expires_in: 3600, scope: 'tasks:read' });
   server.child.kill();
   await server.exited;
 });

@@ -369,6 +369,10 @@ describe('a program that registers an application', () => {
       };
       expect((await ask(metadata)).status).toBe(401);
       expect((await ask(metadata, await open.key(['keys:write', 'tasks:read']))).status).toBe(403);
+      const locked = await open.gql(
+        'mutation { createApiKey(input: { name: "Locked", scopes: ["admin:*"], operations: { documents: ["mutation D($id: ID!) { deleteOauthApp(input: { id: $id }) { id } }"], lock: true } }) { key } }',
+      );
+      expect((await ask(metadata, locked.data.createApiKey.key)).status).toBe(403);
       const made = await ask(metadata, open.adminKey);
       expect([made.status, made.body['client_secret']]).toEqual([201, expect.stringMatching(/^cs_live_/)]);
       const wrong: [unknown, string][] = [
@@ -446,6 +450,56 @@ describe('who may', () => {
     await ada.gql(`mutation { deleteUser(input: { id: "${userId}" }) { deletedUserId } }`);
     expect(codes(await server.gql('{ viewer { userId } }', {}, next.access_token))).toEqual(['UNAUTHENTICATED']);
     expect(await failing(client.refreshTokenGrant(config, next.refresh_token as string))).toBe('invalid_grant');
+  });
+
+  it('a key that acts as somebody in the sandbox is not taken over by a member of the same email', async () => {
+    const email = `namesake-${Math.random().toString(36).slice(2)}@example.com`;
+    const own = (await server.createKey(['admin:*'], 'TEST')).key;
+    const made = await server.gql(
+      `mutation { createUser(input: { name: "N", email: "${email}", role: MEMBER }) { user { id } } }`,
+      {},
+      own,
+    );
+    const actsAs = made.data.createUser.user.id;
+    const key = await server.gql(
+      `mutation { createApiKey(input: { name: "CI", scopes: ["tasks:*"], environment: TEST, actsAs: "${actsAs}" }) { key } }`,
+      {},
+      own,
+    );
+    const invited = await ada.gql(INVITE, { email, role: 'VIEWER' });
+    const person = visitor(server);
+    await person.signUp(email, { invitation: invited.data.inviteUser.token });
+    const { viewer } = (await person.gql('{ viewer { userId scopes } }', {}, { environment: 'test' })).data;
+    expect(viewer.userId).not.toBe(actsAs);
+    expect((await server.gql(CREATE, {}, key.data.createApiKey.key)).errors).toBeUndefined();
+    // What they are in the sandbox is what they are in live, and is changed there.
+    const { userId } = (await person.gql('{ viewer { userId } }')).data.viewer;
+    await ada.gql(`mutation { updateUser(input: { id: "${userId}", role: MANAGER }) { user { id } } }`);
+    const shown = await server.gql(`{ user(id: "${viewer.userId}") { role } }`, {}, own);
+    expect(shown.data.user.role).toBe('MANAGER');
+    const raise = `mutation { updateUser(input: { id: "${viewer.userId}", role: OWNER }) { user { id } } }`;
+    expect(codes(await server.gql(raise, {}, own))).toEqual(['BAD_USER_INPUT']);
+  });
+
+  it('keys that a member made in the sandbox end with them where that is asked for', async () => {
+    const someone = await member('ADMIN');
+    const create = (environment: string) =>
+      `mutation { createApiKey(input: { name: "Made", scopes: ["admin:*"], environment: ${environment} }) { key } }`;
+    const keys = [
+      await someone.gql(create('LIVE')),
+      await someone.gql(create('TEST')),
+      await someone.gql(create('TEST'), {}, { environment: 'test' }),
+    ].map(({ data }) => data.createApiKey.key as string);
+    // Made from live by somebody who has never been in the sandbox.
+    const stranger = await member('ADMIN');
+    const other = (await stranger.gql(create('TEST'))).data.createApiKey.key;
+    const { userId: strangerId } = (await stranger.gql('{ viewer { userId } }')).data.viewer;
+    await ada.gql(`mutation { deleteUser(input: { id: "${strangerId}", revokeKeys: true }) { deletedUserId } }`);
+    expect(codes(await server.gql('{ viewer { userId } }', {}, other))).toEqual(['UNAUTHENTICATED']);
+    const { userId } = (await someone.gql('{ viewer { userId } }')).data.viewer;
+    await ada.gql(`mutation { deleteUser(input: { id: "${userId}", revokeKeys: true }) { deletedUserId } }`);
+    for (const key of keys)
+      expect(codes(await server.gql('{ viewer { userId } }', {}, key))).toEqual(['UNAUTHENTICATED']);
   });
 
   it('a consent that nobody came back from stands in the way of nothing, and is gone after a while', async () => {

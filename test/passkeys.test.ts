@@ -50,7 +50,12 @@ describe('a passkey', () => {
     }
     // As it counts its proofs, one that was copied is seen.
     expect((await server.system.passkey.findFirstOrThrow()).counter).toBe(3);
+    const elsewhere = await prove(device);
+    await elsewhere.who.post('/api/auth/sign-in/passkey', { response: elsewhere.response });
     await person.post('/api/account/passkeys/remove', { id: listed[0].id });
+    // Whoever has the device is out, and who removed it is not.
+    expect((await elsewhere.who.account()).person).toBeNull();
+    expect((await person.account()).person.email).toBe('ada@example.com');
   });
 
   it('opens nothing by a proof that was shown before, or that is of another challenge, origin, host or key', async () => {
@@ -62,7 +67,8 @@ describe('a passkey', () => {
     const unverified = browser();
     const asked = await unverified.post('/api/auth/passkey/options', {});
     const held = { response: device.prove(asked.body.options, false) };
-    expect((await unverified.post('/api/auth/sign-in/passkey', held)).status).toBe(401);
+    expect(asked.body.options.userVerification).toBe('required');
+    expect((await unverified.post('/api/auth/sign-in/passkey', held)).status).toBe(400);
     const old = await prove(device);
     const other = browser();
     await other.post('/api/auth/passkey/options', {});

@@ -54,7 +54,7 @@ export const router = createBrowserRouter([
       { path: '/settings/alerts', ...page(() => import('./pages/alerts.tsx')) },
       { path: '/settings/audit', ...page(() => import('./pages/audit.tsx')) },
       { path: '/settings/team', ...page(() => import('./pages/team.tsx')) },
-      { path: '/settings/apps', ...page(() => import('./pages/apps.tsx')) },
+      { path: '/settings/applications', ...page(() => import('./pages/apps.tsx')) },
       { path: '/settings/usage', ...page(() => import('./pages/usage.tsx')) },
       { path: '*', Component: NotHere },
     ],

@@ -35,7 +35,7 @@ const WORK = [
 const SETTINGS = [
   ['/settings/api-keys', 'API Keys', 'keys:read'],
   ['/settings/review', 'Least privilege', 'keys:read'],
-  ['/settings/apps', 'Applications', 'keys:read'],
+  ['/settings/applications', 'Applications', 'keys:read'],
   ['/settings/alerts', 'Alerts', 'keys:read'],
   ['/settings/audit', 'Audit log', 'audit:read'],
   ['/settings/team', 'Team', 'users:read'],

@@ -3,6 +3,7 @@
  * network by itself: what is sent to it was validated before, and it redirects nobody.
  */
 import { randomBytes } from 'node:crypto';
+import { isIP } from 'node:net';
 import type { Database } from '../db/database.js';
 import { isUniqueViolation } from '../db/databaseError.js';
 import { newId } from '../ids.js';
@@ -32,14 +33,22 @@ export interface RelyingParty {
   readonly origin: string | undefined;
 }
 
-/** Of the address that people reach the server at; without one, of the machine itself. */
+const LOCAL: RelyingParty = { id: 'localhost', origin: undefined };
+
+/** Of the address that people reach the server at; without one that can have passkeys, of the machine itself. */
 export function relyingParty(publicUrl: string | undefined): RelyingParty {
-  if (publicUrl === undefined) return { id: 'localhost', origin: undefined };
-  const { hostname, origin } = new URL(publicUrl);
-  return { id: hostname, origin };
+  if (publicUrl === undefined) return LOCAL;
+  const { hostname, origin, protocol } = new URL(publicUrl);
+  // Browsers have them for names of hosts by TLS alone.
+  const canBe = protocol === 'https:' && isIP(hostname) === 0 && !hostname.startsWith('[');
+  return canBe ? { id: hostname, origin } : LOCAL;
 }
 
-/** Whether a page of this origin can make and use passkeys here. */
+/** Whether pages at this address can make and use passkeys. */
+export const isPlaceOfPasskeys = ({ id, origin }: RelyingParty, { host, hostname }: URL): boolean =>
+  origin === undefined ? hostname === id : host === new URL(origin).host;
+
+/** The same of the origin that a browser says. */
 export const hasPasskeys = ({ id, origin }: RelyingParty, of: string): boolean =>
   origin === undefined ? URL.canParse(of) && new URL(of).hostname === id : of === origin;
 

@@ -67,6 +67,12 @@ export function principalOf(
   };
 }
 
+/**
+ * Whether it may do what is no operation and takes everything. One that is locked to operations does nothing else.
+ */
+export const isWholeAdministrator = ({ scopes, authority }: Principal): boolean =>
+  scopes.has('admin:*') && authority.operations === null;
+
 /** The principal as one who changes keys. */
 export function callerOf({ keyId, token }: Principal): Caller {
   return { keyId, token };

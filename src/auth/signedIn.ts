@@ -70,8 +70,12 @@ async function twinOf(system: Reader, { workspaceId, name, role }: User, person:
   const { id: personId, email } = person;
   try {
     const namesake = await system.user.findFirst({ where: { ...tenant, email } });
-    if (namesake?.personId === null) {
-      return await system.user.update({ where: { id: namesake.id, personId: null }, data: { personId } });
+    // Keys that act as the namesake would be bounded by the person's role from then on, which nobody decided.
+    const isFree =
+      namesake?.personId === null &&
+      (await system.apiKey.count({ where: { actsAsId: namesake.id, revokedAt: null } })) === 0;
+    if (namesake && isFree) {
+      return await system.user.update({ where: { id: namesake.id, personId: null }, data: { personId, role } });
     }
     const own = namesake ? `${personId}@sandbox.invalid` : email;
     return await system.user.create({ data: { ...tenant, email: own, name, role, personId } });

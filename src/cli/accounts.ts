@@ -10,7 +10,7 @@ export function accountsCommand(variables: ProcessVariables): Command {
   const command = new Command('accounts').description('accounts of people, by which they sign in').exitOverride();
   command.addCommand(
     new Command('reset-password')
-      .description('give an account a new password, shown once, and end its sessions')
+      .description('give an account a new password, shown once; its sessions end, and its passkeys are removed')
       .argument('<email>', 'whose account')
       .option('--json', 'print JSON')
       .exitOverride()
@@ -28,6 +28,7 @@ export function accountsCommand(variables: ProcessVariables): Command {
               data: { password: stored },
             }),
             system.signInSession.deleteMany({ where: { userId: person.id } }),
+            system.passkey.deleteMany({ where: { userId: person.id } }),
           ]);
           if (json) return print({ email: person.email, password });
           process.stdout.write(`The password of ${printable(person.email)}, shown once:\n\n  ${password}\n\n`);

@@ -24,8 +24,8 @@ export function startCleanup(system: PrismaClient, onError: (error: unknown) => 
 
 /** What a user let an application do that never came for it: it ended with its code, and nobody knows of it. */
 const neverBegun = (now: Date) => ({
-  ...{ appId: { not: null }, expiresAt: { lt: new Date(now.getTime() - DAY) }, termSeconds: { not: null } },
-  ...{ lastUse: null, refreshTokens: { none: {} }, accessTokens: { none: {} }, usage: { none: {} } },
+  ...{ appId: { not: null }, expiresAt: { lt: new Date(now.getTime() - DAY) } },
+  codes: { some: { usedAt: null } },
 });
 
 /** @returns how many rows were removed */
@@ -35,8 +35,9 @@ export async function cleanUp(system: PrismaClient, stopping: AbortSignal, now =
   for (const remove of [
     () => system.idempotencyRecord.deleteMany(expired),
     () => system.accessToken.deleteMany(expired),
-    () => system.oauthCode.deleteMany(expired),
     () => system.apiKey.deleteMany({ where: neverBegun(now), limit: BATCH }),
+    // Kept for a day, so that one that comes twice is seen.
+    () => system.oauthCode.deleteMany({ where: { expiresAt: { lt: new Date(now.getTime() - DAY) } }, limit: BATCH }),
     () => system.oauthRefreshToken.deleteMany(expired),
     () => system.signInSession.deleteMany(expired),
     () => system.signInVerification.deleteMany(expired),

@@ -7,7 +7,7 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Memberships, Person } from '../accounts/memberships.js';
 import { passwordRefusal } from '../accounts/passwords.js';
-import { hasPasskeys, type RelyingParty, type SignIn } from '../accounts/signIn.js';
+import { isPlaceOfPasskeys, type RelyingParty, type SignIn } from '../accounts/signIn.js';
 import type { Authenticator } from '../auth/authenticator.js';
 import type { Config } from '../config.js';
 import { ApiError, badInput, rateLimited } from '../errors.js';
@@ -71,7 +71,7 @@ export function mountAccounts(
       signUp: way,
       person: current?.session.person ?? null,
       address: originOf(c).ip,
-      passkeys: hasPasskeys(party, urlOf(c as unknown as Context).origin),
+      passkeys: isPlaceOfPasskeys(party, urlOf(c as unknown as Context)),
       workspaces: workspaces.map(({ workspace, role }) => ({ ...workspace, role })),
     });
   });

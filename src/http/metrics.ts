@@ -1,20 +1,21 @@
 /** GET /metrics, for administrators of the operator's workspace; without a key on METRICS_PORT alone. */
 
+import { isWholeAdministrator } from '../auth/principal.js';
 import { ApiError } from '../errors.js';
 import type { Services } from '../graphql/context.js';
 import { DEFAULT_WORKSPACE } from '../keys/bootstrap.js';
 import { METRICS_TYPE } from '../metrics.js';
-import { type Requirement, satisfies } from '../scopes/scope.js';
 import type { RunKeyed } from './gateway.js';
-
-const REQUIRED: Requirement = [['admin:*']];
 
 export function metricsEndpoint({ database, metrics }: Services): RunKeyed {
   return async (c, { principal, meter }) => {
     await meter.begin();
-    if (!satisfies(principal.scopes, REQUIRED)) {
+    if (!isWholeAdministrator(principal)) {
       const scopes = ['admin:*'];
-      throw new ApiError('FORBIDDEN', 'This needs admin:*.', { requiredScopes: scopes, missingScopes: scopes });
+      throw new ApiError('FORBIDDEN', 'This needs admin:*, and a key that is locked to no operations.', {
+        requiredScopes: scopes,
+        missingScopes: scopes,
+      });
     }
     const workspace = await database.system.workspace.findUnique({ where: { slug: DEFAULT_WORKSPACE } });
     if (principal.workspaceId !== workspace?.id || principal.environment !== 'LIVE') {

@@ -19,7 +19,9 @@ const MOST = 20;
 
 /** What a browser makes of a challenge; the library reads the rest. */
 const proof = z.looseObject({ id: z.string('is required').min(1, 'is required').max(2000, 'is too long') });
-const addBody = z.object({ name: text(1, 60), response: proof });
+const transports = z.array(z.string().max(20)).max(10).optional();
+const made = proof.extend({ response: z.looseObject({ transports }) });
+const addBody = z.object({ name: text(1, 60), response: made });
 const signInBody = z.object({ response: proof });
 const idBody = z.object({ id: z.string('is required').max(100, 'is too long') });
 
@@ -60,9 +62,7 @@ export function mountPasskeys(
   post('/api/account/passkeys/options', async (c) => {
     const { person } = await personOf(c);
     await mayChallenge(c);
-    if ((await passkey.count({ where: { userId: person.id } })) >= MOST) {
-      throw new ApiError('CONFLICT', `You have ${MOST} passkeys. Remove some that you do not use.`);
-    }
+    await hasRoom(person.id);
     const answer = await signIn.passkeyOptions(asking(c));
     if (!answer.ok) throw await refusalOf(answer);
     return passOn(c, answer, { options: await answer.clone().json() });
@@ -71,6 +71,7 @@ export function mountPasskeys(
   post('/api/account/passkeys/add', async (c) => {
     const { person } = await personOf(c);
     const body = check(addBody, await bodyOf(c));
+    await hasRoom(person.id);
     const answer = await signIn.addPasskey(asking(c), body);
     if (!answer.ok) throw await refusalOf(answer);
     await memberships.note(person.id, 'passkey_add', originOf(c));
@@ -78,10 +79,13 @@ export function mountPasskeys(
   });
 
   post('/api/account/passkeys/remove', async (c) => {
-    const { person } = await personOf(c);
+    const { person, sessionId } = await personOf(c);
     const { id } = check(idBody, await bodyOf(c));
     const { count } = await passkey.deleteMany({ where: { id, userId: person.id } });
     if (count === 0) throw notFound('passkey', id);
+    // Those that it began too: it is removed because somebody else may have the device.
+    await services.database.system.signInSession.deleteMany({ where: { userId: person.id, id: { not: sessionId } } });
+    authenticator.sessionEnded();
     await memberships.note(person.id, 'passkey_remove', originOf(c));
     return c.json({ removed: id });
   });
@@ -91,18 +95,22 @@ export function mountPasskeys(
     await mayChallenge(c);
     const answer = await signIn.passkeyChallenge(asking(c));
     if (!answer.ok) throw await refusalOf(answer);
-    return passOn(c, answer, { options: await answer.clone().json() });
+    // As the proof is judged: else a device may leave out to ask who holds it.
+    const options = (await answer.clone().json()) as object;
+    return passOn(c, answer, { options: { ...options, userVerification: 'required' } });
   });
 
   post('/api/auth/sign-in/passkey', async (c) => {
     const { response } = check(signInBody, await bodyOf(c));
     const origin = originOf(c);
-    const wait = await services.addressLimits.wrongPassword(origin.ip, 'passkey', 0);
-    if (wait > 0) throw rateLimited(`Too many failed sign-ins. Try again in ${wait} seconds.`, wait);
     const answer = await signIn.signInByPasskey(asking(c), response);
     if (!answer.ok) {
-      await services.addressLimits.wrongPassword(origin.ip, 'passkey', 1);
+      // A proof cannot be guessed, and takes a challenge, which are counted: nobody is kept out by the failures of others.
       services.metrics.authenticationFailed('passkey');
+      const { code } = await codeIn(answer);
+      if (code === 'NOT_VERIFIED') throw notVerified();
+      const wait = await services.addressLimits.failed(origin.ip);
+      if (wait > 0) throw rateLimited(`Too many failed sign-ins. Try again in ${wait} seconds.`, wait);
       throw new ApiError('UNAUTHENTICATED', 'That passkey opens no account here. Sign in by the password.');
     }
     const person = await personIn(answer);
@@ -110,21 +118,29 @@ export function mountPasskeys(
     return passOn(c, answer, { person });
   });
 
+  async function hasRoom(personId: string): Promise<void> {
+    if ((await passkey.count({ where: { userId: personId } })) < MOST) return;
+    throw new ApiError('CONFLICT', `You have ${MOST} passkeys. Remove some that you do not use.`);
+  }
+
   async function mayChallenge(c: KeyedContext): Promise<void> {
     const wait = await services.addressLimits.challenged(originOf(c).ip);
     if (wait > 0) throw rateLimited(`Too many tries from your address. Try again in ${wait} seconds.`, wait);
   }
 }
 
+const codeIn = async (answer: Response) => (await answer.json().catch(() => ({}))) as { code?: string };
+
+const notVerified = () =>
+  badInput({ response: ['comes from a device that does not ask who holds it (by a PIN, a finger, a face)'] });
+
 /** The library's refusal in our words. */
 async function refusalOf(answer: Response): Promise<ApiError> {
-  const { code } = (await answer.json().catch(() => ({}))) as { code?: string };
+  const { code } = await codeIn(answer);
   if (code === 'SESSION_NOT_FRESH') {
     return new ApiError('FORBIDDEN', 'You signed in more than a day ago. Sign in again, then add the passkey.');
   }
-  if (code === 'NOT_VERIFIED') {
-    return badInput({ response: ['comes from a device that does not ask who holds it (by a PIN, a finger, a face)'] });
-  }
+  if (code === 'NOT_VERIFIED') return notVerified();
   return new ApiError(
     'BAD_USER_INPUT',
     'The passkey could not be added: it is known already, or the time for it was over.',

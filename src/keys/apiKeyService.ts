@@ -198,16 +198,19 @@ export class ApiKeyService {
         return this.endWithin(context, await withBonds(unit.tx, rows, unit.now), reason);
       }));
     if (!made) return ended;
-    const keys = await withBonds(unit.tx, await live({ createdById: userId }), unit.now);
-    return ended + (await this.#end(context, caller, keys, 'its user was removed'));
+    const theirs = { createdById: { in: [userId, ...twins, ...(await namesakesOf(unit, userId))] } };
+    const keys = await withoutBinding(async () => withBonds(unit.tx, await live(theirs), unit.now));
+    return ended + (await withoutBinding(() => this.#end(context, caller, keys, 'its user was removed')));
   }
 
   /** Ends a key by the right of somebody whom nothing bounds: who holds it, whose it is, the operator. @returns how many */
   async end(actor: Actor, row: ApiKey, reason: string): Promise<number> {
     if (row.revokedAt !== null) return 0;
-    return this.units.look(actor, 'operator', async (context) =>
-      this.endWithin(context, await withBonds(context.unit.tx, [row], context.unit.now), reason),
-    );
+    return this.units.look(actor, 'operator', async (context) => {
+      const { tx, now } = context.unit;
+      const current = await tx.apiKey.findUnique({ where: { id: row.id } });
+      return current ? this.endWithin(context, await withBonds(tx, [current], now), reason) : 0;
+    });
   }
 
   /** The same of several, within a change that is under way and that decides it. */
@@ -282,6 +285,14 @@ async function twinsOf({ tx, actor }: Unit, userId: string): Promise<string[]> {
   const user = await tx.user.findUnique({ where: { id: userId } });
   if (!user?.personId || user.environment !== 'LIVE') return [];
   const where = { workspaceId: actor.workspaceId, environment: 'TEST' as const, personId: user.personId };
+  return (await withoutBinding(() => tx.user.findMany({ where, select: { id: true } }))).map(({ id }) => id);
+}
+
+/** By whom keys of the sandbox were made that a key of the user made from live (see userIn), before the member was there. */
+async function namesakesOf({ tx, actor }: Unit, userId: string): Promise<string[]> {
+  const user = await tx.user.findUnique({ where: { id: userId } });
+  if (!user?.personId || user.environment !== 'LIVE') return [];
+  const where = { workspaceId: actor.workspaceId, environment: 'TEST' as const, email: user.email, personId: null };
   return (await withoutBinding(() => tx.user.findMany({ where, select: { id: true } }))).map(({ id }) => id);
 }
 

@@ -107,22 +107,19 @@ export async function endAppSecrets(
   if (refreshTokens.length > 0) {
     const where = { hash: { in: refreshTokens } };
     const found = await system.oauthRefreshToken.findMany({ where, include: { key: true } });
-    await handleLeak(
-      system,
-      keys,
-      found.map(({ key }) => key),
-      { ...report, revoke: true },
-    );
+    await handleLeak(system, keys, new Map(found.map(({ key }) => [key.id, key])).values(), {
+      ...report,
+      revoke: true,
+    });
   }
   if (secrets.length === 0) return;
-  for (const { id, name, ...tenant } of await system.oauthApp.findMany({ where: { secretHash: { in: secrets } } })) {
+  for (const app of await system.oauthApp.findMany({ where: { secretHash: { in: secrets } } })) {
+    const { id, name, secretHash, workspaceId, environment } = app;
     const message = `The secret of the application ${name} (${id}) was reported as leaked (${report.source}). Make a new one.`;
     await raiseAlert(system, {
-      ...tenant,
-      kind: 'KEY_LEAKED',
-      keyId: null,
-      message,
-      occasion: `${id} ${report.source}`,
+      ...{ workspaceId, environment, kind: 'KEY_LEAKED', keyId: null, message },
+      // Of another secret it is another alert.
+      occasion: String(secretHash),
     });
   }
 }

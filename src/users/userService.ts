@@ -1,10 +1,11 @@
 /** Adding, changing and removing users; each change is one unit of work. */
 import { z } from 'zod';
-import type { Role } from '#prisma/client.js';
+import type { Role, User } from '#prisma/client.js';
 import { type Actor, changesBetween } from '../audit/entry.js';
 import { refuseBound } from '../db/projectReach.js';
+import { withoutBinding } from '../db/tenant.js';
 import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
-import { ApiError, notFound } from '../errors.js';
+import { ApiError, badInput, notFound } from '../errors.js';
 import { check, emailAddress, expectVersion, given, required, text } from '../input.js';
 import type { ApiKeyService } from '../keys/apiKeyService.js';
 import type { Caller } from '../keys/keyUnit.js';
@@ -67,6 +68,9 @@ export class UserService {
       mayAssign(held, before.role);
       expectVersion(before, expectedUpdatedAt);
       if (keepRole?.includes(before.role)) delete data.role;
+      if (data.role && data.role !== before.role && before.environment === 'TEST' && before.personId !== null) {
+        throw badInput({ role: ['of a member is changed in the live environment, and holds in the sandbox too'] });
+      }
       if (data.role) {
         mayAssign(held, data.role);
         if (data.role !== 'OWNER') await keepAnOwner(unit, before);
@@ -77,6 +81,7 @@ export class UserService {
         await takeInvitationsBack(unit, before.email);
       }
       await unit.tx.user.update({ where: { id }, data: { ...data, updatedAt: nextVersion(before, unit.now) } });
+      if (data.role) await followInSandbox(unit, before, data.role);
       unit.audit({ ...about(id, 'update'), changes: changesBetween(before, data) });
       return { id };
     });
@@ -165,6 +170,17 @@ export class UserService {
 }
 
 /** Those that were for the user who is called otherwise now, or gone. */
+/** Who a member is in the sandbox has the same role. */
+async function followInSandbox(
+  { tx }: Unit,
+  { workspaceId, environment, personId }: Pick<User, 'workspaceId' | 'environment' | 'personId'>,
+  role: Role,
+): Promise<void> {
+  if (environment !== 'LIVE' || personId === null) return;
+  const where = { workspaceId, environment: 'TEST' as const, personId };
+  await withoutBinding(() => tx.user.updateMany({ where, data: { role } }));
+}
+
 async function takeInvitationsBack({ tx, now }: Unit, address: string): Promise<void> {
   await tx.invitation.updateMany({
     where: { email: address, acceptedAt: null, revokedAt: null },

@@ -232,6 +232,8 @@ function Passkeys() {
   const [failure, setFailure] = useState<string>();
   const [isAdding, setAdding] = useState(false);
   const [name, setName] = useState('');
+  const [leaving, setLeaving] = useState<Passkey>();
+  const [isRemoving, setRemoving] = useState(false);
   const load = useCallback(() => {
     readPasskeys().then((read) => {
       setPasskeys(read.passkeys);
@@ -257,6 +259,13 @@ function Passkeys() {
       setAdding(false);
     }
   };
+  const remove = async () => {
+    if (!leaving) return;
+    setRemoving(true);
+    await removePasskey(leaving.id).then(load, setError);
+    setRemoving(false);
+    setLeaving(undefined);
+  };
   return (
     <section aria-label="Passkeys">
       <Title order={2} mb="xs">
@@ -277,7 +286,7 @@ function Passkeys() {
                 size="xs"
                 variant="default"
                 aria-label={`Remove the passkey ${passkey.name}`}
-                onClick={() => void removePasskey(passkey.id).then(load, setError)}
+                onClick={() => setLeaving(passkey)}
               >
                 Remove
               </Button>
@@ -285,19 +294,36 @@ function Passkeys() {
           </Card>
         ))}
         <Refused>{failure}</Refused>
-        <Group align="flex-end" gap="xs">
-          <TextInput
-            label="Name of the device"
-            placeholder="My device"
-            value={name}
-            maxLength={60}
-            onChange={({ currentTarget }) => setName(currentTarget.value)}
-          />
-          <Button loading={isAdding} onClick={() => void add()}>
-            Add a passkey
-          </Button>
-        </Group>
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            void add();
+          }}
+        >
+          <Group align="flex-end" gap="xs">
+            <TextInput
+              label="Name of the device"
+              placeholder="My device"
+              value={name}
+              maxLength={60}
+              onChange={({ currentTarget }) => setName(currentTarget.value)}
+            />
+            <Button type="submit" loading={isAdding}>
+              Add a passkey
+            </Button>
+          </Group>
+        </form>
       </Stack>
+      <Confirm
+        title={`Remove the passkey ${leaving?.name ?? ''}?`}
+        action="Remove"
+        opened={leaving !== undefined}
+        isRunning={isRemoving}
+        onClose={() => setLeaving(undefined)}
+        onConfirm={() => void remove()}
+      >
+        <Text size="sm">It signs nobody in any more, and your other sessions end.</Text>
+      </Confirm>
     </section>
   );
 }

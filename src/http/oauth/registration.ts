@@ -4,15 +4,13 @@
  */
 import { z } from 'zod';
 import { APP_SCOPES } from '../../apps/appService.js';
-import { callerOf } from '../../auth/principal.js';
+import { callerOf, isWholeAdministrator } from '../../auth/principal.js';
 import { ApiError } from '../../errors.js';
 import type { Services } from '../../graphql/context.js';
-import { type Requirement, satisfies } from '../../scopes/scope.js';
 import { hasBadText } from '../../storable.js';
 import { admitBody, announcedBytes, isJson, readBody, readingWith } from '../body.js';
 import type { RunKeyed } from '../gateway.js';
 
-const REQUIRED: Requirement = [['admin:*']];
 const METHODS = ['client_secret_basic', 'client_secret_post', 'none'] as const;
 
 /** What others than these name, is left out of the answer, as 2 has it. */
@@ -32,9 +30,12 @@ export function registrationEndpoint({ apps, clock }: Services): RunKeyed {
     if (c.req.method !== 'POST') {
       throw new ApiError('METHOD_NOT_ALLOWED', 'Send a POST request.', { allow: 'POST' });
     }
-    if (!satisfies(principal.scopes, REQUIRED)) {
+    if (!isWholeAdministrator(principal)) {
       const scopes = ['admin:*'];
-      throw new ApiError('FORBIDDEN', 'This needs admin:*.', { requiredScopes: scopes, missingScopes: scopes });
+      throw new ApiError('FORBIDDEN', 'This needs admin:*, and a key that is locked to no operations.', {
+        requiredScopes: scopes,
+        missingScopes: scopes,
+      });
     }
     if (!isJson(c.req.header('content-type')))
       throw new ApiError('UNSUPPORTED_MEDIA_TYPE', 'Send JSON, as application/json.');
@@ -69,7 +70,10 @@ export function registrationEndpoint({ apps, clock }: Services): RunKeyed {
     } catch (error) {
       const fields = error instanceof ApiError && (error.details['fields'] as Record<string, string[]> | undefined);
       if (!fields) throw error;
-      const words = Object.entries(fields).map(([field, problems]) => `${field} ${problems.join('; ')}`);
+      const names: Record<string, string> = { name: 'client_name', redirectUris: 'redirect_uris', scopes: 'scope' };
+      const words = Object.entries(fields).map(
+        ([field, problems]) => `${names[field] ?? field} ${problems.join('; ')}`,
+      );
       return refuse('redirectUris' in fields ? 'invalid_redirect_uri' : 'invalid_client_metadata', words.join('; '));
     }
   };

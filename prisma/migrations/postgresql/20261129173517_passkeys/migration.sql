@@ -23,3 +23,13 @@ CREATE INDEX "Passkey_userId_idx" ON "Passkey"("userId");
 
 -- AddForeignKey
 ALTER TABLE "Passkey" ADD CONSTRAINT "Passkey_userId_fkey" FOREIGN KEY ("userId") REFERENCES "Person"("id") ON DELETE CASCADE ON UPDATE CASCADE;
+
+-- Who a member is in the sandbox has the role that the member has in live; it had the one of the day when it was made.
+UPDATE "User" SET "role" = (
+    SELECT member."role" FROM "User" AS member
+    WHERE member."workspaceId" = "User"."workspaceId" AND member."environment" = 'LIVE' AND member."personId" = "User"."personId"
+)
+WHERE "environment" = 'TEST' AND "personId" IS NOT NULL AND EXISTS (
+    SELECT 1 FROM "User" AS member
+    WHERE member."workspaceId" = "User"."workspaceId" AND member."environment" = 'LIVE' AND member."personId" = "User"."personId"
+);

@@ -19,3 +19,13 @@ CREATE UNIQUE INDEX "Passkey_credentialID_key" ON "Passkey"("credentialID");
 
 -- CreateIndex
 CREATE INDEX "Passkey_userId_idx" ON "Passkey"("userId");
+
+-- Who a member is in the sandbox has the role that the member has in live; it had the one of the day when it was made.
+UPDATE "User" SET "role" = (
+    SELECT member."role" FROM "User" AS member
+    WHERE member."workspaceId" = "User"."workspaceId" AND member."environment" = 'LIVE' AND member."personId" = "User"."personId"
+)
+WHERE "environment" = 'TEST' AND "personId" IS NOT NULL AND EXISTS (
+    SELECT 1 FROM "User" AS member
+    WHERE member."workspaceId" = "User"."workspaceId" AND member."environment" = 'LIVE' AND member."personId" = "User"."personId"
+);
