@@ -20,7 +20,7 @@ import type { Asked } from './authorizationRequest.js';
 import { isRegistered } from './redirectUri.js';
 
 /** Seconds. */
-export const CODE_LIFETIME = 60;
+const CODE_LIFETIME = 60;
 /** By one user to one application, from as many devices; of more, the oldest ends. */
 const MOST_AT_ONCE = 20;
 
