@@ -189,7 +189,7 @@ export class ApiKeyService {
     if (caller !== 'operator') await keepAnAdministrator(context, acting, caller.keyId);
     // That a user may be removed is decided elsewhere, and their keys end with them.
     const reason = 'the user as whom it acted was removed';
-    const twins = await twinsOf(unit, userId);
+    const { twins, namesakes } = await inSandbox(unit, userId);
     // Those are in the other environment, which the change does not reach otherwise.
     const ended =
       (await this.endWithin(context, acting, reason)) +
@@ -198,7 +198,7 @@ export class ApiKeyService {
         return this.endWithin(context, await withBonds(unit.tx, rows, unit.now), reason);
       }));
     if (!made) return ended;
-    const theirs = { createdById: { in: [userId, ...twins, ...(await namesakesOf(unit, userId))] } };
+    const theirs = { createdById: { in: [userId, ...twins, ...namesakes] } };
     const keys = await withoutBinding(async () => withBonds(unit.tx, await live(theirs), unit.now));
     return ended + (await withoutBinding(() => this.#end(context, caller, keys, 'its user was removed')));
   }
@@ -280,20 +280,23 @@ async function resolved(
   };
 }
 
-/** Who a member is in the sandbox. */
-async function twinsOf({ tx, actor }: Unit, userId: string): Promise<string[]> {
+/**
+ * Who a member is in the sandbox: as the person, and, where the person has not been there yet, as the user in whose name a key of theirs
+ * made keys there (see userIn).
+ */
+async function inSandbox({ tx, actor }: Unit, userId: string): Promise<{ twins: string[]; namesakes: string[] }> {
   const user = await tx.user.findUnique({ where: { id: userId } });
-  if (!user?.personId || user.environment !== 'LIVE') return [];
-  const where = { workspaceId: actor.workspaceId, environment: 'TEST' as const, personId: user.personId };
-  return (await withoutBinding(() => tx.user.findMany({ where, select: { id: true } }))).map(({ id }) => id);
-}
-
-/** By whom keys of the sandbox were made that a key of the user made from live (see userIn), before the member was there. */
-async function namesakesOf({ tx, actor }: Unit, userId: string): Promise<string[]> {
-  const user = await tx.user.findUnique({ where: { id: userId } });
-  if (!user?.personId || user.environment !== 'LIVE') return [];
-  const where = { workspaceId: actor.workspaceId, environment: 'TEST' as const, email: user.email, personId: null };
-  return (await withoutBinding(() => tx.user.findMany({ where, select: { id: true } }))).map(({ id }) => id);
+  if (!user?.personId || user.environment !== 'LIVE') return { twins: [], namesakes: [] };
+  const { personId, email } = user;
+  const tenant = { workspaceId: actor.workspaceId, environment: 'TEST' as const };
+  const found = await withoutBinding(() =>
+    tx.user.findMany({ where: { ...tenant, OR: [{ personId }, { personId: null, email }] } }),
+  );
+  const idsOf = (users: typeof found) => users.map(({ id }) => id);
+  return {
+    twins: idsOf(found.filter((one) => one.personId !== null)),
+    namesakes: idsOf(found.filter((one) => one.personId === null)),
+  };
 }
 
 /**

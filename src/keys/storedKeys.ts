@@ -30,12 +30,15 @@ export async function withBonds<Row extends KeyRow>(
   rows: readonly Row[],
   now: Date,
 ): Promise<(Row & KeyBonds)[]> {
-  const roles = await rolesOfUsers(reader, [...new Set(rows.flatMap((row) => userOf(row) ?? []))]);
+  const usersOf = (some: readonly Row[]) => [...new Set(some.flatMap((row) => userOf(row) ?? []))];
+  const [sessions, keys] = [rows.filter(({ isSession }) => isSession), rows.filter(({ isSession }) => !isSession)];
+  const roles = await rolesOfUsers(reader, usersOf(keys));
+  const members = sessions.length === 0 ? roles : await rolesOfUsers(reader, usersOf(sessions), 'members');
   const locks = await locksOf(reader, rows, now);
   return rows.map((row) => ({
     ...row,
-    ...(row.isSession && asMember(row, roles)),
-    role: roles.get(userOf(row) ?? '') ?? null,
+    ...(row.isSession && asMember(row, members)),
+    role: (row.isSession ? members : roles).get(userOf(row) ?? '') ?? null,
     lock: row.isLocked ? lockOf(operationsFor(row, locks.get(lineageOf(row)) ?? [])) : null,
   }));
 }
@@ -70,10 +73,12 @@ function asMember({ createdById }: KeyRow, roles: ReadonlyMap<string, RoleName>)
 /**
  * What each of these users may do; those who are not there are left out. Who somebody is in the sandbox has the role that they have in
  * live, and none once they are no member any more.
+ * @param who `members`: those alone as whom somebody signs in
  */
 export async function rolesOfUsers(
   reader: Pick<PrismaClient, 'user'>,
   ids: readonly string[],
+  who: 'all' | 'members' = 'all',
 ): Promise<Map<string, RoleName>> {
   const roles = new Map<string, RoleName>();
   for (let at = 0; at < ids.length; at += BATCH) {
@@ -99,7 +104,7 @@ export async function rolesOfUsers(
         ({ workspaceId, personId }) => workspaceId === user.workspaceId && personId === user.personId,
       );
       const role = twins.includes(user) ? member?.role : user.role;
-      if (role) roles.set(user.id, role);
+      if (role && (who === 'all' || user.personId !== null)) roles.set(user.id, role);
     }
   }
   return roles;

@@ -169,7 +169,6 @@ export class UserService {
   }
 }
 
-/** Those that were for the user who is called otherwise now, or gone. */
 /** Who a member is in the sandbox has the same role. */
 async function followInSandbox(
   { tx }: Unit,
@@ -181,6 +180,7 @@ async function followInSandbox(
   await withoutBinding(() => tx.user.updateMany({ where, data: { role } }));
 }
 
+/** Those that were for the user who is called otherwise now, or gone. */
 async function takeInvitationsBack({ tx, now }: Unit, address: string): Promise<void> {
   await tx.invitation.updateMany({
     where: { email: address, acceptedAt: null, revokedAt: null },
