@@ -210,6 +210,13 @@ describe('a session', () => {
       '/api/auth/sign-out',
       '/api/auth/change-password',
       '/api/account/sessions/end',
+      '/api/account/apps/end',
+      '/api/account/authorization/allow',
+      '/api/account/passkeys/options',
+      '/api/account/passkeys/add',
+      '/api/account/passkeys/remove',
+      '/api/auth/passkey/options',
+      '/api/auth/sign-in/passkey',
       '/api/account/invitation',
       '/api/account/invitation/accept',
     ]) {
