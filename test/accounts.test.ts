@@ -7,15 +7,14 @@ import { cleanUp } from '../src/db/cleanup.js';
 import { fillTenant } from './support/factories.js';
 import { startTestServer, type TestServer } from './support/server.js';
 import { subscribe, until } from './support/stream.js';
-import { PASSWORD, type Visitor, visitor } from './support/visitor.js';
+import { codesOf, invitedBy, PASSWORD, type Visitor, visitor } from './support/visitor.js';
 
 const INVITE = `mutation ($email: String!, $role: Role!) {
   inviteUser(input: { email: $email, role: $role }) { token invitation { id email role expiresAt } }
 }`;
 const VIEWER = '{ viewer { scopes environment userId apiKey { id } } }';
 const CREATE = 'mutation { createTask(input: { title: "By a session" }) { task { id createdById createdByKeyId } } }';
-const codes = (answer: { errors?: { extensions: Record<string, unknown> }[] }) =>
-  answer.errors?.map(({ extensions }) => extensions['code']);
+const codes = codesOf;
 
 let server: TestServer;
 let ada: Visitor;
@@ -27,14 +26,8 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-/** Somebody who was invited and has come in. */
-async function member(role: string): Promise<Visitor> {
-  const email = `${role.toLowerCase()}-${Math.random().toString(36).slice(2)}@example.com`;
-  const { data } = await ada.gql(INVITE, { email, role });
-  const person = visitor(server);
-  expect((await person.signUp(email, { invitation: data.inviteUser.token })).status).toBe(200);
-  return person;
-}
+/** Somebody of the workspace. */
+const member = (role: string) => invitedBy(server, ada, role);
 
 const userOf = async (person: Visitor): Promise<string> => (await person.gql(VIEWER)).data.viewer.userId;
 

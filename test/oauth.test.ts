@@ -7,7 +7,7 @@ import { cleanUp } from '../src/db/cleanup.js';
 import { ExpiryJob } from '../src/keys/expiryJob.js';
 import { createWorkspace } from './support/factories.js';
 import { startTestServer, type TestServer } from './support/server.js';
-import { type Visitor, visitor } from './support/visitor.js';
+import { codesOf, invitedBy, type Visitor, visitor } from './support/visitor.js';
 
 const DAY = 86_400_000;
 const REDIRECT = 'https://planner.example/callback';
@@ -17,8 +17,7 @@ const REGISTER = `mutation ($input: CreateOauthAppInput!) {
 }`;
 const CREATE =
   'mutation { createTask(input: { title: "By an application" }) { task { id createdById createdByKeyId } } }';
-const codes = (answer: { errors?: { extensions: Record<string, unknown> }[] }) =>
-  answer.errors?.map(({ extensions }) => extensions['code']);
+const codes = codesOf;
 
 interface App {
   readonly id: string;
@@ -35,13 +34,8 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-async function member(role: string): Promise<Visitor> {
-  const email = `${role.toLowerCase()}-${Math.random().toString(36).slice(2)}@example.com`;
-  const { data } = await ada.gql(INVITE, { email, role });
-  const person = visitor(server);
-  expect((await person.signUp(email, { invitation: data.inviteUser.token })).status).toBe(200);
-  return person;
-}
+/** Somebody of the workspace. */
+const member = (role: string) => invitedBy(server, ada, role);
 
 async function register(input: object = {}, environment = 'live'): Promise<App> {
   const wanted = { name: 'Planner', redirectUris: [REDIRECT], scopes: ['tasks:read', 'tasks:write'], ...input };

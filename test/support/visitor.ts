@@ -69,3 +69,19 @@ export function visitor(server: TestServer, own: Readonly<Record<string, string>
   };
 }
 export type Visitor = ReturnType<typeof visitor>;
+
+const INVITE = `mutation ($email: String!, $role: Role!) { inviteUser(input: { email: $email, role: $role }) { token } }`;
+
+/** Somebody whom a member of a workspace invited, and who has come in. */
+export async function invitedBy(server: TestServer, member: Visitor, role: string): Promise<Visitor> {
+  const email = `${role.toLowerCase()}-${Math.random().toString(36).slice(2)}@example.com`;
+  const { data } = await member.gql(INVITE, { email, role });
+  const person = visitor(server);
+  const { status } = await person.signUp(email, { invitation: data.inviteUser.token });
+  if (status !== 200) throw new Error(`signing up was refused: ${status}`);
+  return person;
+}
+
+/** Of the errors of an answer. */
+export const codesOf = (answer: GraphQLAnswer): unknown[] | undefined =>
+  answer.errors?.map(({ extensions }) => extensions['code']);
