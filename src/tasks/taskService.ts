@@ -376,7 +376,7 @@ export class TaskService {
     load: (tx: Unit['tx']) => Promise<T>,
     expectedUpdatedAt?: Date | null,
   ): Promise<T> {
-    return this.units.run(actor, async (unit) => {
+    const remove = async (unit: Unit) => {
       const { tx } = unit;
       await lockWithSubTasks(unit, [id]);
       const before = await tx.task.findUnique({ where: { id } });
@@ -390,7 +390,9 @@ export class TaskService {
       unit.audit({ ...aboutTask(id, 'delete', before.projectId), changes });
       this.#publish(unit, { action: 'DELETED', taskId: id, projectId: before.projectId });
       return shown;
-    });
+    };
+    // What goes with it may be much: comments, times, ties to a thousand sub-tasks.
+    return this.units.run(actor, remove, { long: true });
   }
 
   /**
