@@ -7,14 +7,13 @@ import { cleanUp } from '../src/db/cleanup.js';
 import { fillTenant } from './support/factories.js';
 import { startTestServer, type TestServer } from './support/server.js';
 import { subscribe, until } from './support/stream.js';
-import { codesOf, invitedBy, PASSWORD, type Visitor, visitor } from './support/visitor.js';
+import { codesOf as codes, invitedBy, PASSWORD, type Visitor, visitor } from './support/visitor.js';
 
 const INVITE = `mutation ($email: String!, $role: Role!) {
   inviteUser(input: { email: $email, role: $role }) { token invitation { id email role expiresAt } }
 }`;
 const VIEWER = '{ viewer { scopes environment userId apiKey { id } } }';
 const CREATE = 'mutation { createTask(input: { title: "By a session" }) { task { id createdById createdByKeyId } } }';
-const codes = codesOf;
 
 let server: TestServer;
 let ada: Visitor;

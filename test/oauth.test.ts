@@ -7,7 +7,7 @@ import { cleanUp } from '../src/db/cleanup.js';
 import { ExpiryJob } from '../src/keys/expiryJob.js';
 import { createWorkspace } from './support/factories.js';
 import { startTestServer, type TestServer } from './support/server.js';
-import { codesOf, invitedBy, type Visitor, visitor } from './support/visitor.js';
+import { codesOf as codes, invitedBy, type Visitor, visitor } from './support/visitor.js';
 
 const DAY = 86_400_000;
 const REDIRECT = 'https://planner.example/callback';
@@ -17,7 +17,6 @@ const REGISTER = `mutation ($input: CreateOauthAppInput!) {
 }`;
 const CREATE =
   'mutation { createTask(input: { title: "By an application" }) { task { id createdById createdByKeyId } } }';
-const codes = codesOf;
 
 interface App {
   readonly id: string;

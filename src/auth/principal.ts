@@ -1,6 +1,7 @@
 /** Who a request comes from: an authenticated key, as the cache holds it. */
 import type { Environment } from '#prisma/client.js';
 import type { ProjectBound } from '../audit/entry.js';
+import { ApiError } from '../errors.js';
 import {
   type Authority,
   authorityOf,
@@ -68,10 +69,17 @@ export function principalOf(
 }
 
 /**
- * Whether it may do what is no operation and takes everything. One that is locked to operations does nothing else.
+ * For what is no operation and takes everything: a key that is locked to operations does nothing else.
+ * @throws FORBIDDEN
  */
-export const isWholeAdministrator = ({ scopes, authority }: Principal): boolean =>
-  scopes.has('admin:*') && authority.operations === null;
+export function mustAdminister({ scopes, authority }: Principal): void {
+  if (scopes.has('admin:*') && authority.operations === null) return;
+  const needed = ['admin:*'];
+  throw new ApiError('FORBIDDEN', 'This needs admin:*, and a key that is locked to no operations.', {
+    requiredScopes: needed,
+    missingScopes: needed,
+  });
+}
 
 /** The principal as one who changes keys. */
 export function callerOf({ keyId, token }: Principal): Caller {

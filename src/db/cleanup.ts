@@ -8,8 +8,8 @@ const RUN_EVERY = 10 * 60_000;
 const BATCH = 200;
 /** Milliseconds for everybody else between two of them. */
 const PAUSE = 20;
-/** Invitations that are over are shown for so long. */
 const DAY = 86_400_000;
+/** Invitations that are over are shown for so long. */
 const KEPT = 90 * DAY;
 
 /** @returns how to stop it */

@@ -27,6 +27,7 @@ import { isSecure, requireHttps } from './https.js';
 import { leakedKeys, readPublicKeys, revokeCredentials } from './leaks.js';
 import { metricsEndpoint } from './metrics.js';
 import { mountConsent } from './oauth/consent.js';
+import { authorizationServer } from './oauth/metadata.js';
 import { registrationEndpoint } from './oauth/registration.js';
 import { tokenEndpoints } from './oauth/token.js';
 import { NOTHING_ALLOWED } from './page.js';
@@ -80,8 +81,6 @@ export interface Door {
   readonly urlOf: (c: Context) => URL;
   /** Origins whose pages may call. */
   readonly corsOrigins: readonly string[];
-  /** Whether programs register applications. */
-  readonly oauthRegistration: boolean;
   readonly logger: Logger;
 }
 
@@ -157,6 +156,9 @@ export function createHttpApp(options: HttpOptions) {
   mountAccounts(app, { ...options, limitBody, urlOf });
   mountPasskeys(app, { ...options, limitBody });
   mountConsent(app, { ...options, limitBody, urlOf });
+  app.get('/.well-known/oauth-authorization-server', (c) =>
+    c.json(authorizationServer(urlOf(c), config.oauthRegistration)),
+  );
   const door: Door = {
     app,
     graphql,
@@ -164,7 +166,6 @@ export function createHttpApp(options: HttpOptions) {
     limitBody,
     urlOf,
     corsOrigins: config.corsOrigins,
-    oauthRegistration: config.oauthRegistration,
     logger,
   };
   for (const mount of mounts) mount(door);

@@ -46,6 +46,22 @@ export async function admitBody(c: KeyedContext, context: Context, body: string)
   throw serviceBusy();
 }
 
+/** @returns what a body of JSON says, once it is its turn; undefined for what is no JSON @throws as `readBody` and `admitBody` */
+export async function readJson(c: KeyedContext, context: Context): Promise<unknown> {
+  const text = await readBody(c, context);
+  const done = await admitBody(c, context, text);
+  return readingWith(done, context, () => jsonOf(text));
+}
+
+/** @returns undefined for what is no JSON */
+export function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**

@@ -7,7 +7,7 @@ import { storeOperation } from '../graphql/storedOperation.js';
 import type { GraphQL } from '../graphql/yoga.js';
 import { LARGE_BODY } from '../limits/meter.js';
 import { asksForLimitsAlone } from '../operations/limitsQuery.js';
-import { admitBody, announcedBytes, isJson, refuseEncoded } from './body.js';
+import { admitBody, announcedBytes, isJson, jsonOf, refuseEncoded } from './body.js';
 import type { KeyedContext } from './environment.js';
 import type { RunKeyed } from './gateway.js';
 import { once } from './idempotency.js';
@@ -146,14 +146,6 @@ function hasErrors(answer: string): boolean {
 }
 
 const registration = z.object({ query: z.string() });
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 /** { "query": "..." } -> 201 { data: { addTrustedDocument: { document: { hash, operations, scopes } } } } */
 function registerDocument(graphql: GraphQL): RunKeyed {

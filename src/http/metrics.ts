@@ -1,6 +1,6 @@
 /** GET /metrics, for administrators of the operator's workspace; without a key on METRICS_PORT alone. */
 
-import { isWholeAdministrator } from '../auth/principal.js';
+import { mustAdminister } from '../auth/principal.js';
 import { ApiError } from '../errors.js';
 import type { Services } from '../graphql/context.js';
 import { DEFAULT_WORKSPACE } from '../keys/bootstrap.js';
@@ -10,13 +10,7 @@ import type { RunKeyed } from './gateway.js';
 export function metricsEndpoint({ database, metrics }: Services): RunKeyed {
   return async (c, { principal, meter }) => {
     await meter.begin();
-    if (!isWholeAdministrator(principal)) {
-      const scopes = ['admin:*'];
-      throw new ApiError('FORBIDDEN', 'This needs admin:*, and a key that is locked to no operations.', {
-        requiredScopes: scopes,
-        missingScopes: scopes,
-      });
-    }
+    mustAdminister(principal);
     const workspace = await database.system.workspace.findUnique({ where: { slug: DEFAULT_WORKSPACE } });
     if (principal.workspaceId !== workspace?.id || principal.environment !== 'LIVE') {
       const reason = "Figures of the whole server are for the operator's workspace, live.";

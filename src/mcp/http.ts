@@ -5,21 +5,12 @@
  */
 import type { McpHttpHandler } from '@modelcontextprotocol/server';
 import type { Door } from '../http/app.js';
-import { admitBody, announcedBytes, isJson, MAX_BATCH, readBody, readingWith } from '../http/body.js';
+import { announcedBytes, isJson, MAX_BATCH, readJson } from '../http/body.js';
 import type { KeyedContext } from '../http/environment.js';
 import type { RunKeyed } from '../http/gateway.js';
-import { authorizationServer, METADATA_PATH, protectedResource } from './metadata.js';
+import { METADATA_PATH, protectedResource } from './metadata.js';
 
-export function mountMcp({
-  app,
-  graphql,
-  keyed,
-  limitBody,
-  urlOf,
-  corsOrigins,
-  oauthRegistration,
-  logger,
-}: Door): void {
+export function mountMcp({ app, graphql, keyed, limitBody, urlOf, corsOrigins, logger }: Door): void {
   let handler: Promise<McpHttpHandler> | undefined;
   /** Loaded with the first request: most servers never get one. */
   const handle: McpHttpHandler['fetch'] = async (...request) => {
@@ -33,9 +24,7 @@ export function mountMcp({
     const { method, raw } = c.req;
     // What no request of the protocol is, the handler answers without its body.
     if (method !== 'POST' || !isJson(c.req.header('content-type'))) return handle(unread(c));
-    const text = await readBody(c, context);
-    const bodyRead = await admitBody(c, context, text);
-    const parsedBody = readingWith(bodyRead, context, () => jsonOf(text));
+    const parsedBody = await readJson(c, context);
     if (parsedBody === undefined) return protocolError(-32700, 'The body is not valid JSON.');
     if (Array.isArray(parsedBody)) {
       if (parsedBody.length > MAX_BATCH) {
@@ -69,7 +58,6 @@ export function mountMcp({
   for (const path of ['/.well-known/oauth-protected-resource', METADATA_PATH]) {
     app.get(path, (c) => c.json(protectedResource(urlOf(c))));
   }
-  app.get('/.well-known/oauth-authorization-server', (c) => c.json(authorizationServer(urlOf(c), oauthRegistration)));
 }
 
 /**
@@ -90,14 +78,6 @@ const unread = ({ req: { url, method, raw } }: KeyedContext) =>
 
 function protocolError(code: number, message: string, status = 400): Response {
   return Response.json({ jsonrpc: '2.0', id: null, error: { code, message } }, { status });
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Of the machine itself, where tools for developers run. */

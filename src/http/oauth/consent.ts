@@ -16,8 +16,7 @@ import { ApiError, badInput, notFound, rateLimited } from '../../errors.js';
 import type { Services } from '../../graphql/context.js';
 import { check } from '../../input.js';
 import { listOf } from '../../keys/authority.js';
-import type { RoleName } from '../../scopes/roles.js';
-import { SCOPES, type Scope, scopeSet } from '../../scopes/scope.js';
+import { SCOPES, scopeSet } from '../../scopes/scope.js';
 import { accountRoutes, bodyOf } from '../accountRoute.js';
 import type { HttpEnvironment, KeyedContext } from '../environment.js';
 import { originOf } from '../origin.js';
@@ -54,7 +53,7 @@ export function mountConsent(
     const { asked } = outcome;
     const held = new Set(offered(asked.scopes, role).flatMap((scope) => [...scopeSet([scope])]));
     const scopes = [...scopeSet(asked.scopes)].map((name) => {
-      return { name, description: SCOPES[name as Scope], isHeld: held.has(name) };
+      return { name, description: SCOPES[name], isHeld: held.has(name) };
     });
     const { name, description, environment } = client;
     return c.json({
@@ -156,7 +155,7 @@ export function mountConsent(
         ? { asked: checked.asked }
         : { redirectTo: answer(c, checked, { error: checked.error, error_description: checked.description }) };
     const { workspace, role } = membership;
-    return { session, client, role: role as RoleName, workspace, outcome };
+    return { session, client, role, workspace, outcome };
   }
 
   /** Where the browser goes with it; who answers stands there too (RFC 9207). */

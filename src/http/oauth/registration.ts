@@ -4,11 +4,11 @@
  */
 import { z } from 'zod';
 import { APP_SCOPES } from '../../apps/appService.js';
-import { callerOf, isWholeAdministrator } from '../../auth/principal.js';
+import { callerOf, mustAdminister } from '../../auth/principal.js';
 import { ApiError } from '../../errors.js';
 import type { Services } from '../../graphql/context.js';
 import { hasBadText } from '../../storable.js';
-import { admitBody, announcedBytes, isJson, readBody, readingWith } from '../body.js';
+import { announcedBytes, isJson, readJson } from '../body.js';
 import type { RunKeyed } from '../gateway.js';
 
 const METHODS = ['client_secret_basic', 'client_secret_post', 'none'] as const;
@@ -30,18 +30,10 @@ export function registrationEndpoint({ apps, clock }: Services): RunKeyed {
     if (c.req.method !== 'POST') {
       throw new ApiError('METHOD_NOT_ALLOWED', 'Send a POST request.', { allow: 'POST' });
     }
-    if (!isWholeAdministrator(principal)) {
-      const scopes = ['admin:*'];
-      throw new ApiError('FORBIDDEN', 'This needs admin:*, and a key that is locked to no operations.', {
-        requiredScopes: scopes,
-        missingScopes: scopes,
-      });
-    }
+    mustAdminister(principal);
     if (!isJson(c.req.header('content-type')))
       throw new ApiError('UNSUPPORTED_MEDIA_TYPE', 'Send JSON, as application/json.');
-    const text = await readBody(c, context);
-    const bodyRead = await admitBody(c, context, text);
-    const parsed = metadata.safeParse(readingWith(bodyRead, context, () => jsonOf(text)));
+    const parsed = metadata.safeParse(await readJson(c, context));
     const refuse = (error: string, description: string) => c.json({ error, error_description: description }, 400);
     if (!parsed.success || hasBadText(parsed.data)) {
       const [issue] = parsed.error?.issues ?? [];
@@ -77,12 +69,4 @@ export function registrationEndpoint({ apps, clock }: Services): RunKeyed {
       return refuse('redirectUris' in fields ? 'invalid_redirect_uri' : 'invalid_client_metadata', words.join('; '));
     }
   };
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
