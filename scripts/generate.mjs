@@ -42,5 +42,7 @@ function postgresqlVariant(source) {
   return source
     .replace('provider = "sqlite"', 'provider = "postgresql"')
     .replace('src/db/generated/sqlite', 'src/db/generated/postgresql')
-    .replace(/generator pothos \{[^}]*\}\n/, '');
+    .replace(/generator pothos \{[^}]*\}\n/, '')
+    // What the other database has no words for.
+    .replaceAll('// postgresql: ', '');
 }

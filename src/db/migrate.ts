@@ -18,7 +18,18 @@ import { type DatabaseState, databaseState, obstacleOf } from './state.js';
 
 const require = createRequire(import.meta.url);
 const PRISMA_FOLDER = path.join(path.dirname(fileURLToPath(import.meta.url)), '../../prisma');
-const NO_FILTER: bindings.SchemaFilter = { externalTables: [], externalEnums: [] };
+/** What migrations make by hand: SQLite's index of texts, with the tables that it keeps itself in. */
+const FILTERS: Readonly<Record<Provider, bindings.SchemaFilter>> = {
+  sqlite: {
+    externalTables: ['TextTenant', 'CommentTextRow', ...['TaskText', 'CommentText'].flatMap(tablesOfIndex)],
+    externalEnums: [],
+  },
+  postgresql: { externalTables: [], externalEnums: [] },
+};
+
+function tablesOfIndex(name: string): string[] {
+  return [name, ...['config', 'data', 'docsize', 'idx'].map((part) => `${name}_${part}`)];
+}
 
 /** @public used by scripts/migration.mjs */
 export const migrationsFolder = (provider: Provider): string => path.join(PRISMA_FOLDER, 'migrations', provider);
@@ -39,7 +50,7 @@ export async function applyMigrations(
   return withEngine(provider, adapter, async (engine) => {
     const { appliedMigrationNames } = await engine.applyMigrations({
       migrationsList: readMigrations(provider),
-      filters: NO_FILTER,
+      filters: FILTERS[provider],
     });
     return appliedMigrationNames;
   });
@@ -82,7 +93,7 @@ export async function schemaDrift(provider: Provider, scratch: SqlMigrationAware
       to: { tag: 'schemaDatamodel', files: [schemaFile(provider)] },
       script: true,
       exitCode: true,
-      filters: NO_FILTER,
+      filters: FILTERS[provider],
     });
     return exitCode === 0 ? '' : (stdout ?? '');
   });
@@ -140,7 +151,8 @@ function instantiate(): void {
 function schemaFile(provider: Provider): bindings.SchemaContainer {
   const file = path.join(PRISMA_FOLDER, 'schema.prisma');
   const content = readFileSync(file, 'utf8').replace('provider = "sqlite"', `provider = "${provider}"`);
-  return { path: 'schema.prisma', content };
+  const own = provider === 'postgresql' ? content.replaceAll('// postgresql: ', '') : content;
+  return { path: 'schema.prisma', content: own };
 }
 
 function readMigrations(provider: Provider): bindings.MigrationList {

@@ -7,6 +7,7 @@ import { LRUCache } from 'lru-cache';
 import { noteProjects, projectColumn } from './projectReach.js';
 import type { Provider } from './provider.js';
 import { PARENT, Statement, type Table, typeOf, type Where } from './statement.js';
+import { labelOf, TAG } from './taggedTasks.js';
 import { boundWhere, nameOfReach, type Reach, type Tenant } from './tenant.js';
 
 /** The row that a column of another table refers to, where it is within reach; all of its columns are null otherwise. */
@@ -113,19 +114,16 @@ export class Rows {
    */
   prepareCount(reach: Reach, model: string, where: Where): () => Promise<number> {
     const statement = new Statement(this.provider);
-    const condition = statement.condition({ alias: model, model }, boundWhere(reach, model, where));
-    const sql = `SELECT COUNT(*) FROM ${statement.quote(model)} WHERE ${condition}`;
+    const found = find(statement, model, ` FROM ${statement.quote(model)}`, boundWhere(reach, model, where));
+    const sql = `SELECT COUNT(*)${found}`;
     return async () => Number((await this.#query(sql, statement))[0]?.[0]);
   }
 
   #select(reach: Reach, { selection, where, orderBy = [], take, skip = 0 }: RowQuery, parent?: symbol) {
     const { model } = selection;
-    const base = { alias: model, model };
     const head = this.#head(reach, selection);
     const statement = new Statement(this.provider, parent, head);
-    let sql = `${head.sql} WHERE ${statement.condition(base, boundWhere(reach, model, where))}`;
-    const order = orderBy.map((item) => statement.order(base, item)).join(', ');
-    if (order !== '') sql += ` ORDER BY ${order}`;
+    let sql = find(statement, model, head.sql, boundWhere(reach, model, where), orderBy);
     if (take !== undefined) sql += statement.page(take, skip);
     return { sql, statement, read: head.read };
   }
@@ -164,6 +162,28 @@ const MAX_HEADS = 20;
 interface Head extends Pick<SqlQuery, 'sql' | 'args' | 'argTypes'> {
   /** Makes of what is stored what is answered, in place. */
   readonly read: (rows: unknown[][]) => unknown[][];
+}
+
+/**
+ * A query, from what it reads to its order.
+ * @param head until the condition
+ * @param where bound to the tenant
+ */
+function find(statement: Statement, model: string, head: string, where: Where, orderBy?: readonly Where[]): string {
+  const base = { alias: model, model };
+  const label = labelOf(model, where, orderBy);
+  const order = label
+    ? label.orderBy.map((item) => statement.order(TAG, item))
+    : (orderBy ?? []).map((item) => statement.order(base, item));
+  const ordered = order.length > 0 ? ` ORDER BY ${order.join(', ')}` : '';
+  if (!label) return `${head} WHERE ${statement.condition(base, where)}${ordered}`;
+  const from = ` FROM ${statement.quote(model)}`;
+  const tags = `${statement.quote(TAG.model)} AS ${statement.quote(TAG.alias)}`;
+  const isOf = `${statement.column(base, 'id')} = ${statement.column(TAG, 'taskId')}`;
+  // SQLite takes tables that are cross joined in the order in which they stand.
+  const both = head.replace(from, ` FROM ${tags} CROSS JOIN ${statement.quote(model)}`);
+  const isTagged = statement.condition(TAG, label.where);
+  return `${both} WHERE ${isOf} AND ${isTagged} AND ${statement.condition(base, label.others)}${ordered}`;
 }
 
 function headOf(statement: Statement, reach: Reach, { model, columns, joins }: RowSelection): string {

@@ -1,0 +1,44 @@
+-- AlterTable
+ALTER TABLE "Notification" ADD COLUMN     "dueDate" TIMESTAMP(3);
+
+-- CreateIndex
+CREATE INDEX "Task_dueDate_idx" ON "Task"("dueDate");
+
+-- AlterTable
+ALTER TABLE "TaskTag" ADD COLUMN     "taskCreatedAt" TIMESTAMP(3);
+
+UPDATE "TaskTag" SET "taskCreatedAt" = "Task"."createdAt" FROM "Task" WHERE "Task"."id" = "TaskTag"."taskId";
+
+-- DropIndex
+DROP INDEX "TaskTag_workspaceId_environment_key_idx";
+
+-- CreateIndex
+CREATE INDEX "TaskTag_workspaceId_environment_key_taskCreatedAt_taskId_idx" ON "TaskTag"("workspaceId", "environment", "key", "taskCreatedAt", "taskId");
+
+-- DropIndex
+DROP INDEX "TaskTag_labelId_taskId_idx";
+
+-- CreateIndex
+CREATE INDEX "TaskTag_labelId_taskCreatedAt_taskId_idx" ON "TaskTag"("labelId", "taskCreatedAt", "taskId");
+
+-- Whoever puts a label on a task. When a task was made does not change.
+CREATE FUNCTION taskgate_date_tag() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    SELECT "createdAt" INTO NEW."taskCreatedAt" FROM "Task" WHERE "id" = NEW."taskId";
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER "TaskTag_insert_dated" BEFORE INSERT ON "TaskTag"
+    FOR EACH ROW EXECUTE FUNCTION taskgate_date_tag();
+
+-- Texts that contain a word are found by its trigrams. Where the server has no such extension, or this user may not make it, they
+-- are found by reading all of them.
+DO $$
+BEGIN
+    CREATE EXTENSION IF NOT EXISTS pg_trgm;
+    CREATE INDEX "Task_text_idx" ON "Task" USING GIN ("title" gin_trgm_ops, "description" gin_trgm_ops);
+    CREATE INDEX "Comment_text_idx" ON "Comment" USING GIN ("body" gin_trgm_ops);
+EXCEPTION
+    WHEN insufficient_privilege OR undefined_file OR feature_not_supported THEN
+        RAISE NOTICE 'without pg_trgm searches read all texts: %', SQLERRM;
+END $$;
