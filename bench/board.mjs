@@ -80,6 +80,7 @@ async function fill(url, count) {
   process.stderr.write('\r');
   await run(`INSERT INTO "TaskTag" ("workspaceId", "environment", "taskId", "labelId", "name", "key")
     SELECT ${tenant}, 't' || ${text('"i" * 7')}, 'l2', 'single', 'single' FROM ${numbers(0, 50)}`);
+  await run(`UPDATE "Task" SET "description" = 'A unicorn' WHERE "id" = 't77'`);
   // As the database does by itself in time.
   await run('ANALYZE');
   await client?.end();
@@ -117,7 +118,8 @@ const QUESTIONS = {
     'p',
   ],
   'search, found often': ['{ tasks(first: 20, search: "number somebody") { nodes { T } } }'],
-  'search, found once': ['{ tasks(first: 20, search: "number 777") { nodes { T } } }'],
+  'search, found in some': ['{ tasks(first: 20, search: "number 777") { nodes { T } } }'],
+  'search, found once': ['{ tasks(first: 20, search: "number unicorn") { nodes { T } } }'],
   'search, found never': ['{ tasks(first: 20, search: "nowhere") { nodes { T } } }'],
 };
 

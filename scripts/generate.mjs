@@ -39,10 +39,12 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== digest) {
 
 /** @param {string} source prisma/schema.prisma */
 function postgresqlVariant(source) {
-  return source
-    .replace('provider = "sqlite"', 'provider = "postgresql"')
-    .replace('src/db/generated/sqlite', 'src/db/generated/postgresql')
-    .replace(/generator pothos \{[^}]*\}\n/, '')
-    // What the other database has no words for.
-    .replaceAll('// postgresql: ', '');
+  return (
+    source
+      .replace('provider = "sqlite"', 'provider = "postgresql"')
+      .replace('src/db/generated/sqlite', 'src/db/generated/postgresql')
+      .replace(/generator pothos \{[^}]*\}\n/, '')
+      // What the other database has no words for.
+      .replaceAll('// postgresql: ', '')
+  );
 }

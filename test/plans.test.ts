@@ -82,6 +82,13 @@ beforeAll(async () => {
       data: { ...tenant, taskId: id, startedAt, endedAt, note, userId: users[index % 4]?.id ?? null },
     });
   }
+  for (const [index, { id }] of parts.entries()) {
+    const targetTaskId = parts[(index * 5 + 2) % parts.length]?.id;
+    const type = index % 3 === 0 ? 'RELATES_TO' : 'BLOCKS';
+    if (targetTaskId && targetTaskId !== id) {
+      await system.taskRelationship.create({ data: { ...tenant, taskId: id, targetTaskId, type } });
+    }
+  }
   const told = await system.task.findMany({ where: tenant, orderBy: { id: 'asc' }, take: 6 });
   for (let i = 0; i < 20; i += 1) {
     const data = {
@@ -332,6 +339,22 @@ const FILTERS: Record<Type, fc.Arbitrary<string>> = {
       'stateSlug: { eq: "done" }',
       'stateId: { neq: null }',
     ),
+    fc.constantFrom('isBlocked: true', 'isBlocked: false', 'hasOpenBlockers: true', 'isMine: true', 'isMine: false'),
+    fc.constantFrom(
+      'labels: { some: { name: { startsWith: "T" } } }',
+      'labels: { none: { name: { eq: "Zed" } } }',
+      'labels: { some: {}, none: { name: { eq: "t2" } } }',
+      'assignee: { email: { contains: "example" } }',
+      'assignee: {}',
+      'assignee: { or: [{ name: { startsWith: "ada" } }, { me: true }] }',
+      'createdBy: { role: { eq: VIEWER } }',
+      'project: { slug: { eq: "one" } }',
+      'project: { archivedAt: { eq: null }, not: { slug: { eq: "one" } } }',
+      'parent: { status: { eq: DONE } }',
+      'parent: { parent: { tags: { contains: "odd" } } }',
+    ),
+    quoted.map((value) => `title: { startsWith: ${value} }`),
+    fc.constantFrom('dueDate: { before: "P7D" }', 'dueDate: { after: "-P40W" }', 'createdAt: { after: "-PT1H" }'),
     fc.constantFrom('tags: { contains: "ODD" }', 'tags: { in: ["t1", "zed"] }', 'tags: { nin: ["t2"] }'),
     fc
       .tuple(fc.constantFrom('gt', 'gte', 'lt', 'lte', 'eq', 'neq'), date)

@@ -13,6 +13,7 @@ import { sqliteAdapter, sqliteFile, sqliteMigrationAdapter } from './sqlite.js';
 import type { DatabaseState } from './state.js';
 import { type TakeNumber, takesNumberBefore } from './taskNumbers.js';
 import { type Reach, type TenantDatabase, tenantDatabases } from './tenant.js';
+import { TextIndex } from './textIndex.js';
 
 export interface Database {
   readonly provider: Provider;
@@ -24,6 +25,7 @@ export interface Database {
   readonly hasReplica: boolean;
   /** Reads of plans, which need no client between them and the database. */
   readonly rows: Rows;
+  readonly texts: TextIndex;
   /** For units of work: a transaction on the driver. */
   readonly inTransaction: <T>(run: (transaction: InsertingTransaction) => Promise<T>) => Promise<T>;
   close(): Promise<void>;
@@ -121,6 +123,7 @@ export async function openDatabase({
     takeTaskNumber: takesNumberBefore(provider, connected),
     hasReplica: replicaUrl !== undefined,
     rows: new Rows(provider, connected, onQuery),
+    texts: new TextIndex(provider, connected, onQuery),
     inTransaction: async (run) => inTransaction(connected(), provider, onQuery ?? (() => {}), run),
     async close() {
       isClosed = true;

@@ -23,6 +23,8 @@ export const MODEL_FIELDS = new Map(
 
 export const PARENT = 'parent';
 const COMPARATORS: Readonly<Record<string, string>> = { gt: '>', gte: '>=', lt: '<', lte: '<=' };
+/** Values that are parameters each. */
+const FEW_VALUES = 50;
 const TRUE = '1=1';
 const FALSE = '1=0';
 
@@ -30,6 +32,7 @@ const FALSE = '1=0';
 export class Statement {
   readonly args: unknown[];
   readonly argTypes: ArgType[];
+  #relations = 0;
 
   /**
    * @param parent stands for the id of a row of another query
@@ -126,16 +129,32 @@ export class Statement {
         case 'notIn': {
           const values = operand as readonly unknown[];
           if (values.length === 0) return operator === 'in' ? FALSE : TRUE;
-          return `${column} ${operator === 'in' ? 'IN' : 'NOT IN'} (${values.map(bound).join(',')})`;
+          return `${column} ${operator === 'in' ? 'IN' : 'NOT IN'} (${this.#values(values, scalar, bound)})`;
         }
-        case 'contains': {
+        case 'contains':
+        case 'startsWith': {
           const like = mode === 'insensitive' && this.provider === 'postgresql' ? 'ILIKE' : 'LIKE';
-          return `${column} ${like} ${bound(`%${operand}%`)}`;
+          return `${column} ${like} ${bound(`${operator === 'contains' ? '%' : ''}${operand}%`)}`;
         }
       }
       throw new NotTranslated(`${model}.${name} ${operator}`);
     });
     return joined(parts, ' AND ', TRUE);
+  }
+
+  /** Rows of a table may be compared with others of the same table. */
+  #related(model: string): Table {
+    this.#relations += 1;
+    return { alias: `r${this.#relations}`, model };
+  }
+
+  /** Many are one parameter on SQLite, so that their number does not make another statement. */
+  #values(values: readonly unknown[], scalar: ArgType['scalarType'], bound: (value: unknown) => string): string {
+    const isText = scalar === 'int' || scalar === 'string';
+    if (this.provider !== 'sqlite' || !isText || values.length <= FEW_VALUES || values.includes(this.parent)) {
+      return values.map(bound).join(',');
+    }
+    return `SELECT "value" FROM json_each(${this.value(JSON.stringify(values), 'string')})`;
   }
 
   /** Rows of a list that belong to this one: some, or none; or the one row that it refers to. */
@@ -144,10 +163,10 @@ export class Statement {
     const field = MODEL_FIELDS.get(model)?.get(name);
     const [referring] = field?.relationFromFields ?? [];
     if (field && referring !== undefined) {
-      const inside = { alias: field.type, model: field.type };
+      const inside = this.#related(field.type);
       const found = `${this.column(inside, 'id')} = ${this.column(table, referring)}`;
       const condition = this.condition(inside, value as Where);
-      return `EXISTS (SELECT 1 FROM ${this.quote(field.type)} WHERE ${found} AND ${condition})`;
+      return `EXISTS (SELECT 1 FROM ${this.quote(field.type)} AS ${this.quote(inside.alias)} WHERE ${found} AND ${condition})`;
     }
     const { some, none, ...others } = value as { some?: Where; none?: Where };
     const other = field?.type ?? '';
@@ -159,8 +178,8 @@ export class Statement {
     if (!condition || Object.keys(others).length > 0 || column === undefined || (some && none)) {
       throw new NotTranslated(`${model}.${name}`);
     }
-    const inside = { alias: other, model: other };
-    const inner = `SELECT 1 FROM ${this.quote(other)} WHERE ${this.column(inside, column)} = ${this.column(table, 'id')} AND ${this.condition(inside, condition)}`;
+    const inside = this.#related(other);
+    const inner = `SELECT 1 FROM ${this.quote(other)} AS ${this.quote(inside.alias)} WHERE ${this.column(inside, column)} = ${this.column(table, 'id')} AND ${this.condition(inside, condition)}`;
     return `${some ? '' : 'NOT '}EXISTS (${inner})`;
   }
 }

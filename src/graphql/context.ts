@@ -117,6 +117,8 @@ interface RequestUse {
   accepts: Accepts;
   /** Tells that a large body was read, which others wait for. */
   bodyRead?: Release | undefined;
+  /** Whether what was found depends on the rows, the operation and its variables alone. */
+  isRememberable: boolean;
   /** Whether anything of it is a mutation that ran. */
   mutates: boolean;
   /** Whether the answer goes on: it is a subscription's. */
@@ -182,6 +184,7 @@ export function createContext(
       counts: 'cost',
       budget: services.answerMemory.budgetFor(principal.lineageId),
       accepts: { results: true, streams: true },
+      isRememberable: true,
       mutates: false,
       isStream: false,
       ownKey: false,

@@ -2,6 +2,7 @@
 import {
   type ConstDirectiveNode,
   type GraphQLSchema,
+  isInputObjectType,
   isObjectType,
   Kind,
   lexicographicSortSchema,
@@ -11,13 +12,13 @@ import {
   printSchema,
   visit,
 } from 'graphql';
-import { ownRequirement } from '../operations/requirement.js';
-import type { Requirement } from '../scopes/scope.js';
+import { ownRequirement, requirementOfInput } from '../operations/requirement.js';
+import { NOTHING_REQUIRED, type Requirement } from '../scopes/scope.js';
 
 const DIRECTIVE = `"""
 The scopes that are needed: one of the inner lists, all of it.
 """
-directive @requiresScopes(scopes: [[String!]!]!) on FIELD_DEFINITION | OBJECT
+directive @requiresScopes(scopes: [[String!]!]!) on FIELD_DEFINITION | INPUT_FIELD_DEFINITION | OBJECT
 `;
 
 export function printWithScopes(schema: GraphQLSchema): string {
@@ -34,6 +35,19 @@ export function printWithScopes(schema: GraphQLSchema): string {
           return field
             ? { ...fieldNode, directives: directives(ownRequirement(field), fieldNode.directives) }
             : fieldNode;
+        }),
+      };
+    },
+    InputObjectTypeDefinition(node) {
+      const type = schema.getType(node.name.value);
+      if (!isInputObjectType(type)) return undefined;
+      return {
+        ...node,
+        fields: (node.fields ?? []).map((fieldNode) => {
+          const field = type.getFields()[fieldNode.name.value];
+          const requirement = field && requirementOfInput(field);
+          if (!requirement || requirement === NOTHING_REQUIRED) return fieldNode;
+          return { ...fieldNode, directives: directives(requirement, fieldNode.directives) };
         }),
       };
     },

@@ -218,7 +218,7 @@ function containsIn(filter: unknown): number {
     const value = open.pop();
     if (typeof value !== 'object' || value === null) continue;
     for (const [name, inner] of Object.entries(value)) {
-      if (name === 'contains') found += 1;
+      if (name === 'contains' || name === 'startsWith') found += 1;
       else open.push(inner);
     }
   }

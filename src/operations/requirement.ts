@@ -1,5 +1,20 @@
-/** Which scopes a field needs, read from the static `authScopes` of the field and of the type it stands on. */
-import { GraphQLError, type GraphQLField, type GraphQLNamedType, type GraphQLObjectType } from 'graphql';
+/**
+ * Which scopes a field needs, read from the static `authScopes` of the field and of the type it stands on, and from the fields of
+ * the inputs that are written in it.
+ */
+import {
+  type FieldNode,
+  GraphQLError,
+  type GraphQLField,
+  type GraphQLInputField,
+  type GraphQLInputType,
+  type GraphQLNamedType,
+  type GraphQLObjectType,
+  getNamedType,
+  isInputObjectType,
+  Kind,
+  type ValueNode,
+} from 'graphql';
 import {
   both,
   closest,
@@ -65,6 +80,38 @@ export function mayBeSeen(type: GraphQLNamedType, field: GraphQLField<unknown, u
 export function ownRequirement(element: GraphQLNamedType | GraphQLField<unknown, unknown>): Requirement | undefined {
   const map = options(element).authScopes;
   return map === undefined ? undefined : fromMap(map, NOTHING_GRANTED, element.name);
+}
+
+/** What it takes to give a field of an input, for what is answered tells something of what it is compared with. */
+export function requirementOfInput({ extensions }: GraphQLInputField): Requirement {
+  const scope = extensions['scope'] as Scope | undefined;
+  return scope === undefined ? NOTHING_REQUIRED : [[scope]];
+}
+
+/** What the arguments need that are written in the document; of variables, each run sees to it. */
+export function requirementOfArguments(
+  field: GraphQLField<unknown, unknown>,
+  { arguments: given }: FieldNode,
+): Requirement {
+  let requirement = NOTHING_REQUIRED;
+  const open: [GraphQLInputType, ValueNode][] = [];
+  for (const { name, value } of given ?? []) {
+    const argument = field.args.find((candidate) => candidate.name === name.value);
+    if (argument) open.push([argument.type, value]);
+  }
+  for (let next = open.pop(); next; next = open.pop()) {
+    const [input, value] = next;
+    if (value.kind === Kind.LIST) for (const item of value.values) open.push([input, item]);
+    const type = getNamedType(input);
+    if (value.kind !== Kind.OBJECT || !isInputObjectType(type)) continue;
+    for (const { name, value: inner } of value.fields) {
+      const inputField = type.getFields()[name.value];
+      if (!inputField || inner.kind === Kind.NULL) continue;
+      requirement = both(requirement, requirementOfInput(inputField));
+      open.push([inputField.type, inner]);
+    }
+  }
+  return requirement;
 }
 
 /**

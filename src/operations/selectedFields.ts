@@ -18,9 +18,17 @@ import {
   type SelectionSetNode,
   valueFromASTUntyped,
 } from 'graphql';
-import { closest, NOTHING_REQUIRED, type Requirement, type ScopeSet, satisfies } from '../scopes/scope.js';
+import { both, closest, NOTHING_REQUIRED, type Requirement, type ScopeSet, satisfies } from '../scopes/scope.js';
 import { fragmentsOf } from './fragments.js';
-import { forbidden, grantsOf, ownKeyArgument, ownRequirement, requirementOf, showsOwnKey } from './requirement.js';
+import {
+  forbidden,
+  grantsOf,
+  ownKeyArgument,
+  ownRequirement,
+  requirementOf,
+  requirementOfArguments,
+  showsOwnKey,
+} from './requirement.js';
 import type { Variables } from './variables.js';
 
 /** A field as the document has it, with the first path on which it stands. */
@@ -131,15 +139,16 @@ export function selectedFields(
         if (!field) continue;
         const argument = ownKeyArgument(field);
         const named = argument === undefined ? (showsOwnKey(type) ? own : undefined) : { node: selection, argument };
+        const ofArguments = requirementOfArguments(field, selection);
         const selected: SelectedField = {
           node: selection,
           path: [...path, responseKey(selection)],
           coordinate: `${type.name}.${field.name}`,
-          requirement: requirementOf(type, field, granted),
-          own: ownRequirement(field) ?? NOTHING_REQUIRED,
+          requirement: both(requirementOf(type, field, granted), ofArguments),
+          own: both(ownRequirement(field) ?? NOTHING_REQUIRED, ofArguments),
           parent,
           inFragment,
-          ownKey: named && { ...named, requirement: requirementOf(type, field, granted, true) },
+          ownKey: named && { ...named, requirement: both(requirementOf(type, field, granted, true), ofArguments) },
         };
         fields.push(selected);
         const inner = getNamedType(field.type);

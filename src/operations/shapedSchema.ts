@@ -5,6 +5,7 @@
  */
 import { filterSchema, pruneSchema } from '@graphql-tools/utils';
 import {
+  type GraphQLInputField,
   type GraphQLNamedType,
   type GraphQLObjectType,
   type GraphQLSchema,
@@ -15,7 +16,7 @@ import {
   type OperationTypeNode,
 } from 'graphql';
 import { type ScopeSet, satisfies } from '../scopes/scope.js';
-import { mayBeSeen, requirementOf } from './requirement.js';
+import { mayBeSeen, requirementOf, requirementOfInput } from './requirement.js';
 
 const shapes = new WeakMap<GraphQLSchema, WeakMap<ScopeSet, GraphQLSchema>>();
 
@@ -43,6 +44,8 @@ function make(schema: GraphQLSchema, held: ScopeSet): GraphQLSchema {
     schema,
     typeFilter: (name, type) => !(isObjectType(type) || isInterfaceType(type)) || reached.has(name),
     rootFieldFilter: (kind, name) => isVisible(schema.getRootType(kind.toLowerCase() as OperationTypeNode), name),
+    inputObjectFieldFilter: (_typeName, _name, field) =>
+      satisfies(held, requirementOfInput(field as GraphQLInputField)),
     fieldFilter: (typeName, name) => isVisible(schema.getType(typeName), name),
   });
   return pruneSchema(shown, { skipPruning: (type) => reached.has(type.name) });

@@ -20,6 +20,8 @@ export interface List {
   readonly where: object;
   /** By default the rows that satisfy `where` are counted. */
   readonly count?: (() => PromiseLike<number>) | undefined;
+  /** Which rows an index has, of which those that satisfy `where` are some; undefined: it does not tell. */
+  readonly narrow?: (() => Promise<object | undefined>) | undefined;
 }
 
 interface ConnectionOptions extends List {
@@ -28,7 +30,10 @@ interface ConnectionOptions extends List {
 }
 
 /** Loads one page with all that is selected below it; counts only when totalCount is asked for. */
-export async function resolveConnection({ model, args, order, where, context, info, count }: ConnectionOptions) {
+export async function resolveConnection(options: ConnectionOptions) {
+  const { model, args, order, context, info, count } = options;
+  const narrowed = await options.narrow?.();
+  const where = narrowed ? { AND: [options.where, narrowed] } : options.where;
   const rows = (context.db as unknown as Record<string, Rows>)[model.charAt(0).toLowerCase() + model.slice(1)];
   if (!rows) throw new Error(`no model ${model}`);
   const plan = planPage(args, order);

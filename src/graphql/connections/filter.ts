@@ -1,11 +1,13 @@
 /**
- * Filters: comparators per field (`eq neq in nin gt gte lt lte contains`) with `and`, `or`, `not`, compiled to a Prisma
- * `where`. Negation is carried down to the comparators, so that a row without a value is not lost between `x` and
+ * Filters: comparators per field (`eq neq in nin gt gte lt lte contains startsWith`) with `and`, `or`, `not`, and filters of
+ * related rows, compiled to a Prisma `where`. Negation is carried down to the comparators, so that a row without a value is not lost between `x` and
  * `not x` as it is in SQL.
  */
 import type { Provider } from '../../db/provider.js';
-import { containsText, tagKey } from '../../db/text.js';
+import { containsText, startsWithText, tagKey } from '../../db/text.js';
 import { badInput } from '../../errors.js';
+import type { Scope, ScopeSet } from '../../scopes/scope.js';
+import { after, type Duration } from './duration.js';
 
 type Where = Record<string, unknown>;
 type Comparators = Readonly<Record<string, unknown>>;
@@ -24,6 +26,36 @@ export interface FilterField {
   readonly folded?: boolean;
   /** A field that is no column: the rows that have one of the values. */
   readonly having?: (values: readonly string[]) => Where;
+  /** A statement that holds for these rows, or for all others. */
+  readonly holds?: (asker: Asker) => Where;
+  /** Rows that belong to the row, by a filter of theirs. */
+  readonly related?: Related;
+  /** What it takes to compare by it, for what is found tells what it was compared with. */
+  readonly scope?: Scope;
+}
+
+interface Related {
+  /** What they are compared by. */
+  readonly fields: () => Readonly<Record<string, FilterField>>;
+  /** The rows that have one of those. */
+  readonly having: (where: Where) => Where;
+  /** What refers to the one row that there is; undefined: there are several, and `some` and `none` say which. */
+  readonly column?: string;
+}
+
+/** Who asks, and when: what a filter may depend on besides the rows. */
+export interface Asker {
+  readonly provider: Provider;
+  readonly scopes: ScopeSet;
+  /** The user whom the key acts for. */
+  readonly userId: string | null;
+  readonly now: Date;
+  /** Which ties between tasks are seen. */
+  readonly seenTies: Where;
+  /** Told that what is found depends on who asks, or on when. */
+  readonly onDependence: () => void;
+  /** Told of a scope that is used; where it is missing, it throws. */
+  readonly onScope: (scope: Scope, field: string) => void;
 }
 
 /** Holds for every row. A condition that says nothing is left out by Prisma, which in a disjunction means the contrary. */
@@ -36,10 +68,28 @@ const MAX_COMPARISONS = 50;
 export function compileFilter(
   fields: Readonly<Record<string, FilterField>>,
   filter: Filter | null | undefined,
-  provider: Provider,
+  asker: Asker,
 ): Where {
   let comparisons = 0;
-  const compile = (node: Filter, negated: boolean): Where => {
+  const compared = () => {
+    comparisons += 1;
+    if (comparisons > MAX_COMPARISONS) throw badInput({ filter: [`must have at most ${MAX_COMPARISONS} comparisons`] });
+  };
+  const compileRelated = ({ fields: inner, having, column }: Related, value: object, negated: boolean): Where => {
+    if (column !== undefined) {
+      // Carried down, as it is within a filter: a row that is related to none is not lost.
+      const isAny = Object.values(value).every((given) => given == null);
+      const tests = negated && isAny ? [] : [having(compile(inner(), value, negated))];
+      return negated ? { OR: [{ [column]: null }, ...tests] } : { AND: tests };
+    }
+    const tests = Object.entries(value as { some?: Filter | null; none?: Filter | null }).flatMap(([name, filter]) => {
+      if (!filter) return [];
+      const where = having(compile(inner(), filter, false));
+      return (name === 'some') === negated ? { NOT: where } : where;
+    });
+    return negated ? { OR: tests } : { AND: tests };
+  };
+  const compile = (by: Readonly<Record<string, FilterField>>, node: Filter, negated: boolean): Where => {
     const parts: Where[] = [];
     for (const [name, value] of Object.entries(node)) {
       if (value == null) continue;
@@ -47,20 +97,30 @@ export function compileFilter(
         const items = value as readonly Filter[];
         // An empty disjunction is false, which SQL cannot express, and is a mistake of the client.
         if (name === 'or' && items.length === 0) throw badInput({ filter: ['or must not be empty'] });
-        const inner = items.map((item) => compile(item, negated));
+        const inner = items.map((item) => compile(by, item, negated));
         // De Morgan: not (a and b) is (not a) or (not b).
         if (inner.length === 0) continue;
         parts.push((name === 'and') !== negated ? { AND: inner } : { OR: inner });
       } else if (name === 'not') {
-        parts.push(compile(value as Filter, !negated));
+        parts.push(compile(by, value as Filter, !negated));
       } else {
-        const field = fields[name];
+        const field = by[name];
         if (!field) continue;
+        if (field.scope) asker.onScope(field.scope, name);
+        if (field.holds) {
+          compared();
+          const where = field.holds(asker);
+          parts.push((value === true) === negated ? { NOT: where } : where);
+          continue;
+        }
+        if (field.related) {
+          compared();
+          parts.push(compileRelated(field.related, value, negated));
+          continue;
+        }
         const tests = Object.entries(value as Comparators).map(([comparator, operand]) => {
-          comparisons += 1;
-          if (comparisons > MAX_COMPARISONS)
-            throw badInput({ filter: [`must have at most ${MAX_COMPARISONS} comparisons`] });
-          return compare(field, name, comparator, operand, negated, provider);
+          compared();
+          return compare(field, name, comparator, operand, negated, asker);
         });
         if (tests.length > 0) parts.push(negated ? { OR: tests } : { AND: tests });
       }
@@ -69,7 +129,7 @@ export function compileFilter(
     if (parts.length === 0 && node !== filter) return ALWAYS;
     return negated ? { OR: parts } : { AND: parts };
   };
-  return filter == null ? {} : compile(filter, false);
+  return filter == null ? {} : compile(fields, filter, false);
 }
 
 /** Whether a filter says anything of a field, anywhere. */
@@ -83,15 +143,20 @@ export function mentions(filter: Filter | null | undefined, field: string): bool
 const isGiven = (comparators: unknown) =>
   Object.values((comparators as object | null | undefined) ?? {}).some((value) => value !== undefined);
 
+/** @throws BAD_USER_INPUT for too many */
+export function searchWords(search: string | null | undefined): string[] {
+  const words = search?.split(/\s+/).filter(Boolean) ?? [];
+  if (words.length > MAX_COMPARISONS) throw badInput({ search: [`must have at most ${MAX_COMPARISONS} words`] });
+  return words;
+}
+
 /** Every word of a search, each in one of the columns. @param also what a word finds besides */
 export function searchWhere(
-  search: string | null | undefined,
+  words: readonly string[],
   columns: readonly string[],
   provider: Provider,
   also: (word: string) => object | undefined = () => undefined,
 ): Where[] {
-  const words = search?.split(/\s+/).filter(Boolean) ?? [];
-  if (words.length > MAX_COMPARISONS) throw badInput({ search: [`must have at most ${MAX_COMPARISONS} words`] });
   return words.map((word) => {
     const found = columns.map((column): object => ({ [column]: containsText(provider, word) }));
     return { OR: [...found, ...[also(word)].flatMap((where) => where ?? [])] };
@@ -115,7 +180,7 @@ function compare(
   comparator: string,
   operand: unknown,
   negated: boolean,
-  provider: Provider,
+  asker: Asker,
 ): Where {
   const { column, nullable = false } = field;
   const nullAllowed = comparator === 'eq' || comparator === 'neq';
@@ -124,10 +189,16 @@ function compare(
   }
   if (field.tags) return compareTags(column, comparator, operand, negated);
   if (field.having) return compareSet(field.having, comparator, operand, negated);
-  if (field.folded) return compare({ column, nullable }, name, comparator, lowerCased(operand), negated, provider);
+  if (field.folded) return compare({ column, nullable }, name, comparator, lowerCased(operand), negated, asker);
+  if (comparator === 'before' || comparator === 'after') {
+    asker.onDependence();
+    const moment = after(asker.now, operand as Duration);
+    return compare(field, name, comparator === 'before' ? 'lt' : 'gt', moment, negated, asker);
+  }
   const missing = { [column]: null };
-  if (comparator === 'contains') {
-    const test = { [column]: containsText(provider, String(operand)) };
+  if (comparator === 'contains' || comparator === 'startsWith') {
+    const matching = comparator === 'contains' ? containsText : startsWithText;
+    const test = { [column]: matching(asker.provider, String(operand)) };
     if (!negated) return test;
     return nullable ? { OR: [{ NOT: test }, missing] } : { NOT: test };
   }

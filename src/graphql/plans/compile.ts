@@ -187,13 +187,17 @@ class Compiler {
       const { reach } = context;
       const { rows } = context.services.database;
       const { query, cut } = pageQuery(shape, asked);
-      const find = rows.prepare(reach, query);
-      const count = shape.hasCount
-        ? (asked.count ?? rows.prepareCount(reach, asked.model, asked.where as Where))
-        : () => 0;
+      const prepare = (narrowed: Where = {}) => {
+        const where = { AND: [asked.where, narrowed] };
+        const find = rows.prepare(reach, { ...query, where: { AND: [query.where, narrowed] } });
+        const count = shape.hasCount ? (asked.count ?? rows.prepareCount(reach, asked.model, where)) : () => 0;
+        return () => Promise.all([find(), count()]);
+      };
+      const { narrow } = asked;
+      const read = prepare();
       const load = loader(shape.selection, variables, context);
       return async () => {
-        const [found, counted] = await Promise.all([find(), count()]);
+        const [found, counted] = await (narrow ? prepare((await narrow()) as Where | undefined) : read)();
         const page = cut(found);
         return write({ ...page, rows: await load(page.page), count: counted });
       };

@@ -76,7 +76,8 @@ export async function runPlan(
     }
   }
   const answer = await execute(schema, executable, plans, variables, context);
-  if (answer?.data !== undefined && answer.errors.length === 0 && version !== undefined && name !== undefined) {
+  const isWhole = answer?.data !== undefined && answer.errors.length === 0;
+  if (isWhole && context.use.isRememberable && version !== undefined && name !== undefined) {
     const projects = [...context.use.projects];
     rememberedAnswers.set(name, { version, data: answer.data, isAnswered: answer.isAnswered, projects });
   }

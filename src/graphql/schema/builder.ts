@@ -10,7 +10,7 @@ import { type Scope, satisfies } from '../../scopes/scope.js';
 import type { Context } from '../context.js';
 import type { Source } from '../plans/source.js';
 import RateLimitPlugin from '../plugins/fieldRateLimit.js';
-import { DateTime } from './dateTime.js';
+import { DateTime, Duration } from './dateTime.js';
 
 export const builder = new SchemaBuilder<{
   Context: Context;
@@ -29,6 +29,7 @@ export const builder = new SchemaBuilder<{
   Scalars: {
     ID: { Input: string; Output: string };
     DateTime: { Input: Date; Output: Date };
+    Duration: { Input: number; Output: never };
     JSON: { Input: unknown; Output: unknown };
   };
   Connection: { totalCount: () => Promise<number> };
@@ -67,6 +68,7 @@ export const builder = new SchemaBuilder<{
 });
 
 builder.addScalarType('DateTime', DateTime);
+builder.addScalarType('Duration', Duration);
 builder.queryType({});
 builder.mutationType({});
 

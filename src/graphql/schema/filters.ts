@@ -12,6 +12,7 @@ export const StringFilter = builder.inputType('StringFilter', {
     in: t.stringList(),
     nin: t.stringList(),
     contains: t.string({ description: 'Contains this text, whatever the case.' }),
+    startsWith: t.string({ description: 'Begins with this text, whatever the case.' }),
   }),
 });
 export const IntFilter = builder.inputType('IntFilter', {
@@ -46,6 +47,11 @@ export const DateTimeFilter = builder.inputType('DateTimeFilter', {
     gte: t.field({ type: 'DateTime' }),
     lt: t.field({ type: 'DateTime' }),
     lte: t.field({ type: 'DateTime' }),
+    before: t.field({
+      type: 'Duration',
+      description: 'Before what is so long from now: P7D is in a week, -P1D a day ago.',
+    }),
+    after: t.field({ type: 'Duration', description: 'After what is so long from now.' }),
   }),
 });
 export const TagsFilter = builder.inputType('TagsFilter', {

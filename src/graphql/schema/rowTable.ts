@@ -5,8 +5,17 @@
 import type { InputRef } from '@pothos/core';
 import type { GraphQLResolveInfo } from 'graphql';
 import { MODELS } from '../../db/datamodel.js';
+import { projectCondition } from '../../db/projectReach.js';
+import { ApiError } from '../../errors.js';
 import { type List, resolveConnection } from '../connections/connection.js';
-import { compileFilter, type Filter, type FilterField, searchWhere } from '../connections/filter.js';
+import {
+  type Asker,
+  compileFilter,
+  type Filter,
+  type FilterField,
+  searchWhere,
+  searchWords,
+} from '../connections/filter.js';
 import type { Column, PageArgs } from '../connections/keyset.js';
 import { orderOf } from '../connections/order.js';
 import type { Context } from '../context.js';
@@ -14,10 +23,12 @@ import { ROW_ABOVE, type Source } from '../plans/source.js';
 import { builder } from './builder.js';
 import { DateTimeFilter, FloatFilter, IdFilter, IntFilter, OrderDirection, StringFilter } from './filters.js';
 
-interface FilterOptions extends Pick<FilterField, 'folded' | 'having' | 'tags'> {
+interface FilterOptions extends Pick<FilterField, 'folded' | 'having' | 'holds' | 'scope' | 'tags'> {
   /** What it is compared by, where the column's type does not say it. */
   readonly type?: unknown;
   readonly description?: string;
+  /** Rows of another table, which are compared by what that is. */
+  readonly related?: { readonly table: string; readonly having: (where: object) => object; readonly column?: string };
 }
 
 interface ColumnOptions {
@@ -37,6 +48,8 @@ interface RowTableOptions {
   readonly search?: readonly string[];
   /** What a word finds besides. */
   readonly searchWord?: (word: string) => object | undefined;
+  /** The rows in which an index has all of the words; undefined: it does not tell. */
+  readonly indexed?: (words: readonly string[], context: Context) => Promise<object | undefined>;
   readonly columns: Readonly<Record<string, ColumnOptions>>;
 }
 
@@ -66,7 +79,41 @@ const FILTERS: Readonly<Record<string, unknown>> = {
 };
 const ORDER_KINDS: Readonly<Record<string, Column['kind']>> = { DateTime: 'date', Int: 'int', Float: 'number' };
 
-export function rowTable(model: string, { name = model, columns, search = [], searchWord }: RowTableOptions) {
+/** By which fields the rows of each table are compared. */
+const tables = new Map<string, Readonly<Record<string, FilterField>>>();
+
+function fieldsOf(table: string): Readonly<Record<string, FilterField>> {
+  const fields = tables.get(table);
+  if (!fields) throw new Error(`no table ${table}`);
+  return fields;
+}
+
+function askerOf({ principal, services, reach, use }: Context): Asker {
+  const { scopes, userId } = principal;
+  return {
+    provider: services.database.provider,
+    scopes,
+    userId,
+    now: services.clock(),
+    seenTies: reach.bound ? { ...projectCondition('TaskRelationship', reach.bound) } : {},
+    onDependence: () => {
+      use.isRememberable = false;
+    },
+    onScope: (scope, field) => {
+      // What a key without the scope would be told must not be remembered from one that has it.
+      use.isRememberable = false;
+      if (!scopes.has(scope)) {
+        use.missing.add(scope);
+        throw new ApiError('FORBIDDEN', `To filter by ${field} needs the scope ${scope}.`, {
+          ...{ requiredScopes: [scope], missingScopes: [scope] },
+        });
+      }
+      use.scopes.add(scope);
+    },
+  };
+}
+
+export function rowTable(model: string, { name = model, columns, search = [], searchWord, indexed }: RowTableOptions) {
   const entries = Object.entries(columns);
   const stored = (column: string) => {
     const field = MODELS[model]?.fields.find((candidate) => candidate.name === column);
@@ -78,11 +125,19 @@ export function rowTable(model: string, { name = model, columns, search = [], se
     filter ? [[column, filter === true ? {} : filter]] : [],
   );
   const filterFields = Object.fromEntries(
-    filters.map(([column, { folded, having, tags }]): [string, FilterField] => {
-      if (having || tags) return [column, { column, ...(having && { having }), ...(tags && { tags }) }];
+    filters.map(([column, { folded, having, holds, related, scope, tags }]): [string, FilterField] => {
+      const ofOthers = {
+        ...(having && { having }),
+        ...(holds && { holds }),
+        ...(scope && { scope }),
+        ...(tags && { tags }),
+        ...(related && { related: { ...related, fields: () => fieldsOf(related.table) } as FilterField['related'] }),
+      };
+      if (having || holds || related || tags) return [column, { column, ...ofOthers } as FilterField];
       return [column, { column, nullable: stored(column).nullable, ...(folded && { folded }) }];
     }),
   );
+  tables.set(name, filterFields);
   const orders = Object.fromEntries(
     entries.flatMap(([column, { order }]): [string, Column][] => {
       if (!order) return [];
@@ -115,9 +170,13 @@ export function rowTable(model: string, { name = model, columns, search = [], se
       return input.implement({
         fields: (t) => ({
           ...Object.fromEntries(
-            filters.map(([column, { type, description }]) => [
+            filters.map(([column, { type, description, scope }]) => [
               column,
-              t.field({ type: (type ?? FILTERS[stored(column).type]) as never, ...(description && { description }) }),
+              t.field({
+                type: (type ?? FILTERS[stored(column).type]) as never,
+                ...(description && { description }),
+                ...(scope && { extensions: { scope } }),
+              }),
             ]),
           ),
           and: t.field({ type: [input] }),
@@ -142,12 +201,15 @@ export function rowTable(model: string, { name = model, columns, search = [], se
      * @param count by default those rows are counted
      */
     list(args: ListArgs, context: Context, where: object = {}, count?: () => PromiseLike<number>): List {
-      const { provider } = context.services.database;
+      const asker = askerOf(context);
+      const { provider } = asker;
+      const words = searchWords(args.search);
       const asked = [
-        compileFilter(filterFields, args.filter, provider),
-        ...searchWhere(args.search, search, provider, searchWord),
+        compileFilter(filterFields, args.filter, asker),
+        ...searchWhere(words, search, provider, searchWord),
       ];
-      return { model, args, order: orderOf(orders, args.orderBy), where: { AND: [where, ...asked] }, count };
+      const narrow = indexed && words.length > 0 ? () => indexed(words, context) : undefined;
+      return { model, args, order: orderOf(orders, args.orderBy), where: { AND: [where, ...asked] }, count, narrow };
     },
     /** A field that answers a list: its resolver, and what a plan reads in its place. */
     listField<Args extends ListArgs>(list: (args: Args, context: Context) => List) {

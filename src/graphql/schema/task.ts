@@ -32,10 +32,20 @@ export const TaskPriority = builder.enumType('TaskPriority', {
   } as const,
 });
 
+/** Stands for what comes after it too: canceled. */
+const DONE = 5;
+
+/** By its name, as others are that are made later. */
+const LabelsFilter = builder.inputType('LabelsFilter', {
+  description: 'By its labels: it has one that the filter finds, or none.',
+  fields: (t) => ({ some: t.field({ type: 'LabelFilter' as never }), none: t.field({ type: 'LabelFilter' as never }) }),
+});
+
 const table = rowTable('Task', {
   search: ['title', 'description'],
   // BRD-12
   searchWord: (word) => (numberOf(word) === undefined ? undefined : { number: numberOf(word) }),
+  indexed: indexedTasks,
   columns: {
     id: { hidden: true, filter: true },
     number: { description: 'Counts up within the workspace and environment.', filter: true, order: true },
@@ -59,6 +69,64 @@ const table = rowTable('Task', {
       },
     },
     tags: { hidden: true, filter: { type: TagsFilter, tags: true } },
+    labels: {
+      hidden: true,
+      filter: {
+        type: LabelsFilter,
+        related: { table: 'Label', having: (label) => ({ tags: { some: { label } } }) },
+      },
+    },
+    isBlocked: {
+      hidden: true,
+      filter: {
+        ...{ type: 'Boolean', description: 'Whether a task blocks it that the key sees.' },
+        holds: ({ seenTies }) => ({ incoming: { some: { AND: [{ type: 'BLOCKS' }, seenTies] } } }),
+      },
+    },
+    hasOpenBlockers: {
+      hidden: true,
+      filter: {
+        ...{ type: 'Boolean', description: 'Whether one of those is neither done nor canceled.' },
+        holds: ({ seenTies }) => ({
+          incoming: { some: { AND: [{ type: 'BLOCKS' }, { task: { status: { lt: DONE } } }, seenTies] } },
+        }),
+      },
+    },
+    assignee: {
+      hidden: true,
+      filter: {
+        ...{ type: 'UserFilter', scope: 'users:read' },
+        related: { table: 'User', column: 'assigneeId', having: (assignee) => ({ assignee }) },
+      },
+    },
+    createdBy: {
+      hidden: true,
+      filter: {
+        ...{ type: 'UserFilter', scope: 'users:read' },
+        related: { table: 'User', column: 'createdById', having: (createdBy) => ({ createdBy }) },
+      },
+    },
+    project: {
+      hidden: true,
+      filter: {
+        ...{ type: 'ProjectFilter', scope: 'projects:read' },
+        related: { table: 'Project', column: 'projectId', having: (project) => ({ project }) },
+      },
+    },
+    parent: {
+      hidden: true,
+      filter: { type: 'TaskFilter', related: { table: 'Task', column: 'parentId', having: (parent) => ({ parent }) } },
+    },
+    isMine: {
+      hidden: true,
+      filter: {
+        ...{ type: 'Boolean', description: 'Whether it is assigned to the user as whom the key acts.' },
+        holds: ({ userId, onDependence }) => {
+          onDependence();
+          return userId === null ? { id: { in: [] } } : { assigneeId: userId };
+        },
+      },
+    },
     startDate: { filter: true, order: true },
     dueDate: { filter: true, order: true },
     position: { description: 'The place on a board; by default the number.', order: true },
@@ -76,6 +144,16 @@ const table = rowTable('Task', {
     updatedAt: { filter: true, order: true },
   },
 });
+
+/** An identifier is found by the number of the task, and in texts. */
+async function indexedTasks(words: readonly string[], { services, reach }: Context) {
+  const { texts } = services.database;
+  const plain = words.filter((word) => numberOf(word) === undefined);
+  const searched = plain.length > 0 ? plain : words.slice(0, 1);
+  const found = await texts.taskNumbers(reach, searched);
+  const named = searched.flatMap((word) => numberOf(word) ?? []);
+  return found && { number: { in: [...found, ...named] } };
+}
 
 export const Task = builder.prismaObject('Task', {
   description: 'A piece of work.',

@@ -19,6 +19,16 @@ const table = rowTable('User', {
     email: { filter: { folded: true }, order: true },
     name: { filter: true, order: true },
     role: { type: RoleEnum, filter: { type: enumFilter('RoleFilter', RoleEnum) } },
+    me: {
+      hidden: true,
+      filter: {
+        ...{ type: 'Boolean', description: 'Whether it is the user as whom the key acts.' },
+        holds: ({ userId, onDependence }) => {
+          onDependence();
+          return { id: { in: userId === null ? [] : [userId] } };
+        },
+      },
+    },
     createdAt: { filter: true, order: true },
     updatedAt: {},
   },
