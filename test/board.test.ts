@@ -1,6 +1,7 @@
 /** Labels, sub-tasks, time, notifications and activity: what a board of tasks needs besides. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DueNotices } from '../src/tasks/dueNotices.js';
 import { fillTenant } from './support/factories.js';
 import { type RestAnswer, type RestCall, restClient } from './support/rest.js';
 import { type GraphQLAnswer, startTestServer, type TestServer } from './support/server.js';
@@ -390,6 +391,38 @@ describe('a notification', () => {
     await made('updateTask', 'task { id }', { id: own.id, assigneeId: other.userId }, ada);
     await made('updateTask', 'task { id }', { id: own.id, assigneeId: other.userId, title: 'again' }, ada);
     expect(await kinds(bob, own.id)).toEqual(['ASSIGNED']);
+  });
+
+  it('tells once that a task is due within a day, for each date, unless it is done', async () => {
+    const { system, services, clock } = server;
+    const jobs = [1, 2].map(() => new DueNotices(system, services.units, (error) => expect(error).toBeNull(), clock));
+    // As two processes do.
+    const run = () => Promise.all(jobs.map((job) => job.run()));
+    const inHours = (hours: number) => new Date(clock().getTime() + hours * 3_600_000).toISOString();
+    const due = async (hours: number, more: object = {}) =>
+      (await newTask({ assigneeId: place.userId, dueDate: inHours(hours), ...more }, bob)).id as string;
+    const [soon, later, done, past, over] = [
+      await due(5),
+      await due(30),
+      await due(5, { status: 'DONE' }),
+      await due(-30),
+      await due(-2),
+    ];
+    const DUE = async (id: string) => (await kinds(ada, id)).filter((kind) => kind === 'DUE').length;
+    await run();
+    await run();
+    expect(await Promise.all([soon, later, done, past, over].map(DUE))).toEqual([1, 0, 0, 0, 1]);
+    await made('updateTask', 'task { id }', { id: soon, dueDate: inHours(9) }, bob);
+    await made('updateTask', 'task { id }', { id: done, status: 'TODO' }, bob);
+    await run();
+    expect(await Promise.all([soon, later, done].map(DUE))).toEqual([2, 0, 1]);
+    clock.advance(10 * 3_600_000);
+    await run();
+    await run();
+    expect(await Promise.all([soon, later, done, past, over].map(DUE))).toEqual([2, 1, 1, 0, 1]);
+    const { data } = await server.gql('{ viewer { notifications { nodes { kind dueDate senderId } } } }', {}, ada);
+    const told = data.viewer.notifications.nodes.find(({ kind }: { kind: string }) => kind === 'DUE');
+    expect(told).toEqual({ kind: 'DUE', dueDate: expect.any(String), senderId: null });
   });
 
   it("is read by its user, once, and is nobody else's", async () => {

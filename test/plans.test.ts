@@ -208,13 +208,13 @@ const ORDERS = {
   AuditEvent: [],
 };
 const COLUMNS = {
-  Task: 'id identifier number title description status stateId priority tags startDate dueDate position estimate projectId parentId assigneeId createdById createdByKeyId createdAt updatedAt __typename',
+  Task: 'id identifier trackedSeconds number title description status stateId priority tags startDate dueDate position estimate projectId parentId assigneeId createdById createdByKeyId createdAt updatedAt __typename',
   Project: 'id name description slug key icon archivedAt createdAt updatedAt createdById createdByKeyId __typename',
   User: 'id email name role createdAt updatedAt __typename',
   Comment: 'id taskId parentId body createdById createdByKeyId createdAt updatedAt editedAt deletedAt __typename',
   Label: 'id name color description createdById createdByKeyId createdAt updatedAt __typename',
   State: 'id projectId name slug color icon order category createdAt updatedAt __typename',
-  TimeEntry: 'id taskId userId note startedAt endedAt createdByKeyId createdAt updatedAt __typename',
+  TimeEntry: 'id taskId userId note startedAt endedAt seconds createdByKeyId createdAt updatedAt __typename',
   ApiKey:
     'id name description prefix environment expiresAt autoRenew rotatedAt graceEndsAt successorId revokedAt revokedReason createdById createdByKeyId createdAt updatedAt __typename',
   Alert: 'id kind message keyId createdAt __typename',

@@ -188,3 +188,54 @@ it('ends when more waits for it than it may: its client does not read', async ()
   socket.destroy();
   expect((await server.gql('{ tasks(first: 1) { nodes { id } } }', {}, key)).errors).toBeUndefined();
 });
+
+it('tells of comments, on one task or in one project, to whom may read them; tasks are told of apart', async () => {
+  const COMMENTS = `subscription ($taskId: ID, $projectId: ID) {
+    commentChanged(taskId: $taskId, projectId: $projectId) { action commentId taskId projectId comment { body } }
+  }`;
+  const other = await createWorkspace(server);
+  const { data } = await server.gql('mutation { createProject(input: { name: "Said" }) { project { id } } }');
+  const projectId = data.createProject.project.id;
+  const made = await server.gql(
+    `mutation { createTask(input: { title: "P", projectId: "${projectId}" }) { task { id } } }`,
+  );
+  const inside = made.data.createTask.task.id;
+  const outside = await create();
+  const reader = await server.key(['tasks:read']);
+  const bound = (await server.createKey(['tasks:read'], 'LIVE', { projects: [projectId] })).key;
+  const streams = {
+    all: await subscribe(server, reader, COMMENTS),
+    task: await subscribe(server, reader, COMMENTS, { taskId: outside }),
+    project: await subscribe(server, reader, COMMENTS, { projectId }),
+    bound: await subscribe(server, bound, COMMENTS),
+    foreign: await subscribe(server, other.live.key, COMMENTS),
+    tasks: await subscribe(server, reader),
+  };
+  const refused = await subscribe(server, await server.key(['tasks:write']), COMMENTS);
+  await refused.ended;
+  expect(refused.events[0]?.errors?.[0]?.extensions.code).toBe('FORBIDDEN');
+  await pass(500);
+  const comment = async (taskId: string, body: string) =>
+    (await server.gql(`mutation { createComment(input: { taskId: "${taskId}", body: "${body}" }) { comment { id } } }`))
+      .data.createComment.comment.id as string;
+  const first = await comment(inside, 'in');
+  await comment(outside, 'out');
+  await server.gql(`mutation { updateComment(input: { id: "${first}", body: "IN" }) { comment { id } } }`);
+  await server.gql(`mutation { deleteComment(input: { id: "${first}" }) { comment { id } } }`);
+  await server.gql(`mutation { restoreComment(input: { id: "${first}" }) { comment { id } } }`);
+  await until(() => streams.all.events.length >= 5);
+  await pass(300);
+  const told = ({ events }: { events: { data?: { commentChanged: { action: string; taskId: string } } }[] }) =>
+    events.map(
+      ({ data: shown }) => `${shown?.commentChanged.action} ${shown?.commentChanged.taskId === inside ? 'in' : 'out'}`,
+    );
+  const ofProject = ['CREATED in', 'UPDATED in', 'DELETED in', 'UPDATED in'];
+  expect(told(streams.all)).toEqual(['CREATED in', 'CREATED out', ...ofProject.slice(1)]);
+  expect(told(streams.task)).toEqual(['CREATED out']);
+  expect(told(streams.project)).toEqual(ofProject);
+  expect(told(streams.bound)).toEqual(ofProject);
+  expect(streams.foreign.events).toEqual([]);
+  expect(streams.tasks.events).toEqual([]);
+  expect(streams.project.events[0]?.data?.commentChanged).toMatchObject({ projectId, commentId: first });
+  for (const stream of Object.values(streams)) stream.stop();
+});

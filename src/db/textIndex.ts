@@ -31,23 +31,28 @@ export class TextIndex {
    * @returns undefined where there are many, or where they are found without being asked for
    */
   async taskNumbers(tenant: Tenant, words: readonly string[]): Promise<number[] | undefined> {
-    const numbers = `SELECT rowid % ${RANGE} FROM "TaskText" WHERE "TaskText"`;
-    return (await this.#findAll(tenant, words, numbers))?.map(Number);
+    const numbers = `SELECT "TaskText".rowid % ${RANGE} FROM "TaskText"`;
+    return (await this.#findAll(tenant, words, numbers, 'TaskText'))?.map(Number);
   }
 
   /** The ids of the comments that may contain all of the words. @returns undefined as above */
   async commentIds(tenant: Tenant, words: readonly string[]): Promise<string[] | undefined> {
-    const ids = 'SELECT "commentId" FROM "CommentText" JOIN "CommentTextRow" ON "number" = rowid WHERE "CommentText"';
-    return (await this.#findAll(tenant, words, ids)) as string[] | undefined;
+    const ids = 'SELECT "commentId" FROM "CommentText" JOIN "CommentTextRow" ON "number" = "CommentText".rowid';
+    return (await this.#findAll(tenant, words, ids, 'CommentText')) as string[] | undefined;
   }
 
   /** One word after another: together with a rare one, all texts of a common one would be gone through. */
-  async #findAll(tenant: Tenant, words: readonly string[], select: string): Promise<unknown[] | undefined> {
+  async #findAll(
+    tenant: Tenant,
+    words: readonly string[],
+    select: string,
+    index: string,
+  ): Promise<unknown[] | undefined> {
     if (this.provider !== 'sqlite') return undefined;
     let all: unknown[] | undefined;
     const longest = [...new Set(words)].sort((one, other) => other.length - one.length).slice(0, MOST_WORDS);
     for (const word of longest) {
-      const found = await this.#find(tenant, trigramsOf(word), select);
+      const found = await this.#find(tenant, trigramsOf(word), select, index);
       const known = found && new Set(found);
       all = all && known ? all.filter((one) => known.has(one)) : (found ?? all);
       if (all && all.length <= FEW) break;
@@ -55,10 +60,11 @@ export class TextIndex {
     return all;
   }
 
-  async #find({ workspaceId, environment }: Tenant, trigrams: readonly string[], select: string) {
+  async #find({ workspaceId, environment }: Tenant, trigrams: readonly string[], select: string, index: string) {
     if (trigrams.length === 0) return undefined;
     const first = `(SELECT "number" * ${RANGE} FROM "TextTenant" WHERE "workspaceId" = ? AND "environment" = ?)`;
-    const sql = `${select} MATCH ? AND rowid BETWEEN ${first} AND ${first} + ${RANGE - 1} LIMIT ${MOST_FOUND + 1}`;
+    const isOfTenant = `"${index}".rowid BETWEEN ${first} AND ${first} + ${RANGE - 1}`;
+    const sql = `${select} WHERE "${index}" MATCH ? AND ${isOfTenant} LIMIT ${MOST_FOUND + 1}`;
     const match = trigrams.map((trigram) => `"${trigram.replaceAll('"', '""')}"`).join(' AND ');
     const args = [match, workspaceId, environment, workspaceId, environment];
     const argTypes = args.map(() => ({ scalarType: 'string', arity: 'scalar' }) as const);

@@ -1,4 +1,4 @@
-/** Changes of tasks, published to the listeners in the same workspace and environment, in this process and the others. */
+/** Changes of tasks, and of what is said of them, published to the listeners in the same workspace and environment, in this process and the others. */
 import { EventEmitter } from 'node:events';
 import { z } from 'zod';
 import type { Tenant } from '../db/tenant.js';
@@ -14,6 +14,7 @@ const message = z.object({
     taskId: z.string(),
     projectId: z.string().nullable(),
     previousProjectId: z.string().nullable().optional(),
+    commentId: z.string().optional(),
   }),
 });
 
@@ -24,6 +25,8 @@ export interface TaskEvent {
   readonly projectId: string | null;
   /** The project that it was in before, where that is another. */
   readonly previousProjectId?: string | null | undefined;
+  /** The comment on the task that was written, changed or deleted; undefined: it is the task itself. */
+  readonly commentId?: string | undefined;
 }
 
 export class TaskEvents {

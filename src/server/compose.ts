@@ -50,6 +50,7 @@ import { mountReference } from '../rest/reference.js';
 import { mountRoutes } from '../rest/router.js';
 import { BulkService } from '../tasks/bulkService.js';
 import { CommentService } from '../tasks/commentService.js';
+import { DueNotices } from '../tasks/dueNotices.js';
 import { LabelService } from '../tasks/labelService.js';
 import { NotificationService } from '../tasks/notificationService.js';
 import { RelationshipService } from '../tasks/relationshipService.js';
@@ -110,6 +111,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const trash = new TrashService(units, taskEvents);
   const usage = new UsageRecorder(database, onError, clock);
   const expiryJob = new ExpiryJob(database.system, keys, onError, clock);
+  const dueNotices = new DueNotices(database.system, units, onError, clock);
   let stopCleanup = () => {};
   const counted = (counter: WindowCounter) => reportingRefusals(counter, (window) => metrics.limitRefused(window));
   const counters = countersOf(config, redis, logger);
@@ -128,7 +130,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     scopeGrants: new ScopeGrants(database.system, units, config.plans, onError),
     tasks,
     relationships: new RelationshipService(units),
-    comments: new CommentService(units),
+    comments: new CommentService(units, taskEvents),
     labels,
     states,
     trash,
@@ -184,11 +186,13 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     logger,
     startBackgroundWork() {
       expiryJob.start();
+      dueNotices.start();
       stopCleanup = startCleanup(database.system, onError);
     },
     async close() {
       authenticator.close();
       await expiryJob.stop();
+      await dueNotices.stop();
       stopCleanup();
       await usage.close();
       await mailer?.close();

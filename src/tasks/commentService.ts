@@ -4,6 +4,7 @@ import { type Actor, changesBetween } from '../audit/entry.js';
 import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, badInput, notFound } from '../errors.js';
 import { check, expectVersion, required, text } from '../input.js';
+import type { TaskEvent, TaskEvents } from '../messaging/taskEvents.js';
 import type { ScopeSet } from '../scopes/scope.js';
 import { type NotificationKind, notify } from './notificationService.js';
 import { isOwn, mustMayDelete } from './ownership.js';
@@ -30,7 +31,10 @@ interface CommentChange {
 }
 
 export class CommentService {
-  constructor(private readonly units: UnitOfWork) {}
+  constructor(
+    private readonly units: UnitOfWork,
+    private readonly events: TaskEvents,
+  ) {}
 
   /** @throws BAD_USER_INPUT; NOT_FOUND for the task; CONFLICT for an answer to what was deleted */
   async create(actor: Actor, { taskId, parentId, ...input }: NewComment): Promise<{ id: string }> {
@@ -52,6 +56,7 @@ export class CommentService {
       const projectId = await projectOfTask(unit, taskId);
       unit.audit({ ...about(row.id, 'create', projectId), changes: changesBetween({}, { taskId, parentId, body }) });
       await tellOf(unit, taskId, parentId ?? null, body);
+      publishComment(unit, this.events, { action: 'CREATED', taskId, projectId, commentId: row.id });
       return row;
     });
   }
@@ -70,7 +75,10 @@ export class CommentService {
         select: { id: true },
       });
       const changes = changesBetween(before, { body });
-      unit.audit({ ...about(id, 'update', await projectOfTask(unit, before.taskId)), changes });
+      const { taskId } = before;
+      const projectId = await projectOfTask(unit, taskId);
+      unit.audit({ ...about(id, 'update', projectId), changes });
+      publishComment(unit, this.events, { action: 'UPDATED', taskId, projectId, commentId: id });
       return before;
     });
   }
@@ -95,9 +103,14 @@ export class CommentService {
       await unit.tx.comment.update({ where: { id }, data, select: { id: true } });
       const changes = { body: { from: before.body }, taskId: { from: before.taskId } };
       unit.audit({ ...about(id, 'delete', projectId), changes });
+      publishComment(unit, this.events, { action: 'DELETED', taskId, projectId, commentId: id });
       return before;
     });
   }
+}
+
+export function publishComment(unit: Unit, events: TaskEvents, event: TaskEvent & { commentId: string }): void {
+  unit.afterCommit(() => events.publish(unit.actor, event));
 }
 
 /** What a comment is called in the trash: its first characters, none of them in half. */

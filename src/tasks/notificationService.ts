@@ -5,7 +5,7 @@ import type { Unit, UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, notFound } from '../errors.js';
 import { newId } from '../ids.js';
 
-export type NotificationKind = 'ASSIGNED' | 'MENTIONED' | 'COMMENTED' | 'BLOCKED';
+export type NotificationKind = 'ASSIGNED' | 'MENTIONED' | 'COMMENTED' | 'BLOCKED' | 'DUE';
 
 interface Notice {
   /** Who is told. */

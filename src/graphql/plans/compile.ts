@@ -345,6 +345,12 @@ class Compiler {
         selection.tagsOf.add(place);
         return (row, { tags }) => listOf((tags.get(row[place]) ?? []).map(text));
       }
+      case 'trackedSeconds': {
+        this.models.add('TimeEntry');
+        const place = selection.place(table, 'id');
+        selection.secondsOf.add(place);
+        return (row, { seconds }) => String(seconds.get(row[place]) ?? 0);
+      }
       case 'identifier': {
         this.models.add('Project');
         const number = selection.place(table, 'number');

@@ -7,6 +7,7 @@ import type { Variables } from '../../operations/variables.js';
 import type { List } from '../connections/connection.js';
 import { cursorColumns, cutPage, encodeCursor, planPage } from '../connections/keyset.js';
 import type { Context } from '../context.js';
+import { trackedSeconds } from '../trackedTime.js';
 
 export type Row = readonly unknown[];
 
@@ -24,6 +25,8 @@ export interface LoadedRows {
   readonly tags: ReadonlyMap<unknown, readonly string[]>;
   /** What each list within the rows shows, by the id of the row. */
   readonly lists: readonly ReadonlyMap<unknown, string>[];
+  /** By the id of the task. */
+  readonly seconds: ReadonlyMap<unknown, number>;
 }
 
 /** Reads what is in other tables than the rows themselves. */
@@ -39,6 +42,8 @@ export class Selection implements RowSelection {
   readonly #ordered = new LRUCache<string, OrderedSelection>({ max: MAX_ORDERS });
   /** Where the ids of tasks are whose tags are shown. */
   readonly tagsOf = new Set<number>();
+  /** The same for the time that they took. */
+  readonly secondsOf = new Set<number>();
 
   constructor(readonly model: string) {
     this.table = { alias: model, model };
@@ -129,21 +134,29 @@ export function pageQuery({ rowType, selection, hasCursors }: ConnectionShape, a
 }
 
 /** Reads tags and inner lists of rows, for all of them together. */
-export function loader({ tagsOf, lists }: Selection, variables: Variables, context: Context): Load {
-  if (tagsOf.size === 0 && lists.length === 0) return async () => NOTHING_LOADED;
+export function loader(selection: Selection, variables: Variables, context: Context): Load {
+  const { tagsOf, secondsOf, lists } = selection;
+  if (tagsOf.size === 0 && secondsOf.size === 0 && lists.length === 0) return async () => NOTHING_LOADED;
   const bound = lists.map(({ place, bind }) => ({ place, load: bind(variables, context) }));
   return async (rows) => {
     if (rows.length === 0) return NOTHING_LOADED;
     const idsAt = (place: number) => [...new Set(rows.map((row) => row[place]))].filter((id) => id !== null);
-    const [tags, ...shown] = await Promise.all([
+    const [tags, seconds, ...shown] = await Promise.all([
       tagsOf.size === 0 ? NOTHING_LOADED.tags : loadTags(context, [...tagsOf].flatMap(idsAt)),
+      secondsOf.size === 0 ? NOTHING_LOADED.seconds : loadSeconds(context, [...secondsOf].flatMap(idsAt)),
       ...bound.map(({ place, load }) => load(idsAt(place))),
     ]);
-    return { tags, lists: shown };
+    return { tags, seconds, lists: shown };
   };
 }
 
-const NOTHING_LOADED: LoadedRows = { tags: new Map(), lists: [] };
+const NOTHING_LOADED: LoadedRows = { tags: new Map(), seconds: new Map(), lists: [] };
+
+async function loadSeconds(context: Context, ids: readonly unknown[]): Promise<LoadedRows['seconds']> {
+  const all = ids as readonly string[];
+  const seconds = await Promise.all(all.map((id) => trackedSeconds(context).load(id)));
+  return new Map(all.map((id, index) => [id, seconds[index] ?? 0]));
+}
 
 const TAG_TABLE: Table = { alias: 'TaskTag', model: 'TaskTag' };
 const TAGS: RowSelection = {

@@ -12,6 +12,8 @@ export type Source =
   | { readonly kind: 'relation'; readonly model: string; readonly column: string }
   /** The names of a task's tags. */
   | { readonly kind: 'tags' }
+  /** How long a task was worked on. */
+  | { readonly kind: 'trackedSeconds' }
   /** What a task is called. */
   | { readonly kind: 'identifier' }
   /** One row, by its arguments. */

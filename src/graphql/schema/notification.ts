@@ -13,6 +13,7 @@ const NotificationKind = builder.enumType('NotificationKind', {
     MENTIONED: { description: 'A comment on the task names the user: `@` and their name.' },
     COMMENTED: { description: 'Somebody commented on a task of the user.' },
     BLOCKED: { description: 'A task of the user is blocked by another.' },
+    DUE: { description: 'The task of the user is due within a day, and is not done.' },
   },
 });
 
@@ -22,6 +23,7 @@ const table = rowTable('Notification', {
     kind: { type: NotificationKind },
     taskId: { filter: true },
     senderId: { description: 'The user who caused it; null: a key that acts as no user.' },
+    dueDate: { description: 'Of DUE: when the task was due, as it was told.' },
     readAt: { filter: true },
     createdAt: { filter: true, order: true },
   },

@@ -3,7 +3,9 @@ import type { TaskEvent } from '../../messaging/taskEvents.js';
 import { builder } from './builder.js';
 import { Task } from './task.js';
 
-const TaskChangeAction = builder.enumType('TaskChangeAction', { values: ['CREATED', 'UPDATED', 'DELETED'] as const });
+export const TaskChangeAction = builder.enumType('TaskChangeAction', {
+  values: ['CREATED', 'UPDATED', 'DELETED'] as const,
+});
 
 const TaskChange = builder.objectRef<TaskEvent>('TaskChange').implement({
   description: 'Something happened to a task.',

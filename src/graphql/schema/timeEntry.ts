@@ -1,7 +1,8 @@
 import { notFound } from '../../errors.js';
 import type { TimeEntryService } from '../../tasks/timeEntryService.js';
 import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
-import { changing, oneRow, refersTo } from '../plans/source.js';
+import { changing, oneRow, refersTo, type Source } from '../plans/source.js';
+import { trackedSeconds } from '../trackedTime.js';
 import { builder, expectedUpdatedAt, rowField } from './builder.js';
 import { Node } from './node.js';
 import { innerListField, type ListArgs, rowTable } from './rowTable.js';
@@ -17,6 +18,7 @@ const table = rowTable('TimeEntry', {
     note: {},
     startedAt: { filter: true, order: true },
     endedAt: { description: 'null: it is running.', filter: true },
+    seconds: { description: 'From its start to its end; null: it is running.' },
     createdAt: { filter: true, order: true },
     updatedAt: {},
   },
@@ -29,12 +31,6 @@ const TimeEntry = builder.prismaObject('TimeEntry', {
   authScopes: { $any: { scope: 'tasks:read', $granted: 'self' } },
   fields: (t) => ({
     ...table.fields(t),
-    seconds: t.int({
-      nullable: true,
-      description: 'From its start to its end; null: it is running.',
-      select: { startedAt: true, endedAt: true },
-      resolve: ({ startedAt, endedAt }) => endedAt && Math.round((endedAt.getTime() - startedAt.getTime()) / 1000),
-    }),
     task: t.relation('task', {
       ...{ type: Task, nullable: true, authScopes: { scope: 'tasks:read' } },
       ...refersTo('Task', 'taskId'),
@@ -54,6 +50,17 @@ const connectionArgs = builder.args((t) => ({
   orderBy: t.field({ type: [table.orderInput()], description: 'Newest first where nothing is given.' }),
   offset: t.int({ description: OFFSET_DESCRIPTION }),
 }));
+
+builder.prismaObjectField(Task, 'trackedSeconds', (t) =>
+  t.float({
+    nullable: true,
+    description: 'The time of its entries that have ended, all of them together.',
+    authScopes: { scope: 'tasks:read' },
+    extensions: { cost: 1, source: { kind: 'trackedSeconds' } satisfies Source },
+    select: { id: true },
+    resolve: ({ id }, _args, context) => trackedSeconds(context).load(id),
+  }),
+);
 
 builder.prismaObjectField(Task, 'timeEntries', (t) =>
   t.connection(

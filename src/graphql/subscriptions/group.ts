@@ -140,15 +140,19 @@ export class Group {
   }
 }
 
-/** The events that the operation asks for: of one project, or of all. */
+/** The events that the operation asks for: of tasks or of comments, of one task, of one project, or of all. */
 function filterOf({ schema, operation, variables }: Subscription): (event: TaskEvent) => boolean {
   const node = operation.definition.selectionSet.selections.find(
     (selection) => selection.kind === Kind.FIELD,
   ) as FieldNode;
   const field = schema.getSubscriptionType()?.getFields()[node?.name.value ?? ''];
-  const projectId = field && (getArgumentValues(field, node, variables)['projectId'] as string | null | undefined);
-  if (projectId == null) return () => true;
-  return (event) => event.projectId === projectId || event.previousProjectId === projectId;
+  const { projectId, taskId } = (field ? getArgumentValues(field, node, variables) : {}) as Partial<TaskEvent>;
+  const isOfComments = field?.name === 'commentChanged';
+  const isWithin = (event: TaskEvent) => event.projectId === projectId || event.previousProjectId === projectId;
+  return (event) =>
+    (event.commentId !== undefined) === isOfComments &&
+    (taskId == null || event.taskId === taskId) &&
+    (projectId == null || isWithin(event));
 }
 
 /** A key that is bound to projects hears that a task left one of them, and not for where. */

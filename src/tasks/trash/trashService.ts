@@ -7,9 +7,11 @@ import { nextVersion, type Unit, type UnitOfWork } from '../../db/unitOfWork.js'
 import { ApiError, notFound } from '../../errors.js';
 import type { TaskEvents } from '../../messaging/taskEvents.js';
 import type { ScopeSet } from '../../scopes/scope.js';
+import { publishComment } from '../commentService.js';
 import { keyOf, projectKeys } from '../identifier.js';
 import { checkRoom } from '../labelService.js';
 import { mustMayDelete } from '../ownership.js';
+import { projectOfTask } from '../subTasks.js';
 import { type Columns, ROW_KINDS, type TrashKind } from './keeping.js';
 import { Restoring, stored } from './restoring.js';
 
@@ -49,7 +51,7 @@ export class TrashService {
         const restoring = new Restoring(unit, this.events, id, item.deletedAt);
         let { projectId } = item;
         if (kind === 'TASK') ({ projectId } = await restoring.task(item.content));
-        else if (kind === 'COMMENT') await restoreComment(unit, item, held);
+        else if (kind === 'COMMENT') await restoreComment(unit, this.events, item, held);
         else await restoreNamed(unit, kind, item);
         // Its rows are no part of an answer.
         for (const rowKind of ROW_KINDS) await forNobody(() => restoring.rows(rowKind));
@@ -120,7 +122,12 @@ async function restoreNamed(unit: Unit, kind: 'PROJECT' | 'LABEL', { id, content
   if (kind === 'LABEL') await checkRoom(unit);
 }
 
-async function restoreComment(unit: Unit, { id, taskId, content }: Item, held: ScopeSet): Promise<void> {
+async function restoreComment(
+  unit: Unit,
+  events: TaskEvents,
+  { id, taskId, content }: Item,
+  held: ScopeSet,
+): Promise<void> {
   await unit.lock('Comment', id);
   const before = await unit.tx.comment.findUnique({ where: { id } });
   if (!before) throw new ApiError('CONFLICT', `Its task was deleted too: ${taskId}. Restore that first.`);
@@ -128,4 +135,6 @@ async function restoreComment(unit: Unit, { id, taskId, content }: Item, held: S
   mustMayDelete(owner, unit.actor, held, 'comment');
   const data = { body: String(content['body']), deletedAt: null, updatedAt: nextVersion(before, unit.now) };
   await unit.tx.comment.update({ where: { id }, data, select: { id: true } });
+  const projectId = await projectOfTask(unit, before.taskId);
+  publishComment(unit, events, { action: 'UPDATED', taskId: before.taskId, projectId, commentId: id });
 }

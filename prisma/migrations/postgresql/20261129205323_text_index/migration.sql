@@ -31,6 +31,20 @@ END $$;
 CREATE TRIGGER "TaskTag_insert_dated" BEFORE INSERT ON "TaskTag"
     FOR EACH ROW EXECUTE FUNCTION taskgate_date_tag();
 
+-- AlterTable
+ALTER TABLE "TimeEntry" ADD COLUMN     "seconds" INTEGER;
+
+UPDATE "TimeEntry" SET "seconds" = round(extract(epoch FROM "endedAt" - "startedAt"));
+
+CREATE FUNCTION taskgate_measure_time() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW."seconds" = round(extract(epoch FROM NEW."endedAt" - NEW."startedAt"));
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER "TimeEntry_measured" BEFORE INSERT OR UPDATE OF "startedAt", "endedAt" ON "TimeEntry"
+    FOR EACH ROW EXECUTE FUNCTION taskgate_measure_time();
+
 -- Texts that contain a word are found by its trigrams. Where the server has no such extension, or this user may not make it, they
 -- are found by reading all of them.
 DO $$

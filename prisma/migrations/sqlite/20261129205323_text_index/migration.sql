@@ -28,6 +28,21 @@ BEGIN
     WHERE "taskId" = NEW."taskId" AND "key" = NEW."key";
 END;
 
+-- AlterTable
+ALTER TABLE "TimeEntry" ADD COLUMN "seconds" INTEGER;
+
+UPDATE "TimeEntry" SET "seconds" = CAST(round(("endedAt" - "startedAt") / 1000.0) AS INTEGER);
+
+CREATE TRIGGER "TimeEntry_insert_measured" AFTER INSERT ON "TimeEntry"
+BEGIN
+    UPDATE "TimeEntry" SET "seconds" = CAST(round(("endedAt" - "startedAt") / 1000.0) AS INTEGER) WHERE "id" = NEW."id";
+END;
+
+CREATE TRIGGER "TimeEntry_update_measured" AFTER UPDATE OF "startedAt", "endedAt" ON "TimeEntry"
+BEGIN
+    UPDATE "TimeEntry" SET "seconds" = CAST(round(("endedAt" - "startedAt") / 1000.0) AS INTEGER) WHERE "id" = NEW."id";
+END;
+
 -- Texts that contain a word are found by its trigrams. An entry is numbered by its tenant and, below 2^32, within that: a tenant's
 -- are a range, the newest last.
 CREATE TABLE "TextTenant" (

@@ -61,7 +61,7 @@ const Session = z
 const KNotification = z
   .object({
     ...{ id: shownId, userId: shownId, title: z.string(), content: z.string().nullable() },
-    type: z.enum(['task_assignee_changed', 'task_mention', 'info']),
+    type: z.enum(['task_assignee_changed', 'task_mention', 'due_date_reminder', 'info']),
     eventData: z.object({ kind: z.string(), senderId: shownId.nullable() }),
     ...{ isRead: z.boolean(), resourceId: shownId, resourceType: z.enum(['task']) },
     ...{ createdAt: shownDate, updatedAt: shownDate },
@@ -81,6 +81,7 @@ const NOTICES = {
   ASSIGNED: { type: 'task_assignee_changed', title: 'A task was assigned to you' },
   MENTIONED: { type: 'task_mention', title: 'You were mentioned' },
   COMMENTED: { type: 'info', title: 'A comment on a task of yours' },
+  DUE: { type: 'due_date_reminder', title: 'A task of yours is due' },
   BLOCKED: { type: 'info', title: 'A task of yours is blocked' },
 } as const;
 const NOTIFICATION = 'id kind taskId senderId readAt createdAt task { title }';

@@ -1,0 +1,363 @@
+/** Tasks by words: ranked, with the place where they were found, within what a key sees; and by what is related to them. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createWorkspace } from './support/factories.js';
+import { startTestServer, type TestServer } from './support/server.js';
+
+let server: TestServer;
+const id: Record<string, string> = {};
+
+const SEARCH = `query ($search: String!, $filter: TaskFilter, $first: Int, $after: String) {
+  searchTasks(search: $search, filter: $filter, first: $first, after: $after) {
+    totalCount pageInfo { hasNextPage hasPreviousPage endCursor }
+    edges { cursor score field snippet { text matches { start end } } comment { id body } node { title } }
+  }
+}`;
+const search = async (text: string, more: object = {}, key?: string) =>
+  (await server.gql(SEARCH, { search: text, ...more }, key)) as {
+    data: {
+      searchTasks: {
+        totalCount: number;
+        pageInfo: { hasNextPage: boolean; endCursor: string };
+        edges: {
+          cursor: string;
+          score: number;
+          field: string;
+          snippet: { text: string; matches: { start: number; end: number }[] };
+          comment: { body: string } | null;
+          node: { title: string };
+        }[];
+      };
+    };
+    errors?: { message: string; extensions: Record<string, unknown> }[];
+  };
+const titles = async (text: string, more: object = {}, key?: string) =>
+  (await search(text, more, key)).data.searchTasks.edges.map(({ node }) => node.title);
+
+async function create(input: object, key?: string): Promise<string> {
+  const { data, errors } = await server.gql(
+    'mutation ($input: CreateTaskInput!) { createTask(input: $input) { task { id } } }',
+    { input },
+    key,
+  );
+  if (errors) throw new Error(JSON.stringify(errors));
+  return data.createTask.task.id;
+}
+async function comment(taskId: string, body: string): Promise<string> {
+  const { data } = await server.gql(
+    'mutation ($input: CreateCommentInput!) { createComment(input: $input) { comment { id } } }',
+    { input: { taskId, body } },
+  );
+  return data.createComment.comment.id;
+}
+const remove = (kind: string, of: string) =>
+  server.gql(`mutation { delete${kind}(input: { id: "${of}" }) { deleted${kind}Id } }`);
+
+beforeAll(async () => {
+  server = await startTestServer();
+  await createWorkspace(server);
+  const { data } = await server.gql(
+    'mutation { createProject(input: { name: "Rollout", key: "ROL" }) { project { id } } }',
+  );
+  id['project'] = data.createProject.project.id;
+  id['inside'] = await create({ title: 'Redeployment', description: 'of nothing' });
+  id['elsewhere'] = await create({
+    title: 'Later',
+    description: `${'x '.repeat(200)}we deploy the zebra ${'y '.repeat(200)}`,
+  });
+  id['start'] = await create({ title: 'Deployment of the zebra', projectId: id['project'] });
+  id['whole'] = await create({ title: 'Deploy', description: 'A zebra, 💥 and more' });
+  id['said'] = await create({ title: 'Quiet' });
+  id['comment'] = await comment(id['said'], 'Should we Deploy this zebra today?');
+  await comment(id['whole'], 'deploy zebra');
+}, 60_000);
+afterAll(() => server?.stop());
+
+describe('a search', () => {
+  it('has those first that fit best, and says where the words were found', async () => {
+    const { data } = await search('deploy');
+    const shown = data.searchTasks.edges.map(({ node, field }) => `${node.title}: ${field}`);
+    expect(shown).toEqual([
+      'Deploy: TITLE',
+      'Deployment of the zebra: TITLE',
+      'Redeployment: TITLE',
+      'Later: DESCRIPTION',
+      'Quiet: COMMENT',
+    ]);
+    expect(data.searchTasks.totalCount).toBe(5);
+    const scores = data.searchTasks.edges.map(({ score }) => score);
+    expect(scores).toEqual([...scores].sort((one, other) => other - one));
+    for (const { snippet } of data.searchTasks.edges) {
+      for (const { start, end } of snippet.matches) {
+        expect(snippet.text.slice(start, end).toLowerCase()).toBe('deploy');
+      }
+      expect(snippet.matches.length).toBeGreaterThan(0);
+      expect(snippet.text.length).toBeLessThan(200);
+    }
+    expect(data.searchTasks.edges.at(-1)?.comment?.body).toContain('Deploy this zebra');
+  });
+
+  it('needs all words in the task, or in one comment', async () => {
+    expect((await titles('DEPLOY zebra')).sort()).toEqual(
+      ['Deploy', 'Deployment of the zebra', 'Later', 'Quiet'].sort(),
+    );
+    expect(await titles('deploy today')).toEqual(['Quiet']);
+    expect(await titles('deploy nothing quiet')).toEqual([]);
+    expect(await titles('zz')).toEqual([]);
+    expect(await titles('💥')).toEqual(['Deploy']);
+    expect(await titles('%')).toEqual([]);
+    expect(await titles('"deploy" OR NOT *')).toEqual([]);
+  });
+
+  it('goes on after a cursor, and takes what is none for bad input', async () => {
+    const first = await search('deploy', { first: 2 });
+    expect(first.data.searchTasks.pageInfo.hasNextPage).toBe(true);
+    const rest = await titles('deploy', { first: 10, after: first.data.searchTasks.pageInfo.endCursor });
+    expect(rest).toEqual(['Redeployment', 'Later', 'Quiet']);
+    for (const variables of [{ after: 'x' }, { first: -1 }]) {
+      const { errors } = await search('deploy', variables);
+      expect(errors?.[0]?.extensions['code']).toBe('BAD_USER_INPUT');
+    }
+    for (const empty of ['', '  \n']) {
+      expect((await search(empty)).errors?.[0]?.extensions['code']).toBe('BAD_USER_INPUT');
+    }
+  });
+
+  it('finds a task by what people call it', async () => {
+    const { data } = await server.gql(`{ task(id: "${id['start']}") { identifier } }`);
+    const found = await search(data.task.identifier);
+    expect(found.data.searchTasks.edges.map(({ node, field }) => [node.title, field])).toEqual([
+      ['Deployment of the zebra', 'IDENTIFIER'],
+    ]);
+  });
+
+  it('stays within the tenant, the filter, the projects of a key and its scopes', async () => {
+    const other = await server.key(['tasks:read'], 'TEST');
+    expect(await titles('deploy', {}, other)).toEqual([]);
+    expect(await titles('deploy', { filter: { projectId: { eq: id['project'] } } })).toEqual([
+      'Deployment of the zebra',
+    ]);
+    const { key } = await server.createKey(['tasks:read'], 'LIVE', { projects: [id['project'] ?? ''] });
+    expect(await titles('deploy', {}, key)).toEqual(['Deployment of the zebra']);
+    expect(await titles('today', {}, key)).toEqual([]);
+    const { errors } = await search('deploy', {}, await server.key(['projects:read']));
+    expect(errors?.[0]?.extensions['missingScopes']).toEqual(['tasks:read']);
+  });
+
+  it('follows changes: of texts, of comments, into the trash and back', async () => {
+    const task = await create({ title: 'Wombat', description: null });
+    const said = await comment(task, 'platypus');
+    expect(await titles('platypus')).toEqual(['Wombat']);
+    await server.gql(`mutation { updateComment(input: { id: "${said}", body: "quokka" }) { comment { id } } }`);
+    expect([await titles('platypus'), await titles('quokka')]).toEqual([[], ['Wombat']]);
+    await remove('Comment', said);
+    expect(await titles('quokka')).toEqual([]);
+    await server.gql(
+      `mutation { updateTask(input: { id: "${task}", title: "Numbat", description: "Echidna" }) { task { id } } }`,
+    );
+    expect([await titles('wombat'), await titles('numb'), await titles('echidna')]).toEqual([
+      [],
+      ['Numbat'],
+      ['Numbat'],
+    ]);
+    await remove('Task', task);
+    expect(await titles('numbat')).toEqual([]);
+    const list = await server.gql('{ tasks(search: "numbat") { totalCount } }');
+    expect(list.data.tasks.totalCount).toBe(0);
+    await server.gql(`mutation { restoreTask(input: { id: "${task}" }) { task { id } } }`);
+    expect(await titles('numbat')).toEqual(['Numbat']);
+    await remove('Task', task);
+  });
+
+  it('finds by its index what comparing every text finds', async () => {
+    const words = ['alpha', 'beta', 'Grüße', 'ΟΔΟΣ', 'İstanbul', 'straße', 'ab', '東京都庁', 'K', '100%', 'a_b', '"x"'];
+    const made: { title: string; description: string }[] = [];
+    for (let index = 0; index < 60; index += 1) {
+      const pick = (step: number) => words[(index * step + 3) % words.length] ?? '';
+      const text = { title: `T${index} ${pick(5)}${pick(7)}`, description: `${pick(11).toUpperCase()} ${pick(1)}` };
+      made.push(text);
+    }
+    await server.gql('mutation ($tasks: [NewTask!]!) { createTasks(input: { tasks: $tasks }) { count } }', {
+      tasks: made,
+    });
+    for (const word of [...words, 'lph', 'ταβ', 'οδο', 'stanbul', 'i̇st', 'GRÜSSE', 'STRASSE', '京都', 'betaalpha']) {
+      const list = await server.gql(
+        'query ($s: String) { tasks(search: $s, first: 100) { nodes { title } totalCount } }',
+        { s: word },
+      );
+      const provider = server.services.database.provider;
+      const has = (text: string) => text.toLowerCase().includes(word.toLowerCase());
+      const expected = made
+        .filter(({ title, description }) => has(title) || has(description))
+        .map(({ title }) => title);
+      const found = list.data.tasks.nodes
+        .map(({ title }: { title: string }) => title)
+        .filter((title: string) => /^T\d/.test(title));
+      // How letters beyond ASCII compare is PostgreSQL's own matter.
+      if (provider === 'sqlite') expect(found.sort()).toEqual(expected.sort());
+      expect(list.data.tasks.totalCount).toBe(list.data.tasks.nodes.length);
+    }
+  });
+});
+
+describe('a filter of what is related', () => {
+  const LIST = 'query ($filter: TaskFilter) { tasks(filter: $filter, first: 100) { totalCount nodes { title } } }';
+  const list = (filter: object, key?: string) => server.gql(LIST, { filter }, key);
+  const found = async (filter: object, key?: string) => {
+    const { data, errors } = await list({ and: [{ title: { startsWith: 'rel ' } }, filter] }, key);
+    if (errors) throw new Error(JSON.stringify(errors));
+    expect(data.tasks.totalCount).toBe(data.tasks.nodes.length);
+    return data.tasks.nodes.map(({ title }: { title: string }) => title.slice(4)).sort();
+  };
+  const block = async (taskId: string, targetTaskId: string) => {
+    const input = { type: 'BLOCKS', taskId, targetTaskId };
+    const { errors } = await server.gql(
+      'mutation ($input: CreateTaskRelationshipInput!) { createTaskRelationship(input: $input) { taskRelationship { id } } }',
+      { input },
+    );
+    expect(errors).toBeUndefined();
+  };
+  const users: Record<string, string> = {};
+
+  beforeAll(async () => {
+    const tenant = { workspaceId: server.workspace.id, environment: 'LIVE' } as const;
+    for (const name of ['Ada', 'Grace']) {
+      const user = await server.system.user.create({
+        data: { ...tenant, name, email: `${name.toLowerCase()}@navy.example`, role: 'ADMIN' },
+      });
+      users[name] = user.id;
+    }
+    const a = await create({ title: 'rel a', assigneeId: users['Ada'], tags: ['Bug', 'ui'], dueDate: inDays(3) });
+    const b = await create({
+      title: 'rel b',
+      assigneeId: users['Grace'],
+      tags: ['bug'],
+      status: 'DONE',
+      dueDate: inDays(-2),
+    });
+    const c = await create({ title: 'rel c', projectId: id['project'], parentId: null });
+    await create({ title: 'rel d', projectId: id['project'], parentId: c, tags: ['Ui'], dueDate: inDays(30) });
+    await block(a, c);
+    await block(b, a);
+  });
+  const inDays = (days: number) => new Date(server.clock().getTime() + days * 86_400_000).toISOString();
+
+  it('finds by labels, people, projects, parents and blockers, and the contrary', async () => {
+    expect(await found({ labels: { some: { name: { eq: 'Bug' } } } })).toEqual(['a', 'b']);
+    expect(await found({ labels: { none: { name: { startsWith: 'U' } } } })).toEqual(['b', 'c']);
+    expect(await found({ assignee: { email: { eq: 'ADA@navy.example' } } })).toEqual(['a']);
+    expect(await found({ not: { assignee: { email: { eq: 'ada@navy.example' } } } })).toEqual(['b', 'c', 'd']);
+    expect(await found({ assignee: {} })).toEqual(['a', 'b']);
+    expect(await found({ not: { assignee: {} } })).toEqual(['c', 'd']);
+    expect(await found({ project: { key: { eq: 'ROL' } } })).toEqual(['c', 'd']);
+    expect(await found({ parent: { title: { contains: 'C' } } })).toEqual(['d']);
+    expect(await found({ isBlocked: true })).toEqual(['a', 'c']);
+    expect(await found({ isBlocked: false })).toEqual(['b', 'd']);
+    expect(await found({ hasOpenBlockers: true })).toEqual(['c']);
+    expect(await found({ not: { hasOpenBlockers: true } })).toEqual(['a', 'b', 'd']);
+  });
+
+  it('finds by time from now', async () => {
+    expect(await found({ dueDate: { before: 'P7D' } })).toEqual(['a', 'b']);
+    expect(await found({ dueDate: { after: 'PT0S', before: 'P1W' } })).toEqual(['a']);
+    expect(await found({ dueDate: { before: '-P1D' } })).toEqual(['b']);
+    server.clock.advance(3.5 * 86_400_000);
+    // What is remembered of an operation that depends on the time would be wrong by now.
+    expect(await found({ dueDate: { after: 'PT0S', before: 'P1W' } })).toEqual([]);
+    for (const wrong of ['P1M', '7 days', 'P', 'PT', '', 'P9999999D']) {
+      const { errors } = await list({ dueDate: { before: wrong } });
+      expect(errors?.[0]?.message).toContain('Duration');
+    }
+    expect((await list({ dueDate: { before: 'P999999W' } })).errors?.[0]?.extensions['code']).toBe('BAD_USER_INPUT');
+  });
+
+  it('means the user of the key that asks, whoever asked before', async () => {
+    const keys = await Promise.all(
+      ['Ada', 'Grace'].map((name) => server.createKey(['tasks:read'], 'LIVE', { actsAsId: users[name] ?? null })),
+    );
+    for (let round = 0; round < 2; round += 1) {
+      expect(await found({ isMine: true }, keys[0]?.key)).toEqual(['a']);
+      expect(await found({ isMine: true }, keys[1]?.key)).toEqual(['b']);
+    }
+    expect(await found({ assignee: { me: true } })).toEqual([]);
+  });
+
+  it('takes the scope of what it compares with, written in the document or in variables', async () => {
+    const narrow = await server.createKey(['tasks:read']);
+    const wide = await server.createKey(['tasks:read', 'users:read', 'projects:read']);
+    const filter = { assignee: { email: { startsWith: 'ada' } } };
+    const literal = '{ tasks(filter: { assignee: { email: { startsWith: "ada" } } }) { totalCount } }';
+    expect((await server.gql(literal, {}, wide.key)).data.tasks.totalCount).toBe(1);
+    expect((await list(filter, wide.key)).data.tasks.totalCount).toBe(1);
+    for (const { data, errors } of [await list(filter, narrow.key), await server.gql(literal, {}, narrow.key)]) {
+      expect(data?.tasks ?? null).toBeNull();
+      expect(errors?.[0]?.extensions).toMatchObject({ code: 'FORBIDDEN', missingScopes: ['users:read'] });
+    }
+    const nested = { or: [{ title: { eq: 'x' } }, { parent: { not: { project: { slug: { eq: 'x' } } } } }] };
+    expect((await list(nested, narrow.key)).errors?.[0]?.extensions['missingScopes']).toEqual(['projects:read']);
+    const bulk = await server.gql(
+      'mutation ($f: TaskFilter) { deleteTasks(input: { filter: $f, expectedCount: 1 }) { count } }',
+      { f: filter },
+      await server.key(['tasks:*']),
+    );
+    expect(bulk.errors?.[0]?.extensions['missingScopes']).toEqual(['users:read']);
+    const told = await server.gql('query ($d: String!) { requiredScopes(document: $d) { scopes } }', {
+      d: literal,
+    });
+    expect(told.data.requiredScopes.scopes).toEqual(['tasks:read', 'users:read']);
+    await server.flushUsage();
+    const rows = await server.system.apiKeyUsage.findMany({ where: { keyId: wide.apiKey.id, dimension: 'scope' } });
+    const used = rows.map(({ value }) => value).sort();
+    expect(used).toEqual(['tasks:read', 'users:read']);
+  });
+
+  it('is shown to the keys that may use it', async () => {
+    const FIELDS = '{ __type(name: "TaskFilter") { inputFields { name } } }';
+    const fields = async (scopes: string[]) =>
+      (await server.gql(FIELDS, {}, await server.key(scopes))).data.__type.inputFields.map(
+        ({ name }: { name: string }) => name,
+      );
+    const narrow = await fields(['tasks:read']);
+    expect(narrow).toEqual(expect.arrayContaining(['isBlocked', 'labels', 'assigneeId']));
+    expect(narrow).not.toEqual(expect.arrayContaining(['assignee']));
+    expect(narrow).not.toEqual(expect.arrayContaining(['project']));
+    expect(await fields(['tasks:read', 'users:read'])).toEqual(expect.arrayContaining(['assignee', 'createdBy']));
+  });
+
+  it('does not tell a key that is bound to projects of ties to others', async () => {
+    const bound = await server.createKey(['tasks:read'], 'LIVE', { projects: [id['project'] ?? ''] });
+    expect(await found({ isBlocked: true }, bound.key)).toEqual([]);
+    expect(await found({ isBlocked: true })).toEqual(['a', 'c']);
+  });
+});
+
+describe('the time of a task', () => {
+  it('is that of its entries that have ended', async () => {
+    const task = await create({ title: 'Timed' });
+    const other = await create({ title: 'Not timed' });
+    const entry = (input: object) =>
+      server.gql(
+        'mutation ($input: CreateTimeEntryInput!) { createTimeEntry(input: $input) { timeEntry { id seconds } } }',
+        {
+          input: { taskId: task, ...input },
+        },
+      );
+    const made = await entry({ startedAt: '2026-01-01T10:00:00Z', endedAt: '2026-01-01T10:30:00Z' });
+    expect(made.data.createTimeEntry.timeEntry.seconds).toBe(1800);
+    await entry({ startedAt: '2026-01-02T10:00:00Z', endedAt: '2026-01-02T10:00:05Z' });
+    await entry({});
+    const seconds = async () => {
+      const { data } = await server.gql(
+        `{ tasks(filter: { id: { in: ["${task}", "${other}"] } }, orderBy: [{ field: NUMBER }]) { nodes { trackedSeconds } } }`,
+      );
+      return data.tasks.nodes.map((one: { trackedSeconds: number }) => one.trackedSeconds);
+    };
+    expect(await seconds()).toEqual([1805, 0]);
+    await server.gql(
+      `mutation { updateTimeEntry(input: { id: "${made.data.createTimeEntry.timeEntry.id}", endedAt: "2026-01-01T11:00:00Z" }) { timeEntry { seconds } } }`,
+    );
+    expect(await seconds()).toEqual([3605, 0]);
+    await remove('Task', task);
+    await server.gql(`mutation { restoreTask(input: { id: "${task}" }) { task { id } } }`);
+    expect((await seconds())[0]).toBeGreaterThanOrEqual(3605);
+  });
+});
