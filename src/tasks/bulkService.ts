@@ -61,6 +61,11 @@ export interface ManyChange extends Fields {
   readonly removeLabelIds?: readonly string[] | null | undefined;
 }
 
+interface ImportOptions {
+  readonly atomic: boolean;
+  readonly isTrial: boolean;
+}
+
 export class BulkService {
   constructor(
     private readonly units: UnitOfWork,
@@ -78,6 +83,19 @@ export class BulkService {
         async (input) => (await this.tasks.create(actor, input)).id,
       );
     return { taskIds: await this.tasks.createMany(actor, inputs), errors: [] };
+  }
+
+  /**
+   * Makes tasks of a file.
+   * @param rows as they were read
+   * @param isTrial says what would become of them, and makes none
+   */
+  async import(actor: Actor, rows: readonly NewTask[], { atomic, isTrial }: ImportOptions): Promise<ManyChanged> {
+    if (rows.length === 0) return { taskIds: [], errors: [] };
+    if (!isTrial && !atomic) return this.create(actor, rows, false);
+    const { ids, errors } = await this.tasks.createAll(actor, rows, isTrial);
+    const told = [...errors].map(([index, { code, message }]) => ({ index, id: null, code, message }));
+    return { taskIds: !isTrial && errors.size > 0 ? [] : ids, errors: told };
   }
 
   /** @throws what the first task fails with, where it is all or none; CONFLICT for another number than expected */

@@ -159,6 +159,39 @@ export class TaskService {
     });
   }
 
+  /**
+   * All of them, or none; in contrast to `createMany`, all that fail are told.
+   * @param isTrial nothing is made, whatever becomes of it
+   */
+  async createAll(
+    actor: Actor,
+    inputs: readonly NewTask[],
+    isTrial: boolean,
+  ): Promise<{ readonly ids: readonly string[]; readonly errors: ReadonlyMap<number, ApiError> }> {
+    const errors = new Map<number, ApiError>();
+    let ids: string[] = [];
+    const undone = new Error('undone');
+    try {
+      await this.units.add(actor, async (unit) => {
+        ids = [];
+        errors.clear();
+        const known = nothingKnown();
+        for (const [index, input] of inputs.entries()) {
+          try {
+            ids.push(await this.#add(unit, checkNew(input), undefined, known));
+          } catch (error) {
+            if (!(error instanceof ApiError)) throw error;
+            errors.set(index, error);
+          }
+        }
+        if (isTrial || errors.size > 0) throw undone;
+      });
+    } catch (error) {
+      if (error !== undone) throw error;
+    }
+    return { ids, errors };
+  }
+
   async #add(
     unit: AddingUnit,
     { tags, stateId, stateSlug, status = DEFAULT_STATUS, ...data }: Checked,

@@ -6,7 +6,6 @@ import type { InputRef } from '@pothos/core';
 import type { GraphQLResolveInfo } from 'graphql';
 import { MODELS } from '../../db/datamodel.js';
 import { projectCondition } from '../../db/projectReach.js';
-import { ApiError } from '../../errors.js';
 import { type List, resolveConnection } from '../connections/connection.js';
 import {
   type Asker,
@@ -20,6 +19,7 @@ import type { Column, PageArgs } from '../connections/keyset.js';
 import { orderOf } from '../connections/order.js';
 import type { Context } from '../context.js';
 import { ROW_ABOVE, type Source } from '../plans/source.js';
+import { requireScope } from '../requireScope.js';
 import { builder } from './builder.js';
 import { DateTimeFilter, FloatFilter, IdFilter, IntFilter, OrderDirection, StringFilter } from './filters.js';
 
@@ -88,7 +88,8 @@ function fieldsOf(table: string): Readonly<Record<string, FilterField>> {
   return fields;
 }
 
-function askerOf({ principal, services, reach, use }: Context): Asker {
+function askerOf(context: Context): Asker {
+  const { principal, services, reach, use } = context;
   const { scopes, userId } = principal;
   return {
     provider: services.database.provider,
@@ -102,13 +103,7 @@ function askerOf({ principal, services, reach, use }: Context): Asker {
     onScope: (scope, field) => {
       // What a key without the scope would be told must not be remembered from one that has it.
       use.isRememberable = false;
-      if (!scopes.has(scope)) {
-        use.missing.add(scope);
-        throw new ApiError('FORBIDDEN', `To filter by ${field} needs the scope ${scope}.`, {
-          ...{ requiredScopes: [scope], missingScopes: [scope] },
-        });
-      }
-      use.scopes.add(scope);
+      requireScope(context, scope, `A filter by ${field}`);
     },
   };
 }

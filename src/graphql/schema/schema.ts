@@ -24,6 +24,7 @@ import './task.js';
 import './taskActivity.js';
 import './taskChange.js';
 import './taskCounts.js';
+import './taskFiles.js';
 import './taskMutations.js';
 import './taskSearch.js';
 import './timeEntry.js';

@@ -193,6 +193,7 @@ export const TaskEdge = builder.edgeObject({ name: 'TaskEdge', type: Task });
 export const TaskConnection = builder.connectionObject({ name: 'TaskConnection', type: Task }, TaskEdge);
 
 export const TaskFilter = table.filterInput();
+export const TaskOrder = table.orderInput();
 
 export const taskConnectionArgs = builder.args((t) => ({
   filter: t.field({ type: TaskFilter }),
@@ -200,7 +201,7 @@ export const taskConnectionArgs = builder.args((t) => ({
     description: 'Words that the title or the description contains; BRD-12 finds the task of this identifier too.',
   }),
   orderBy: t.field({
-    type: [table.orderInput()],
+    type: [TaskOrder],
     description: 'Newest first where nothing is given; rows without a value come last.',
   }),
   offset: t.int({ description: OFFSET_DESCRIPTION }),

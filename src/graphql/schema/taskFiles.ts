@@ -1,0 +1,198 @@
+/** Tasks from a file, and into one. */
+import { badInput } from '../../errors.js';
+import { MAX_PAGE } from '../../operations/pageLimits.js';
+import { type ItemError, MOST_TASKS } from '../../tasks/bulkService.js';
+import { identifierOf } from '../../tasks/identifier.js';
+import { type FileRow, readTaskFile, type TaskFileFormat, writeTaskFile } from '../../tasks/taskFiles.js';
+import type { NewTask } from '../../tasks/taskService.js';
+import { cursorColumns, pageOf, planPage } from '../connections/keyset.js';
+import type { Context } from '../context.js';
+import { requireScope } from '../requireScope.js';
+import { builder } from './builder.js';
+import { chargeRows, chargeTasks } from './charges.js';
+import type { ListArgs } from './rowTable.js';
+import { listTasks, TaskFilter, TaskOrder } from './task.js';
+
+const Format = builder.enumType('TaskFileFormat', {
+  values: {
+    CSV: {
+      description:
+        'With a header, of these columns in any order: title, description, status, state (its slug), priority, tags (with commas between them), startDate, dueDate, estimate, position, projectId, parentId, assigneeId, assignee (the email). Cells that a spreadsheet would take for formulas begin with an apostrophe.',
+    },
+    JSON: { description: '`{ "tasks": [...] }` with the same fields.' },
+    KANEO: { description: '`{ "tasks": [...] }` as Kaneo\'s import and export have them.' },
+  } as const,
+});
+
+interface FileError extends ItemError {
+  readonly line: number | null;
+}
+
+const ImportError = builder.objectRef<FileError>('TaskImportError').implement({
+  description: 'Why a task of the file is not made.',
+  fields: (t) => ({
+    index: t.exposeInt('index', { description: 'Its place among the tasks of the file, from 0 on.' }),
+    line: t.exposeInt('line', { nullable: true, description: 'Of CSV: the line on which it ends, from 1 on.' }),
+    code: t.exposeString('code'),
+    message: t.exposeString('message'),
+  }),
+});
+
+builder.relayMutationField(
+  'importTasks',
+  {
+    inputFields: (t) => ({
+      format: t.field({ type: Format, required: true }),
+      content: t.string({
+        required: true,
+        description: `The text of the file, with up to ${MOST_TASKS} tasks. Each costs as a task of createTasks does.`,
+      }),
+      projectId: t.id({ description: 'Of tasks for which the file names no project.' }),
+      dryRun: t.boolean({ defaultValue: false, description: 'Says what would become of them, and makes none.' }),
+      atomic: t.boolean({ defaultValue: true, description: 'All of them or none. false: each by itself.' }),
+    }),
+  },
+  {
+    nullable: true,
+    description:
+      'Makes tasks of a file, or tells what is wrong with each. The assignees of a file that names them by email take `users:read`.',
+    authScopes: { scope: 'tasks:write' },
+    resolve: async (_root, { input }, context) => {
+      const { content, projectId, dryRun: isTrial, atomic } = input;
+      const format = input.format as TaskFileFormat;
+      const rows = readTaskFile(format, content, MOST_TASKS);
+      // Paid before anything is made, or tried.
+      await chargeTasks(context, rows.length);
+      const { good, failed } = await withAssignees(rows, context);
+      const isWhole = failed.length === 0;
+      const tasks = good.map(({ task }) => ({ ...(projectId != null && { projectId }), ...task }) as NewTask);
+      const options = { atomic: atomic !== false, isTrial: isTrial === true || (atomic !== false && !isWhole) };
+      const { taskIds, errors } = await context.services.bulk.import(context.actor, tasks, options);
+      const others = errors.map((error) => ({ ...error, ...placeOf(good, error.index) }));
+      const all = [...failed, ...others].sort((one, other) => one.index - other.index);
+      const isMade = isTrial !== true && (atomic === false || all.length === 0);
+      return {
+        dryRun: isTrial === true,
+        total: rows.length,
+        count: isMade || isTrial ? rows.length - all.length : 0,
+        taskIds: isMade ? [...taskIds] : [],
+        errors: all,
+      };
+    },
+  },
+  {
+    outputFields: (t) => ({
+      dryRun: t.exposeBoolean('dryRun'),
+      total: t.exposeInt('total', { description: 'Tasks of the file.' }),
+      count: t.exposeInt('count', { description: 'Those that were made; of a dry run, that can be made.' }),
+      taskIds: t.exposeIDList('taskIds', { description: 'Of those that were made, in the order of the file.' }),
+      errors: t.expose('errors', { type: [ImportError], extensions: { size: MOST_TASKS } }),
+    }),
+  },
+);
+
+interface GoodRow extends FileRow {
+  readonly task: NewTask;
+  readonly index: number;
+}
+
+const placeOf = (rows: readonly GoodRow[], index: number) => {
+  const { index: at = index, line = null } = rows[index] ?? {};
+  return { index: at, line };
+};
+
+/** The users whom emails mean, and the rows for which that is not known. */
+async function withAssignees(rows: readonly FileRow[], context: Context) {
+  const emails = [...new Set(rows.flatMap(({ assigneeEmail }) => assigneeEmail?.trim().toLowerCase() ?? []))];
+  const ids = new Map<string, string>();
+  if (emails.length > 0) {
+    requireScope(context, 'users:read', 'A file that names assignees by email');
+    const users = await context.db.user.findMany({
+      where: { email: { in: emails } },
+      select: { id: true, email: true },
+    });
+    for (const { id, email } of users) ids.set(email, id);
+  }
+  const good: GoodRow[] = [];
+  const failed: FileError[] = [];
+  for (const [index, row] of rows.entries()) {
+    const { line, task, assigneeEmail, problem } = row;
+    const assigneeId = assigneeEmail === undefined ? undefined : ids.get(assigneeEmail.trim().toLowerCase());
+    if (!task) failed.push({ index, id: null, line, code: 'BAD_USER_INPUT', message: problem ?? 'is no task' });
+    else if (assigneeEmail !== undefined && assigneeId === undefined) {
+      const message = `No user with the email ${JSON.stringify(assigneeEmail.slice(0, 100))}.`;
+      failed.push({ index, id: null, line, code: 'NOT_FOUND', message });
+    } else good.push({ ...row, index, task: { ...task, ...(assigneeId !== undefined && { assigneeId }) } });
+  }
+  return { good, failed };
+}
+
+interface Exported {
+  readonly content: string;
+  readonly count: number;
+  readonly hasNextPage: boolean;
+  readonly endCursor: string | null;
+}
+
+const TaskExport = builder.objectRef<Exported>('TaskExport').implement({
+  description: 'A file of tasks, which importTasks takes.',
+  fields: (t) => ({
+    content: t.exposeString('content'),
+    count: t.exposeInt('count', { description: 'Tasks in it.' }),
+    hasNextPage: t.exposeBoolean('hasNextPage', { description: 'Whether there are more, after endCursor.' }),
+    endCursor: t.exposeString('endCursor', { nullable: true }),
+  }),
+});
+
+builder.queryField('exportTasks', (t) =>
+  t.field({
+    type: TaskExport,
+    nullable: true,
+    description:
+      'A file of the tasks that a list has, a page at a time. With `users:read`, CSV and JSON tell the emails of assignees too.',
+    authScopes: { scope: 'tasks:read' },
+    args: {
+      format: t.arg({ type: Format, required: true }),
+      filter: t.arg({ type: TaskFilter }),
+      search: t.arg.string(),
+      orderBy: t.arg({ type: [TaskOrder] }),
+      first: t.arg.int({ defaultValue: MAX_PAGE, description: `Up to ${MAX_PAGE}, each of which costs a point.` }),
+      after: t.arg.string(),
+    },
+    resolve: async (_root, { format, ...args }, context) => {
+      const first = args.first ?? MAX_PAGE;
+      if (first < 0 || first > MAX_PAGE) throw badInput({ first: [`must be from 0 to ${MAX_PAGE}; it is ${first}`] });
+      await chargeRows(context, first);
+      const list = listTasks({ ...args, first } as ListArgs, context);
+      const narrowed = await list.narrow?.();
+      const plan = planPage(list.args, list.order);
+      const tellsUsers = context.principal.scopes.has('users:read') && format !== 'KANEO';
+      if (tellsUsers) context.use.scopes.add('users:read');
+      const found = await context.db.task.findMany({
+        where: { AND: [list.where, narrowed ?? {}, ...plan.where] },
+        orderBy: plan.orderBy,
+        take: plan.take,
+        select: { ...SELECT, ...cursorColumns(plan) } as typeof SELECT,
+      });
+      const page = pageOf(plan, list.args, found);
+      const tasks = page.edges.map(({ node: { number, project, state, tags, assignee, ...task } }) => ({
+        ...task,
+        identifier: identifierOf(project?.key, number),
+        state: state?.slug ?? null,
+        tags: tags.map(({ name }) => name),
+        assignee: tellsUsers ? (assignee?.email ?? null) : undefined,
+      }));
+      const { hasNextPage, endCursor } = page.pageInfo;
+      return { content: writeTaskFile(format as TaskFileFormat, tasks), count: tasks.length, hasNextPage, endCursor };
+    },
+  }),
+);
+
+const SELECT = {
+  ...{ number: true, title: true, description: true, status: true, priority: true, startDate: true, dueDate: true },
+  ...{ estimate: true, projectId: true, assigneeId: true, createdAt: true },
+  project: { select: { key: true } },
+  state: { select: { slug: true } },
+  tags: { select: { name: true }, orderBy: { name: 'asc' } },
+  assignee: { select: { email: true } },
+} as const;
