@@ -361,3 +361,9 @@ describe('the time of a task', () => {
     expect((await seconds())[0]).toBeGreaterThanOrEqual(3605);
   });
 });
+
+it('labels on tasks bear the time of the task, whoever put them there', async () => {
+  const rows = await server.system.taskTag.findMany({ include: { task: { select: { createdAt: true } } } });
+  expect(rows.length).toBeGreaterThan(20);
+  for (const { taskCreatedAt, task } of rows) expect(taskCreatedAt).toEqual(task.createdAt);
+});

@@ -354,7 +354,6 @@ describe("Kaneo's columns", () => {
       [{ name: 'ideas' }, 409],
       [{ name: 'Planned' }, 409],
       [{ name: 'Planned.' }, 409],
-      [{ name: 'backlog' }, 409],
       [{ name: '...' }, 400],
       [{}, 400],
       [{ name: 'x', color: 'nope' }, 400],
@@ -374,6 +373,34 @@ describe("Kaneo's columns", () => {
     await body('PUT', `/api/column/${ideas.id}`, {}, 400);
     await body('PUT', '/api/column/none', { name: 'x' }, 404);
     await body('DELETE', '/api/column/none', undefined, 404);
+  });
+
+  it('may be called as the states are that are no columns', async () => {
+    const project = await newProject();
+    for (const [name, slug] of [
+      ['Backlog', 'backlog'],
+      ['Triage', 'triage'],
+      ['CANCELED', 'canceled'],
+    ]) {
+      const column = await body('POST', `/api/column/${project.id}`, { name });
+      expect(column).toMatchObject({ name, slug, isFinal: false });
+      const task = await body('POST', `/api/task/${project.id}`, { title: `In ${name}`, status: slug });
+      expect(task).toMatchObject({ status: slug });
+      const planned = await body('POST', `/api/task/${project.id}`, { title: 'Planned', status: 'planned' });
+      expect(planned).toMatchObject({ status: 'planned' });
+      await body('POST', `/api/column/${project.id}`, { name }, 409);
+      const board = await body('GET', `/api/task/tasks/${project.id}?status=${slug}`);
+      const shown = (board['columns'] as { id: string; name: string; tasks: { title: string }[] }[]).find(
+        ({ id }) => id === slug,
+      );
+      expect(shown).toMatchObject({ name, tasks: [{ title: `In ${name}` }] });
+    }
+    const columns = (await body('GET', `/api/column/${project.id}`)) as unknown as State[];
+    expect(slugsOf(columns)).toEqual(expect.arrayContaining(['backlog', 'triage', 'canceled', 'to-do']));
+    const moved = await body('POST', `/api/task/${project.id}`, { title: 'x', status: 'to-do' });
+    expect(await body('PUT', `/api/task/status/${moved['id']}`, { status: 'backlog' })).toMatchObject({
+      status: 'backlog',
+    });
   });
 
   it('are the statuses of the tasks, beside planned and archived', async () => {

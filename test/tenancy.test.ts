@@ -100,6 +100,7 @@ function attempts(own: Side, foreign: Side): [string, string, object][] {
     q('node', foreign.apiKeyId),
     m('createTask', 'CreateTask', { title: 'x', parentId: foreign.taskId }),
     m('updateTask', 'UpdateTask', { id: own.taskId, parentId: foreign.taskId }),
+    m('importTasks', 'ImportTasks', { format: 'CSV', content: 'title\nx', projectId: foreign.projectId }),
     m('createTasks', 'CreateTasks', { tasks: [{ title: 'x', projectId: foreign.projectId }] }),
     m('createTasks', 'CreateTasks', { tasks: [{ title: 'x', assigneeId: foreign.userId }] }),
     m('updateTasks', 'UpdateTasks', { ids: [foreign.taskId], status: 'DONE' }),

@@ -166,7 +166,9 @@ async function doors(mark: string): Promise<string> {
   const found = await read(
     `query ($s: String!) { tasks(search: $s, first: 50) { nodes { id title } } projects(search: $s, includeArchived: true) { nodes { id } }
      labels(search: $s) { nodes { id } } comments(search: $s, first: 50) { nodes { id } } timeEntries(first: 100) { nodes { taskId } }
-     taskCounts(groupBy: [PROJECT, LABEL, STATE]) { counts { id } } states(first: 200) { nodes { projectId } } }`,
+     taskCounts(groupBy: [PROJECT, LABEL, STATE]) { counts { id } } states(first: 200) { nodes { projectId } }
+     searchTasks(search: $s, first: 50) { totalCount edges { node { id } comment { id } snippet { text } } }
+     exportTasks(format: CSV, search: $s) { content } }`,
     { s: mark },
   );
   return JSON.stringify([bodies, found, await view()]);

@@ -12,6 +12,7 @@ import { migrateCommand } from './migrate.js';
 import type { ProcessVariables } from './processVariables.js';
 import { scopesCommand } from './scopes.js';
 import { serveCommand } from './serve.js';
+import { tasksCommand } from './tasks.js';
 import { workspacesCommand } from './workspaces.js';
 
 export function createProgram(variables: ProcessVariables): Command {
@@ -26,6 +27,7 @@ export function createProgram(variables: ProcessVariables): Command {
     .addCommand(keysCommand(variables))
     .addCommand(invitationsCommand(variables))
     .addCommand(accountsCommand(variables))
+    .addCommand(tasksCommand(variables))
     .addCommand(scopesCommand())
     .addCommand(documentsCommand(variables))
     .addCommand(backupCommand(variables))

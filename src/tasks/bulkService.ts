@@ -62,7 +62,8 @@ export interface ManyChange extends Fields {
 }
 
 interface ImportOptions {
-  readonly atomic: boolean;
+  /** All of them or none. */
+  readonly isAtomic: boolean;
   readonly isTrial: boolean;
 }
 
@@ -90,9 +91,9 @@ export class BulkService {
    * @param rows as they were read
    * @param isTrial says what would become of them, and makes none
    */
-  async import(actor: Actor, rows: readonly NewTask[], { atomic, isTrial }: ImportOptions): Promise<ManyChanged> {
+  async import(actor: Actor, rows: readonly NewTask[], { isAtomic, isTrial }: ImportOptions): Promise<ManyChanged> {
     if (rows.length === 0) return { taskIds: [], errors: [] };
-    if (!isTrial && !atomic) return this.create(actor, rows, false);
+    if (!isTrial && !isAtomic) return this.create(actor, rows, false);
     const { ids, errors } = await this.tasks.createAll(actor, rows, isTrial);
     const told = [...errors].map(([index, { code, message }]) => ({ index, id: null, code, message }));
     return { taskIds: !isTrial && errors.size > 0 ? [] : ids, errors: told };

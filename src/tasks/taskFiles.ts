@@ -3,6 +3,7 @@ import { parse } from 'csv-parse/sync';
 import { stringify } from 'csv-stringify/sync';
 import { badInput } from '../errors.js';
 import { isStorable } from '../storable.js';
+import type { ItemError } from './bulkService.js';
 import type { NewTask } from './taskService.js';
 
 export type TaskFileFormat = 'CSV' | 'JSON' | 'KANEO';
@@ -69,6 +70,53 @@ export function readTaskFile(format: TaskFileFormat, content: string, most: numb
       return { line, problem: error.message };
     }
   });
+}
+
+/** Why a task of a file is not made. */
+export interface FileProblem extends ItemError {
+  readonly line: number | null;
+}
+
+/** Those of a file that can be tried, with their places in it, and what is wrong with the others. */
+interface KnownRows {
+  readonly tasks: readonly NewTask[];
+  readonly places: readonly Pick<FileProblem, 'index' | 'line'>[];
+  readonly problems: readonly FileProblem[];
+}
+
+/** In small letters. */
+export const emailsIn = (rows: readonly FileRow[]): string[] => [
+  ...new Set(rows.flatMap(({ assigneeEmail }) => assigneeEmail?.trim().toLowerCase() ?? [])),
+];
+
+/**
+ * @param users the ids of users by their emails
+ * @param projectId of tasks that name no project
+ */
+export function knownRows(rows: readonly FileRow[], users: ReadonlyMap<string, string>, projectId?: string): KnownRows {
+  const [tasks, places, problems]: [NewTask[], KnownRows['places'][number][], FileProblem[]] = [[], [], []];
+  for (const [index, { line, task, assigneeEmail, problem }] of rows.entries()) {
+    const assigneeId = assigneeEmail === undefined ? undefined : users.get(assigneeEmail.trim().toLowerCase());
+    if (!task) problems.push({ index, line, id: null, code: 'BAD_USER_INPUT', message: problem ?? 'is no task' });
+    else if (assigneeEmail !== undefined && assigneeId === undefined) {
+      const message = `No user with the email ${JSON.stringify(assigneeEmail.slice(0, 100))}.`;
+      problems.push({ index, line, id: null, code: 'NOT_FOUND', message });
+    } else {
+      tasks.push({
+        ...(projectId !== undefined && { projectId }),
+        ...task,
+        ...(assigneeId !== undefined && { assigneeId }),
+      });
+      places.push({ index, line });
+    }
+  }
+  return { tasks, places, problems };
+}
+
+/** All that is wrong, in the order of the file. @param errors of the tasks that were tried */
+export function problemsOf({ places, problems }: KnownRows, errors: readonly ItemError[]): FileProblem[] {
+  const tried = errors.map((error) => ({ line: null, ...error, ...places[error.index] }));
+  return [...problems, ...tried].sort((one, other) => one.index - other.index);
 }
 
 export function writeTaskFile(format: TaskFileFormat, tasks: readonly FileTask[]): string {

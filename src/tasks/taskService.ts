@@ -221,7 +221,11 @@ export class TaskService {
       description: data.description || null,
       position: data.position ?? number,
     });
-    if (tags) await unit.insert('TaskTag', ...(await labelsOf(unit, id, projectId, tags)));
+    if (tags) {
+      const labels = await labelsOf(unit, id, projectId, tags);
+      // Their triggers do not see the task, which is written by the same statement.
+      await unit.insert('TaskTag', ...labels.map((label) => ({ ...label, taskCreatedAt: now })));
+    }
     if (assigneeId !== null && assigneeId !== actor.userId) {
       await unit.insert('Notification', notificationRow(unit, { userId: assigneeId, kind: 'ASSIGNED', taskId: id }));
     }

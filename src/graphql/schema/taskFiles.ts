@@ -1,10 +1,17 @@
 /** Tasks from a file, and into one. */
-import { badInput } from '../../errors.js';
+import { badInput, notFound } from '../../errors.js';
 import { MAX_PAGE } from '../../operations/pageLimits.js';
-import { type ItemError, MOST_TASKS } from '../../tasks/bulkService.js';
-import { identifierOf } from '../../tasks/identifier.js';
-import { type FileRow, readTaskFile, type TaskFileFormat, writeTaskFile } from '../../tasks/taskFiles.js';
-import type { NewTask } from '../../tasks/taskService.js';
+import { MOST_TASKS } from '../../tasks/bulkService.js';
+import { FILE_COLUMNS, fileTask } from '../../tasks/taskFileRows.js';
+import {
+  emailsIn,
+  type FileProblem,
+  knownRows,
+  problemsOf,
+  readTaskFile,
+  type TaskFileFormat,
+  writeTaskFile,
+} from '../../tasks/taskFiles.js';
 import { cursorColumns, pageOf, planPage } from '../connections/keyset.js';
 import type { Context } from '../context.js';
 import { requireScope } from '../requireScope.js';
@@ -24,11 +31,7 @@ const Format = builder.enumType('TaskFileFormat', {
   } as const,
 });
 
-interface FileError extends ItemError {
-  readonly line: number | null;
-}
-
-const ImportError = builder.objectRef<FileError>('TaskImportError').implement({
+const ImportError = builder.objectRef<FileProblem>('TaskImportError').implement({
   description: 'Why a task of the file is not made.',
   fields: (t) => ({
     index: t.exposeInt('index', { description: 'Its place among the tasks of the file, from 0 on.' }),
@@ -58,24 +61,24 @@ builder.relayMutationField(
       'Makes tasks of a file, or tells what is wrong with each. The assignees of a file that names them by email take `users:read`.',
     authScopes: { scope: 'tasks:write' },
     resolve: async (_root, { input }, context) => {
-      const { content, projectId, dryRun: isTrial, atomic } = input;
+      const { content, projectId, dryRun, atomic } = input;
       const format = input.format as TaskFileFormat;
       const rows = readTaskFile(format, content, MOST_TASKS);
+      if (projectId != null && (await context.db.project.count({ where: { id: projectId } })) === 0) {
+        throw notFound('project', projectId);
+      }
       // Paid before anything is made, or tried.
       await chargeTasks(context, rows.length);
-      const { good, failed } = await withAssignees(rows, context);
-      const isWhole = failed.length === 0;
-      const tasks = good.map(({ task }) => ({ ...(projectId != null && { projectId }), ...task }) as NewTask);
-      const options = { atomic: atomic !== false, isTrial: isTrial === true || (atomic !== false && !isWhole) };
-      const { taskIds, errors } = await context.services.bulk.import(context.actor, tasks, options);
-      const others = errors.map((error) => ({ ...error, ...placeOf(good, error.index) }));
-      const all = [...failed, ...others].sort((one, other) => one.index - other.index);
-      const isMade = isTrial !== true && (atomic === false || all.length === 0);
+      const known = knownRows(rows, await usersOf(emailsIn(rows), context), projectId ?? undefined);
+      const isAtomic = atomic !== false;
+      const isTrial = dryRun === true || (isAtomic && known.problems.length > 0);
+      const { taskIds, errors } = await context.services.bulk.import(context.actor, known.tasks, { isAtomic, isTrial });
+      const all = problemsOf(known, errors);
       return {
-        dryRun: isTrial === true,
+        dryRun: dryRun === true,
         total: rows.length,
-        count: isMade || isTrial ? rows.length - all.length : 0,
-        taskIds: isMade ? [...taskIds] : [],
+        count: dryRun === true ? rows.length - all.length : isTrial ? 0 : taskIds.length,
+        taskIds: isTrial ? [] : [...taskIds],
         errors: all,
       };
     },
@@ -91,40 +94,12 @@ builder.relayMutationField(
   },
 );
 
-interface GoodRow extends FileRow {
-  readonly task: NewTask;
-  readonly index: number;
-}
-
-const placeOf = (rows: readonly GoodRow[], index: number) => {
-  const { index: at = index, line = null } = rows[index] ?? {};
-  return { index: at, line };
-};
-
-/** The users whom emails mean, and the rows for which that is not known. */
-async function withAssignees(rows: readonly FileRow[], context: Context) {
-  const emails = [...new Set(rows.flatMap(({ assigneeEmail }) => assigneeEmail?.trim().toLowerCase() ?? []))];
-  const ids = new Map<string, string>();
-  if (emails.length > 0) {
-    requireScope(context, 'users:read', 'A file that names assignees by email');
-    const users = await context.db.user.findMany({
-      where: { email: { in: emails } },
-      select: { id: true, email: true },
-    });
-    for (const { id, email } of users) ids.set(email, id);
-  }
-  const good: GoodRow[] = [];
-  const failed: FileError[] = [];
-  for (const [index, row] of rows.entries()) {
-    const { line, task, assigneeEmail, problem } = row;
-    const assigneeId = assigneeEmail === undefined ? undefined : ids.get(assigneeEmail.trim().toLowerCase());
-    if (!task) failed.push({ index, id: null, line, code: 'BAD_USER_INPUT', message: problem ?? 'is no task' });
-    else if (assigneeEmail !== undefined && assigneeId === undefined) {
-      const message = `No user with the email ${JSON.stringify(assigneeEmail.slice(0, 100))}.`;
-      failed.push({ index, id: null, line, code: 'NOT_FOUND', message });
-    } else good.push({ ...row, index, task: { ...task, ...(assigneeId !== undefined && { assigneeId }) } });
-  }
-  return { good, failed };
+async function usersOf(emails: readonly string[], context: Context): Promise<Map<string, string>> {
+  if (emails.length === 0) return new Map();
+  requireScope(context, 'users:read', 'A file that names assignees by email');
+  const where = { email: { in: [...emails] } };
+  const users = await context.db.user.findMany({ where, select: { id: true, email: true } });
+  return new Map(users.map(({ id, email }) => [email, id]));
 }
 
 interface Exported {
@@ -162,8 +137,8 @@ builder.queryField('exportTasks', (t) =>
     resolve: async (_root, { format, ...args }, context) => {
       const first = args.first ?? MAX_PAGE;
       if (first < 0 || first > MAX_PAGE) throw badInput({ first: [`must be from 0 to ${MAX_PAGE}; it is ${first}`] });
-      await chargeRows(context, first);
       const list = listTasks({ ...args, first } as ListArgs, context);
+      await chargeRows(context, first);
       const narrowed = await list.narrow?.();
       const plan = planPage(list.args, list.order);
       const tellsUsers = context.principal.scopes.has('users:read') && format !== 'KANEO';
@@ -172,27 +147,12 @@ builder.queryField('exportTasks', (t) =>
         where: { AND: [list.where, narrowed ?? {}, ...plan.where] },
         orderBy: plan.orderBy,
         take: plan.take,
-        select: { ...SELECT, ...cursorColumns(plan) } as typeof SELECT,
+        select: { ...FILE_COLUMNS, ...cursorColumns(plan) } as typeof FILE_COLUMNS,
       });
       const page = pageOf(plan, list.args, found);
-      const tasks = page.edges.map(({ node: { number, project, state, tags, assignee, ...task } }) => ({
-        ...task,
-        identifier: identifierOf(project?.key, number),
-        state: state?.slug ?? null,
-        tags: tags.map(({ name }) => name),
-        assignee: tellsUsers ? (assignee?.email ?? null) : undefined,
-      }));
+      const tasks = page.edges.map(({ node }) => fileTask(node, tellsUsers));
       const { hasNextPage, endCursor } = page.pageInfo;
       return { content: writeTaskFile(format as TaskFileFormat, tasks), count: tasks.length, hasNextPage, endCursor };
     },
   }),
 );
-
-const SELECT = {
-  ...{ number: true, title: true, description: true, status: true, priority: true, startDate: true, dueDate: true },
-  ...{ estimate: true, projectId: true, assigneeId: true, createdAt: true },
-  project: { select: { key: true } },
-  state: { select: { slug: true } },
-  tags: { select: { name: true }, orderBy: { name: 'asc' } },
-  assignee: { select: { email: true } },
-} as const;

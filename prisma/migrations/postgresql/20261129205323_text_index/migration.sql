@@ -21,7 +21,8 @@ DROP INDEX "TaskTag_labelId_taskId_idx";
 -- CreateIndex
 CREATE INDEX "TaskTag_labelId_taskCreatedAt_taskId_idx" ON "TaskTag"("labelId", "taskCreatedAt", "taskId");
 
--- Whoever puts a label on a task. When a task was made does not change.
+-- Whoever puts a label on a task. When a task was made does not change. One that is made by the same statement is not seen here: its
+-- labels bring the time.
 CREATE FUNCTION taskgate_date_tag() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     SELECT "createdAt" INTO NEW."taskCreatedAt" FROM "Task" WHERE "id" = NEW."taskId";
@@ -29,7 +30,7 @@ BEGIN
 END $$;
 
 CREATE TRIGGER "TaskTag_insert_dated" BEFORE INSERT ON "TaskTag"
-    FOR EACH ROW EXECUTE FUNCTION taskgate_date_tag();
+    FOR EACH ROW WHEN (NEW."taskCreatedAt" IS NULL) EXECUTE FUNCTION taskgate_date_tag();
 
 -- AlterTable
 ALTER TABLE "TimeEntry" ADD COLUMN     "seconds" INTEGER;

@@ -22,7 +22,7 @@ DROP INDEX "TaskTag_labelId_taskId_idx";
 CREATE INDEX "TaskTag_labelId_taskCreatedAt_taskId_idx" ON "TaskTag"("labelId", "taskCreatedAt", "taskId");
 
 -- Whoever puts a label on a task. When a task was made does not change.
-CREATE TRIGGER "TaskTag_insert_dated" AFTER INSERT ON "TaskTag"
+CREATE TRIGGER "TaskTag_insert_dated" AFTER INSERT ON "TaskTag" WHEN NEW."taskCreatedAt" IS NULL
 BEGIN
     UPDATE "TaskTag" SET "taskCreatedAt" = (SELECT "createdAt" FROM "Task" WHERE "id" = NEW."taskId")
     WHERE "taskId" = NEW."taskId" AND "key" = NEW."key";

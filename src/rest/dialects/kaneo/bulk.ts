@@ -204,7 +204,7 @@ export const bulk: readonly Route[] = [
       const colors = new Map(labels.nodes.map(({ name, color }) => [name.toLowerCase(), color]));
       const { name, slug, description } = project;
       return {
-        project: { name, slug: slug ?? '', description },
+        project: { name, slug: slug ?? '', description, exportedAt: new Date() },
         tasks: project.tasks.nodes.map(({ description, status, state, priority, assigneeId, tags, ...task }) => ({
           ...task,
           description: description ?? '',
@@ -217,7 +217,10 @@ export const bulk: readonly Route[] = [
     },
     answers: z
       .object({
-        project: z.object({ name: z.string(), slug: z.string(), description: z.string().nullable() }),
+        project: z.object({
+          ...{ name: z.string(), slug: z.string(), description: z.string().nullable() },
+          exportedAt: z.iso.datetime(),
+        }),
         tasks: z.array(
           z.object({
             ...{ title: z.string(), description: z.string(), userId: shownId.nullable() },

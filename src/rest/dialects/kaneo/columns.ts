@@ -5,7 +5,7 @@ import { text } from '../../../input.js';
 import { slugOf } from '../../../tasks/states.js';
 import { route } from '../../route.js';
 import { atLeastOne, id, type Moment, shownDate, shownId } from '../../shapes.js';
-import { isColumn, isReserved } from './statuses.js';
+import { columnSlug, isColumn, isReserved, wordOf } from './statuses.js';
 
 interface CoreColumn {
   readonly id: string;
@@ -38,6 +38,7 @@ const FINAL = ['DONE', 'CANCELED'];
 const OPEN = ['BACKLOG', 'TRIAGE', 'TODO', 'IN_PROGRESS', 'IN_REVIEW'];
 const showColumn = ({ order, category, ...column }: CoreColumn) => ({
   ...column,
+  slug: wordOf(column),
   position: order,
   isFinal: FINAL.includes(category),
 });
@@ -53,7 +54,7 @@ const name = text(1, 100);
 const looks = { icon: text(0, 100).nullish(), color: z.string().nullish(), isFinal: z.boolean().optional() };
 const shared = { tag: 'Kaneo columns', status: 200 } as const;
 
-/** The statuses that are no columns. */
+/** The words that are no columns. */
 function mustBeFree(name: string): void {
   if (isReserved(slugOf(name))) {
     throw new ApiError('CONFLICT', 'It is a status that is no column.', { fields: { name: ['is reserved'] } });
@@ -87,7 +88,9 @@ export const columns = [
     variables: ({ params, body: { name, icon, color, isFinal } }) => {
       mustBeFree(name);
       const look = { icon: icon || null, color: color || null };
-      return { input: { projectId: params['id'], name, ...look, ...(isFinal && { category: 'DONE' }) } };
+      const slug = columnSlug(slugOf(name));
+      const more = { ...(slug && { slug }), ...(isFinal && { category: 'DONE' }) };
+      return { input: { projectId: params['id'], name, ...look, ...more } };
     },
     answer: ({ createState: { state } }: { createState: { state: CoreColumn } }) => showColumn(state),
     answers: KColumn,

@@ -63,7 +63,7 @@ function columnsOf(states: CoreBoard['states']['nodes'], tasks: readonly ReturnT
     if (names.has(word)) continue;
     names.set(
       word,
-      states.find((state) => isColumn(state) && state.slug === word)?.name ?? COLUMN_NAMES.get(word) ?? word,
+      states.find((state) => isColumn(state) && wordOf(state) === word)?.name ?? COLUMN_NAMES.get(word) ?? word,
     );
   }
   const byStatus = groupBy(tasks, ({ status }) => status);
@@ -188,8 +188,8 @@ export const tasks = [
           ...(assigneeId && { assigneeId: { eq: assigneeId } }),
           ...((dueBefore || dueAfter) && {
             dueDate: {
-              ...(dueBefore && { lt: toDateTime(dueBefore) }),
-              ...(dueAfter && { gt: toDateTime(dueAfter) }),
+              ...(dueBefore && { lte: toDateTime(dueBefore) }),
+              ...(dueAfter && { gte: toDateTime(dueAfter) }),
             },
           }),
         },
