@@ -313,3 +313,38 @@ describe('taskgate documents', () => {
     });
   });
 });
+
+describe('taskgate tasks', () => {
+  it('makes the tasks of a file, says what is wrong with one, and writes them to a file that is not there', async () => {
+    const values = { DATABASE_URL: newDatabase() };
+    await run(['keys', 'create', '--name', 'first', '--scopes', 'admin:*', '--json'], values);
+    const file = (name: string, content: string) => {
+      const at = path.join(folder, name);
+      writeFileSync(at, content);
+      return at;
+    };
+    const lines = Array.from({ length: 1200 }, (_, index) => `Task ${index},high`);
+    const good = file('good.csv', ['title,priority', ...lines].join('\n'));
+    const bad = file('bad.csv', 'title,status\nfine,done\n,done\nx,never\n');
+    const trial = await run(['tasks', 'import', good, '--dry-run'], values);
+    expect([trial.code, trial.stdout]).toEqual([0, '1200 of 1200 tasks can be made.\n']);
+    const refused = await run(['tasks', 'import', bad], values);
+    expect([refused.code, refused.stdout]).toEqual([1, 'Made 0 of 3 tasks.\n']);
+    expect(refused.stderr).toContain('line 3: title');
+    expect(refused.stderr).toContain('line 4: status');
+    const done = await run(['tasks', 'import', good], values);
+    expect([done.code, done.stdout]).toEqual([0, 'Made 1200 of 1200 tasks.\n']);
+    const written = path.join(folder, 'written.csv');
+    const exported = await run(['tasks', 'export', '--output', written], values);
+    expect([exported.code, exported.stdout]).toEqual([0, `Wrote 1200 tasks to ${written}.\n`]);
+    const again = await run(['tasks', 'export', '--output', written], values);
+    expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('already')]);
+    const back = await run(['tasks', 'import', written, '--dry-run', '--json'], values);
+    expect(JSON.parse(back.stdout)).toEqual({ dryRun: true, total: 1200, made: 0, errors: [] });
+    const sandbox = await run(['tasks', 'export', '--environment', 'test', '--format', 'json'], values);
+    expect(JSON.parse(sandbox.stdout)).toEqual({ tasks: [] });
+    for (const wrong of [['import', 'none.csv'], ['import', good, '--project', 'none'], ['export']]) {
+      expect((await run(['tasks', ...wrong], values)).code).toBe(1);
+    }
+  });
+});

@@ -160,8 +160,17 @@ async function exportFile({ database, actor }: WorkspaceSession, options: Option
   const content = writeTaskFile(format, tasks);
   if (output === undefined) process.stdout.write(content);
   else {
-    // What is there already is not lost, and what is new is nobody else's to read.
-    writeFileSync(output, content, { flag: 'wx', mode: 0o600 });
+    write(output, content);
     process.stdout.write(`Wrote ${tasks.length} tasks to ${printable(output)}.\n`);
+  }
+}
+
+/** What is there already is not lost, and what is new is nobody else's to read. */
+function write(file: string, content: string): void {
+  try {
+    writeFileSync(file, content, { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    throw new ApiError('CONFLICT', `There is a file ${file} already, which is kept.`);
   }
 }

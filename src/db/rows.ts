@@ -7,7 +7,7 @@ import { LRUCache } from 'lru-cache';
 import { noteProjects, projectColumn } from './projectReach.js';
 import type { Provider } from './provider.js';
 import { PARENT, Statement, type Table, typeOf, type Where } from './statement.js';
-import { labelOf, TAG } from './taggedTasks.js';
+import { isNumbered, labelOf, TAG } from './taggedTasks.js';
 import { boundWhere, nameOfReach, type Reach, type Tenant } from './tenant.js';
 
 /** The row that a column of another table refers to, where it is within reach; all of its columns are null otherwise. */
@@ -164,6 +164,10 @@ interface Head extends Pick<SqlQuery, 'sql' | 'args' | 'argTypes'> {
   readonly read: (rows: unknown[][]) => unknown[][];
 }
 
+/** Indexes of tasks which SQLite does not choose where it takes others for better, as one of a status. */
+const IDS = 'sqlite_autoindex_Task_1';
+const NUMBERS = 'Task_workspaceId_environment_number_key';
+
 /**
  * A query, from what it reads to its order.
  * @param head until the condition
@@ -176,12 +180,15 @@ function find(statement: Statement, model: string, head: string, where: Where, o
     ? label.orderBy.map((item) => statement.order(TAG, item))
     : (orderBy ?? []).map((item) => statement.order(base, item));
   const ordered = order.length > 0 ? ` ORDER BY ${order.join(', ')}` : '';
-  if (!label) return `${head} WHERE ${statement.condition(base, where)}${ordered}`;
   const from = ` FROM ${statement.quote(model)}`;
+  if (!label) {
+    const found = isNumbered(model, where) ? head.replace(from, from + statement.by(NUMBERS)) : head;
+    return `${found} WHERE ${statement.condition(base, where)}${ordered}`;
+  }
   const tags = `${statement.quote(TAG.model)} AS ${statement.quote(TAG.alias)}`;
   const isOf = `${statement.column(base, 'id')} = ${statement.column(TAG, 'taskId')}`;
   // SQLite takes tables that are cross joined in the order in which they stand.
-  const both = head.replace(from, ` FROM ${tags} CROSS JOIN ${statement.quote(model)}`);
+  const both = head.replace(from, ` FROM ${tags} CROSS JOIN ${statement.quote(model)}${statement.by(IDS)}`);
   const isTagged = statement.condition(TAG, label.where);
   return `${both} WHERE ${isOf} AND ${isTagged} AND ${statement.condition(base, label.others)}${ordered}`;
 }

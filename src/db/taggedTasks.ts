@@ -1,5 +1,5 @@
 /**
- * Tasks with a label, the newest first, begin at the labels of tasks: there they are a range of an index, however many other
+ * Where a query of tasks begins. Tasks with a label, the newest first, begin at the labels of tasks: there they are a range of an index, however many other
  * tasks there are. Otherwise the newest tasks are asked one by one whether they have it.
  */
 import type { Table, Where } from './statement.js';
@@ -43,6 +43,11 @@ export function labelOf(model: string, where: Where, orderBy?: readonly Where[])
     others: { AND: others },
     orderBy: ordered,
   };
+}
+
+/** Whether tasks are meant by their numbers. @param where bound to the tenant */
+export function isNumbered(model: string, where: Where): boolean {
+  return model === 'Task' && conjuncts(where).some(([name, test]) => name === 'number' && isEquality(test));
 }
 
 /** By when tasks were made, and by their ids. */
