@@ -16,8 +16,15 @@ const FEW = 100;
 /** Numbers of a tenant's entries. */
 const RANGE = 2 ** 32;
 
-/** Texts that contain a word, when their number is no more than that: beyond it reading the newest finds enough soon. */
+/** Texts that are found at once. */
 const MOST_FOUND = 1000;
+
+interface Found<T> {
+  /** The newest first. */
+  readonly values: readonly T[];
+  /** Whether there are no others. */
+  readonly isWhole: boolean;
+}
 
 export class TextIndex {
   constructor(
@@ -28,43 +35,54 @@ export class TextIndex {
 
   /**
    * The numbers of the tasks whose title and description may contain all of the words.
-   * @returns undefined where there are many, or where they are found without being asked for
+   * @returns undefined where the index is not asked, or has none of the words
    */
-  async taskNumbers(tenant: Tenant, words: readonly string[]): Promise<number[] | undefined> {
+  async tasks(tenant: Tenant, words: readonly string[]): Promise<Found<number> | undefined> {
     const numbers = `SELECT "TaskText".rowid % ${RANGE} FROM "TaskText"`;
-    return (await this.#findAll(tenant, words, numbers, 'TaskText'))?.map(Number);
+    return this.#findAll(tenant, words, numbers, 'TaskText', Number);
   }
 
   /** The ids of the comments that may contain all of the words. @returns undefined as above */
-  async commentIds(tenant: Tenant, words: readonly string[]): Promise<string[] | undefined> {
+  async comments(tenant: Tenant, words: readonly string[]): Promise<Found<string> | undefined> {
     const ids = 'SELECT "commentId" FROM "CommentText" JOIN "CommentTextRow" ON "number" = "CommentText".rowid';
-    return (await this.#findAll(tenant, words, ids, 'CommentText')) as string[] | undefined;
+    return this.#findAll(tenant, words, ids, 'CommentText', String);
   }
 
   /** One word after another: together with a rare one, all texts of a common one would be gone through. */
-  async #findAll(
+  async #findAll<T>(
     tenant: Tenant,
     words: readonly string[],
     select: string,
     index: string,
-  ): Promise<unknown[] | undefined> {
+    read: (value: unknown) => T,
+  ): Promise<Found<T> | undefined> {
     if (this.provider !== 'sqlite') return undefined;
-    let all: unknown[] | undefined;
     const longest = [...new Set(words)].sort((one, other) => other.length - one.length).slice(0, MOST_WORDS);
-    for (const word of longest) {
-      const found = await this.#find(tenant, trigramsOf(word), select, index);
-      const known = found && new Set(found);
-      all = all && known ? all.filter((one) => known.has(one)) : (found ?? all);
-      if (all && all.length <= FEW) break;
+    const known = longest.map(trigramsOf).filter((trigrams) => trigrams.length > 0);
+    let found: Found<T> | undefined;
+    let whole: Found<T> | undefined;
+    for (const trigrams of known) {
+      found = await this.#find(tenant, trigrams, select, index, read);
+      if (!found.isWhole) continue;
+      const both = new Set(found.values);
+      whole = { isWhole: true, values: whole ? whole.values.filter((one) => both.has(one)) : found.values };
+      if (whole.values.length <= FEW) break;
     }
-    return all;
+    // Each of them is in many texts; all of them may be in few.
+    return whole ?? (known.length > 1 ? this.#find(tenant, [...new Set(known.flat())], select, index, read) : found);
   }
 
-  async #find({ workspaceId, environment }: Tenant, trigrams: readonly string[], select: string, index: string) {
-    if (trigrams.length === 0) return undefined;
+  async #find<T>(
+    { workspaceId, environment }: Tenant,
+    trigrams: readonly string[],
+    select: string,
+    index: string,
+    read: (value: unknown) => T,
+  ): Promise<Found<T>> {
     const first = `(SELECT "number" * ${RANGE} FROM "TextTenant" WHERE "workspaceId" = ? AND "environment" = ?)`;
     const isOfTenant = `"${index}".rowid BETWEEN ${first} AND ${first} + ${RANGE - 1}`;
-    const sql = `${select} WHERE "${index}" MATCH ? AND ${isOfTenant} LIMIT ${MOST_FOUND + 1}`;
+    const newest = `ORDER BY "${index}".rowid DESC LIMIT ${MOST_FOUND + 1}`;
+    const sql = `${select} WHERE "${index}" MATCH ? AND ${isOfTenant} ${newest}`;
     const match = trigrams.map((trigram) => `"${trigram.replaceAll('"', '""')}"`).join(' AND ');
     const args = [match, workspaceId, environment, workspaceId, environment];
     const argTypes = args.map(() => ({ scalarType: 'string', arity: 'scalar' }) as const);
@@ -72,7 +90,7 @@ export class TextIndex {
     const connection = this.connection();
     const query = { sql, args, argTypes };
     const rows = connection.queryRows ? await connection.queryRows(query) : (await connection.queryRaw(query)).rows;
-    return rows.length > MOST_FOUND ? undefined : rows.map(([value]) => value);
+    return { isWhole: rows.length <= MOST_FOUND, values: rows.slice(0, MOST_FOUND).map(([value]) => read(value)) };
   }
 }
 

@@ -150,9 +150,11 @@ async function indexedTasks(words: readonly string[], { services, reach }: Conte
   const { texts } = services.database;
   const plain = words.filter((word) => numberOf(word) === undefined);
   const searched = plain.length > 0 ? plain : words.slice(0, 1);
-  const found = await texts.taskNumbers(reach, searched);
+  const found = await texts.tasks(reach, searched);
+  // Of many, those that come first in the list are found soon without it.
+  if (!found?.isWhole) return undefined;
   const named = searched.flatMap((word) => numberOf(word) ?? []);
-  return found && { number: { in: [...found, ...named] } };
+  return { number: { in: [...found.values, ...named] } };
 }
 
 export const Task = builder.prismaObject('Task', {

@@ -142,22 +142,37 @@ async function rank(words: readonly string[], filter: Filter | null | undefined,
   const inComments = searchWhere(words, ['body'], provider);
   const orderBy = [{ createdAt: 'desc' as const }, { id: 'desc' as const }];
   const select = { id: true, title: true, createdAt: true } as const;
-  const [narrowed, commentIds] = await Promise.all([narrow?.(), texts.commentIds(reach, words)]);
-  const [tasks, comments] = await Promise.all([
-    db.task.findMany({ where: { AND: [where, narrowed ?? {}] }, select, orderBy, take: MOST_RANKED }),
+  const most = { orderBy, take: MOST_RANKED };
+  const findTasks = (more: object) => db.task.findMany({ where: { AND: [where, more] }, select, ...most });
+  const findComments = (more: object) =>
     db.comment.findMany({
-      where: { AND: [...inComments, { task: within }, commentIds ? { id: { in: commentIds } } : {}], deletedAt: null },
+      where: { AND: [...inComments, { task: within }, more], deletedAt: null },
       select: { id: true, task: { select } },
-      orderBy,
-      take: MOST_RANKED,
-    }),
-  ]);
+      ...most,
+    });
+  const [tasks, comments] = await Promise.all([newestTasks(), newestComments()]);
   const found = new Map<string, Ranked>();
   for (const { id, task } of comments) {
     if (!found.has(task.id)) found.set(task.id, { ...task, score: commentScore(words), commentId: id });
   }
   for (const task of tasks) found.set(task.id, { ...task, score: titleScore(task.title, words), commentId: null });
   return [...found.values()].sort(compare);
+
+  /** Of many, the index has the newest; where a filter leaves too few of these, all are looked at. */
+  async function newestTasks() {
+    const known = await narrow?.();
+    if (known) return findTasks(known);
+    const isNamed = words.some((word) => numberOf(word) !== undefined);
+    const newest = isNamed ? undefined : await texts.tasks(reach, words);
+    const rows = newest ? await findTasks({ number: { in: [...newest.values] } }) : [];
+    return rows.length === MOST_RANKED ? rows : findTasks({});
+  }
+
+  async function newestComments() {
+    const newest = await texts.comments(reach, words);
+    const rows = newest ? await findComments({ id: { in: [...newest.values] } }) : [];
+    return newest?.isWhole || rows.length === MOST_RANKED ? rows : findComments({});
+  }
 }
 
 type Place = Pick<Ranked, 'score' | 'createdAt' | 'id'>;
