@@ -120,6 +120,9 @@ const QUESTIONS = {
   'search, found often': ['{ tasks(first: 20, search: "number somebody") { nodes { T } } }'],
   'search, found in some': ['{ tasks(first: 20, search: "number 777") { nodes { T } } }'],
   'search, found once': ['{ tasks(first: 20, search: "number unicorn") { nodes { T } } }'],
+  'ranked, found often': ['{ searchTasks(first: 20, search: "number somebody") { edges { score node { T } } } }'],
+  'ranked, found in some': ['{ searchTasks(first: 20, search: "number 777") { edges { score node { T } } } }'],
+  'ranked, found once': ['{ searchTasks(first: 20, search: "number unicorn") { edges { score node { T } } } }'],
   'search, found never': ['{ tasks(first: 20, search: "nowhere") { nodes { T } } }'],
 };
 

@@ -239,3 +239,46 @@ it('tells of comments, on one task or in one project, to whom may read them; tas
   expect(streams.project.events[0]?.data?.commentChanged).toMatchObject({ projectId, commentId: first });
   for (const stream of Object.values(streams)) stream.stop();
 });
+
+it('answers each user for themselves, and nobody what they may not compare with', async () => {
+  const MINE = 'subscription { taskChanged { task { children(filter: { isMine: true }) { totalCount } } } }';
+  const BY = `subscription ($filter: TaskFilter) {
+    taskChanged { task { children(filter: $filter) { totalCount } } }
+  }`;
+  const tenant = { workspaceId: server.workspace.id, environment: 'LIVE' } as const;
+  const user = (name: string) =>
+    server.system.user.create({ data: { ...tenant, name, email: `${name}@users.example`, role: 'ADMIN' } });
+  const [ada, bob] = [await user('ada'), await user('bob')];
+  const keys = await Promise.all(
+    [ada, bob].map(({ id: actsAsId }) => server.createKey(['tasks:read', 'users:read'], 'LIVE', { actsAsId })),
+  );
+  const parent = await create();
+  await server.gql('mutation ($i: CreateTaskInput!) { createTask(input: $i) { task { id } } }', {
+    i: { title: 'child', parentId: parent, assigneeId: ada.id },
+  });
+  const filter = { assignee: { email: { eq: 'ada@users.example' } } };
+  const [first, second] = keys.map(({ key }) => key) as [string, string];
+  const streams = [
+    await subscribe(server, first, MINE),
+    await subscribe(server, second, MINE),
+    await subscribe(server, first, BY, { filter }),
+  ];
+  const refused = await subscribe(server, await server.key(['tasks:read']), BY, { filter });
+  await refused.ended;
+  expect(refused.events[0]?.errors?.[0]?.extensions).toMatchObject({
+    code: 'FORBIDDEN',
+    missingScopes: ['users:read'],
+  });
+  await pass(500);
+  await server.gql(`mutation { updateTask(input: { id: "${parent}", title: "again" }) { task { id } } }`);
+  await until(() => streams.every(({ events }) => events.length >= 1));
+  const counts = streams.map(({ events }) => events[0]?.data?.taskChanged.task.children.totalCount);
+  expect(counts).toEqual([1, 0, 1]);
+  const change = 'mutation ($input: UpdateApiKeyInput!) { updateApiKey(input: $input) { apiKey { id } } }';
+  await server.gql(change, { input: { id: keys[0]?.apiKey.id, scopes: ['tasks:read'] } });
+  await server.gql(`mutation { updateTask(input: { id: "${parent}", title: "last" }) { task { id } } }`);
+  await streams[2]?.ended;
+  expect(streams[2]?.events.at(-1)?.errors?.[0]?.extensions.code).toBe('FORBIDDEN');
+  await until(() => streams.slice(0, 2).every(({ events }) => events.length >= 2));
+  for (const stream of streams) stream.stop();
+});

@@ -7,17 +7,28 @@ import { hash } from 'node:crypto';
 import {
   type DocumentNode,
   type GraphQLError,
+  type GraphQLInputType,
   type GraphQLSchema,
   Kind,
+  type NamedTypeNode,
   type OperationDefinitionNode,
   type OperationTypeNode,
   parse,
+  typeFromAST,
   validate,
   visit,
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { OPERATION_LIMITS } from '../limits/operationLimits.js';
-import { closest, type Scope, type ScopeSet, satisfies } from '../scopes/scope.js';
+import {
+  both,
+  closest,
+  NOTHING_REQUIRED,
+  type Requirement,
+  type Scope,
+  type ScopeSet,
+  satisfies,
+} from '../scopes/scope.js';
 import { isStorable } from '../storable.js';
 import { costFunction } from './cost.js';
 import { atSameLocation, badRequest, ofDocument, tooMuch } from './documentErrors.js';
@@ -25,6 +36,7 @@ import { inputExcess, type WrittenInputs, writtenInputs } from './inputs.js';
 import { maskFields } from './mask.js';
 import { type FieldNeed, fewestScopes, neededFields } from './neededScopes.js';
 import { normalForm } from './normalForm.js';
+import { requirementOfValue } from './requirement.js';
 import { type Asking, deniedFields, isOwn, type SelectedField, selectedFields } from './selectedFields.js';
 import { shapeExcess } from './shape.js';
 import { defaultsOf, type Variables } from './variables.js';
@@ -124,6 +136,23 @@ export class Operation {
     };
     if (this.fields.every(({ ownKey }) => !ownKey)) this.#reach.set(held, reach);
     return reach;
+  }
+
+  /** What its variables need, beside its fields: inputs take scopes too. */
+  requirementOf(variables: Variables): Requirement {
+    const values = { ...this.#defaults, ...variables };
+    return (this.definition.variableDefinitions ?? [])
+      .map(({ variable, type }) => {
+        const input = typeFromAST(this.schema, type as NamedTypeNode) as GraphQLInputType | undefined;
+        return input ? requirementOfValue(input, values[variable.name.value]) : NOTHING_REQUIRED;
+      })
+      .reduce(both, NOTHING_REQUIRED);
+  }
+
+  /** Whether what it answers may depend on who asks, as filters do that mean the key's user. */
+  get hasFilters(): boolean {
+    const { size, filters } = this.document.inputs;
+    return size.filterNodes > 0 || filters.size > 0;
   }
 
   /** @returns the first limit that its inputs break */

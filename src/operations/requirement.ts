@@ -88,6 +88,25 @@ export function requirementOfInput({ extensions }: GraphQLInputField): Requireme
   return scope === undefined ? NOTHING_REQUIRED : [[scope]];
 }
 
+/** What a value of a variable needs, which need not be of the type. */
+export function requirementOfValue(input: GraphQLInputType, value: unknown): Requirement {
+  let requirement = NOTHING_REQUIRED;
+  const open: [GraphQLInputType, unknown][] = [[input, value]];
+  for (let next = open.pop(); next; next = open.pop()) {
+    const [of, inner] = next;
+    if (Array.isArray(inner)) for (const item of inner) open.push([of, item]);
+    const type = getNamedType(of);
+    if (typeof inner !== 'object' || inner === null || Array.isArray(inner) || !isInputObjectType(type)) continue;
+    for (const [name, given] of Object.entries(inner)) {
+      const field = Object.hasOwn(type.getFields(), name) ? type.getFields()[name] : undefined;
+      if (!field || given === null || given === undefined) continue;
+      requirement = both(requirement, requirementOfInput(field));
+      open.push([field.type, given]);
+    }
+  }
+  return requirement;
+}
+
 /** What the arguments need that are written in the document; of variables, each run sees to it. */
 export function requirementOfArguments(
   field: GraphQLField<unknown, unknown>,

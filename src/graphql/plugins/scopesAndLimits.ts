@@ -10,8 +10,10 @@ import { OPERATION_LIMITS, requestsOf } from '../../limits/operationLimits.js';
 import type { Executable, Operation } from '../../operations/document.js';
 import { atSameLocation, tooMuch } from '../../operations/documentErrors.js';
 import { unmask } from '../../operations/mask.js';
+import { forbidden } from '../../operations/requirement.js';
 import { forbiddenErrors } from '../../operations/selectedFields.js';
 import type { Variables } from '../../operations/variables.js';
+import { satisfies } from '../../scopes/scope.js';
 import type { Context } from '../context.js';
 import { admitOperation, noteUse, permittedByLock } from '../operationGate.js';
 import { runPlan } from '../plans/plan.js';
@@ -85,12 +87,17 @@ export const scopesAndLimits = (subscriptions: Subscriptions): Plugin<Context> =
     const refusalFor = (now: Principal) => {
       const [missing] = forbiddenErrors(operation.deniedFields(now.scopes), now.scopes);
       return (
-        missing ?? changedReach(context, now) ?? lockedOut(operation, given, variables, { ...context, principal: now })
+        missing ??
+        deniedInput(operation, variables, now) ??
+        changedReach(context, now) ??
+        lockedOut(operation, given, variables, { ...context, principal: now })
       );
     };
     const { scopes, keyId } = context.principal;
     const denied = operation.deniedFields(scopes);
     if (denied.length > 0) return stop(...forbiddenErrors(denied, scopes));
+    const input = deniedInput(operation, variables, context.principal);
+    if (input) return stop(input);
     const cost = operation.without([]).cost(variables);
     if (cost > OPERATION_LIMITS.cost) return stop(tooMuch('cost', cost));
     const result = await context.meter.charge(requestsOf(cost) - 1);
@@ -111,6 +118,12 @@ export const scopesAndLimits = (subscriptions: Subscriptions): Plugin<Context> =
     });
   },
 });
+
+/** What is executed once is answered to all that ask the same, so that each must be let compare what is compared. */
+function deniedInput(operation: Operation, variables: Variables, { scopes }: Principal): GraphQLError | undefined {
+  const requirement = operation.requirementOf(variables);
+  return satisfies(scopes, requirement) ? undefined : forbidden(scopes, 'A filter in the variables', requirement);
+}
 
 /** Which events a stream has depends on the projects of its key. */
 function changedReach({ principal }: Context, now: Principal): ApiError | undefined {

@@ -41,7 +41,10 @@ export class Subscriptions {
 }
 
 /** The same for all that ask the same of the same rows. */
-function nameOf({ operation, variables }: Subscription, { workspaceId, environment, bound }: Principal): string {
-  const projects = bound?.projects ?? null;
-  return JSON.stringify([workspaceId, environment, projects, operation.document.hash, operation.name, variables]);
+function nameOf(
+  { operation, variables }: Subscription,
+  { workspaceId, environment, bound, userId }: Principal,
+): string {
+  const rows = [workspaceId, environment, bound?.projects ?? null, operation.hasFilters ? userId : null];
+  return JSON.stringify([...rows, operation.document.hash, operation.name, variables]);
 }
