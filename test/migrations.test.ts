@@ -105,6 +105,22 @@ describe.skipIf(!server)('PostgreSQL', () => {
     expect(await schemaDrift('postgresql', postgresqlCatalogueAdapter(url(`${name}_scratch`)))).toBe('');
   });
 
+  it('apply where the extension for texts lies in another schema', async () => {
+    const other = new pg.Client({ connectionString: url(`${name}_elsewhere`) });
+    await admin.query(`CREATE DATABASE ${name}_elsewhere`);
+    try {
+      await other.connect();
+      await other.query('CREATE SCHEMA extensions');
+      await other.query('CREATE EXTENSION pg_trgm SCHEMA extensions');
+      await migrateDatabase({ provider: 'postgresql', databaseUrl: url(`${name}_elsewhere`) });
+      const { rows } = await other.query(`SELECT indexname FROM pg_indexes WHERE indexname = 'Task_text_idx'`);
+      expect(rows).toHaveLength(1);
+    } finally {
+      await other.end();
+      await admin.query(`DROP DATABASE ${name}_elsewhere WITH (FORCE)`);
+    }
+  });
+
   it('apply once, and the client works on them', async () => {
     const options = { provider: 'postgresql', databaseUrl: url(name) } as const;
     expect((await migrateDatabase(options)).length).toBeGreaterThan(0);

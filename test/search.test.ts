@@ -113,7 +113,8 @@ describe('a search', () => {
     expect(first.data.searchTasks.pageInfo.hasNextPage).toBe(true);
     const rest = await titles('deploy', { first: 10, after: first.data.searchTasks.pageInfo.endCursor });
     expect(rest).toEqual(['Redeployment', 'Later', 'Quiet']);
-    for (const variables of [{ after: 'x' }, { first: -1 }]) {
+    const impossible = Buffer.from('[1,1e300,"a"]').toString('base64url');
+    for (const variables of [{ after: 'x' }, { after: impossible }, { first: -1 }]) {
       const { errors } = await search('deploy', variables);
       expect(errors?.[0]?.extensions['code']).toBe('BAD_USER_INPUT');
     }
@@ -279,6 +280,30 @@ describe('a filter of what is related', () => {
       expect(await found({ isMine: true }, keys[1]?.key)).toEqual(['b']);
     }
     expect(await found({ assignee: { me: true } })).toEqual([]);
+    for (const others of [{ isMine: false }, { not: { isMine: true } }]) {
+      expect(await found(others, keys[0]?.key)).toEqual(['b', 'c', 'd']);
+    }
+  });
+
+  it('follows changes of what is related, and refuses what says nothing of it', async () => {
+    expect(await found({ hasOpenBlockers: true })).toEqual(['c']);
+    const { data } = await server.gql('{ tasks(search: "rel d") { nodes { id relationshipCount } } }');
+    const { data: other } = await server.gql('{ tasks(search: "rel b") { nodes { id } } }');
+    const [blocker, blocked] = [data.tasks.nodes[0].id, other.tasks.nodes[0].id];
+    const LABEL = { labels: { some: { description: { eq: 'seen' } } } };
+    expect(await found({ isBlocked: true })).toEqual(['a', 'c']);
+    expect(await found(LABEL)).toEqual([]);
+    await block(blocker, blocked);
+    expect(await found({ isBlocked: true })).toEqual(['a', 'b', 'c']);
+    const { data: labels } = await server.gql('{ labels(filter: { name: { eq: "ui" } }) { nodes { id } } }');
+    const id = labels.labels.nodes[0].id;
+    await server.gql('mutation ($id: ID!) { updateLabel(input: { id: $id, description: "seen" }) { label { id } } }', {
+      id,
+    });
+    expect(await found(LABEL)).toEqual(['a', 'd']);
+    for (const filter of [{ labels: {} }, { not: { labels: {} } }, { or: [{ labels: {} }] }]) {
+      expect((await list(filter)).errors?.[0]?.extensions['code']).toBe('BAD_USER_INPUT');
+    }
   });
 
   it('takes the scope of what it compares with, written in the document or in variables', async () => {
@@ -326,7 +351,7 @@ describe('a filter of what is related', () => {
   it('does not tell a key that is bound to projects of ties to others', async () => {
     const bound = await server.createKey(['tasks:read'], 'LIVE', { projects: [id['project'] ?? ''] });
     expect(await found({ isBlocked: true }, bound.key)).toEqual([]);
-    expect(await found({ isBlocked: true })).toEqual(['a', 'c']);
+    expect(await found({ isBlocked: true })).toEqual(['a', 'b', 'c']);
   });
 });
 

@@ -240,6 +240,38 @@ it('tells of comments, on one task or in one project, to whom may read them; tas
   for (const stream of Object.values(streams)) stream.stop();
 });
 
+it('tells the same of a field that stands in a fragment, or after one that is left out', async () => {
+  const reader = await server.key(['tasks:read']);
+  const [one, other] = [await create(), await create()];
+  const FIELD = `commentChanged(taskId: "${one}") { action commentId taskId }`;
+  const streams = await Promise.all(
+    [
+      `subscription { ...F } fragment F on Subscription { ${FIELD} }`,
+      `subscription { ... on Subscription { ${FIELD} } }`,
+      `subscription { taskChanged @skip(if: true) { taskId } ${FIELD} }`,
+    ].map((query) => subscribe(server, reader, query)),
+  );
+  const none = await subscribe(
+    server,
+    reader,
+    'subscription { ...F } fragment F on Subscription { taskChanged(projectId: "none") { taskId } }',
+  );
+  await pass(500);
+  await server.gql(`mutation { updateTask(input: { id: "${other}", title: "other" }) { task { id } } }`);
+  for (const taskId of [other, one]) {
+    await server.gql(`mutation { createComment(input: { taskId: "${taskId}", body: "x" }) { comment { id } } }`);
+  }
+  await until(() => streams.filter(({ events }) => events.some((event) => event.data)).length >= 2);
+  await pass(300);
+  for (const { events } of streams) {
+    // A form that is refused tells of nothing.
+    const told = events.filter((event) => event.data).map((event) => event.data?.commentChanged?.taskId);
+    expect([[one], []]).toContainEqual(told);
+  }
+  expect(none.events).toEqual([]);
+  for (const stream of [...streams, none]) stream.stop();
+});
+
 it('answers each user for themselves, and nobody what they may not compare with', async () => {
   const MINE = 'subscription { taskChanged { task { children(filter: { isMine: true }) { totalCount } } } }';
   const BY = `subscription ($filter: TaskFilter) {

@@ -106,6 +106,12 @@ describe('a file', () => {
       ['JSON', '{"tasks": {}}', /list/],
       ['JSON', `${'['.repeat(100_000)}${']'.repeat(100_000)}`, /./],
       ['KANEO', '[]', /no tasks/],
+      ['CSV', 'title,constructor\na,b', /unknown column "constructor"/],
+      ['CSV', `title,tags\nx,"${','.repeat(900_000)}"`, /no CSV/],
+      ['CSV', `title,tags\nx,"${','.repeat(20_000)}"`, /tags must have at most/],
+      ['KANEO', '{"tasks":[{"title":"x","status":"constructor"}]}', /stateSlug/],
+      ['JSON', '[{"title":"x","dueDate":"9999-12-31T23:59:59-14:00"}]', /dueDate/],
+      ['JSON', '[{"title":"x","startDate":"0000-01-01"}]', /startDate/],
     ];
     const before = await all();
     for (const [format, content, said] of refused) {

@@ -7,7 +7,7 @@ import { LRUCache } from 'lru-cache';
 import { noteProjects, projectColumn } from './projectReach.js';
 import type { Provider } from './provider.js';
 import { PARENT, Statement, type Table, typeOf, type Where } from './statement.js';
-import { isNumbered, labelOf, TAG } from './taggedTasks.js';
+import { LOOKED_UP, labelOf, numbersOf, TAG } from './taggedTasks.js';
 import { boundWhere, nameOfReach, type Reach, type Tenant } from './tenant.js';
 
 /** The row that a column of another table refers to, where it is within reach; all of its columns are null otherwise. */
@@ -167,6 +167,8 @@ interface Head extends Pick<SqlQuery, 'sql' | 'args' | 'argTypes'> {
 /** Indexes of tasks which SQLite does not choose where it takes others for better, as one of a status. */
 const IDS = 'sqlite_autoindex_Task_1';
 const NUMBERS = 'Task_workspaceId_environment_number_key';
+/** In the order of the list, with the numbers. */
+const NEWEST = 'Task_workspaceId_environment_createdAt_id_number_idx';
 
 /**
  * A query, from what it reads to its order.
@@ -182,7 +184,10 @@ function find(statement: Statement, model: string, head: string, where: Where, o
   const ordered = order.length > 0 ? ` ORDER BY ${order.join(', ')}` : '';
   const from = ` FROM ${statement.quote(model)}`;
   if (!label) {
-    const found = isNumbered(model, where) ? head.replace(from, from + statement.by(NUMBERS)) : head;
+    const numbers = numbersOf(model, where);
+    const isNewest = orderBy?.[0]?.['createdAt'] !== undefined;
+    const index = numbers > LOOKED_UP && isNewest ? NEWEST : NUMBERS;
+    const found = numbers > 0 ? head.replace(from, from + statement.by(index)) : head;
     return `${found} WHERE ${statement.condition(base, where)}${ordered}`;
   }
   const tags = `${statement.quote(TAG.model)} AS ${statement.quote(TAG.alias)}`;

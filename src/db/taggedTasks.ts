@@ -28,8 +28,8 @@ export function labelOf(model: string, where: Where, orderBy?: readonly Where[])
   if (model !== 'Task') return undefined;
   const ordered = orderBy ? taggedOrder(orderBy) : [];
   if (!ordered) return undefined;
+  if (isSelective(where)) return undefined;
   const all = conjuncts(where);
-  if (all.some(([name, test]) => SELECTIVE.has(name) && isEquality(test))) return undefined;
   const index = all.findIndex(([name, test]) => name === 'tags' && oneLabel(test) !== undefined);
   const [, test] = all[index] ?? [];
   const label = oneLabel(test);
@@ -45,10 +45,20 @@ export function labelOf(model: string, where: Where, orderBy?: readonly Where[])
   };
 }
 
-/** Whether tasks are meant by their numbers. @param where bound to the tenant */
-export function isNumbered(model: string, where: Where): boolean {
-  return model === 'Task' && conjuncts(where).some(([name, test]) => name === 'number' && isEquality(test));
+/** Up to so many tasks are looked up one by one; of more, their numbers are compared in the order of the list. */
+export const LOOKED_UP = 1000;
+
+/** How many tasks are meant by their numbers; 0: they are not meant by these. @param where bound to the tenant */
+export function numbersOf(model: string, where: Where): number {
+  const [, test] =
+    model === 'Task' ? (conjuncts(where).find(([name, of]) => name === 'number' && isEquality(of)) ?? []) : [];
+  if (test === undefined) return 0;
+  return Math.max(1, (test as { in?: readonly unknown[] }).in?.length ?? 1);
 }
+
+/** Whether few tasks are meant, which an index of their own finds. */
+export const isSelective = (where: Where): boolean =>
+  conjuncts(where).some(([name, test]) => SELECTIVE.has(name) && isEquality(test));
 
 /** By when tasks were made, and by their ids. */
 function taggedOrder(orderBy: readonly Where[]): Where[] | undefined {

@@ -5,6 +5,7 @@
  */
 import type { Provider } from './provider.js';
 import type { RowConnection } from './rows.js';
+import { LOOKED_UP } from './taggedTasks.js';
 import type { Tenant } from './tenant.js';
 
 /** Of a word, as many as tell it from most others: each is a list of all texts that have it. */
@@ -16,14 +17,39 @@ const FEW = 100;
 /** Numbers of a tenant's entries. */
 const RANGE = 2 ** 32;
 
-/** Texts that are found at once. */
-const MOST_FOUND = 1000;
+/** Texts that are read of the index, where there are more than a few. */
+const MOST_FOUND = 10_000;
+/** Rows of a page, more or less. */
+const PAGE = 20;
+/** How many numbers are compared while one task is looked up. */
+const COMPARED = 10;
+/** Tasks within which a page is found soon by comparing their texts: of those, one in a hundred at least has the words. */
+const SOON = 20_000;
+
+/** Of all texts, the part from which on a page is found soon by comparing them. */
+const SHARE = 0.01;
+/** Where a word is in no more texts than that, they are read all; of a common one, so many show how common it is. */
+const PROBE = 100;
 
 interface Found<T> {
   /** The newest first. */
   readonly values: readonly T[];
   /** Whether there are no others. */
   readonly isWhole: boolean;
+  /** Whether they are so few of all that the first ones of a list are not found sooner by reading it from its beginning. */
+  readonly isRare: boolean;
+  /** Of the newest entries, the part that these are. */
+  readonly share: number;
+}
+
+interface Texts<T> {
+  readonly index: string;
+  /** What is answered of each, and where it comes from. */
+  readonly column: string;
+  readonly from: string;
+  readonly read: (value: unknown) => T;
+  /** The newest that are answered at least. */
+  readonly least: number;
 }
 
 export class TextIndex {
@@ -35,62 +61,78 @@ export class TextIndex {
 
   /**
    * The numbers of the tasks whose title and description may contain all of the words.
+   * @param least of which the newest are answered, where there are as many
    * @returns undefined where the index is not asked, or has none of the words
    */
-  async tasks(tenant: Tenant, words: readonly string[]): Promise<Found<number> | undefined> {
-    const numbers = `SELECT "TaskText".rowid % ${RANGE} FROM "TaskText"`;
-    return this.#findAll(tenant, words, numbers, 'TaskText', Number);
+  async tasks(tenant: Tenant, words: readonly string[], least = PROBE): Promise<Found<number> | undefined> {
+    const column = `"TaskText".rowid % ${RANGE}`;
+    return this.#findAll(tenant, words, { index: 'TaskText', column, from: '"TaskText"', read: Number, least });
   }
 
-  /** The ids of the comments that may contain all of the words. @returns undefined as above */
-  async comments(tenant: Tenant, words: readonly string[]): Promise<Found<string> | undefined> {
-    const ids = 'SELECT "commentId" FROM "CommentText" JOIN "CommentTextRow" ON "number" = "CommentText".rowid';
-    return this.#findAll(tenant, words, ids, 'CommentText', String);
+  /** The ids of the comments that may contain all of the words. The parameters and what is answered are as above. */
+  async comments(tenant: Tenant, words: readonly string[], least = PROBE): Promise<Found<string> | undefined> {
+    const from = '"CommentText" JOIN "CommentTextRow" ON "number" = "CommentText".rowid';
+    return this.#findAll(tenant, words, { index: 'CommentText', column: '"commentId"', from, read: String, least });
   }
 
   /** One word after another: together with a rare one, all texts of a common one would be gone through. */
-  async #findAll<T>(
-    tenant: Tenant,
-    words: readonly string[],
-    select: string,
-    index: string,
-    read: (value: unknown) => T,
-  ): Promise<Found<T> | undefined> {
+  async #findAll<T>(tenant: Tenant, words: readonly string[], texts: Texts<T>): Promise<Found<T> | undefined> {
     if (this.provider !== 'sqlite') return undefined;
     const longest = [...new Set(words)].sort((one, other) => other.length - one.length).slice(0, MOST_WORDS);
     const known = longest.map(trigramsOf).filter((trigrams) => trigrams.length > 0);
     let found: Found<T> | undefined;
     let whole: Found<T> | undefined;
+    let share = 1;
     for (const trigrams of known) {
-      found = await this.#find(tenant, trigrams, select, index, read);
+      found = await this.#find(tenant, trigrams, texts);
+      share *= found.share;
       if (!found.isWhole) continue;
       const both = new Set(found.values);
-      whole = { isWhole: true, values: whole ? whole.values.filter((one) => both.has(one)) : found.values };
+      const values: readonly T[] = whole ? whole.values.filter((one) => both.has(one)) : found.values;
+      whole = { values, isWhole: true, isRare: found.isRare || whole?.isRare === true, share };
       if (whole.values.length <= FEW) break;
     }
+    if (whole || known.length < 2 || share >= SHARE) return whole ?? found;
     // Each of them is in many texts; all of them may be in few.
-    return whole ?? (known.length > 1 ? this.#find(tenant, [...new Set(known.flat())], select, index, read) : found);
+    return this.#find(tenant, [...new Set(known.flat())], texts);
   }
 
-  async #find<T>(
+  async #find<T>(tenant: Tenant, trigrams: readonly string[], texts: Texts<T>): Promise<Found<T>> {
+    let most = Math.max(PROBE, texts.least);
+    let rows = await this.#newest(tenant, trigrams, texts, most + 1);
+    const [, , all = 0] = rows[0] ?? [];
+    const [, oldest = 0] = rows.at(-1) ?? [];
+    if (rows.length > most && all - oldest > SOON) {
+      most = MOST_FOUND;
+      rows = await this.#newest(tenant, trigrams, texts, most + 1);
+    }
+    const isWhole = rows.length <= most;
+    const isRare = isWhole && rows.length ** 2 <= all * PAGE * (rows.length > LOOKED_UP ? COMPARED : 1);
+    const share = rows.length / Math.max(1, all - oldest + 1);
+    return { isWhole, isRare, share, values: rows.slice(0, most).map(([value]) => value) };
+  }
+
+  /** With the number of each entry, and the highest that there is. */
+  async #newest<T>(
     { workspaceId, environment }: Tenant,
     trigrams: readonly string[],
-    select: string,
-    index: string,
-    read: (value: unknown) => T,
-  ): Promise<Found<T>> {
+    { index, column, from, read }: Texts<T>,
+    limit: number,
+  ): Promise<[value: T, number: number, all: number][]> {
     const first = `(SELECT "number" * ${RANGE} FROM "TextTenant" WHERE "workspaceId" = ? AND "environment" = ?)`;
-    const isOfTenant = `"${index}".rowid BETWEEN ${first} AND ${first} + ${RANGE - 1}`;
-    const newest = `ORDER BY "${index}".rowid DESC LIMIT ${MOST_FOUND + 1}`;
-    const sql = `${select} WHERE "${index}" MATCH ? AND ${isOfTenant} ${newest}`;
+    const range = `BETWEEN ${first} AND ${first} + ${RANGE - 1}`;
+    const all = `(SELECT max("id") % ${RANGE} FROM "${index}_docsize" WHERE "id" ${range})`;
+    const sql = `SELECT ${column}, "${index}".rowid % ${RANGE}, ${all} FROM ${from}
+      WHERE "${index}" MATCH ? AND "${index}".rowid ${range} ORDER BY "${index}".rowid DESC LIMIT ${limit}`;
     const match = trigrams.map((trigram) => `"${trigram.replaceAll('"', '""')}"`).join(' AND ');
-    const args = [match, workspaceId, environment, workspaceId, environment];
+    const tenant = [workspaceId, environment, workspaceId, environment];
+    const args = [...tenant, match, ...tenant];
     const argTypes = args.map(() => ({ scalarType: 'string', arity: 'scalar' }) as const);
     this.onQuery(sql);
     const connection = this.connection();
     const query = { sql, args, argTypes };
     const rows = connection.queryRows ? await connection.queryRows(query) : (await connection.queryRaw(query)).rows;
-    return { isWhole: rows.length <= MOST_FOUND, values: rows.slice(0, MOST_FOUND).map(([value]) => read(value)) };
+    return rows.map(([value, number, highest]) => [read(value), Number(number), Number(highest)]);
   }
 }
 

@@ -2,7 +2,7 @@
 import { parse } from 'csv-parse/sync';
 import { stringify } from 'csv-stringify/sync';
 import { badInput } from '../errors.js';
-import { isStorable } from '../storable.js';
+import { isStorable, isStorableDate } from '../storable.js';
 import type { ItemError } from './bulkService.js';
 import type { NewTask } from './taskService.js';
 
@@ -13,7 +13,10 @@ export const STATUSES = ['BACKLOG', 'TRIAGE', 'TODO', 'IN_PROGRESS', 'IN_REVIEW'
 export const PRIORITIES = ['NONE', 'LOW', 'MEDIUM', 'HIGH', 'URGENT'] as const;
 const KANEO_PRIORITIES = ['no-priority', 'low', 'medium', 'high', 'urgent'];
 /** What Kaneo calls statuses that are no columns of a board. */
-const KANEO_WORDS: Readonly<Record<string, number>> = { planned: 0, archived: 6 };
+const KANEO_WORDS = new Map([
+  ['planned', 0],
+  ['archived', 6],
+]);
 
 /** A task of a file, or what is wrong with it. */
 export interface FileRow {
@@ -138,7 +141,8 @@ function csvRows(content: string, most: number): RawRow[] {
   const delimiter = delimiterOf(content);
   try {
     // One more than there may be, and the header.
-    records = parse(content, { bom: true, info: true, delimiter, skip_empty_lines: true, to: most + 2 }) as never;
+    const limits = { to: most + 2, max_record_size: MOST_OF_RECORD };
+    records = parse(content, { bom: true, info: true, delimiter, skip_empty_lines: true, ...limits }) as never;
   } catch (error) {
     throw badInput({ content: [`is no CSV: ${(error as Error).message}`] });
   }
@@ -161,6 +165,9 @@ function csvRows(content: string, most: number): RawRow[] {
 }
 
 const MOST_COLUMNS = 100;
+/** Characters of a task, and of its tags. */
+const MOST_OF_RECORD = 50_000;
+const MOST_OF_TAGS = 5000;
 
 /** Spreadsheets of half the world write semicolons. */
 function delimiterOf(content: string): string {
@@ -173,10 +180,13 @@ function delimiterOf(content: string): string {
 function columnOf(header: string): string | undefined {
   const plain = (name: string) => name.replace(/[\s_-]/g, '').toLowerCase();
   const name = plain(header);
-  const own = ALIASES[name] ?? name;
+  const own = ALIASES.get(name) ?? name;
   return [...READ, ...NOT_READ].find((known) => plain(known) === plain(own));
 }
-const ALIASES: Readonly<Record<string, string>> = { labels: 'tags', assigneeemail: 'assignee' };
+const ALIASES = new Map([
+  ['labels', 'tags'],
+  ['assigneeemail', 'assignee'],
+]);
 
 function jsonRows(content: string): RawRow[] {
   let parsed: unknown;
@@ -214,7 +224,7 @@ function ownTask(fields: Fields) {
 
 function kaneoTask(fields: Fields) {
   const status = textOf(fields, 'status');
-  const word = status === undefined ? undefined : KANEO_WORDS[status];
+  const word = status === undefined ? undefined : KANEO_WORDS.get(status);
   return compact({
     title: textOf(fields, 'title') ?? '',
     description: textOf(fields, 'description'),
@@ -258,7 +268,7 @@ function dateOf(fields: Fields, name: string): Date | undefined {
   if (text === undefined) return undefined;
   const zoned = /^[^T]+$|(?:Z|[+-]\d{2}:\d{2})$/.test(text) ? text : `${text}Z`;
   const date = DATE.test(text) ? new Date(zoned) : new Date(Number.NaN);
-  if (Number.isNaN(date.getTime()) || (text.length >= 10 && !isDay(text.slice(0, 10)))) {
+  if (!isStorableDate(date) || (text.length >= 10 && !isDay(text.slice(0, 10)))) {
     throw new Problem(
       `${name} must be a date of ISO 8601, as 2026-11-29 or 2026-11-29T12:00:00Z; it is ${quoted(text)}`,
     );
@@ -298,6 +308,7 @@ function tagsOf(value: unknown): string[] | undefined {
 }
 
 function cellsOf(line: string): string[] {
+  if (line.length > MOST_OF_TAGS) throw new Problem(`tags must have at most ${MOST_OF_TAGS} characters together`);
   try {
     const [cells = []] = parse(line, { relax_column_count: true, trim: true }) as string[][];
     return cells.filter(Boolean);
@@ -341,7 +352,7 @@ function ownOf(task: FileTask): Fields {
 }
 
 function kaneoOf({ title, description, status, state, priority, tags, startDate, dueDate, assigneeId }: FileTask) {
-  const [word] = Object.entries(KANEO_WORDS).find(([, stands]) => stands === status) ?? [];
+  const [word] = [...KANEO_WORDS].find(([, stands]) => stands === status) ?? [];
   return {
     ...{ title, description: description ?? '', status: word ?? state ?? 'to-do' },
     ...{ priority: KANEO_PRIORITIES[priority], startDate: isoOf(startDate), dueDate: isoOf(dueDate) },

@@ -12,6 +12,7 @@ import { ApiError, badInput, notFound } from '../errors.js';
 import { newId } from '../ids.js';
 import { check, expectVersion, given, isSameSecond, required, text, withoutNulls } from '../input.js';
 import type { TaskEvent, TaskEvents } from '../messaging/taskEvents.js';
+import { isStorableDate } from '../storable.js';
 import { mustBeFewEnough, setEach } from './changeEach.js';
 import { labelIds, MOST_LABELS } from './labelService.js';
 import { notificationRow, notify } from './notificationService.js';
@@ -38,6 +39,7 @@ const MOST_ESTIMATE = 1_000_000;
 const ESTIMATE = `must be from 0 to ${MOST_ESTIMATE}`;
 export const estimateRule = z.number(ESTIMATE).min(0, ESTIMATE).max(MOST_ESTIMATE, ESTIMATE).nullish();
 
+const moment = z.date().refine(isStorableDate, 'must lie in the years 1 to 9999');
 const rules = z.object({
   title: required(text(1, 255)),
   description: text(0, 10_000).nullish(),
@@ -53,8 +55,8 @@ const rules = z.object({
       .max(MOST_POSITION, `must be from -${MOST_POSITION} to ${MOST_POSITION}`),
   ).optional(),
   estimate: estimateRule,
-  startDate: z.date().nullish(),
-  dueDate: z.date().nullish(),
+  startDate: moment.nullish(),
+  dueDate: moment.nullish(),
   projectId: z.string().nullish(),
   parentId: z.string().nullish(),
   assigneeId: z.string().nullish(),

@@ -82,7 +82,9 @@ export function compileFilter(
       const tests = negated && isAny ? [] : [having(compile(inner(), value, negated))];
       return negated ? { OR: [{ [column]: null }, ...tests] } : { AND: tests };
     }
-    const tests = Object.entries(value as { some?: Filter | null; none?: Filter | null }).flatMap(([name, filter]) => {
+    const { some, none } = value as { some?: Filter | null; none?: Filter | null };
+    if (some == null && none == null) throw badInput({ filter: ['must say which rows some or none of them are'] });
+    const tests = Object.entries({ some, none }).flatMap(([name, filter]) => {
       if (!filter) return [];
       const where = having(compile(inner(), filter, false));
       return (name === 'some') === negated ? { NOT: where } : where;
@@ -107,6 +109,8 @@ export function compileFilter(
         const field = by[name];
         if (!field) continue;
         if (field.scope) asker.onScope(field.scope, name);
+        // Not all changes of what is related are counted as those of the rows are.
+        if (field.holds || field.related) asker.onDependence();
         if (field.holds) {
           compared();
           const where = field.holds(asker);

@@ -6,6 +6,7 @@ import type { InputRef } from '@pothos/core';
 import type { GraphQLResolveInfo } from 'graphql';
 import { MODELS } from '../../db/datamodel.js';
 import { projectCondition } from '../../db/projectReach.js';
+import { isSelective } from '../../db/taggedTasks.js';
 import { type List, resolveConnection } from '../connections/connection.js';
 import {
   type Asker,
@@ -203,8 +204,11 @@ export function rowTable(model: string, { name = model, columns, search = [], se
         compileFilter(filterFields, args.filter, asker),
         ...searchWhere(words, search, provider, searchWord),
       ];
-      const narrow = indexed && words.length > 0 ? () => indexed(words, context) : undefined;
-      return { model, args, order: orderOf(orders, args.orderBy), where: { AND: [where, ...asked] }, count, narrow };
+      const all = { AND: [where, ...asked] };
+      // What has an index of its own is found by that.
+      const isNarrowed = indexed && words.length > 0 && !isSelective(all);
+      const narrow = isNarrowed ? () => indexed(words, context) : undefined;
+      return { model, args, order: orderOf(orders, args.orderBy), where: all, count, narrow };
     },
     /** A field that answers a list: its resolver, and what a plan reads in its place. */
     listField<Args extends ListArgs>(list: (args: Args, context: Context) => List) {

@@ -123,7 +123,10 @@ const table = rowTable('Task', {
         ...{ type: 'Boolean', description: 'Whether it is assigned to the user as whom the key acts.' },
         holds: ({ userId, onDependence }) => {
           onDependence();
-          return userId === null ? { id: { in: [] } } : { assigneeId: userId };
+          // The contrary holds for tasks of nobody, too.
+          return userId === null
+            ? { id: { in: [] } }
+            : { AND: [{ assigneeId: { not: null } }, { assigneeId: userId }] };
         },
       },
     },
@@ -152,7 +155,7 @@ async function indexedTasks(words: readonly string[], { services, reach }: Conte
   const searched = plain.length > 0 ? plain : words.slice(0, 1);
   const found = await texts.tasks(reach, searched);
   // Of many, those that come first in the list are found soon without it.
-  if (!found?.isWhole) return undefined;
+  if (!found?.isWhole || !found.isRare) return undefined;
   const named = searched.flatMap((word) => numberOf(word) ?? []);
   return { number: { in: [...found.values, ...named] } };
 }

@@ -31,6 +31,8 @@ const Format = builder.enumType('TaskFileFormat', {
   } as const,
 });
 
+const CHARACTERS_OF_POINT = 1000;
+
 const ImportError = builder.objectRef<FileProblem>('TaskImportError').implement({
   description: 'Why a task of the file is not made.',
   fields: (t) => ({
@@ -63,6 +65,8 @@ builder.relayMutationField(
     resolve: async (_root, { input }, context) => {
       const { content, projectId, dryRun, atomic } = input;
       const format = input.format as TaskFileFormat;
+      // Reading it takes time by its length.
+      await chargeRows(context, content.length / CHARACTERS_OF_POINT);
       const rows = readTaskFile(format, content, MOST_TASKS);
       if (projectId != null && (await context.db.project.count({ where: { id: projectId } })) === 0) {
         throw notFound('project', projectId);

@@ -2,6 +2,7 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import { badInput } from '../../errors.js';
 import { DEFAULT_PAGE, MAX_PAGE } from '../../operations/pageLimits.js';
+import { isStorableDate } from '../../storable.js';
 import { numberOf } from '../../tasks/identifier.js';
 import { commentScore, MOST_MATCHES, type Snippet, snippetOf, titleScore } from '../../tasks/relevance.js';
 import { type Filter, searchWhere, searchWords } from '../connections/filter.js';
@@ -12,6 +13,8 @@ import { listTasks, Task, TaskFilter } from './task.js';
 
 /** Of the tasks that are found, the newest that are ranked; the same of those that are found by a comment. */
 const MOST_RANKED = 500;
+/** Of those that the index has, the newest that are looked at first: some have the letters of the words, and not the words. */
+const MOST_TRIED = 1000;
 
 type Field = 'TITLE' | 'DESCRIPTION' | 'COMMENT' | 'IDENTIFIER';
 
@@ -160,18 +163,19 @@ async function rank(words: readonly string[], filter: Filter | null | undefined,
 
   /** Of many, the index has the newest; where a filter leaves too few of these, all are looked at. */
   async function newestTasks() {
-    const known = await narrow?.();
-    if (known) return findTasks(known);
     const isNamed = words.some((word) => numberOf(word) !== undefined);
-    const newest = isNamed ? undefined : await texts.tasks(reach, words);
-    const rows = newest ? await findTasks({ number: { in: [...newest.values] } }) : [];
-    return rows.length === MOST_RANKED ? rows : findTasks({});
+    if (isNamed) return findTasks((await narrow?.()) ?? {});
+    const newest = await texts.tasks(reach, words, MOST_TRIED);
+    const rows = newest ? await findTasks({ number: { in: newest.values.slice(0, MOST_TRIED) } }) : [];
+    const areAll = newest?.isWhole && newest.values.length <= MOST_TRIED;
+    return areAll || rows.length === MOST_RANKED ? rows : findTasks({});
   }
 
   async function newestComments() {
-    const newest = await texts.comments(reach, words);
-    const rows = newest ? await findComments({ id: { in: [...newest.values] } }) : [];
-    return newest?.isWhole || rows.length === MOST_RANKED ? rows : findComments({});
+    const newest = await texts.comments(reach, words, MOST_TRIED);
+    const rows = newest ? await findComments({ id: { in: newest.values.slice(0, MOST_TRIED) } }) : [];
+    const areAll = newest?.isWhole && newest.values.length <= MOST_TRIED;
+    return areAll || rows.length === MOST_RANKED ? rows : findComments({});
   }
 }
 
@@ -195,8 +199,9 @@ function placeAfter(all: readonly Ranked[], cursor: string): number {
     throw malformed;
   }
   const [score, time, id] = Array.isArray(parts) ? parts : [];
-  if (!Number.isFinite(score) || !Number.isFinite(time) || typeof id !== 'string') throw malformed;
-  const place = { score, createdAt: new Date(time), id };
+  const createdAt = new Date(time);
+  if (!Number.isFinite(score) || !isStorableDate(createdAt) || typeof id !== 'string') throw malformed;
+  const place = { score, createdAt, id };
   const next = all.findIndex((one) => compare(place, one) < 0);
   return next < 0 ? all.length : next;
 }

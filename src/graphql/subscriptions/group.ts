@@ -1,12 +1,14 @@
 /** All streams that ask the same: each event is executed once, charged to each key, and its answer shared. */
 import { setTimeout } from 'node:timers/promises';
-import { type ExecutionArgs, execute, type FieldNode, type GraphQLSchema, getArgumentValues, Kind } from 'graphql';
+import { type ExecutionArgs, execute, type GraphQLSchema, getArgumentValues } from 'graphql';
+import { collectFields } from 'graphql/execution/collectFields.js';
 import type { ProjectBound } from '../../audit/entry.js';
 import { readingFor } from '../../db/reader.js';
 import { limitReached } from '../../limits/meter.js';
 import { requestsOf } from '../../limits/operationLimits.js';
 import type { TaskEvent } from '../../messaging/taskEvents.js';
 import type { Operation } from '../../operations/document.js';
+import { fragmentsOf } from '../../operations/fragments.js';
 import { type Context, createContext } from '../context.js';
 import { type Answer, asGraphQLError, Member, type RefusalFor, tooManyWaiting } from './member.js';
 
@@ -142,12 +144,18 @@ export class Group {
 
 /** The events that the operation asks for: of tasks or of comments, of one task, of one project, or of all. */
 function filterOf({ schema, operation, variables }: Subscription): (event: TaskEvent) => boolean {
-  const node = operation.definition.selectionSet.selections.find(
-    (selection) => selection.kind === Kind.FIELD,
-  ) as FieldNode;
-  const field = schema.getSubscriptionType()?.getFields()[node?.name.value ?? ''];
-  const { projectId, taskId } = (field ? getArgumentValues(field, node, variables) : {}) as Partial<TaskEvent>;
-  const isOfComments = field?.name === 'commentChanged';
+  const type = schema.getSubscriptionType();
+  if (!type) throw new Error('the schema has no subscriptions');
+  const fragments = Object.fromEntries(fragmentsOf(operation.document.ast));
+  const { selectionSet } = operation.definition;
+  const [node] = [
+    ...collectFields(schema, fragments, variables as Record<string, unknown>, type, selectionSet).values(),
+  ].flat();
+  const field = type.getFields()[node?.name.value ?? ''];
+  // Nothing is selected.
+  if (!node || !field) return () => false;
+  const { projectId, taskId } = getArgumentValues(field, node, variables) as Partial<TaskEvent>;
+  const isOfComments = field.name === 'commentChanged';
   const isWithin = (event: TaskEvent) => event.projectId === projectId || event.previousProjectId === projectId;
   return (event) =>
     (event.commentId !== undefined) === isOfComments &&

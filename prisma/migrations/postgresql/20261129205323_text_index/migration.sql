@@ -4,6 +4,12 @@ ALTER TABLE "Notification" ADD COLUMN     "dueDate" TIMESTAMP(3);
 -- CreateIndex
 CREATE INDEX "Task_dueDate_idx" ON "Task"("dueDate");
 
+-- DropIndex
+DROP INDEX "Task_workspaceId_environment_createdAt_id_idx";
+
+-- CreateIndex
+CREATE INDEX "Task_workspaceId_environment_createdAt_id_number_idx" ON "Task"("workspaceId", "environment", "createdAt", "id", "number");
+
 -- AlterTable
 ALTER TABLE "TaskTag" ADD COLUMN     "taskCreatedAt" TIMESTAMP(3);
 
@@ -49,11 +55,15 @@ CREATE TRIGGER "TimeEntry_measured" BEFORE INSERT OR UPDATE OF "startedAt", "end
 -- Texts that contain a word are found by its trigrams. Where the server has no such extension, or this user may not make it, they
 -- are found by reading all of them.
 DO $$
+DECLARE
+    place text;
 BEGIN
     CREATE EXTENSION IF NOT EXISTS pg_trgm;
-    CREATE INDEX "Task_text_idx" ON "Task" USING GIN ("title" gin_trgm_ops, "description" gin_trgm_ops);
-    CREATE INDEX "Comment_text_idx" ON "Comment" USING GIN ("body" gin_trgm_ops);
+    -- Where it was there before, it may be in any schema.
+    SELECT nspname INTO place FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace WHERE extname = 'pg_trgm';
+    EXECUTE format('CREATE INDEX "Task_text_idx" ON "Task" USING GIN ("title" %1$I.gin_trgm_ops, "description" %1$I.gin_trgm_ops)', place);
+    EXECUTE format('CREATE INDEX "Comment_text_idx" ON "Comment" USING GIN ("body" %1$I.gin_trgm_ops)', place);
 EXCEPTION
-    WHEN insufficient_privilege OR undefined_file OR feature_not_supported THEN
+    WHEN insufficient_privilege OR undefined_file OR undefined_object OR feature_not_supported THEN
         RAISE NOTICE 'without pg_trgm searches read all texts: %', SQLERRM;
 END $$;

@@ -4,6 +4,12 @@ ALTER TABLE "Notification" ADD COLUMN "dueDate" DATETIME;
 -- CreateIndex
 CREATE INDEX "Task_dueDate_idx" ON "Task"("dueDate");
 
+-- DropIndex
+DROP INDEX "Task_workspaceId_environment_createdAt_id_idx";
+
+-- CreateIndex
+CREATE INDEX "Task_workspaceId_environment_createdAt_id_number_idx" ON "Task"("workspaceId", "environment", "createdAt", "id", "number");
+
 -- AlterTable
 ALTER TABLE "TaskTag" ADD COLUMN "taskCreatedAt" DATETIME;
 
