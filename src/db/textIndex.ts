@@ -3,6 +3,7 @@
  * finds is compared all the same, so it may find too much, and never too little. SQLite's is kept by triggers (see the
  * migrations); PostgreSQL uses its own by itself.
  */
+import { LRUCache } from 'lru-cache';
 import type { Provider } from './provider.js';
 import type { RowConnection } from './rows.js';
 import { LOOKED_UP } from './taggedTasks.js';
@@ -28,6 +29,10 @@ const SOON = 20_000;
 
 /** Of all texts, the part from which on a page is found soon by comparing them. */
 const SHARE = 0.01;
+/** Common words that are remembered, and for how long, in milliseconds: only how fast they are found depends on it. */
+const MOST_COMMON = 5000;
+const COMMON_FOR = 300_000;
+
 /** Where a word is in no more texts than that, they are read all; of a common one, so many show how common it is. */
 const PROBE = 100;
 
@@ -42,17 +47,19 @@ interface Found<T> {
   readonly share: number;
 }
 
-interface Texts<T> {
+interface Texts {
   readonly index: string;
   /** What is answered of each, and where it comes from. */
   readonly column: string;
   readonly from: string;
-  readonly read: (value: unknown) => T;
   /** The newest that are answered at least. */
   readonly least: number;
 }
 
 export class TextIndex {
+  /** Words of which it is known that a list finds them soon without the index. */
+  readonly #common = new LRUCache<string, Found<never>>({ max: MOST_COMMON, ttl: COMMON_FOR });
+
   constructor(
     private readonly provider: Provider,
     private readonly connection: () => RowConnection,
@@ -66,27 +73,33 @@ export class TextIndex {
    */
   async tasks(tenant: Tenant, words: readonly string[], least = PROBE): Promise<Found<number> | undefined> {
     const column = `"TaskText".rowid % ${RANGE}`;
-    return this.#findAll(tenant, words, { index: 'TaskText', column, from: '"TaskText"', read: Number, least });
+    return this.#findAll(tenant, words, { index: 'TaskText', column, from: '"TaskText"', least });
   }
 
   /** The ids of the comments that may contain all of the words. The parameters and what is answered are as above. */
   async comments(tenant: Tenant, words: readonly string[], least = PROBE): Promise<Found<string> | undefined> {
     const from = '"CommentText" JOIN "CommentTextRow" ON "number" = "CommentText".rowid';
-    return this.#findAll(tenant, words, { index: 'CommentText', column: '"commentId"', from, read: String, least });
+    return this.#findAll(tenant, words, { index: 'CommentText', column: '"commentId"', from, least });
   }
 
   /** One word after another: together with a rare one, all texts of a common one would be gone through. */
-  async #findAll<T>(tenant: Tenant, words: readonly string[], texts: Texts<T>): Promise<Found<T> | undefined> {
+  async #findAll<T>(tenant: Tenant, words: readonly string[], texts: Texts): Promise<Found<T> | undefined> {
     if (this.provider !== 'sqlite') return undefined;
     const longest = [...new Set(words)].sort((one, other) => other.length - one.length).slice(0, MOST_WORDS);
     const known = longest.map(trigramsOf).filter((trigrams) => trigrams.length > 0);
-    let found: Found<T> | undefined;
+    const isListed = texts.least <= PROBE;
     let whole: Found<T> | undefined;
+    let found: Found<T> | undefined;
     let share = 1;
     for (const trigrams of known) {
-      found = await this.#find(tenant, trigrams, texts);
+      const name = [texts.index, tenant.workspaceId, tenant.environment, ...trigrams].join(' ');
+      const common = isListed ? this.#common.get(name) : undefined;
+      found = common ?? (await this.#find(tenant, trigrams, texts));
       share *= found.share;
-      if (!found.isWhole) continue;
+      if (!found.isWhole) {
+        if (isListed && found.share >= SHARE) this.#common.set(name, { ...found, values: [] });
+        continue;
+      }
       const both = new Set(found.values);
       const values: readonly T[] = whole ? whole.values.filter((one) => both.has(one)) : found.values;
       whole = { values, isWhole: true, isRare: found.isRare || whole?.isRare === true, share };
@@ -97,33 +110,33 @@ export class TextIndex {
     return this.#find(tenant, [...new Set(known.flat())], texts);
   }
 
-  async #find<T>(tenant: Tenant, trigrams: readonly string[], texts: Texts<T>): Promise<Found<T>> {
+  async #find<T>(tenant: Tenant, trigrams: readonly string[], texts: Texts): Promise<Found<T>> {
     let most = Math.max(PROBE, texts.least);
-    let rows = await this.#newest(tenant, trigrams, texts, most + 1);
-    const [, , all = 0] = rows[0] ?? [];
-    const [, oldest = 0] = rows.at(-1) ?? [];
-    if (rows.length > most && all - oldest > SOON) {
+    let newest = await this.#newest<T>(tenant, trigrams, texts, most + 1);
+    if (newest.values.length > most && newest.all - newest.oldest > SOON) {
       most = MOST_FOUND;
-      rows = await this.#newest(tenant, trigrams, texts, most + 1);
+      newest = await this.#newest(tenant, trigrams, texts, most + 1);
     }
-    const isWhole = rows.length <= most;
-    const isRare = isWhole && rows.length ** 2 <= all * PAGE * (rows.length > LOOKED_UP ? COMPARED : 1);
-    const share = rows.length / Math.max(1, all - oldest + 1);
-    return { isWhole, isRare, share, values: rows.slice(0, most).map(([value]) => value) };
+    const { values, oldest, all } = newest;
+    const count = values.length;
+    const isWhole = count <= most;
+    const isRare = isWhole && count ** 2 <= all * PAGE * (count > LOOKED_UP ? COMPARED : 1);
+    return { isWhole, isRare, share: count / Math.max(1, all - oldest + 1), values: values.slice(0, most) };
   }
 
-  /** With the number of each entry, and the highest that there is. */
+  /** As one text: rows would take longer to answer than to find. */
   async #newest<T>(
     { workspaceId, environment }: Tenant,
     trigrams: readonly string[],
-    { index, column, from, read }: Texts<T>,
+    { index, column, from }: Texts,
     limit: number,
-  ): Promise<[value: T, number: number, all: number][]> {
+  ): Promise<{ values: T[]; oldest: number; all: number }> {
     const first = `(SELECT "number" * ${RANGE} FROM "TextTenant" WHERE "workspaceId" = ? AND "environment" = ?)`;
     const range = `BETWEEN ${first} AND ${first} + ${RANGE - 1}`;
-    const all = `(SELECT max("id") % ${RANGE} FROM "${index}_docsize" WHERE "id" ${range})`;
-    const sql = `SELECT ${column}, "${index}".rowid % ${RANGE}, ${all} FROM ${from}
-      WHERE "${index}" MATCH ? AND "${index}".rowid ${range} ORDER BY "${index}".rowid DESC LIMIT ${limit}`;
+    const sql = `SELECT json_group_array("value"), min("entry") % ${RANGE},
+        (SELECT max("id") % ${RANGE} FROM "${index}_docsize" WHERE "id" ${range})
+      FROM (SELECT ${column} AS "value", "${index}".rowid AS "entry" FROM ${from}
+        WHERE "${index}" MATCH ? AND "${index}".rowid ${range} ORDER BY "${index}".rowid DESC LIMIT ${limit})`;
     const match = trigrams.map((trigram) => `"${trigram.replaceAll('"', '""')}"`).join(' AND ');
     const tenant = [workspaceId, environment, workspaceId, environment];
     const args = [...tenant, match, ...tenant];
@@ -132,7 +145,8 @@ export class TextIndex {
     const connection = this.connection();
     const query = { sql, args, argTypes };
     const rows = connection.queryRows ? await connection.queryRows(query) : (await connection.queryRaw(query)).rows;
-    return rows.map(([value, number, highest]) => [read(value), Number(number), Number(highest)]);
+    const [values, oldest, all] = rows[0] ?? [];
+    return { values: JSON.parse(String(values ?? '[]')), oldest: Number(oldest ?? 0), all: Number(all ?? 0) };
   }
 }
 
