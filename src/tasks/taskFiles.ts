@@ -9,8 +9,8 @@ import type { NewTask } from './taskService.js';
 export type TaskFileFormat = 'CSV' | 'JSON' | 'KANEO';
 
 /** As they stand in files; their place is their number. */
-export const STATUSES = ['BACKLOG', 'TRIAGE', 'TODO', 'IN_PROGRESS', 'IN_REVIEW', 'DONE', 'CANCELED'] as const;
-export const PRIORITIES = ['NONE', 'LOW', 'MEDIUM', 'HIGH', 'URGENT'] as const;
+const STATUSES = ['BACKLOG', 'TRIAGE', 'TODO', 'IN_PROGRESS', 'IN_REVIEW', 'DONE', 'CANCELED'] as const;
+const PRIORITIES = ['NONE', 'LOW', 'MEDIUM', 'HIGH', 'URGENT'] as const;
 const KANEO_PRIORITIES = ['no-priority', 'low', 'medium', 'high', 'urgent'];
 /** What Kaneo calls statuses that are no columns of a board. */
 const KANEO_WORDS = new Map([
