@@ -1,6 +1,6 @@
 /**
- * Where a query of tasks begins. Tasks with a label, the newest first, begin at the labels of tasks: there they are a range of an index, however many other
- * tasks there are. Otherwise the newest tasks are asked one by one whether they have it.
+ * Where a query of tasks begins. Tasks with a label, the newest first, begin at the labels of tasks: there they are a range of an
+ * index, however many other tasks there are. Otherwise the newest tasks are asked one by one whether they have it.
  */
 import type { Table, Where } from './statement.js';
 

@@ -58,21 +58,21 @@ export class DueNotices {
 
   async run(): Promise<void> {
     const now = this.clock();
-    let after = '';
+    let after: DueTask | undefined;
     for (;;) {
       const tasks = await this.#due(now, after);
       for (const task of tasks) {
         if (this.#isStopping) return;
         await this.#tell(task);
       }
-      after = tasks.at(-1)?.id ?? after;
+      after = tasks.at(-1);
       if (tasks.length < BATCH) break;
     }
     this.#last = now;
   }
 
-  /** Of those that were looked at before, the ones that were changed since. */
-  async #due(now: Date, after: string): Promise<DueTask[]> {
+  /** By when they are due, which there is an index of. Of those that were looked at before, the ones that were changed since. */
+  async #due(now: Date, after: DueTask | undefined): Promise<DueTask[]> {
     const at = (milliseconds: number) => new Date(now.getTime() + milliseconds);
     const last = this.#last;
     const isNew = last && {
@@ -81,13 +81,15 @@ export class DueNotices {
         { updatedAt: { gt: new Date(last.getTime() - OVERLAP) } },
       ],
     };
+    const { dueDate = at(-DAY), id = '' } = after ?? {};
+    const isBeyond = { OR: [{ dueDate: { gt: dueDate ?? now } }, { id: { gt: id } }] };
     return this.system.task.findMany({
       where: {
-        ...{ id: { gt: after }, dueDate: { gt: at(-DAY), lte: at(DAY) } },
-        ...{ assigneeId: { not: null }, status: { lt: DONE }, ...isNew },
+        ...{ dueDate: { gte: dueDate ?? now, lte: at(DAY) }, assigneeId: { not: null }, status: { lt: DONE } },
+        AND: [isBeyond, isNew ?? {}],
       },
       select: { id: true, workspaceId: true, environment: true, assigneeId: true, dueDate: true },
-      orderBy: { id: 'asc' },
+      orderBy: [{ dueDate: 'asc' }, { id: 'asc' }],
       take: BATCH,
     });
   }

@@ -1,7 +1,7 @@
 /**
  * Filters: comparators per field (`eq neq in nin gt gte lt lte contains startsWith`) with `and`, `or`, `not`, and filters of
- * related rows, compiled to a Prisma `where`. Negation is carried down to the comparators, so that a row without a value is not lost between `x` and
- * `not x` as it is in SQL.
+ * related rows, compiled to a Prisma `where`. Negation is carried down to the comparators, so that a row without a value is not
+ * lost between `x` and `not x` as it is in SQL.
  */
 import type { Provider } from '../../db/provider.js';
 import { containsText, startsWithText, tagKey } from '../../db/text.js';
@@ -75,7 +75,12 @@ export function compileFilter(
     comparisons += 1;
     if (comparisons > MAX_COMPARISONS) throw badInput({ filter: [`must have at most ${MAX_COMPARISONS} comparisons`] });
   };
-  const compileRelated = ({ fields: inner, having, column }: Related, value: object, negated: boolean): Where => {
+  const compileRelated = (
+    name: string,
+    { fields: inner, having, column }: Related,
+    value: object,
+    negated: boolean,
+  ): Where => {
     if (column !== undefined) {
       // Carried down, as it is within a filter: a row that is related to none is not lost.
       const isAny = Object.values(value).every((given) => given == null);
@@ -83,11 +88,11 @@ export function compileFilter(
       return negated ? { OR: [{ [column]: null }, ...tests] } : { AND: tests };
     }
     const { some, none } = value as { some?: Filter | null; none?: Filter | null };
-    if (some == null && none == null) throw badInput({ filter: ['must say which rows some or none of them are'] });
-    const tests = Object.entries({ some, none }).flatMap(([name, filter]) => {
+    if (some == null && none == null) throw badInput({ filter: [`${name} must have some or none`] });
+    const tests = Object.entries({ some, none }).flatMap(([which, filter]) => {
       if (!filter) return [];
       const where = having(compile(inner(), filter, false));
-      return (name === 'some') === negated ? { NOT: where } : where;
+      return (which === 'some') === negated ? { NOT: where } : where;
     });
     return negated ? { OR: tests } : { AND: tests };
   };
@@ -119,7 +124,7 @@ export function compileFilter(
         }
         if (field.related) {
           compared();
-          parts.push(compileRelated(field.related, value, negated));
+          parts.push(compileRelated(name, field.related, value, negated));
           continue;
         }
         const tests = Object.entries(value as Comparators).map(([comparator, operand]) => {
