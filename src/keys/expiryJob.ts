@@ -6,6 +6,7 @@ import { LRUCache } from 'lru-cache';
 import type { ApiKey, PrismaClient } from '#prisma/client.js';
 import { atMost } from '../atMost.js';
 import { serverActor } from '../audit/entry.js';
+import { PeriodicJob } from '../periodicJob.js';
 import { raiseAlert } from './alerts.js';
 import { APP_HASH, KEYS } from './apiKey.js';
 import type { ApiKeyService } from './apiKeyService.js';
@@ -19,37 +20,17 @@ const UNUSED = 90 * DAY;
 const BATCH = 500;
 const MAX_REMEMBERED = 50_000;
 
-export class ExpiryJob {
-  #timer: NodeJS.Timeout | undefined;
-  #running: Promise<void> | undefined;
-  #isStopping = false;
+export class ExpiryJob extends PeriodicJob {
   /** Alerts that this process knows to be raised, so that it does not look each of them up each minute. */
   readonly #raised = new LRUCache<string, true>(atMost(MAX_REMEMBERED));
 
   constructor(
     private readonly system: PrismaClient,
     private readonly keys: Pick<ApiKeyService, 'renew' | 'end'>,
-    private readonly onError: (error: unknown) => void,
+    onError: (error: unknown) => void,
     private readonly clock: () => Date = () => new Date(),
-  ) {}
-
-  start(): void {
-    const run = () => {
-      this.#running ??= this.run()
-        .catch(this.onError)
-        .finally(() => {
-          this.#running = undefined;
-        });
-    };
-    run();
-    this.#timer = setInterval(run, RUN_EVERY).unref();
-  }
-
-  /** Until what is under way has ended: it needs the database. */
-  async stop(): Promise<void> {
-    clearInterval(this.#timer);
-    this.#isStopping = true;
-    await this.#running;
+  ) {
+    super(RUN_EVERY, onError);
   }
 
   async run(): Promise<void> {
@@ -57,15 +38,15 @@ export class ExpiryJob {
     const workspaces = await this.system.workspace.findMany({ where: { plan: ENTERPRISE }, select: { id: true } });
     const renewing = new Set(workspaces.map(({ id }) => id));
     for await (const key of this.#expiring(now)) {
-      if (this.#isStopping) return;
+      if (this.isStopping) return;
       await this.#lookAfter(key, renewing.has(key.workspaceId));
     }
     for await (const key of this.#unused(now)) {
-      if (this.#isStopping) return;
+      if (this.isStopping) return;
       await this.#tellUnused(key, now);
     }
     for (const key of await this.#forsaken(now)) {
-      if (this.#isStopping) return;
+      if (this.isStopping) return;
       await this.keys.end(serverActor(key, 'idle applications'), key, 'its application did not use it for 90 days');
     }
   }

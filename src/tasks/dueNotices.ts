@@ -7,6 +7,7 @@ import type { PrismaClient } from '#prisma/client.js';
 import { type Actor, serverActor } from '../audit/entry.js';
 import { isUniqueViolation } from '../db/databaseError.js';
 import type { UnitOfWork } from '../db/unitOfWork.js';
+import { PeriodicJob } from '../periodicJob.js';
 
 /** Milliseconds. */
 const DAY = 86_400_000;
@@ -25,35 +26,16 @@ interface DueTask {
   readonly dueDate: Date | null;
 }
 
-export class DueNotices {
-  #timer: NodeJS.Timeout | undefined;
-  #running: Promise<void> | undefined;
-  #isStopping = false;
+export class DueNotices extends PeriodicJob {
   #last: Date | undefined;
 
   constructor(
     private readonly system: PrismaClient,
     private readonly units: UnitOfWork,
-    private readonly onError: (error: unknown) => void,
+    onError: (error: unknown) => void,
     private readonly clock: () => Date = () => new Date(),
-  ) {}
-
-  start(): void {
-    const run = () => {
-      this.#running ??= this.run()
-        .catch(this.onError)
-        .finally(() => {
-          this.#running = undefined;
-        });
-    };
-    run();
-    this.#timer = setInterval(run, RUN_EVERY).unref();
-  }
-
-  async stop(): Promise<void> {
-    clearInterval(this.#timer);
-    this.#isStopping = true;
-    await this.#running;
+  ) {
+    super(RUN_EVERY, onError);
   }
 
   async run(): Promise<void> {
@@ -62,7 +44,7 @@ export class DueNotices {
     for (;;) {
       const tasks = await this.#due(now, after);
       for (const task of tasks) {
-        if (this.#isStopping) return;
+        if (this.isStopping) return;
         await this.#tell(task);
       }
       after = tasks.at(-1);
