@@ -15,6 +15,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ApiKey } from '#prisma/client.js';
 import { type Principal, principalOf } from '../src/auth/principal.js';
+import { ApiError } from '../src/errors.js';
 import { createContext } from '../src/graphql/context.js';
 import { schema } from '../src/graphql/schema/schema.js';
 import { Plans } from '../src/keys/plans.js';
@@ -161,7 +162,7 @@ function contextOf(principal: Principal) {
 interface Reference {
   readonly result: ExecutionResult;
   readonly reached: ReadonlySet<FieldNode>;
-  /** Fields that scope-auth refused. */
+  /** Fields that scope-auth refused, or their filters. */
   readonly refused: ReadonlySet<FieldNode>;
 }
 
@@ -173,7 +174,11 @@ async function runReference(operation: Operation, principal: Principal): Promise
   })) as ExecutionResult;
   const refused = new Set<FieldNode>();
   for (const error of result.errors ?? []) {
-    if (isMissingScope(error)) for (const node of error.nodes ?? []) refused.add(node as FieldNode);
+    const { originalError } = error;
+    const isRefused =
+      originalError instanceof ApiError &&
+      isMissingScope({ extensions: { ...originalError.details, code: originalError.code } });
+    if (isMissingScope(error) || isRefused) for (const node of error.nodes ?? []) refused.add(node as FieldNode);
   }
   return { result, reached, refused };
 }

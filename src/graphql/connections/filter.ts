@@ -113,7 +113,6 @@ export function compileFilter(
       } else {
         const field = by[name];
         if (!field) continue;
-        if (field.scope) asker.onScope(field.scope, name);
         // Not all changes of what is related are counted as those of the rows are.
         if (field.holds || field.related) asker.onDependence();
         if (field.holds) {
@@ -138,7 +137,23 @@ export function compileFilter(
     if (parts.length === 0 && node !== filter) return ALWAYS;
     return negated ? { OR: parts } : { AND: parts };
   };
-  return filter == null ? {} : compile(fields, filter, false);
+  if (filter == null) return {};
+  // What may not be asked is refused before anything that is wrong with it.
+  askScopes(fields, filter, asker);
+  return compile(fields, filter, false);
+}
+
+function askScopes(fields: Readonly<Record<string, FilterField>>, filter: Filter, asker: Asker): void {
+  for (const [name, value] of Object.entries(filter)) {
+    if (value == null) continue;
+    const field = fields[name];
+    if (field?.scope) asker.onScope(field.scope, name);
+    const related = field?.related;
+    if (name === 'and' || name === 'or' || name === 'not') {
+      for (const inner of [value].flat()) askScopes(fields, inner as Filter, asker);
+    } else if (related?.column !== undefined) askScopes(related.fields(), value, asker);
+    else if (related) for (const inner of Object.values(value)) if (inner) askScopes(related.fields(), inner, asker);
+  }
 }
 
 /** Whether a filter says anything of a field, anywhere. */

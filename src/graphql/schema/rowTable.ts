@@ -199,11 +199,9 @@ export function rowTable(model: string, { name = model, columns, search = [], se
     list(args: ListArgs, context: Context, where: object = {}, count?: () => PromiseLike<number>): List {
       const asker = askerOf(context);
       const { provider } = asker;
+      const filtered = compileFilter(filterFields, args.filter, asker);
       const words = searchWords(args.search);
-      const asked = [
-        compileFilter(filterFields, args.filter, asker),
-        ...searchWhere(words, search, provider, searchWord),
-      ];
+      const asked = [filtered, ...searchWhere(words, search, provider, searchWord)];
       const all = { AND: [where, ...asked] };
       // What has an index of its own is found by that.
       const isNarrowed = indexed && words.length > 0 && !isSelective(all);

@@ -140,8 +140,8 @@ builder.queryField('exportTasks', (t) =>
     },
     resolve: async (_root, { format, ...args }, context) => {
       const first = args.first ?? MAX_PAGE;
-      if (first < 0 || first > MAX_PAGE) throw badInput({ first: [`must be from 0 to ${MAX_PAGE}; it is ${first}`] });
       const list = listTasks({ ...args, first } as ListArgs, context);
+      if (first < 0 || first > MAX_PAGE) throw badInput({ first: [`must be from 0 to ${MAX_PAGE}; it is ${first}`] });
       await chargeRows(context, first);
       const narrowed = await list.narrow?.();
       const plan = planPage(list.args, list.order);

@@ -98,6 +98,8 @@ builder.queryField('searchTasks', (t) =>
       },
       resolve: async (_root, args, context, info) => {
         const { search, filter, first, last, after, before } = args;
+        // What may not be compared is refused before anything that is wrong with the rest.
+        listTasks({ filter: filter as Filter | null | undefined }, context);
         if (last != null || before != null) throw badInput({ last: ['is not taken here: the best come first'] });
         const size = first ?? DEFAULT_PAGE;
         if (size < 0 || size > MAX_PAGE) throw badInput({ first: [`must be from 0 to ${MAX_PAGE}; it is ${size}`] });
