@@ -8,6 +8,7 @@ import { type Actor, serverActor } from '../audit/entry.js';
 import { isUniqueViolation } from '../db/databaseError.js';
 import type { UnitOfWork } from '../db/unitOfWork.js';
 import { PeriodicJob } from '../periodicJob.js';
+import { DONE } from './states.js';
 
 /** Milliseconds. */
 const DAY = 86_400_000;
@@ -15,8 +16,6 @@ const RUN_EVERY = 60_000;
 /** Changes that another process's clock dates before ours. */
 const OVERLAP = 10 * 60_000;
 const BATCH = 500;
-/** Statuses from here on are of tasks that are done. */
-const DONE = 5;
 
 interface DueTask {
   readonly id: string;

@@ -26,6 +26,8 @@ export interface WantedState {
 
 const TODO = 2;
 const IN_PROGRESS = 3;
+/** From here on a task is closed: done, or canceled. */
+export const DONE = 5;
 
 /** A new project has these, in this order: one for each status. */
 export const DEFAULT_STATES = [

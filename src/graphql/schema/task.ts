@@ -1,5 +1,6 @@
 import { badInput, notFound } from '../../errors.js';
 import { identifierOf, numberOf } from '../../tasks/identifier.js';
+import { DONE } from '../../tasks/states.js';
 import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
 import type { Context } from '../context.js';
 import { oneRow, refersTo, type Source } from '../plans/source.js';
@@ -31,9 +32,6 @@ export const TaskPriority = builder.enumType('TaskPriority', {
     URGENT: { value: 4 },
   } as const,
 });
-
-/** Stands for what comes after it too: canceled. */
-const DONE = 5;
 
 /** By its name, as others are that are made later. */
 const LabelsFilter = builder.inputType('LabelsFilter', {

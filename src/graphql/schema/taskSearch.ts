@@ -99,13 +99,13 @@ builder.queryField('searchTasks', (t) =>
       resolve: async (_root, args, context, info) => {
         const { search, filter, first, last, after, before } = args;
         // What may not be compared is refused before anything that is wrong with the rest.
-        listTasks({ filter: filter as Filter | null | undefined }, context);
+        const within = listTasks({ filter: filter as Filter | null | undefined }, context).where;
         if (last != null || before != null) throw badInput({ last: ['is not taken here: the best come first'] });
         const size = first ?? DEFAULT_PAGE;
         if (size < 0 || size > MAX_PAGE) throw badInput({ first: [`must be from 0 to ${MAX_PAGE}; it is ${size}`] });
         const words = searchWords(search);
         if (words.length === 0) throw badInput({ search: ['must not be empty'] });
-        const all = await rank(words, filter as Filter | null | undefined, context);
+        const all = await rank(words, within, context);
         const start = after == null ? 0 : placeAfter(all, after);
         const page = all.slice(start, start + size);
         const query = queryFromInfo({ context, info, select: { id: true }, paths: [['nodes'], ['edges', 'node']] });
@@ -138,12 +138,11 @@ builder.queryField('searchTasks', (t) =>
   ),
 );
 
-/** All that are ranked, the best first. */
-async function rank(words: readonly string[], filter: Filter | null | undefined, context: Context): Promise<Ranked[]> {
+/** All that are ranked, the best first. @param within what the tasks must satisfy, as Prisma takes it */
+async function rank(words: readonly string[], within: object, context: Context): Promise<Ranked[]> {
   const { db, reach, services } = context;
   const { provider, texts } = services.database;
-  const { where, narrow } = listTasks({ filter, search: words.join(' ') }, context);
-  const within = listTasks({ filter }, context).where;
+  const { where, narrow } = listTasks({ search: words.join(' ') }, context, within);
   const inComments = searchWhere(words, ['body'], provider);
   const orderBy = [{ createdAt: 'desc' as const }, { id: 'desc' as const }];
   const select = { id: true, title: true, createdAt: true } as const;
@@ -155,30 +154,38 @@ async function rank(words: readonly string[], filter: Filter | null | undefined,
       select: { id: true, task: { select } },
       ...most,
     });
-  const [tasks, comments] = await Promise.all([newestTasks(), newestComments()]);
+  const isNamed = words.some((word) => numberOf(word) !== undefined);
+  const [tasks, comments] = await Promise.all([
+    isNamed
+      ? Promise.resolve(narrow?.()).then((known) => findTasks(known ?? {}))
+      : texts
+          .tasks(reach, words, MOST_TRIED)
+          .then((found) => newestOf(found, findTasks, (numbers) => ({ number: { in: numbers } }))),
+    texts
+      .comments(reach, words, MOST_TRIED)
+      .then((found) => newestOf(found, findComments, (ids) => ({ id: { in: ids } }))),
+  ]);
   const found = new Map<string, Ranked>();
   for (const { id, task } of comments) {
     if (!found.has(task.id)) found.set(task.id, { ...task, score: commentScore(words), commentId: id });
   }
   for (const task of tasks) found.set(task.id, { ...task, score: titleScore(task.title, words), commentId: null });
   return [...found.values()].sort(compare);
+}
 
-  /** Of many, the index has the newest; where a filter leaves too few of these, all are looked at. */
-  async function newestTasks() {
-    const isNamed = words.some((word) => numberOf(word) !== undefined);
-    if (isNamed) return findTasks((await narrow?.()) ?? {});
-    const newest = await texts.tasks(reach, words, MOST_TRIED);
-    const rows = newest ? await findTasks({ number: { in: newest.values.slice(0, MOST_TRIED) } }) : [];
-    const areAll = newest?.isWhole && newest.values.length <= MOST_TRIED;
-    return areAll || rows.length === MOST_RANKED ? rows : findTasks({});
-  }
-
-  async function newestComments() {
-    const newest = await texts.comments(reach, words, MOST_TRIED);
-    const rows = newest ? await findComments({ id: { in: newest.values.slice(0, MOST_TRIED) } }) : [];
-    const areAll = newest?.isWhole && newest.values.length <= MOST_TRIED;
-    return areAll || rows.length === MOST_RANKED ? rows : findComments({});
-  }
+/**
+ * Of many, the index has the newest; where a filter leaves too few of these, all are looked at.
+ * @param found in the index; undefined: it was not asked
+ * @param among which rows these are, as Prisma takes it
+ */
+async function newestOf<Value, Row>(
+  found: { readonly values: readonly Value[]; readonly isWhole: boolean } | undefined,
+  find: (where: object) => PromiseLike<Row[]>,
+  among: (values: readonly Value[]) => object,
+): Promise<Row[]> {
+  const rows = found ? await find(among(found.values.slice(0, MOST_TRIED))) : [];
+  const areAll = found?.isWhole && found.values.length <= MOST_TRIED;
+  return areAll || rows.length === MOST_RANKED ? rows : find({});
 }
 
 type Place = Pick<Ranked, 'score' | 'createdAt' | 'id'>;
