@@ -472,6 +472,15 @@ describe.skipIf(!executablePath)('in a browser', () => {
     await page.getByRole('heading', { name: 'Generate New Key' }).waitFor();
     expect(await page.getByLabel('Operations', { exact: true }).inputValue()).toContain('query Tasks {');
     await page.getByTestId('needs').getByText('projects:read').waitFor();
+    // What was typed just before as well.
+    await page.goto(`${server.origin}/graphql`);
+    await page.getByRole('link', { name: 'Make a key for this' }).waitFor();
+    await page.locator('.graphiql-query-editor .view-lines').click();
+    await page.keyboard.press('Control+A');
+    await page.keyboard.insertText('subscription');
+    await page.getByRole('link', { name: 'Make a key for this' }).click();
+    await page.getByRole('heading', { name: 'Generate New Key' }).waitFor();
+    expect(await page.getByLabel('Operations', { exact: true }).inputValue()).toBe('subscription');
     // It is handed over once.
     await page.goto(`${server.origin}/settings/api-keys/new`);
     expect(await page.getByLabel('Operations', { exact: true }).inputValue()).toBe('');

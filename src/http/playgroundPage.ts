@@ -69,21 +69,34 @@ const AROUND = `(() => {
     const message = 'Put your API key into the headers below, or sign in; the schema is loaded then.';
     return new Response(JSON.stringify({ errors: [{ message }] }), { headers: { 'content-type': 'application/json' } });
   };
-  // What is in the editor, to the page that makes keys. GraphiQL keeps it a moment after it was typed.
+  // What is in the editor, to the page that makes keys. GraphiQL writes it to tabState when it has started, and 0.6
+  // seconds after each change: there is nothing to hand over before, and a click soon after a change waits for it.
+  const KEPT_AFTER_MS = 1_000;
+  let changedAt = -KEPT_AFTER_MS;
+  for (const kind of ['keydown', 'input', 'paste']) {
+    document.addEventListener(kind, (event) => { changedAt = event.timeStamp; }, true);
+  }
   const offerKey = () => {
     const toolbar = document.querySelector('.graphiql-toolbar');
     if (!toolbar || !isMember() || document.getElementById('make-key')) return;
+    if (!localStorage.getItem('graphiql:tabState')) return;
     const link = document.createElement('a');
     Object.assign(link, { id: 'make-key', href: '/settings/api-keys/new', textContent: 'Make a key for this' });
     link.title = 'Generate an API key that runs this operation and nothing else';
     link.style.cssText = 'font-size: 12px; line-height: 1.3; text-align: center; padding: 4px 0; color: inherit';
-    link.onclick = () => {
+    const handOver = () => {
       try {
         const { tabs, activeTabIndex } = JSON.parse(localStorage.getItem('graphiql:tabState'));
         sessionStorage.setItem('taskgate:operations', tabs[activeTabIndex].query ?? '');
       } catch {
         sessionStorage.removeItem('taskgate:operations');
       }
+    };
+    link.onclick = (event) => {
+      const wait = changedAt + KEPT_AFTER_MS - event.timeStamp;
+      if (wait <= 0) return handOver();
+      event.preventDefault();
+      setTimeout(() => { handOver(); location.assign(link.href); }, wait);
     };
     toolbar.append(link);
   };
