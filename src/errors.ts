@@ -30,7 +30,11 @@ export class ApiError extends Error {
     message: string,
     readonly details: Readonly<Record<string, unknown>> = {},
   ) {
+    // An answer, not a fault: where it was made is told to nobody, and takes longer to find out than the rest of it.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(message);
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }
 

@@ -58,10 +58,10 @@ export function createGraphQL(documents: DocumentCache, logger: Logger, trustedO
   const yoga = createHandler(documents, logger, trustedOnly, fetchAPI);
   /** In which form Yoga answers, by what the client accepts. */
   const forms = new LRUCache<string, string>({ max: MAX_FORMS });
-  const run: GraphQL['run'] = async ({ document, name }, variables, context) => {
+  const execute: GraphQL['run'] = async ({ document, name }, variables, context) => {
     const contextValue = { ...context, document };
-    const { execute } = yoga.getEnveloped(contextValue as Parameters<typeof yoga.getEnveloped>[0]);
-    return execute({
+    const enveloped = yoga.getEnveloped(contextValue as Parameters<typeof yoga.getEnveloped>[0]);
+    return enveloped.execute({
       schema: documents.schema,
       document: document.ast,
       operationName: name,
@@ -69,6 +69,7 @@ export function createGraphQL(documents: DocumentCache, logger: Logger, trustedO
       contextValue,
     }) as Promise<ExecutionResult>;
   };
+  const reference = { schema: documents.schema, logger, run: execute };
   return {
     async fetch(request, context) {
       const response = await yoga.fetch(request, context);
@@ -77,17 +78,17 @@ export function createGraphQL(documents: DocumentCache, logger: Logger, trustedO
       if (form !== undefined && accept.length <= MAX_ACCEPT) forms.set(accept, form);
       return response;
     },
-    run,
+    async run(operation, variables, context) {
+      const answer = await runPlanned({ operation, variables }, context, reference);
+      return typeof answer === 'string' ? (JSON.parse(answer) as ExecutionResult) : answer;
+    },
     formOf: (accept = '') => (trustedOnly ? undefined : forms.get(accept)),
     answer(body, form, context) {
       const request = context.meter.reading(() => readPlainRequest(body, context));
       if (!request) return undefined;
       return (async () => {
         await context.meter.begin();
-        const answer =
-          'errors' in request
-            ? { errors: request.errors }
-            : await runPlanned(request, context, { schema: documents.schema, logger, run });
+        const answer = 'errors' in request ? { errors: request.errors } : await runPlanned(request, context, reference);
         if (typeof answer === 'string') return { status: 200, headers: contentType(form), body: answer };
         noteErrors(answer, context);
         const response = processRegularResult(answer as never, fetchAPI as never, form as never) as Response;

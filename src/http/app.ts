@@ -1,5 +1,5 @@
 /** The Hono application: what every request passes, and the routes that are not REST rows (src/rest). */
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { cors } from 'hono/cors';
@@ -19,11 +19,11 @@ import type { AnswerBudget } from '../limits/answerMemory.js';
 import { mountAccounts } from './accounts.js';
 import { clientAddressFrom } from './clientAddress.js';
 import { mountDashboard } from './dashboard.js';
-import { directGraphQL } from './direct.js';
+import { directAnswers, type PlainForm, plainGraphQL } from './direct.js';
 import type { HttpEnvironment } from './environment.js';
 import { createGateway, type Gateway, MAX_BODY } from './gateway.js';
 import { runGraphQL } from './graphql.js';
-import { isSecure, requireHttps } from './https.js';
+import { isSecure, requireHttps, spokeTls } from './https.js';
 import { leakedKeys, readPublicKeys, revokeCredentials } from './leaks.js';
 import { metricsEndpoint } from './metrics.js';
 import { mountConsent } from './oauth/consent.js';
@@ -79,6 +79,10 @@ export interface Door {
   readonly limitBody: MiddlewareHandler;
   /** Where the client sent the request to: by TLS, if it spoke TLS to this server or to a proxy that is believed. */
   readonly urlOf: (c: Context) => URL;
+  /** The same before the application; undefined where its headers name another host than an address would. */
+  readonly addressOf: (request: IncomingMessage) => URL | undefined;
+  /** Takes requests of a form that is answered before the application is asked. */
+  readonly takePlain: (form: PlainForm) => void;
   /** Origins whose pages may call. */
   readonly corsOrigins: readonly string[];
   readonly logger: Logger;
@@ -159,12 +163,22 @@ export function createHttpApp(options: HttpOptions) {
   app.get('/.well-known/oauth-authorization-server', (c) =>
     c.json(authorizationServer(urlOf(c), config.oauthRegistration)),
   );
+  const forms = [plainGraphQL(graphql)];
   const door: Door = {
     app,
     graphql,
     keyed,
     limitBody,
     urlOf,
+    addressOf(request) {
+      const { host, 'x-forwarded-proto': forwarded } = request.headers;
+      const isTls = spokeTls(request.socket, forwarded as string | undefined, config.trustProxy);
+      const address = `${isTls ? 'https' : 'http'}://${host}${request.url}`;
+      if (!URL.canParse(address)) return undefined;
+      const url = new URL(address);
+      return url.host === host ? url : undefined;
+    },
+    takePlain: (form) => forms.push(form),
     corsOrigins: config.corsOrigins,
     logger,
   };
@@ -192,8 +206,8 @@ export function createHttpApp(options: HttpOptions) {
   return {
     fetch: app.fetch,
     /** Asked before the application. */
-    direct: directGraphQL({
-      ...{ config, services, authenticator, graphql, usage, logger, clientAddress },
+    direct: directAnswers({
+      ...{ config, services, authenticator, forms, usage, logger, clientAddress },
       commonHeaders: () => common,
     }),
   };

@@ -1,33 +1,57 @@
 /**
- * POST /graphql as most clients send it, answered before the application that takes all forms of requests: with the same
- * authentication, limits, headers, figures and log, and with the application's own parts. What is otherwise is handed over.
+ * Requests in the forms that most clients send, POST /graphql and reads of rows, answered before the application that takes
+ * all forms of requests: with the same authentication, limits, headers, figures and log, and with the application's own
+ * parts. What is otherwise is handed over.
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import type { Authenticator } from '../auth/authenticator.js';
 import { readCredential } from '../auth/credential.js';
+import type { Principal } from '../auth/principal.js';
 import type { Config } from '../config.js';
 import { ApiError } from '../errors.js';
-import { createContext, type Services } from '../graphql/context.js';
-import type { GraphQL, JsonAnswer } from '../graphql/yoga.js';
+import { type Context, createContext, type Services } from '../graphql/context.js';
+import type { GraphQL } from '../graphql/yoga.js';
 import type { UsageRecorder } from '../keys/usage.js';
 import { LARGE_BODY } from '../limits/meter.js';
 import { type BegunRequest, handOver } from './begunRequests.js';
 import { isJson } from './body.js';
 import type { ClientAddress } from './clientAddress.js';
+import { credentialRefusal, failedAuthentication } from './failedAuthentication.js';
 import { headersOf, LEFT, REQUEST_LIMIT, tooLate } from './gateway.js';
 import { spokeTls } from './https.js';
+import type { Origin } from './origin.js';
 import { errorAnswer, failureOf } from './refusal.js';
-import { noteEnd, recordUse } from './requestEnd.js';
+import { type EndedRequest, noteEnd, recordUse } from './requestEnd.js';
+import type { WireAnswer } from './send.js';
 
 const PATH = '/graphql';
+
+/** A request in a form that is known, and how it is answered. */
+export interface PlainRequest {
+  readonly path: string;
+  /** The path as a template. */
+  readonly route: string;
+  /** Of the body. */
+  readonly bytes: number;
+  /** @returns undefined for what is left to the application; nothing was charged or run then */
+  answer(body: string, context: Context): Promise<PlainAnswer> | undefined;
+}
+
+export interface PlainAnswer extends WireAnswer {
+  /** The code of the error that is all of it. */
+  readonly refusal?: string;
+}
+
+/** @returns undefined for a request in any other form */
+export type PlainForm = (request: IncomingMessage) => PlainRequest | undefined;
 
 export interface DirectOptions {
   readonly config: Config;
   readonly services: Services;
   readonly authenticator: Authenticator;
-  readonly graphql: GraphQL;
+  readonly forms: readonly PlainForm[];
   readonly usage: UsageRecorder;
   readonly logger: Logger;
   readonly clientAddress: ClientAddress;
@@ -38,35 +62,53 @@ export interface DirectOptions {
 /** @param otherwise asks the application */
 export type DirectListener = (request: IncomingMessage, response: ServerResponse, otherwise: () => void) => void;
 
-export function directGraphQL(options: DirectOptions): DirectListener {
-  const { config, services, authenticator, graphql, clientAddress } = options;
+export function directAnswers(options: DirectOptions): DirectListener {
+  const { config, services, authenticator, forms, logger, clientAddress } = options;
+  const failed = failedAuthentication(services, logger);
   return (request, response, otherwise) => {
     const started = performance.now();
+    const plain = plainRequestOf(forms, request);
+    if (!plain) return otherwise();
     const { headers, socket } = request;
     const forwardedProto = headers['x-forwarded-proto'] as string | undefined;
-    if (!isPlain(request)) return otherwise();
     if (config.requireHttps && !spokeTls(socket, forwardedProto, config.trustProxy)) return otherwise();
     // Of a page of another origin.
     if (config.corsOrigins.length > 0 && headers.origin !== undefined) return otherwise();
     const common = options.commonHeaders();
-    const form = graphql.formOf(headers.accept);
     const credential = readCredential(headers.authorization, headers['x-api-key'] as string | undefined);
-    if (!common || form === undefined || credential.kind !== 'key') return otherwise();
+    if (!common || credential.kind !== 'key') return otherwise();
+    const { key } = credential;
     const ip = clientAddress(socket.remoteAddress, headers['x-forwarded-for'] as string | undefined);
-    const principal = authenticator.known(credential.key, ip);
-    if (!principal) return otherwise();
     const origin = { ip, userAgent: headers['user-agent'] ?? null, requestId: requestIdOf(headers['x-request-id']) };
-    const session = authenticator.session(credential.key, ip);
-    const context = createContext(principal, origin, session, services);
-    const begun = { context, credential: credential.key };
-    void new DirectRequest(request, response, begun, options, { started, common, form, otherwise }).run();
+    const exchange: Exchange = { request, response, plain, origin, started, common, otherwise };
+    const begin = (principal: Principal) => {
+      const context = createContext(principal, origin, authenticator.session(key, ip), services);
+      void new DirectRequest(exchange, { context, credential: key }, options).run();
+    };
+    const known = authenticator.known(key, ip);
+    if (known) return begin(known);
+    authenticator
+      .authenticate(key, ip)
+      .then(async (found) => {
+        if (found.ok) return begin(found.principal);
+        const refusal = credentialRefusal(key, await failed(found, origin));
+        const answer = refusalAnswer(exchange, refusal);
+        noteEnd(endOf(exchange, answer.status, { keyId: undefined, refusal: refusal.code }), services.metrics, logger);
+        write(exchange, answer, []);
+      })
+      // What it could not be compared with, the application finds out as well, and says so.
+      .catch(otherwise);
   };
 }
 
-interface Particulars {
+/** A request and its response, with what is known of them before anything runs. */
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly plain: PlainRequest;
+  readonly origin: Origin;
   readonly started: number;
   readonly common: readonly string[];
-  readonly form: string;
   readonly otherwise: () => void;
 }
 
@@ -74,29 +116,29 @@ class DirectRequest {
   #isOver = false;
 
   constructor(
-    private readonly request: IncomingMessage,
-    private readonly response: ServerResponse,
+    private readonly exchange: Exchange,
     private readonly begun: BegunRequest,
     private readonly options: DirectOptions,
-    private readonly particulars: Particulars,
   ) {}
 
   async run(): Promise<void> {
     const { context } = this.begun;
+    const { request, response, plain } = this.exchange;
     try {
-      await context.meter.prepay(Number(this.request.headers['content-length']));
+      await context.meter.prepay(plain.bytes);
     } catch {
       // It may ask for its limits alone, for which there is a rule of its own.
       return this.#handOver();
     }
+    if (response.closed) return this.#closed();
     const timer = setTimeout(() => this.#refuse(tooLate()), REQUEST_LIMIT);
-    this.response.once('close', () => this.#closed());
+    response.once('close', () => this.#closed());
     try {
       await context.meter.turn();
-      const body = await bodyOf(this.request);
+      const body = plain.bytes === 0 ? NO_BODY : await bodyOf(request);
       // Its client has left.
       if (!body) return;
-      const answering = this.options.graphql.answer(textOf(body), this.particulars.form, context);
+      const answering = plain.answer(textOf(body), context);
       if (!answering) {
         this.#isOver = true;
         return this.#handOver(body);
@@ -110,33 +152,25 @@ class DirectRequest {
   }
 
   #handOver(body?: Buffer): void {
-    handOver(this.request, this.begun, body);
-    this.particulars.otherwise();
+    handOver(this.exchange.request, this.begun, body);
+    this.exchange.otherwise();
   }
 
   async #failed(error: unknown): Promise<void> {
-    const { requestId } = this.begun.context.request;
+    const { requestId } = this.exchange.origin;
     await this.#refuse(error instanceof ApiError ? error : failureOf(error, requestId, this.options.logger));
   }
 
   async #refuse(error: ApiError): Promise<void> {
-    const { status, body, headers } = errorAnswer(PATH, error, this.begun.context.request.requestId);
-    const answer = { status, body: JSON.stringify(body), headers: { ...headers, 'content-type': 'application/json' } };
-    await this.#send(answer, error.code);
+    await this.#send(refusalAnswer(this.exchange, error));
   }
 
-  async #send({ status, headers, body }: JsonAnswer, refusal?: string): Promise<void> {
+  async #send(answer: PlainAnswer): Promise<void> {
     if (this.#isOver) return;
     this.#isOver = true;
-    const { context } = this.begun;
-    const all = [...this.particulars.common, 'x-request-id', context.request.requestId];
-    for (const [name, value] of await headersOf(context)) all.push(name, value);
-    for (const name in headers) all.push(name, headers[name] as string);
-    all.push('content-length', String(Buffer.byteLength(body)));
-    this.#end(status, refusal);
-    if (this.response.closed || this.response.destroyed) return;
-    this.response.writeHead(status, all);
-    this.response.end(body);
+    const limits = await headersOf(this.begun.context);
+    this.#end(answer.status, answer.refusal);
+    write(this.exchange, answer, limits);
   }
 
   /** The answer was sent, or will not be. */
@@ -151,27 +185,75 @@ class DirectRequest {
 
   #end(status: number, refusal?: string): void {
     const { context } = this.begun;
-    const { principal, request, use, services } = context;
     const { usage, logger } = this.options;
-    use.ended = true;
+    context.use.ended = true;
     recordUse(usage, context, status);
-    noteEnd(
-      {
-        requestId: request.requestId,
-        method: 'POST',
-        path: PATH,
-        route: PATH,
-        status,
-        started: this.particulars.started,
-        ip: request.ip,
-        keyId: principal.keyId,
-        refusal,
-        context,
-      },
-      services.metrics,
-      logger,
-    );
+    const ended = endOf(this.exchange, status, { keyId: context.principal.keyId, refusal, context });
+    noteEnd(ended, context.services.metrics, logger);
   }
+}
+
+const NO_BODY = Buffer.alloc(0);
+
+type Outcome = Pick<EndedRequest, 'keyId' | 'refusal'> & { readonly context?: Context };
+
+function endOf({ request, plain, origin, started }: Exchange, status: number, outcome: Outcome): EndedRequest {
+  const { path, route } = plain;
+  const { requestId, ip } = origin;
+  return {
+    requestId,
+    method: String(request.method),
+    path,
+    route,
+    status,
+    started,
+    ip,
+    context: undefined,
+    ...outcome,
+  };
+}
+
+function refusalAnswer({ plain, origin }: Exchange, error: ApiError): PlainAnswer {
+  const { status, body, headers } = errorAnswer(plain.path, error, origin.requestId);
+  return {
+    status,
+    headers: { ...headers, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+    refusal: error.code,
+  };
+}
+
+/** @param limits more headers */
+function write(
+  { response, common, origin }: Exchange,
+  { status, headers, body }: PlainAnswer,
+  limits: readonly (readonly [string, string])[],
+): void {
+  if (response.closed || response.destroyed) return;
+  const all = [...common, 'x-request-id', origin.requestId];
+  for (const [name, value] of limits) all.push(name, value);
+  for (const name in headers) all.push(name, headers[name] as string);
+  if (body !== null) all.push('content-length', String(Buffer.byteLength(body)));
+  response.writeHead(status, all);
+  response.end(body ?? undefined);
+}
+
+/** POST /graphql with one query or mutation. */
+export function plainGraphQL(graphql: GraphQL): PlainForm {
+  return ({ method, url, headers }) => {
+    if (method !== 'POST' || url !== PATH || !isJson(headers['content-type'])) return undefined;
+    const bytes = Number(headers['content-length']);
+    if (!(bytes > 0 && bytes < LARGE_BODY)) return undefined;
+    return {
+      path: PATH,
+      route: PATH,
+      bytes,
+      answer(body, context) {
+        const form = graphql.formOf(headers.accept);
+        return form === undefined ? undefined : graphql.answer(body, form, context);
+      },
+    };
+  };
 }
 
 /** Headers that mean what the application finds out. */
@@ -179,11 +261,15 @@ const OTHERS = ['transfer-encoding', 'content-encoding', 'idempotency-key', 'exp
 /** Node takes the first of several; the application takes them together. */
 const ONCE = new Set(['authorization', 'content-type', 'user-agent', 'x-request-id']);
 
-function isPlain({ method, url, headers, rawHeaders }: IncomingMessage): boolean {
-  if (method !== 'POST' || url !== PATH) return false;
-  const length = Number(headers['content-length']);
-  if (!(length > 0 && length < LARGE_BODY)) return false;
-  if (!isJson(headers['content-type'])) return false;
+function plainRequestOf(forms: readonly PlainForm[], request: IncomingMessage): PlainRequest | undefined {
+  for (const form of forms) {
+    const plain = form(request);
+    if (plain) return hasPlainHeaders(request) ? plain : undefined;
+  }
+  return undefined;
+}
+
+function hasPlainHeaders({ headers, rawHeaders }: IncomingMessage): boolean {
   for (const name of OTHERS) if (headers[name] !== undefined) return false;
   let once = 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {
@@ -205,6 +291,7 @@ function requestIdOf(given: string | string[] | undefined): string {
 function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
+    if (request.destroyed) return resolve(undefined);
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.once('end', () => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
     request.once('error', () => resolve(undefined));

@@ -1,6 +1,7 @@
 /** A credential that does not work, wherever it was sent: counted by reason and address, logged, and reported to the key's workspace. */
 import type { Logger } from 'pino';
 import type { Principal } from '../auth/principal.js';
+import { ApiError, rateLimited, UNAUTHENTICATED_MESSAGE } from '../errors.js';
 import type { Services } from '../graphql/context.js';
 import type { Refusal } from '../keys/apiKey.js';
 import { addressOf } from '../limits/addressLimits.js';
@@ -28,4 +29,15 @@ export function failedAuthentication(
     }
     return wait;
   };
+}
+
+/**
+ * What is answered to a credential that does not work. A client with a token is asked to get another one (RFC 6750 3.1),
+ * judged by the token's form alone.
+ * @param wait seconds, of an address that has failed too often
+ */
+export function credentialRefusal(credential: string, wait: number): ApiError {
+  if (wait > 0) return rateLimited(`Too many failed authentications. Try again in ${wait} seconds.`, wait);
+  const challenge = /^at_(?:live|test)_/.test(credential) ? 'Bearer error="invalid_token"' : 'Bearer';
+  return new ApiError('UNAUTHENTICATED', UNAUTHENTICATED_MESSAGE, { challenge });
 }

@@ -5,14 +5,14 @@ import type { SignIn } from '../accounts/signIn.js';
 import type { Authenticator } from '../auth/authenticator.js';
 import { readCredential } from '../auth/credential.js';
 import type { Principal } from '../auth/principal.js';
-import { ApiError, rateLimited, UNAUTHENTICATED_MESSAGE } from '../errors.js';
+import { ApiError } from '../errors.js';
 import { type Context, createContext, type Services } from '../graphql/context.js';
 import { keyStatus } from '../keys/apiKey.js';
 import type { UsageRecorder } from '../keys/usage.js';
 import { limitHeaders } from '../limits/keyLimits.js';
 import { type BegunRequest, begunRequest } from './begunRequests.js';
 import type { KeyedContext } from './environment.js';
-import { failedAuthentication } from './failedAuthentication.js';
+import { credentialRefusal, failedAuthentication } from './failedAuthentication.js';
 import { signedInOf } from './memberSession.js';
 import { originOf } from './origin.js';
 import { refuse } from './refusal.js';
@@ -67,13 +67,7 @@ export function createGateway({ services, authenticator, usage, logger, signIn, 
     }
     const result = key === '' ? ({ ok: false, reason: 'missing' } as const) : await authenticator.authenticate(key, ip);
     if (!result.ok) {
-      const wait = await failed(result, origin);
-      return refuse(
-        c,
-        wait > 0
-          ? rateLimited(`Too many failed authentications. Try again in ${wait} seconds.`, wait)
-          : new ApiError('UNAUTHENTICATED', UNAUTHENTICATED_MESSAGE, challengeFor(key)),
-      );
+      return refuse(c, credentialRefusal(key, await failed(result, origin)));
     }
     const context = createContext(result.principal, origin, authenticator.session(key, ip), services);
     return { context, credential: key };
@@ -99,11 +93,6 @@ export function createGateway({ services, authenticator, usage, logger, signIn, 
     recordUse(usage, context, response.status);
     return response;
   };
-}
-
-/** A client with a token is asked to get another one (RFC 6750 3.1), judged by the token's form alone. */
-function challengeFor(credential: string): { challenge: string } {
-  return { challenge: /^at_(?:live|test)_/.test(credential) ? 'Bearer error="invalid_token"' : 'Bearer' };
 }
 
 /**

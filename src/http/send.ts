@@ -23,24 +23,49 @@ const compressors: Readonly<Record<string, (body: string) => Promise<Uint8Array>
   gzip: promisify<string, Uint8Array>(gzip),
 };
 
-export async function send(c: HttpContext, outcome: JsonAnswer): Promise<Response> {
+/** What of a request decides in which form it is answered. */
+export interface Asked {
+  readonly method: string;
+  readonly acceptEncoding: string | undefined;
+  readonly ifNoneMatch: string | undefined;
+}
+
+/** An answer as it goes over the wire. */
+export interface WireAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** null: none, of this status. */
+  readonly body: string | Uint8Array | null;
+}
+
+export async function wireAnswer(outcome: JsonAnswer, asked: Asked): Promise<WireAnswer> {
   const { status, body, headers } = outcome;
   const all: Record<string, string> = { 'cache-control': 'private, no-cache', vary: 'accept-encoding', ...headers };
-  if (status === 204) return new Response(null, { status, headers: all });
-  const encoding = body.length < SMALL ? 'identity' : encodingOf(c);
-  const isRead = c.req.method === 'GET' || c.req.method === 'HEAD';
+  if (status === 204) return { status, headers: all, body: null };
+  const encoding = body.length < SMALL ? 'identity' : encodingOf(asked.acceptEncoding);
+  const isRead = asked.method === 'GET' || asked.method === 'HEAD';
   if (isRead && status === 200) {
     const tag = tagOf(outcome);
     all['etag'] = encoding === 'identity' ? `"${tag}"` : `"${tag}~${encoding}"`;
-    if (tagsIn(c.req.header('if-none-match')).some((known) => known === '*' || known === tag)) {
-      return new Response(null, { status: 304, headers: all });
+    if (tagsIn(asked.ifNoneMatch).some((known) => known === '*' || known === tag)) {
+      return { status: 304, headers: all, body: null };
     }
   }
   all['content-type'] ??= 'application/json';
   const compress = compressors[encoding];
-  if (!compress) return new Response(body, { status, headers: all });
+  if (!compress) return { status, headers: all, body };
   all['content-encoding'] = encoding;
-  return new Response((await compress(body)) as Uint8Array<ArrayBuffer>, { status, headers: all });
+  return { status, headers: all, body: await compress(body) };
+}
+
+export async function send(c: HttpContext, outcome: JsonAnswer): Promise<Response> {
+  const asked: Asked = {
+    method: c.req.method,
+    acceptEncoding: c.req.header('accept-encoding'),
+    ifNoneMatch: c.req.header('if-none-match'),
+  };
+  const { status, headers, body } = await wireAnswer(outcome, asked);
+  return new Response(body as string | Uint8Array<ArrayBuffer> | null, { status, headers });
 }
 
 /**
@@ -69,6 +94,10 @@ function tagsIn(header: string | undefined): string[] {
     .filter(Boolean);
 }
 
-function encodingOf(c: HttpContext): string {
-  return accepts(c, { header: 'Accept-Encoding', supports: Object.keys(compressors), default: 'identity' });
+/** @param accepted Accept-Encoding */
+function encodingOf(accepted: string | undefined): string {
+  if (accepted === undefined) return 'identity';
+  // All that it asks of a request.
+  const asking = { req: { header: () => accepted } } as unknown as HttpContext;
+  return accepts(asking, { header: 'Accept-Encoding', supports: Object.keys(compressors), default: 'identity' });
 }

@@ -2,12 +2,21 @@
 import { ApiError } from '../errors.js';
 import type { Door } from '../http/app.js';
 import { refuse } from '../http/refusal.js';
+import { plainReads } from './plainReads.js';
 import type { Route } from './route.js';
 import { routes } from './routes.js';
 import { parameterName, runRoute } from './run.js';
 
-export function mountRoutes({ app, graphql, keyed, limitBody, urlOf }: Door): void {
-  for (const [pattern, rows] of byPattern()) {
+export function mountRoutes({ app, graphql, keyed, limitBody, urlOf, addressOf, takePlain }: Door): void {
+  const patterns = byPattern();
+  takePlain(
+    plainReads(
+      patterns.map(([, rows]) => rows),
+      graphql,
+      addressOf,
+    ),
+  );
+  for (const [pattern, rows] of patterns) {
     const handlers = new Map(
       rows.map((row) => [row.method.toUpperCase(), keyed(runRoute(row, readerOf(row), graphql, urlOf))]),
     );

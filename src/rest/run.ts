@@ -57,10 +57,11 @@ export function runRoute(
         const ifMatch = c.req.header('if-match');
         const expected =
           ifMatch === undefined || !reader ? undefined : await expectMatch(ifMatch, reader, request, graphql, context);
-        const data = route.list
-          ? await loadPages(route, variables, request, graphql, context)
-          : await load(route, expecting(route, variables, expected), graphql, context);
-        return await answerOf(route, data, request);
+        return await answerOf(
+          route,
+          await loadAll(route, expecting(route, variables, expected), request, graphql, context),
+          request,
+        );
       } catch (error) {
         if (error instanceof ApiError) return refusalAnswer(c, error);
         throw error;
@@ -70,6 +71,26 @@ export function runRoute(
     const isFinal = ({ status }: JsonAnswer) => status < 500 && !PASSING.has(status);
     return send(c, await once(c, context, { body, isFinal }, run));
   };
+}
+
+/** What a route that only reads answers to a request that was read. @throws ApiError in the words of the dialect */
+export async function readRows(
+  route: Route,
+  request: RouteRequest,
+  graphql: GraphQL,
+  context: Context,
+): Promise<JsonAnswer> {
+  return answerOf(route, await loadAll(route, route.variables(request), request, graphql, context), request);
+}
+
+function loadAll(
+  route: Route,
+  variables: Variables,
+  request: RouteRequest,
+  graphql: GraphQL,
+  context: Context,
+): Promise<unknown> {
+  return route.list ? loadPages(route, variables, request, graphql, context) : load(route, variables, graphql, context);
 }
 
 async function answerOf(route: Route, data: unknown, request: RouteRequest): Promise<JsonAnswer> {
