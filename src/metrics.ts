@@ -1,13 +1,45 @@
 /** Figures for Prometheus: of this process, or of all workers of one command together. */
 import cluster from 'node:cluster';
-import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import {
+  AggregatorRegistry,
+  Counter,
+  type CounterConfiguration,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  Registry,
+} from 'prom-client';
 
 export const METRICS_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
+
+/** A counter of what every request counts: by the text of its labels, which the library is told when it is asked. */
+class Tally {
+  readonly #pending = new Map<string, { readonly labels: readonly string[]; count: number }>();
+
+  constructor(configuration: Omit<CounterConfiguration<string>, 'collect'>) {
+    const pending = this.#pending;
+    new Counter({
+      ...configuration,
+      collect() {
+        for (const { labels, count } of pending.values()) this.labels(...labels).inc(count);
+        pending.clear();
+      },
+    });
+  }
+
+  /** @param labels the values, in the order of their names */
+  add(...labels: readonly string[]): void {
+    const name = labels.join('\n');
+    const known = this.#pending.get(name);
+    if (known) known.count += 1;
+    else this.#pending.set(name, { labels, count: 1 });
+  }
+}
 
 export class Metrics {
   readonly #registry = new Registry();
   readonly #registers = { registers: [this.#registry] };
-  readonly #requests = new Counter({
+  readonly #requests = new Tally({
     name: 'taskgate_http_requests_total',
     help: 'Answered HTTP requests.',
     labelNames: ['method', 'route', 'status'],
@@ -19,7 +51,7 @@ export class Metrics {
     buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30],
     ...this.#registers,
   });
-  readonly #operations = new Counter({
+  readonly #operations = new Tally({
     name: 'taskgate_operations_total',
     help: 'GraphQL operations, those of REST routes included. code: ok, or that of the first error.',
     labelNames: ['type', 'code'],
@@ -32,7 +64,7 @@ export class Metrics {
     buckets: [0.0001, 0.001, 0.01, 0.1, 1, 10],
     ...this.#registers,
   });
-  readonly #remembered = new Counter({
+  readonly #remembered = new Tally({
     name: 'taskgate_remembered_answers_total',
     help: 'Queries whose answer may be remembered. hit: it was, and is still true.',
     labelNames: ['result'],
@@ -65,16 +97,16 @@ export class Metrics {
 
   /** @param route as a template: `/v1/tasks/{id}` */
   request(method: string, route: string, status: number, seconds: number): void {
-    this.#requests.inc({ method, route, status });
+    this.#requests.add(method, route, String(status));
     this.#duration.observe(seconds);
   }
 
   operation(type: string, code: string): void {
-    this.#operations.inc({ type, code });
+    this.#operations.add(type, code);
   }
 
   remembered(isHit: boolean): void {
-    this.#remembered.inc({ result: isHit ? 'hit' : 'miss' });
+    this.#remembered.add(isHit ? 'hit' : 'miss');
   }
 
   statement(kind: string, seconds: number): void {

@@ -25,11 +25,7 @@ export function measured(factory: SqlDriverAdapterFactory, onStatement: OnStatem
     adapterName: factory.adapterName,
     async connect() {
       const connection = await factory.connect();
-      measure(connection, (sql) => (/^\s*select\b/i.test(sql) ? 'read' : 'write'), onStatement);
-      wrapAll(connection, ['queryRaw', 'queryRows'], async (run, query) => {
-        if (currentReader()?.isGone()) throw new DriverAdapterError({ kind: 'SocketTimeout' });
-        return run(query);
-      });
+      measure(connection, (sql) => (/^\s*select\b/i.test(sql) ? 'read' : 'write'), onStatement, true);
       const startTransaction = connection.startTransaction.bind(connection);
       connection.startTransaction = async (isolation) => {
         const transaction = await startTransaction(isolation);
@@ -41,8 +37,16 @@ export function measured(factory: SqlDriverAdapterFactory, onStatement: OnStatem
   };
 }
 
-function measure(target: SqlQueryable, kindOf: (sql: string) => StatementKind, onStatement: OnStatement): void {
-  wrapAll(target, ['queryRaw', 'queryRows', 'executeRaw'], async (run, query) => {
+/** @param isLeft whether what nobody waits for is left */
+function measure(
+  target: SqlQueryable,
+  kindOf: (sql: string) => StatementKind,
+  onStatement: OnStatement,
+  isLeft = false,
+): void {
+  wrapAll(target, ['queryRaw', 'queryRows', 'executeRaw'], async (run, query, name) => {
+    const reader = currentReader();
+    if (isLeft && name !== 'executeRaw' && reader?.isGone()) throw new DriverAdapterError({ kind: 'SocketTimeout' });
     const started = performance.now();
     const ended = (error?: unknown) => onStatement(kindOf(query.sql), (performance.now() - started) / 1000, error);
     let result: Result;
@@ -53,23 +57,24 @@ function measure(target: SqlQueryable, kindOf: (sql: string) => StatementKind, o
       throw error;
     }
     ended();
-    if (typeof result === 'object') currentReader()?.take(bytesOf('rows' in result ? result.rows : result));
+    if (typeof result === 'object') reader?.take(bytesOf('rows' in result ? result.rows : result));
     return result;
   });
 }
 
 type Result = SqlResultSet | unknown[][] | number;
+type Name = 'queryRaw' | 'queryRows' | 'executeRaw';
 type Run = (query: SqlQuery) => Promise<Result>;
 
 /** Puts `around` around each of these methods that the target has. */
 function wrapAll(
   target: object,
-  names: readonly ('queryRaw' | 'queryRows' | 'executeRaw')[],
-  around: (run: Run, query: SqlQuery) => Promise<Result>,
+  names: readonly Name[],
+  around: (run: Run, query: SqlQuery, name: Name) => Promise<Result>,
 ): void {
   for (const name of names) {
     const run = (target as Partial<Record<string, Run>>)[name]?.bind(target);
-    if (run) Object.assign(target, { [name]: (query: SqlQuery) => around(run, query) });
+    if (run) Object.assign(target, { [name]: (query: SqlQuery) => around(run, query, name) });
   }
 }
 

@@ -7,7 +7,7 @@ import { LRUCache } from 'lru-cache';
 import { noteProjects, projectColumn } from './projectReach.js';
 import type { Provider } from './provider.js';
 import { PARENT, Statement, type Table, typeOf, type Where } from './statement.js';
-import { LOOKED_UP, labelOf, numbersOf, TAG } from './taggedTasks.js';
+import { conjunctsOf, LOOKED_UP, labelOf, numbersOf, TAG } from './taggedTasks.js';
 import { boundWhere, nameOfReach, type Reach, type Tenant } from './tenant.js';
 
 /** The row that a column of another table refers to, where it is within reach; all of its columns are null otherwise. */
@@ -109,11 +109,23 @@ export class Rows {
   }
 
   /**
+   * @param kept of all that is within reach, where the database keeps it: the sum of this column
    * @returns a function that counts the rows
    * @throws NotTranslated
    */
-  prepareCount(reach: Reach, model: string, where: Where): () => Promise<number> {
+  prepareCount(
+    reach: Reach,
+    model: string,
+    where: Where,
+    kept?: { readonly model: string; readonly column: string },
+  ): () => Promise<number> {
     const statement = new Statement(this.provider);
+    if (kept) {
+      const table = { alias: kept.model, model: kept.model };
+      const condition = statement.condition(table, boundWhere(reach, kept.model, {}));
+      const sum = `SELECT SUM(${statement.column(table, kept.column)}) FROM ${statement.quote(kept.model)} WHERE ${condition}`;
+      return async () => Number((await this.#query(sum, statement))[0]?.[0] ?? 0);
+    }
     const found = find(statement, model, ` FROM ${statement.quote(model)}`, boundWhere(reach, model, where));
     const sql = `SELECT COUNT(*)${found}`;
     return async () => Number((await this.#query(sql, statement))[0]?.[0]);
@@ -177,14 +189,15 @@ const NEWEST = 'Task_workspaceId_environment_createdAt_id_number_idx';
  */
 function find(statement: Statement, model: string, head: string, where: Where, orderBy?: readonly Where[]): string {
   const base = { alias: model, model };
-  const label = labelOf(model, where, orderBy);
+  const all = model === 'Task' ? conjunctsOf(where) : [];
+  const label = labelOf(all, where, orderBy);
   const order = label
     ? label.orderBy.map((item) => statement.order(TAG, item))
     : (orderBy ?? []).map((item) => statement.order(base, item));
   const ordered = order.length > 0 ? ` ORDER BY ${order.join(', ')}` : '';
   const from = ` FROM ${statement.quote(model)}`;
   if (!label) {
-    const numbers = numbersOf(model, where);
+    const numbers = numbersOf(all);
     const isNewest = orderBy?.[0]?.['createdAt'] !== undefined;
     const index = numbers > LOOKED_UP && isNewest ? NEWEST : NUMBERS;
     const found = numbers > 0 ? head.replace(from, from + statement.by(index)) : head;

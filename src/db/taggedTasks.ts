@@ -20,22 +20,22 @@ interface TaggedTasks {
 }
 
 /**
- * @param where bound to the tenant
+ * @param all that the tasks must satisfy
+ * @param where the same, bound to the tenant
  * @param orderBy undefined: they are counted
  * @returns undefined for a query that does not begin there
  */
-export function labelOf(model: string, where: Where, orderBy?: readonly Where[]): TaggedTasks | undefined {
-  if (model !== 'Task') return undefined;
-  const ordered = orderBy ? taggedOrder(orderBy) : [];
-  if (!ordered) return undefined;
-  if (isSelective(where)) return undefined;
-  const all = conjuncts(where);
+export function labelOf(
+  all: readonly Conjunct[],
+  { workspaceId, environment }: Where,
+  orderBy?: readonly Where[],
+): TaggedTasks | undefined {
   const index = all.findIndex(([name, test]) => name === 'tags' && oneLabel(test) !== undefined);
-  const [, test] = all[index] ?? [];
-  const label = oneLabel(test);
-  if (!label) return undefined;
+  if (index < 0 || all.some(isSelective)) return undefined;
+  const ordered = orderBy ? taggedOrder(orderBy) : [];
+  const label = oneLabel(all[index]?.[1]);
+  if (!ordered || !label) return undefined;
   const others = all.filter((_, other) => other !== index).map(([name, condition]) => ({ [name]: condition }));
-  const { workspaceId, environment } = where;
   // The range of the index begins where the page does.
   const dates = all.filter(([name]) => name === 'createdAt').map(([, taskCreatedAt]) => ({ taskCreatedAt }));
   return {
@@ -48,17 +48,17 @@ export function labelOf(model: string, where: Where, orderBy?: readonly Where[])
 /** Up to so many tasks are looked up one by one; of more, their numbers are compared in the order of the list. */
 export const LOOKED_UP = 1000;
 
-/** How many tasks are meant by their numbers; 0: they are not meant by these. @param where bound to the tenant */
-export function numbersOf(model: string, where: Where): number {
-  const [, test] =
-    model === 'Task' ? (conjuncts(where).find(([name, of]) => name === 'number' && isEquality(of)) ?? []) : [];
+/** How many tasks are meant by their numbers; 0: they are not meant by these. @param all that they must satisfy */
+export function numbersOf(all: readonly Conjunct[]): number {
+  const [, test] = all.find(([name, of]) => name === 'number' && isEquality(of)) ?? [];
   if (test === undefined) return 0;
   return Math.max(1, (test as { in?: readonly unknown[] }).in?.length ?? 1);
 }
 
 /** Whether few tasks are meant, which an index of their own finds. */
-export const isSelective = (where: Where): boolean =>
-  conjuncts(where).some(([name, test]) => SELECTIVE.has(name) && isEquality(test));
+export const meansFew = (where: Where): boolean => conjunctsOf(where).some(isSelective);
+
+const isSelective = ([name, test]: Conjunct) => SELECTIVE.has(name) && isEquality(test);
 
 /** By when tasks were made, and by their ids. */
 function taggedOrder(orderBy: readonly Where[]): Where[] | undefined {
@@ -69,13 +69,20 @@ function taggedOrder(orderBy: readonly Where[]): Where[] | undefined {
   return [{ taskCreatedAt: direction }, { taskId: direction }];
 }
 
+/** The name of a column or relation, and what is asked of it. */
+type Conjunct = readonly [name: string, condition: unknown];
+
 /** The conditions that all must hold, each by itself. */
-function conjuncts(where: Where): [name: string, condition: unknown][] {
-  return Object.entries(where).flatMap(([name, condition]): [string, unknown][] => {
-    if (condition === undefined) return [];
-    if (name === 'AND') return [condition as Where | Where[]].flat().flatMap(conjuncts);
-    return [[name, condition]];
-  });
+export function conjunctsOf(where: Where, found: Conjunct[] = []): Conjunct[] {
+  for (const name in where) {
+    const condition = where[name];
+    if (name !== 'AND') {
+      if (condition !== undefined) found.push([name, condition]);
+    } else if (Array.isArray(condition)) {
+      for (const part of condition) conjunctsOf(part as Where, found);
+    } else if (condition) conjunctsOf(condition as Where, found);
+  }
+  return found;
 }
 
 function isEquality(test: unknown): boolean {

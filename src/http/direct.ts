@@ -271,6 +271,8 @@ function plainRequestOf(forms: readonly PlainForm[], request: IncomingMessage): 
 
 function hasPlainHeaders({ headers, rawHeaders }: IncomingMessage): boolean {
   for (const name of OTHERS) if (headers[name] !== undefined) return false;
+  // All of them once, as most clients send them.
+  if (rawHeaders.length === 2 * Object.keys(headers).length) return true;
   let once = 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = (rawHeaders[index] ?? '').toLowerCase();

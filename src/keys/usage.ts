@@ -271,8 +271,15 @@ const nameOf = (day: string, dimension: Dimension, value: string) => `${day} ${d
 
 /** UTC, YYYY-MM-DD */
 export function dayOf(date: Date): string {
-  return date.toISOString().slice(0, 10);
+  const time = date.getTime();
+  if (!(time >= lastDay.from && time < lastDay.from + DAY)) {
+    lastDay = { from: time - (((time % DAY) + DAY) % DAY), name: date.toISOString().slice(0, 10) };
+  }
+  return lastDay.name;
 }
+
+/** The day that was asked for last, from its first millisecond: each request asks for the same one. */
+let lastDay = { from: Number.NaN, name: '' };
 
 /** Days, and names of one dimension, that are answered at most. */
 const MAX_DAYS = 400;

@@ -60,7 +60,7 @@ export class FieldLimits {
     );
   }
 
-  #take({ identity, limit: { max, window } }: Call, points: number): Promise<RateLimitResult> {
+  async #take({ identity, limit: { max, window } }: Call, points: number): Promise<RateLimitResult> {
     return this.counter.take(identity, [{ name: 'field', length: window, limit: max }], points);
   }
 }

@@ -11,7 +11,7 @@ export class KeyLimits {
   constructor(private readonly counter: WindowCounter) {}
 
   /** Takes this many requests from every window of the key, or from none. */
-  consume(principal: Principal, requests: number): Promise<RateLimitResult> {
+  consume(principal: Principal, requests: number): Promise<RateLimitResult> | RateLimitResult {
     return this.counter.take(`key:${principal.lineageId}`, windowsOf(principal), requests);
   }
 
@@ -21,17 +21,25 @@ export class KeyLimits {
   }
 
   /** How the key stands; takes nothing. */
-  peek(principal: Principal): Promise<RateLimitResult> {
+  peek(principal: Principal): Promise<RateLimitResult> | RateLimitResult {
     return this.consume(principal, 0);
   }
 }
 
-function windowsOf({ authority }: Principal): Window[] {
-  const { perMinute, perHour } = authority.limits;
-  return [
-    { name: 'minute', length: 60, limit: perMinute },
-    ...(perHour === null ? [] : [{ name: 'hour', length: 3600, limit: perHour }]),
-  ];
+/** Made once for each principal, which many requests share. */
+const known = new WeakMap<Principal, readonly Window[]>();
+
+function windowsOf(principal: Principal): readonly Window[] {
+  let windows = known.get(principal);
+  if (!windows) {
+    const { perMinute, perHour } = principal.authority.limits;
+    windows = [
+      { name: 'minute', length: 60, limit: perMinute },
+      ...(perHour === null ? [] : [{ name: 'hour', length: 3600, limit: perHour }]),
+    ];
+    known.set(principal, windows);
+  }
+  return windows;
 }
 
 /**

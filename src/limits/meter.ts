@@ -30,10 +30,16 @@ export class Meter {
   ) {}
 
   /** Takes requests from every window of the key, or from none; negative ones are given back. */
-  async charge(requests: number): Promise<RateLimitResult> {
+  charge(requests: number): Promise<RateLimitResult> | RateLimitResult {
     // Nothing changes, and how it stands was told a moment ago.
     if (requests === 0 && this.#last?.allowed) return this.#last;
-    const result = await this.keyLimits.consume(this.principal, requests);
+    const taken = this.keyLimits.consume(this.principal, requests);
+    return taken instanceof Promise
+      ? taken.then((result) => this.#charged(requests, result))
+      : this.#charged(requests, taken);
+  }
+
+  #charged(requests: number, result: RateLimitResult): RateLimitResult {
     this.#last = result;
     if (result.allowed) this.#spent += requests;
     const widest = result.windows.at(-1);
@@ -148,7 +154,7 @@ export class Meter {
   }
 
   /** How the key stood when it was charged last, or stands now. */
-  async state(): Promise<RateLimitResult> {
+  state(): Promise<RateLimitResult> | RateLimitResult {
     return this.#last ?? this.keyLimits.peek(this.principal);
   }
 }

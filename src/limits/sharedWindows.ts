@@ -67,8 +67,8 @@ export class SharedWindows implements WindowCounter {
     const isTrial = this.#away;
     this.#trying ||= isTrial;
     // The first request after a loss must not pass because other processes have not reported yet.
-    const alone = isTrial ? await this.#takeAlone(identity, windows, points) : undefined;
-    if (alone?.allowed) await this.#takeAlone(identity, windows, -points);
+    const alone = isTrial ? this.#takeAlone(identity, windows, points) : undefined;
+    if (alone?.allowed) this.#takeAlone(identity, windows, -points);
     const charged = alone?.allowed === false ? 0 : points;
     // What was counted alone goes on counting here until it is known to count there; one request at a time brings it.
     const isCarrying = !this.#carrying.has(identity);
@@ -116,7 +116,7 @@ export class SharedWindows implements WindowCounter {
     this.tell(true, error);
   }
 
-  #takeAlone(identity: string, windows: readonly Window[], points: number): Promise<RateLimitResult> {
+  #takeAlone(identity: string, windows: readonly Window[], points: number): RateLimitResult {
     const now = this.#now();
     const known = this.#known.get(identity);
     const processes = Math.max(1, this.processes());

@@ -34,16 +34,19 @@ export interface RateLimitResult {
 
 /** Takes `points` from every window of an identity, or from none; 0 only look, negative ones are given back. */
 export interface WindowCounter {
-  take(identity: string, windows: readonly Window[], points: number): Promise<RateLimitResult>;
+  take(identity: string, windows: readonly Window[], points: number): Promise<RateLimitResult> | RateLimitResult;
 }
 
 /** The counter, which reports each refusal. @param report called with the name of the window that refused */
 export function reportingRefusals(counter: WindowCounter, report: (window: string) => void): WindowCounter {
   return {
-    take: async (...args) => {
-      const result = await counter.take(...args);
-      if (!result.allowed) report(result.decisive.name);
-      return result;
+    take(...args) {
+      const reported = (result: RateLimitResult) => {
+        if (!result.allowed) report(result.decisive.name);
+        return result;
+      };
+      const taken = counter.take(...args);
+      return taken instanceof Promise ? taken.then(reported) : reported(taken);
     },
   };
 }
@@ -170,7 +173,9 @@ function stateOf(window: Window, counts: SlotCounts | undefined, taken: number, 
   const used = counts?.sum ?? 0;
   const length = window.length * 1000;
   return {
-    ...window,
+    name: window.name,
+    length: window.length,
+    limit: window.limit,
     remaining: Math.min(window.limit, Math.max(0, window.limit - used - taken)),
     resetAfter: Math.max(0, Math.min(length, (counts?.downTo(used - 1) ?? now + length) - now)),
   };
@@ -192,12 +197,7 @@ export class MemoryWindows implements WindowCounter {
     this.#counts = new LRUCache({ ...atMost(max), updateAgeOnGet: true });
   }
 
-  async take(
-    identity: string,
-    windows: readonly Window[],
-    points: number,
-    now: number = Date.now(),
-  ): Promise<RateLimitResult> {
+  take(identity: string, windows: readonly Window[], points: number, now: number = Date.now()): RateLimitResult {
     const counted = this.counted(identity, windows, now);
     const result = decide(windows, counted, points, now);
     if (result.allowed)

@@ -49,14 +49,25 @@ export function costFunction(
   document: DocumentNode,
   operation: OperationDefinitionNode,
 ): (variables: Variables) => number {
-  if (countsVariables(document) || countsRows(schema, operation))
-    return (variables) => costOf(schema, document, operation, variables);
-  let cost: number | undefined;
-  return () => {
-    cost ??= costOf(schema, document, operation, {});
+  if (countsRows(schema, operation)) return (variables) => costOf(schema, document, operation, variables);
+  const names = countedVariables(document);
+  const known = new Map<string, number>();
+  return (variables) => {
+    // One that is not given has its default, which one that is null has not.
+    const values = JSON.stringify(names.map((name) => (name in variables ? [variables[name]] : [])));
+    let cost = known.get(values);
+    if (cost === undefined) {
+      cost = costOf(schema, document, operation, variables);
+      if (known.size >= MAX_KNOWN) known.clear();
+      if (values.length <= MAX_VALUES) known.set(values, cost);
+    }
     return cost;
   };
 }
+
+/** Values of the variables for which the cost is kept, and characters of those. */
+const MAX_KNOWN = 20;
+const MAX_VALUES = 500;
 
 /** The arguments that cost depends on. */
 const COUNTED = ['first', 'last', 'ids', 'filter', 'search', 'offset'] as const;
@@ -88,21 +99,21 @@ function countsRows(schema: GraphQLSchema, operation: OperationDefinitionNode): 
   return counts;
 }
 
-/** Whether a variable stands in an argument that cost depends on. */
-function countsVariables(document: DocumentNode): boolean {
-  let counts = false;
+/** The variables in arguments that cost depends on. */
+function countedVariables(document: DocumentNode): string[] {
+  const names = new Set<string>();
   visit(document, {
     Argument: (argument) => {
       if (!COUNTED.some((name) => name === argument.name.value)) return false;
       visit(argument, {
-        Variable() {
-          counts = true;
+        Variable({ name }) {
+          names.add(name.value);
         },
       });
       return false;
     },
   });
-  return counts;
+  return [...names];
 }
 
 function costOf(

@@ -8,6 +8,13 @@ import { cursorColumns, type OrderBy, type PageArgs, pageOf, planPage } from './
 interface Rows {
   findMany(query: object): PromiseLike<object[]>;
   count(query: object): PromiseLike<number>;
+  aggregate(query: object): PromiseLike<{ readonly _sum: Readonly<Record<string, number | null>> }>;
+}
+
+/** A count that the database keeps: the sum of a column over the rows of a model that are within reach. */
+export interface KeptCount {
+  readonly model: string;
+  readonly column: string;
 }
 
 /** The rows that a list asks for, and the page of them. */
@@ -19,7 +26,7 @@ export interface List {
   /** What the rows must satisfy, apart from the page. */
   readonly where: object;
   /** By default the rows that satisfy `where` are counted. */
-  readonly count?: (() => PromiseLike<number>) | undefined;
+  readonly count?: KeptCount | undefined;
   /** Which rows an index has, of which those that satisfy `where` are some; undefined: it does not tell. */
   readonly narrow?: (() => Promise<object | undefined>) | undefined;
 }
@@ -34,8 +41,7 @@ export async function resolveConnection(options: ConnectionOptions) {
   const { model, args, order, context, info, count } = options;
   const narrowed = await options.narrow?.();
   const where = narrowed ? { AND: [options.where, narrowed] } : options.where;
-  const rows = (context.db as unknown as Record<string, Rows>)[model.charAt(0).toLowerCase() + model.slice(1)];
-  if (!rows) throw new Error(`no model ${model}`);
+  const rows = rowsOf(context, model);
   const plan = planPage(args, order);
   const query = queryFromInfo({
     context,
@@ -52,6 +58,17 @@ export async function resolveConnection(options: ConnectionOptions) {
   });
   return {
     ...pageOf(plan, args, found),
-    totalCount: async () => (count ? count() : rows.count({ where })),
+    totalCount: async () => (count ? sumOf(context, count) : rows.count({ where })),
   };
+}
+
+function rowsOf({ db }: Context, model: string): Rows {
+  const rows = (db as unknown as Record<string, Rows>)[model.charAt(0).toLowerCase() + model.slice(1)];
+  if (!rows) throw new Error(`no model ${model}`);
+  return rows;
+}
+
+async function sumOf(context: Context, { model, column }: KeptCount): Promise<number> {
+  const { _sum } = await rowsOf(context, model).aggregate({ _sum: { [column]: true } });
+  return _sum[column] ?? 0;
 }

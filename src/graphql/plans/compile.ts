@@ -190,7 +190,7 @@ class Compiler {
       const prepare = (narrowed: Where = {}) => {
         const where = { AND: [asked.where, narrowed] };
         const find = rows.prepare(reach, { ...query, where: { AND: [query.where, narrowed] } });
-        const count = shape.hasCount ? (asked.count ?? rows.prepareCount(reach, asked.model, where)) : () => 0;
+        const count = shape.hasCount ? rows.prepareCount(reach, asked.model, where, asked.count) : () => 0;
         return () => Promise.all([find(), count()]);
       };
       const { narrow } = asked;

@@ -65,7 +65,7 @@ export async function runPlan(
   const plans = plansOf(executable);
   const { rememberedAnswers, database, metrics } = context.services;
   // Read before the rows: what is remembered may be newer than its version says, and never older.
-  const version = plans.isStable ? database.rows.version(context.reach) : undefined;
+  const version = plans.isStable && rememberedAnswers.isOn ? database.rows.version(context.reach) : undefined;
   const name = version === undefined ? undefined : rememberedAnswers.nameFor(executable, variables, context.reach);
   if (version !== undefined && name !== undefined) {
     const known = rememberedAnswers.get(name, version);

@@ -31,7 +31,12 @@ export class RememberedAnswers {
     if (bytes > 0) this.#answers = new LRUCache({ maxSize: bytes, sizeCalculation: sizeOf });
   }
 
-  /** @returns undefined where nothing is remembered */
+  /** Whether anything is remembered. */
+  get isOn(): boolean {
+    return this.#answers !== undefined;
+  }
+
+  /** @returns undefined for what is not remembered */
   nameFor({ derived }: Executable, variables: Variables, reach: Reach): string | undefined {
     if (!this.#answers) return undefined;
     let executable = derived.get('number');

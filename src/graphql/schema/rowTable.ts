@@ -6,8 +6,8 @@ import type { InputRef } from '@pothos/core';
 import type { GraphQLResolveInfo } from 'graphql';
 import { MODELS } from '../../db/datamodel.js';
 import { projectCondition } from '../../db/projectReach.js';
-import { isSelective } from '../../db/taggedTasks.js';
-import { type List, resolveConnection } from '../connections/connection.js';
+import { meansFew } from '../../db/taggedTasks.js';
+import { type KeptCount, type List, resolveConnection } from '../connections/connection.js';
 import {
   type Asker,
   compileFilter,
@@ -194,9 +194,9 @@ export function rowTable(model: string, { name = model, columns, search = [], se
     /**
      * The rows that a list asks for.
      * @param where what they must satisfy besides
-     * @param count by default those rows are counted
+     * @param count of all of them, where the database keeps it
      */
-    list(args: ListArgs, context: Context, where: object = {}, count?: () => PromiseLike<number>): List {
+    list(args: ListArgs, context: Context, where: object = {}, count?: KeptCount): List {
       const asker = askerOf(context);
       const { provider } = asker;
       const filtered = compileFilter(filterFields, args.filter, asker);
@@ -204,7 +204,7 @@ export function rowTable(model: string, { name = model, columns, search = [], se
       const asked = [filtered, ...searchWhere(words, search, provider, searchWord)];
       const all = { AND: [where, ...asked] };
       // What has an index of its own is found by that.
-      const isNarrowed = indexed && words.length > 0 && !isSelective(all);
+      const isNarrowed = indexed && words.length > 0 && !meansFew(all);
       const narrow = isNarrowed ? () => indexed(words, context) : undefined;
       return { model, args, order: orderOf(orders, args.orderBy), where: all, count, narrow };
     },

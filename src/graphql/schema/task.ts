@@ -1,6 +1,7 @@
 import { badInput, notFound } from '../../errors.js';
 import { identifierOf, numberOf } from '../../tasks/identifier.js';
 import { DONE } from '../../tasks/states.js';
+import type { KeptCount } from '../connections/connection.js';
 import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
 import type { Context } from '../context.js';
 import { oneRow, refersTo, type Source } from '../plans/source.js';
@@ -212,14 +213,11 @@ export const taskConnectionArgs = builder.args((t) => ({
 
 export function listTasks(args: ListArgs, context: Context, where?: object) {
   const isAll = !args.filter && !args.search && !where && !context.reach.bound;
-  return table.list(args, context, where, isAll ? () => countAll(context) : undefined);
+  return table.list(args, context, where, isAll ? ALL_TASKS : undefined);
 }
 
 /** All tasks of the environment, from the count that the database keeps: to count a million takes too long. */
-async function countAll({ db }: Context): Promise<number> {
-  const { _sum } = await db.taskCount.aggregate({ _sum: { tasks: true } });
-  return _sum.tasks ?? 0;
-}
+const ALL_TASKS: KeptCount = { model: 'TaskCount', column: 'tasks' };
 
 /** @throws BAD_USER_INPUT for both, or neither; NOT_FOUND for what is no identifier */
 function findTask({ id, identifier }: Readonly<Record<string, unknown>>): {
