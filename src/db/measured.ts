@@ -9,7 +9,7 @@ import {
   type SqlQueryable,
   type SqlResultSet,
 } from '@prisma/driver-adapter-utils';
-import { currentReader } from './reader.js';
+import { currentReader, type Reader } from './reader.js';
 
 type StatementKind = 'read' | 'write' | 'transaction';
 
@@ -44,14 +44,13 @@ function measure(
   onStatement: OnStatement,
   isLeft = false,
 ): void {
-  wrapAll(target, ['queryRaw', 'queryRows', 'executeRaw'], async (run, query, name) => {
-    const reader = currentReader();
+  wrapAll(target, ['queryRaw', 'queryRows', 'executeRaw'], async (run, query, name, reader = currentReader()) => {
     if (isLeft && name !== 'executeRaw' && reader?.isGone()) throw new DriverAdapterError({ kind: 'SocketTimeout' });
     const started = performance.now();
     const ended = (error?: unknown) => onStatement(kindOf(query.sql), (performance.now() - started) / 1000, error);
     let result: Result;
     try {
-      result = await run(query);
+      result = await run(query, reader);
     } catch (error) {
       ended(error);
       throw error;
@@ -64,17 +63,17 @@ function measure(
 
 type Result = SqlResultSet | unknown[][] | number;
 type Name = 'queryRaw' | 'queryRows' | 'executeRaw';
-type Run = (query: SqlQuery) => Promise<Result>;
+type Run = (query: SqlQuery, reader?: Reader) => Promise<Result>;
 
 /** Puts `around` around each of these methods that the target has. */
 function wrapAll(
   target: object,
   names: readonly Name[],
-  around: (run: Run, query: SqlQuery, name: Name) => Promise<Result>,
+  around: (run: Run, query: SqlQuery, name: Name, reader?: Reader) => Promise<Result>,
 ): void {
   for (const name of names) {
     const run = (target as Partial<Record<string, Run>>)[name]?.bind(target);
-    if (run) Object.assign(target, { [name]: (query: SqlQuery) => around(run, query, name) });
+    if (run) Object.assign(target, { [name]: (query: SqlQuery, reader?: Reader) => around(run, query, name, reader) });
   }
 }
 

@@ -95,8 +95,7 @@ export function projectColumn(model: string): 'projectId' | 'id' | undefined {
 }
 
 /** Tells of which projects rows were read. */
-export function noteProjects(ids: Iterable<unknown>): void {
-  const reader = currentReader();
+export function noteProjects(ids: Iterable<unknown>, reader = currentReader()): void {
   if (reader?.sawProject) for (const id of ids) if (typeof id === 'string') reader.sawProject(id);
 }
 

@@ -58,10 +58,10 @@ export class ReadThreads {
   }
 
   /** @throws DriverAdapterError as the adapter does; SocketTimeout when it takes too long */
-  async query(query: SqlQuery): Promise<SqlResultSet> {
+  async query(query: SqlQuery, reader = currentReader()): Promise<SqlResultSet> {
     if (this.#closed) throw new DriverAdapterError({ kind: 'ConnectionClosed' });
     const answer = new Promise<SqlResultSet>((resolve, reject) => {
-      this.#waiting.push({ query, reader: currentReader(), resolve, reject });
+      this.#waiting.push({ query, reader, resolve, reject });
       this.#next();
     });
     const settled = answer.then(

@@ -1,5 +1,5 @@
-/** On whose behalf the database is read: known wherever a statement runs, without being handed through the client. */
-import { AsyncLocalStorage } from 'node:async_hooks';
+/** On whose behalf the database is read: known wherever a statement runs that Prisma's client makes, through which it cannot be handed. */
+import { AsyncValue } from './asyncValue.js';
 
 export interface Reader {
   /** Of the key. */
@@ -15,7 +15,7 @@ export interface Reader {
   sawProject?(id: string): void;
 }
 
-const readers = new AsyncLocalStorage<Reader | undefined>();
+const readers = new AsyncValue<Reader | undefined>();
 
 export function readingFor<T>(reader: Reader, run: () => T): T {
   return readers.run(reader, run);
@@ -27,5 +27,5 @@ export function forNobody<T>(run: () => T): T {
 }
 
 export function currentReader(): Reader | undefined {
-  return readers.getStore();
+  return readers.get();
 }

@@ -2,11 +2,11 @@
  * A second PostgreSQL that follows the first. It is read by GraphQL queries alone: a mutation reads what it wrote, and
  * what decides about keys must not be late. Where its connection is lost, the first one answers.
  */
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import { AsyncValue } from './asyncValue.js';
 import { isConnectionLost } from './databaseError.js';
 
-const mayBeLate = new AsyncLocalStorage<true>();
+const mayBeLate = new AsyncValue<true>();
 
 /** Runs with the replica for what it reads. */
 export function readingFromReplica<T>(run: () => T): T {
@@ -29,7 +29,7 @@ export function withReplica(
       const dispose = first.dispose.bind(first);
       let notBefore = 0;
       first.queryRaw = async (sql) => {
-        const late = mayBeLate.getStore() === true && Date.now() >= notBefore && /^\s*select\b/i.test(sql.sql);
+        const late = mayBeLate.get() === true && Date.now() >= notBefore && /^\s*select\b/i.test(sql.sql);
         if (!late) return query(sql);
         try {
           return await second.queryRaw(sql);

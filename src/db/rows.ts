@@ -2,10 +2,11 @@
  * Rows by Prisma's arguments, read as arrays by one statement: what plans run (src/graphql/plans). The arguments are bound to
  * the tenant by the tenant client's own rule, and said in SQL as Prisma says them.
  */
-import type { ArgType, SqlDriverAdapter, SqlQuery } from '@prisma/driver-adapter-utils';
+import type { ArgType, SqlQuery, SqlResultSet } from '@prisma/driver-adapter-utils';
 import { LRUCache } from 'lru-cache';
 import { noteProjects, projectColumn } from './projectReach.js';
 import type { Provider } from './provider.js';
+import type { Reader } from './reader.js';
 import { PARENT, Statement, type Table, typeOf, type Where } from './statement.js';
 import { conjunctsOf, LOOKED_UP, labelOf, numbersOf, TAG } from './taggedTasks.js';
 import { boundWhere, nameOfReach, type Reach, type Tenant } from './tenant.js';
@@ -33,11 +34,19 @@ export interface RowQuery {
 }
 
 /** A connection to the database, which may know a way to read rows without all that Prisma's client asks of them. */
-export interface RowConnection extends Pick<SqlDriverAdapter, 'queryRaw'> {
-  /** Dates are milliseconds since 1970, and booleans 0 and 1. */
-  queryRows?(query: SqlQuery): Promise<unknown[][]>;
+export interface RowConnection {
+  /** @param reader where it is not the one that is known wherever a statement runs */
+  queryRaw(query: SqlQuery, reader?: Reader): Promise<SqlResultSet>;
+  /** The same; dates are milliseconds since 1970, and booleans 0 and 1. */
+  queryRows?(query: SqlQuery, reader?: Reader): Promise<unknown[][]>;
   /** Changes with every change of what the reach has of tasks, projects and users. */
   rowVersion?(tenant: Tenant): number;
+}
+
+/** Who reads, and which rows they reach. */
+export interface RowAsker {
+  readonly reach: Reach;
+  readonly reader: Reader;
 }
 
 export class Rows {
@@ -53,9 +62,9 @@ export class Rows {
    * @returns a function that reads the rows, each an array of its columns; a date is a Date
    * @throws NotTranslated
    */
-  prepare(reach: Reach, query: RowQuery): () => Promise<unknown[][]> {
+  prepare({ reach, reader }: RowAsker, query: RowQuery): () => Promise<unknown[][]> {
     const { sql, statement, read } = this.#select(reach, query);
-    return async () => read(await this.#query(sql, statement));
+    return async () => read(await this.#query(sql, statement, reader), reader);
   }
 
   /**
@@ -65,7 +74,7 @@ export class Rows {
    * @throws NotTranslated
    */
   prepareEach(
-    reach: Reach,
+    { reach, reader }: RowAsker,
     query: RowQuery,
     parent: symbol,
   ): (ids: readonly string[]) => Promise<Map<string, unknown[][]>> {
@@ -74,7 +83,7 @@ export class Rows {
       // No statement for many rows is quicker than one for each here, where none waits for a network.
       return async (ids) => {
         const found = new Map<string, unknown[][]>();
-        for (const id of ids) found.set(id, read(await this.#query(sql, statement.with(id))));
+        for (const id of ids) found.set(id, read(await this.#query(sql, statement.with(id), reader), reader));
         return found;
       };
     }
@@ -83,14 +92,14 @@ export class Rows {
       const { args, argTypes } = statement;
       const each = `SELECT ${alias}."id", "child".* FROM unnest($${args.length + 1}::text[]) AS ${alias}("id") CROSS JOIN LATERAL (${sql}) AS "child"`;
       const listed: ArgType = { scalarType: 'string', arity: 'list' };
-      const rows = await this.#query(each, { args: [...args, ids], argTypes: [...argTypes, listed] });
+      const rows = await this.#query(each, { args: [...args, ids], argTypes: [...argTypes, listed] }, reader);
       const found = new Map<string, unknown[][]>();
       for (const [id, ...row] of rows) {
         const of = found.get(id as string);
         if (of) of.push(row);
         else found.set(id as string, [row]);
       }
-      for (const of of found.values()) read(of);
+      for (const of of found.values()) read(of, reader);
       return found;
     };
   }
@@ -114,7 +123,7 @@ export class Rows {
    * @throws NotTranslated
    */
   prepareCount(
-    reach: Reach,
+    { reach, reader }: RowAsker,
     model: string,
     where: Where,
     kept?: { readonly model: string; readonly column: string },
@@ -124,11 +133,11 @@ export class Rows {
       const table = { alias: kept.model, model: kept.model };
       const condition = statement.condition(table, boundWhere(reach, kept.model, {}));
       const sum = `SELECT SUM(${statement.column(table, kept.column)}) FROM ${statement.quote(kept.model)} WHERE ${condition}`;
-      return async () => Number((await this.#query(sum, statement))[0]?.[0] ?? 0);
+      return async () => Number((await this.#query(sum, statement, reader))[0]?.[0] ?? 0);
     }
     const found = find(statement, model, ` FROM ${statement.quote(model)}`, boundWhere(reach, model, where));
     const sql = `SELECT COUNT(*)${found}`;
-    return async () => Number((await this.#query(sql, statement))[0]?.[0]);
+    return async () => Number((await this.#query(sql, statement, reader))[0]?.[0]);
   }
 
   #select(reach: Reach, { selection, where, orderBy = [], take, skip = 0 }: RowQuery, parent?: symbol) {
@@ -152,7 +161,7 @@ export class Rows {
     if (!head) {
       const statement = new Statement(this.provider);
       const noted = reach.bound ? projectColumn(selection.model) : undefined;
-      const read = reader(selection);
+      const read = writtenRows(selection);
       const sql = headOf(statement, reach, noted ? withColumn(selection, noted) : selection);
       head = { sql, args: statement.args, argTypes: statement.argTypes, read: noted ? notingProjects(read) : read };
       heads.set(name, head);
@@ -160,11 +169,15 @@ export class Rows {
     return head;
   }
 
-  async #query(sql: string, { args, argTypes }: Pick<SqlQuery, 'args' | 'argTypes'>): Promise<unknown[][]> {
+  async #query(
+    sql: string,
+    { args, argTypes }: Pick<SqlQuery, 'args' | 'argTypes'>,
+    reader: Reader,
+  ): Promise<unknown[][]> {
     this.onQuery(sql);
     const connection = this.connection();
     const query = { sql, args, argTypes };
-    return connection.queryRows ? connection.queryRows(query) : (await connection.queryRaw(query)).rows;
+    return connection.queryRows ? connection.queryRows(query, reader) : (await connection.queryRaw(query, reader)).rows;
   }
 }
 
@@ -173,7 +186,7 @@ const MAX_HEADS = 20;
 
 interface Head extends Pick<SqlQuery, 'sql' | 'args' | 'argTypes'> {
   /** Makes of what is stored what is answered, in place. */
-  readonly read: (rows: unknown[][]) => unknown[][];
+  readonly read: (rows: unknown[][], reader: Reader) => unknown[][];
 }
 
 /** Indexes of tasks which SQLite does not choose where it takes others for better, as one of a status. */
@@ -222,7 +235,7 @@ function headOf(statement: Statement, reach: Reach, { model, columns, joins }: R
   return sql;
 }
 
-function reader({ columns }: RowSelection): (rows: unknown[][]) => unknown[][] {
+function writtenRows({ columns }: RowSelection): (rows: unknown[][]) => unknown[][] {
   const typed = columns.flatMap(({ table, column }, index) => {
     const read = READ[typeOf(table.model, column)];
     return read ? [{ index, read }] : [];
@@ -243,9 +256,12 @@ function withColumn({ model, columns, joins }: RowSelection, column: string): Ro
 /** The project of each row is its last column. */
 const notingProjects =
   (read: Head['read']): Head['read'] =>
-  (rows) => {
-    noteProjects(rows.map((row) => row.at(-1)));
-    return read(rows);
+  (rows, reader) => {
+    noteProjects(
+      rows.map((row) => row.at(-1)),
+      reader,
+    );
+    return read(rows, reader);
   };
 
 /** What is not stored as it is answered, by the type of its column. */

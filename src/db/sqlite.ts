@@ -92,9 +92,9 @@ function splitReadsFromWrites(
     provider: writer.provider,
     adapterName: writer.adapterName,
     getConnectionInfo: () => ({ maxBindValues: MAX_BIND_VALUES, supportsRelationJoins: false }),
-    async queryRows(query) {
+    async queryRows(query, asking) {
       const thread = threadFor(query);
-      if (thread) return (await thread.query(query)).rows;
+      if (thread) return (await thread.query(query, asking)).rows;
       try {
         return rows.all(query.sql, query.args);
       } catch {

@@ -4,11 +4,11 @@
  * Ids of other rows (a task's project, its assignee) must exist in the same workspace and environment.
  * It writes within a unit of work alone (unitOfWork.ts).
  */
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { LRUCache } from 'lru-cache';
 import type { Environment, PrismaClient } from '#prisma/client.js';
 import type { ProjectBound } from '../audit/entry.js';
 import { notFound } from '../errors.js';
+import { AsyncValue } from './asyncValue.js';
 import { MODELS } from './datamodel.js';
 import { mustBeImplied, mustStayWithin, noteProjects, projectColumn, projectCondition } from './projectReach.js';
 
@@ -103,8 +103,8 @@ const models: ReadonlyMap<string, ModelShape> = new Map(
 const MAX_TENANTS = 1000;
 
 /** The transaction that is open: what it checks, it checks inside, for a second connection could wait for it for ever. */
-const openTransaction = new AsyncLocalStorage<TenantTransaction>();
-const unbound = new AsyncLocalStorage<true>();
+const openTransaction = new AsyncValue<TenantTransaction>();
+const unbound = new AsyncValue<true>();
 
 /** For statements of src/db that concern no tenant, within the transaction of one: locks, change counters. */
 export function withoutBinding<T>(run: () => PromiseLike<T>): Promise<T> {
@@ -154,12 +154,12 @@ function bind(client: PrismaClient, reach: Reach): TenantDatabase {
     name: 'tenant',
     query: {
       async $allOperations({ model, operation, args, query }) {
-        if (unbound.getStore()) return query(args);
+        if (unbound.get()) return query(args);
         const shape = model === undefined ? undefined : models.get(model);
         if (!model || !shape?.hasWorkspace || !shape.hasEnvironment) {
           throw new Error(`${model ?? 'raw'}.${operation} cannot be bound to a workspace and an environment`);
         }
-        const open = openTransaction.getStore();
+        const open = openTransaction.get();
         if (!open && WRITES.has(operation)) throw new Error(`${model}.${operation} outside of a unit of work`);
         const bound = bindArguments(model, shape, operation, (args ?? {}) as Args, reach);
         await checkForeignKeys(open ?? (extended as unknown as TenantTransaction), shape, bound);

@@ -6,10 +6,10 @@
  *
  * Lock order: workspace, then projects, users, tasks and relationships, then the change counter, last before the commit.
  */
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate } from 'node:timers/promises';
 import type { PrismaClient } from '#prisma/client.js';
 import { type Actor, type AuditEntry, auditRow } from '../audit/entry.js';
+import { AsyncValue } from './asyncValue.js';
 import type { Database } from './database.js';
 import { type RawStatements, said } from './insertions.js';
 import { mustStayWithin } from './projectReach.js';
@@ -70,7 +70,7 @@ export interface ClaimMark {
   committed(): void;
 }
 
-const claims = new AsyncLocalStorage<ClaimMark>();
+const claims = new AsyncValue<ClaimMark>();
 
 /** Every change that `run` makes marks the claim. */
 export function withClaim<T>(claim: ClaimMark, run: () => Promise<T>): Promise<T> {
@@ -99,7 +99,7 @@ export class UnitOfWork {
       // Which keys a key may change, its authority says.
       bound: options.reach === 'workspace' ? undefined : actor.bound,
     });
-    const claim = claims.getStore();
+    const claim = claims.get();
     const effects: (() => void)[] = [];
     let keysChanged = false;
     let isCommitted = false;
@@ -145,7 +145,7 @@ export class UnitOfWork {
   /** The same for a change that only adds rows, without the client's way of making statements. */
   async add<T>(actor: Actor, work: (unit: AddingUnit) => Promise<T>): Promise<T> {
     const { provider } = this.database;
-    const claim = claims.getStore();
+    const claim = claims.get();
     const effects: (() => void)[] = [];
     const result = await this.database.inTransaction(async (transaction) => {
       const now = this.clock();

@@ -1,5 +1,4 @@
 import type { GraphQLError } from 'graphql';
-import type { Reader } from '../db/reader.js';
 import type { Release } from '../limits/admissionController.js';
 import type { RateLimitResult } from '../limits/slidingWindow.js';
 import type { Executable } from '../operations/document.js';
@@ -17,8 +16,6 @@ export interface AdmittedOperation {
   readonly cost: number;
   /** How the key stands. */
   readonly limits: RateLimitResult;
-  /** For what it reads. */
-  readonly reader: Reader;
   /** To be called when it has ended. */
   readonly release: Release;
 }

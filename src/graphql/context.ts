@@ -7,6 +7,7 @@ import type { Principal } from '../auth/principal.js';
 import type { Session } from '../auth/session.js';
 import type { Database } from '../db/database.js';
 import type { Idempotency } from '../db/idempotency.js';
+import type { Reader } from '../db/reader.js';
 import type { Reach, TenantDatabase } from '../db/tenant.js';
 import type { UnitOfWork } from '../db/unitOfWork.js';
 import type { TrustedDocuments } from '../documents/trustedDocuments.js';
@@ -140,6 +141,8 @@ export interface Context {
   readonly session: Session;
   readonly meter: Meter;
   readonly use: RequestUse;
+  /** For what it reads. */
+  readonly reader: Reader;
   readonly services: Services;
   /** What is known of the document, once it was parsed (src/graphql/plugins/documentChecks.ts). */
   readonly document?: ValidDocument;
@@ -156,6 +159,23 @@ export function createContext(
   const { workspaceId, environment, keyId, userId, bound } = principal;
   const kind = reachesEnvironment(principal.authority, environment === 'LIVE' ? 'TEST' : 'LIVE') ? 'keys' : 'tenant';
   const reach: Reach = { workspaceId, environment, kind, bound };
+  const use: RequestUse = {
+    operations: [],
+    scopes: new Set(),
+    ran: [],
+    locked: [],
+    missing: new Set(),
+    projects: new Set(),
+    errors: new Set(),
+    counts: 'cost',
+    budget: services.answerMemory.budgetFor(principal.lineageId),
+    accepts: { results: true, streams: true },
+    isRememberable: true,
+    mutates: false,
+    isStream: false,
+    ownKey: false,
+    ended: false,
+  };
   return {
     principal,
     actor: {
@@ -173,22 +193,12 @@ export function createContext(
     request,
     session,
     meter: new Meter(principal, services.keyLimits, services.keyMonitor, services.pacing),
-    use: {
-      operations: [],
-      scopes: new Set(),
-      ran: [],
-      locked: [],
-      missing: new Set(),
-      projects: new Set(),
-      errors: new Set(),
-      counts: 'cost',
-      budget: services.answerMemory.budgetFor(principal.lineageId),
-      accepts: { results: true, streams: true },
-      isRememberable: true,
-      mutates: false,
-      isStream: false,
-      ownKey: false,
-      ended: false,
+    use,
+    reader: {
+      id: keyId,
+      isGone: () => use.ended,
+      take: use.budget.read,
+      sawProject: (id) => void use.projects.add(id),
     },
     services,
   };

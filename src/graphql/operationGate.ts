@@ -69,11 +69,7 @@ export async function admitOperation(
   }
   noteUse(use, operation, reach.scopes, permitted.used);
   use.mutates ||= type === OperationTypeNode.MUTATION;
-  const reader = {
-    ...{ id: principal.keyId, isGone: () => use.ended, take: use.budget.read },
-    sawProject: (id: string) => void use.projects.add(id),
-  };
-  return { executable, variables, errors, cost, limits, reader, release };
+  return { executable, variables, errors, cost, limits, release };
 }
 
 interface PermittedOperation {

@@ -1,7 +1,6 @@
 /** Operations that have a plan, answered as Yoga would answer them, without it. */
 import type { ExecutionResult, GraphQLSchema } from 'graphql';
 import type { Logger } from 'pino';
-import { readingFor } from '../db/reader.js';
 import type { AdmittedOperation } from './admittedOperation.js';
 import type { Context } from './context.js';
 import { toGraphQLError } from './maskError.js';
@@ -30,11 +29,11 @@ export async function runPlanned(
 ): Promise<string | ExecutionResult> {
   const admitted = await admitOperation(operation, variables, context);
   if ('refused' in admitted) return { errors: admitted.refused };
-  const { executable, variables: permitted, reader, release } = admitted;
+  const { executable, variables: permitted, release } = admitted;
   let answer: PlanAnswer | undefined;
   try {
     if (!context.services.database.hasReplica) {
-      answer = await readingFor(reader, () => runPlan(schema, executable, permitted, context));
+      answer = await runPlan(schema, executable, permitted, context);
     }
   } catch (error) {
     release();

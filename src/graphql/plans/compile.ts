@@ -18,6 +18,7 @@ import {
   OperationTypeNode,
 } from 'graphql';
 import { collectFields, collectSubfields } from 'graphql/execution/collectFields.js';
+import { readingFor } from '../../db/reader.js';
 import { NotTranslated, type Table } from '../../db/statement.js';
 import { notFound } from '../../errors.js';
 import type { Executable } from '../../operations/document.js';
@@ -141,7 +142,7 @@ class Compiler {
     return (variables: Variables, context: Context) => {
       const load = loader(selection, variables, context);
       return (id: string, where: Where = { id }): Read => {
-        const find = context.services.database.rows.prepare(context.reach, { selection, where });
+        const find = context.services.database.rows.prepare(context, { selection, where });
         return async () => {
           const found = await find();
           const [row] = found;
@@ -170,7 +171,7 @@ class Compiler {
       // What cannot be read is known before anything is changed.
       for (const { read } of reads) read('');
       return async () => {
-        const { id } = await run(args, context);
+        const { id } = await readingFor(context.reader, () => run(args, context));
         const shown = await Promise.all(
           reads.map(async ({ key, read }) => `${JSON.stringify(key)}:${await read(id)()}`),
         );
@@ -184,20 +185,20 @@ class Compiler {
     const argumentsOf = this.#arguments(field, nodes);
     return (variables, context) => {
       const asked = list(argumentsOf(variables), context);
-      const { reach } = context;
       const { rows } = context.services.database;
       const { query, cut } = pageQuery(shape, asked);
       const prepare = (narrowed: Where = {}) => {
         const where = { AND: [asked.where, narrowed] };
-        const find = rows.prepare(reach, { ...query, where: { AND: [query.where, narrowed] } });
-        const count = shape.hasCount ? rows.prepareCount(reach, asked.model, where, asked.count) : () => 0;
+        const find = rows.prepare(context, { ...query, where: { AND: [query.where, narrowed] } });
+        const count = shape.hasCount ? rows.prepareCount(context, asked.model, where, asked.count) : () => 0;
         return () => Promise.all([find(), count()]);
       };
       const { narrow } = asked;
       const read = prepare();
       const load = loader(shape.selection, variables, context);
       return async () => {
-        const [found, counted] = await (narrow ? prepare((await narrow()) as Where | undefined) : read)();
+        const narrowed = narrow && (await readingFor(context.reader, narrow));
+        const [found, counted] = await (narrow ? prepare(narrowed as Where | undefined) : read)();
         const page = cut(found);
         return write({ ...page, rows: await load(page.page), count: counted });
       };
@@ -213,7 +214,7 @@ class Compiler {
     const argumentsOf = this.#arguments(field, nodes);
     return (variables, context) => {
       const { query, cut } = orNoPlan(() => pageQuery(shape, list(argumentsOf(variables), context)));
-      const find = context.services.database.rows.prepareEach(context.reach, query, ROW_ABOVE);
+      const find = context.services.database.rows.prepareEach(context, query, ROW_ABOVE);
       const load = loader(shape.selection, variables, context);
       return async (ids) => {
         const found = await find(ids as string[]);

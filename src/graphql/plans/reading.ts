@@ -1,6 +1,7 @@
 /** What plans read: the columns of one statement, its page of rows, and what is in other tables than theirs. */
 import type { GraphQLObjectType } from 'graphql';
 import { LRUCache } from 'lru-cache';
+import { readingFor } from '../../db/reader.js';
 import type { Join, RowSelection } from '../../db/rows.js';
 import type { Table } from '../../db/statement.js';
 import type { Variables } from '../../operations/variables.js';
@@ -154,7 +155,8 @@ const NOTHING_LOADED: LoadedRows = { tags: new Map(), seconds: new Map(), lists:
 
 async function loadSeconds(context: Context, ids: readonly unknown[]): Promise<LoadedRows['seconds']> {
   const all = ids as readonly string[];
-  const seconds = await Promise.all(all.map((id) => trackedSeconds(context).load(id)));
+  const load = () => Promise.all(all.map((id) => trackedSeconds(context).load(id)));
+  const seconds = await readingFor(context.reader, load);
   return new Map(all.map((id, index) => [id, seconds[index] ?? 0]));
 }
 
@@ -165,9 +167,9 @@ const TAGS: RowSelection = {
   joins: [],
 };
 
-async function loadTags({ services, reach }: Context, ids: readonly unknown[]): Promise<LoadedRows['tags']> {
+async function loadTags(context: Context, ids: readonly unknown[]): Promise<LoadedRows['tags']> {
   const where = { taskId: { in: ids } };
-  const find = services.database.rows.prepare(reach, { selection: TAGS, where, orderBy: [{ name: 'asc' }] });
+  const find = context.services.database.rows.prepare(context, { selection: TAGS, where, orderBy: [{ name: 'asc' }] });
   const tags = new Map<unknown, string[]>();
   for (const [taskId, name] of await find()) {
     const names = tags.get(taskId);

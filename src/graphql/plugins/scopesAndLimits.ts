@@ -33,7 +33,7 @@ export const scopesAndLimits = (subscriptions: Subscriptions): Plugin<Context> =
       setResultAndStopExecution({ errors: admitted.refused });
       return undefined;
     }
-    const { executable, variables: permitted, errors, cost, limits, reader, release } = admitted;
+    const { executable, variables: permitted, errors, cost, limits, release } = admitted;
     args.document = executable.document;
     args.schema = services.introspection.schemaFor(executable, args.contextValue.principal.scopes);
     args.variableValues = permitted as typeof args.variableValues;
@@ -43,7 +43,7 @@ export const scopesAndLimits = (subscriptions: Subscriptions): Plugin<Context> =
         const execute = async () =>
           (await planned(services.documents.schema, executable, permitted, args.contextValue)) ??
           executeFn(...parameters);
-        const run = () => readingFor(reader, execute);
+        const run = () => readingFor(args.contextValue.reader, execute);
         return await (readsReplica ? readingFromReplica(run) : run());
       } finally {
         release();
