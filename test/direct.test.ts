@@ -1,7 +1,8 @@
 /** What is answered before the application (src/http/direct.ts), as it comes over the wire. */
 import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { routes } from '../src/rest/routes.js';
 import { startTestServer, type TestServer } from './support/server.js';
 
 let server: TestServer;
@@ -88,4 +89,122 @@ it('ends with a client that leaves before it has sent all', async () => {
 it('knows no key of two', async () => {
   const answer = await wire([head(body.length, [`Authorization: Bearer ${server.adminKey}`]), body]);
   expect(answer).toMatch(/^HTTP\/1.1 401/);
+});
+
+describe('reads of rows, before the application and by it', () => {
+  /** The application takes what names an Idempotency-Key, which a read has no use for. */
+  const BY_APPLICATION = { 'idempotency-key': 'none' };
+  /** Come and go, or are of one request. */
+  const OWN = /^(?:x-request-id|date|x-ratelimit-.*|ratelimit)$/;
+
+  async function answers(path: string, headers: Record<string, string> = {}, key = server.adminKey) {
+    const all = { authorization: `Bearer ${key}`, ...headers };
+    const both = [];
+    for (const more of [{}, BY_APPLICATION]) {
+      const answer = await fetch(server.origin + path, { headers: { ...all, ...more } });
+      const body = await answer.text();
+      const text = body.replace(/"(?:requestId|exportedAt)":"[^"]*"/, '');
+      const headers = [...answer.headers].filter(([name]) => !OWN.test(name));
+      // Of what tells the time, the tag is another one each time.
+      const shown = headers.map(([name, value]) => [name, name === 'etag' && body !== text ? '' : value]);
+      both.push({ status: answer.status, headers: Object.fromEntries(shown), text });
+    }
+    return both as [(typeof both)[number], (typeof both)[number]];
+  }
+
+  const ids: Record<string, string> = {};
+  beforeAll(async () => {
+    const made = await server.gql(`mutation {
+      createProject(input: { name: "Plain" }) { project { id } }
+      createTask(input: { title: "Überall \\" <b>" }) { task { id } }
+    }`);
+    ids['task'] = made.data.createTask.task.id;
+    ids['project'] = made.data.createProject.project.id;
+  });
+
+  const reads = [...new Set(routes.filter(({ method }) => method === 'get').map(({ path }) => path))];
+  const paths = reads.flatMap((path) => {
+    const filled = ['task', 'project', 'none'].map(
+      (kind) => (known: typeof ids) => path.replace(/\{\w+\}/g, known[kind] ?? 'no-such-id'),
+    );
+    return path.includes('{') ? filled : [() => path];
+  });
+  const QUERIES = [
+    '',
+    '?limit=1',
+    '?limit=0',
+    '?limit=x&page=2',
+    '?status=nothing',
+    '?cursor=a%20b&limit=2',
+    '?a=%00',
+    '?limit=1&limit=2',
+  ];
+
+  it('are the same', async () => {
+    for (const pathOf of paths) {
+      for (const query of QUERIES) {
+        const path = pathOf(ids) + query;
+        const [plain, byApplication] = await answers(path);
+        expect(plain, path).toEqual(byApplication);
+      }
+    }
+  }, 60_000);
+
+  it('are the same for keys that may not, or are none', async () => {
+    const { key } = await server.createKey(['projects:read'], 'LIVE');
+    for (const credential of [key, key.slice(0, -1), 'nonsense', `at_live_${'a'.repeat(49)}`]) {
+      const [plain, byApplication] = await answers('/api/tasks', {}, credential);
+      expect(plain, credential).toEqual(byApplication);
+      expect(plain.status).toBe(credential === key ? 403 : 401);
+    }
+  });
+
+  it('are the same compressed, and where nothing has changed', async () => {
+    await server.gql(
+      `mutation { ${Array.from({ length: 20 }, (_, at) => `t${at}: createTask(input: { title: "${at}" }) { task { id } }`).join()} }`,
+    );
+    for (const encoding of ['gzip', 'br', 'identity', 'gzip;q=0', '']) {
+      const [plain, byApplication] = await answers('/api/tasks', { 'accept-encoding': encoding });
+      expect(plain, encoding).toEqual(byApplication);
+      const headers = { 'accept-encoding': encoding, 'if-none-match': plain.headers['etag'] ?? '' };
+      const [again, againByApplication] = await answers('/api/tasks', headers);
+      expect(again).toEqual(againByApplication);
+      expect(again).toMatchObject({ status: 304, text: '' });
+    }
+  });
+
+  it('are logged and counted alike', async () => {
+    for (const more of [{}, BY_APPLICATION]) {
+      const headers = { authorization: `Bearer ${server.adminKey}`, ...more };
+      const answer = await fetch(`${server.origin}/api/tasks/no-such-id?limit=1`, { headers });
+      const lines = linesOf(answer.headers.get('x-request-id') ?? '');
+      expect(lines).toMatchObject([
+        {
+          method: 'GET',
+          path: '/api/tasks/no-such-id',
+          status: 404,
+          errors: ['NOT_FOUND'],
+          operations: ['GetTask'],
+          cost: 1,
+        },
+      ]);
+    }
+    const figures = await fetch(`${server.origin}/metrics`, {
+      headers: { authorization: `Bearer ${server.adminKey}` },
+    });
+    expect(await figures.text()).toMatch(
+      /taskgate_http_requests_total\{method="GET",route="\/api\/tasks\/\{id\}",status="404"\} \d+/,
+    );
+  });
+
+  it('end with a client that leaves', async () => {
+    const line = ['GET /api/tasks HTTP/1.1', 'Host: localhost', `Authorization: Bearer ${server.adminKey}`, '\r\n'];
+    const { port } = new URL(server.origin);
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.write(line.join('\r\n').repeat(20));
+    await pause(5);
+    socket.destroy();
+    // And the next one is answered.
+    await expect.poll(async () => (await answers('/api/tasks?limit=1'))[0].status).toBe(200);
+  });
 });

@@ -8,7 +8,7 @@ import { errorAnswer } from '../http/refusal.js';
 import { wireAnswer } from '../http/send.js';
 import { readRequest } from './request.js';
 import type { Route } from './route.js';
-import { readRows } from './run.js';
+import { runRead } from './run.js';
 
 /** A path without anything that could be written in another way, and a query. */
 const PLAIN = /^((?:\/[\w-]+)+)(?:\?[^#]*)?$/;
@@ -90,8 +90,9 @@ async function answerTo(
     acceptEncoding: headers['accept-encoding'] as string | undefined,
     ifNoneMatch: headers['if-none-match'],
   };
+  const variables = route.variables(asked);
   try {
-    return await wireAnswer(await readRows(route, asked, graphql, context), asking);
+    return await wireAnswer(await runRead(route, variables, asked, graphql, context), asking);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     const { status, body, headers: more } = errorAnswer(url.pathname, error, request.requestId);

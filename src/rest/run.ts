@@ -57,11 +57,7 @@ export function runRoute(
         const ifMatch = c.req.header('if-match');
         const expected =
           ifMatch === undefined || !reader ? undefined : await expectMatch(ifMatch, reader, request, graphql, context);
-        return await answerOf(
-          route,
-          await loadAll(route, expecting(route, variables, expected), request, graphql, context),
-          request,
-        );
+        return await runRead(route, expecting(route, variables, expected), request, graphql, context);
       } catch (error) {
         if (error instanceof ApiError) return refusalAnswer(c, error);
         throw error;
@@ -73,14 +69,15 @@ export function runRoute(
   };
 }
 
-/** What a route that only reads answers to a request that was read. @throws ApiError in the words of the dialect */
-export async function readRows(
+/** What a route answers to a request that was read. @throws ApiError in the words of the dialect */
+export async function runRead(
   route: Route,
+  variables: Variables,
   request: RouteRequest,
   graphql: GraphQL,
   context: Context,
 ): Promise<JsonAnswer> {
-  return answerOf(route, await loadAll(route, route.variables(request), request, graphql, context), request);
+  return answerOf(route, await loadAll(route, variables, request, graphql, context), request);
 }
 
 function loadAll(
