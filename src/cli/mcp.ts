@@ -3,9 +3,8 @@
  * reaches no database: what the key in its environment may do, the server decides.
  */
 import { once } from 'node:events';
-import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { Server } from '@modelcontextprotocol/server';
-import { serveStdio } from '@modelcontextprotocol/server/stdio';
+import type { Client } from '@modelcontextprotocol/client';
+import type { Server } from '@modelcontextprotocol/server';
 import { Command } from 'commander';
 import { readConfig } from '../config.js';
 import { ApiError, badInput } from '../errors.js';
@@ -26,7 +25,10 @@ export function mcpCommand(variables: ProcessVariables): Command {
       if (!key) throw badInput({ TASKGATE_KEY: ['must hold the key of the client'] });
       const endpoint = endpointOf(url ?? ownAddress(variables));
       const upstream = await connect(endpoint, key);
-      serveStdio(() => forwardingTo(upstream));
+      // Loaded by this command alone: it takes longer than all others to start.
+      const sdk = await import('@modelcontextprotocol/server');
+      const { serveStdio } = await import('@modelcontextprotocol/server/stdio');
+      serveStdio(() => forwardingTo(upstream, sdk));
       // The client ends by closing its end.
       await once(process.stdin, 'close');
       await upstream.close();
@@ -47,6 +49,7 @@ function endpointOf(url: string): URL {
 
 /** @throws UNAUTHENTICATED, SERVICE_UNAVAILABLE */
 async function connect(endpoint: URL, key: string): Promise<Client> {
+  const { Client, StreamableHTTPClientTransport } = await import('@modelcontextprotocol/client');
   const client = new Client(NAME, { versionNegotiation: { mode: 'auto' } });
   const headers = { authorization: `Bearer ${key}` };
   try {
@@ -61,9 +64,12 @@ async function connect(endpoint: URL, key: string): Promise<Client> {
   return client;
 }
 
-function forwardingTo(upstream: Client): Server {
+function forwardingTo(upstream: Client, sdk: { readonly Server: typeof Server }): Server {
   const instructions = upstream.getInstructions();
-  const server = new Server(NAME, { capabilities: { tools: {} }, ...(instructions !== undefined && { instructions }) });
+  const server = new sdk.Server(NAME, {
+    capabilities: { tools: {} },
+    ...(instructions !== undefined && { instructions }),
+  });
   server.setRequestHandler('tools/list', ({ params }) => upstream.listTools(params));
   server.setRequestHandler('tools/call', ({ params: { name, arguments: given } }) =>
     upstream.callTool({ name, ...(given && { arguments: given }) }),

@@ -5,7 +5,7 @@ import type { PrismaClient } from '#prisma/client.js';
 import { type InsertingTransaction, inTransaction } from './insertions.js';
 import { measured, type OnStatement } from './measured.js';
 import { applyMigrations, stateOf } from './migrate.js';
-import { type PoolOptions, postgresqlAdapter, postgresqlMigrationAdapter, withAdvisoryLock } from './postgresql.js';
+import type { PoolOptions } from './postgresql.js';
 import type { Provider } from './provider.js';
 import { withReplica } from './replica.js';
 import { type RowConnection, Rows } from './rows.js';
@@ -43,20 +43,26 @@ export interface DatabaseOptions extends PoolOptions {
   readonly onQuery?: (sql: string) => void;
 }
 
-const migrationAdapter = ({ provider, databaseUrl }: DatabaseOptions) =>
-  provider === 'sqlite' ? sqliteMigrationAdapter(databaseUrl) : postgresqlMigrationAdapter(databaseUrl);
+/** Loaded where it is the database. */
+const postgresql = () => import('./postgresql.js');
+
+const migrationAdapter = async ({ provider, databaseUrl }: DatabaseOptions) =>
+  provider === 'sqlite'
+    ? sqliteMigrationAdapter(databaseUrl)
+    : (await postgresql()).postgresqlMigrationAdapter(databaseUrl);
 
 /** What the database holds; a file that is not there is not made. */
 export async function readDatabaseState(options: DatabaseOptions): Promise<DatabaseState> {
   if (options.provider === 'sqlite' && !existsSync(sqliteFile(options.databaseUrl))) return { kind: 'empty' };
-  return stateOf(options.provider, migrationAdapter(options));
+  return stateOf(options.provider, await migrationAdapter(options));
 }
 
 export async function migrateDatabase(options: DatabaseOptions): Promise<string[]> {
   const { provider, databaseUrl } = options;
-  const adapter = migrationAdapter(options);
+  const adapter = await migrationAdapter(options);
   if (provider === 'sqlite') return applyMigrations(provider, adapter);
   if ((await readDatabaseState(options)).kind === 'current') return [];
+  const { withAdvisoryLock } = await postgresql();
   return withAdvisoryLock(databaseUrl, () => applyMigrations(provider, adapter));
 }
 
@@ -104,14 +110,16 @@ export async function openDatabase({
     await client.$connect();
     return client;
   };
-  const primary = () =>
+  const primary = async () =>
     provider === 'sqlite'
       ? sqliteAdapter(databaseUrl, { ...pool, threads: readThreads })
-      : postgresqlAdapter(databaseUrl, pool);
-  const system = await connect(primary());
+      : (await postgresql()).postgresqlAdapter(databaseUrl, pool);
+  const system = await connect(await primary());
   // What decides about keys must not be late, so it has a client of its own that knows no replica.
   const tenants =
-    replicaUrl === undefined ? system : await connect(withReplica(primary(), postgresqlAdapter(replicaUrl, pool)));
+    replicaUrl === undefined
+      ? system
+      : await connect(withReplica(await primary(), (await postgresql()).postgresqlAdapter(replicaUrl, pool)));
   const connected = () => {
     if (!connection || isClosed) throw new DriverAdapterError({ kind: 'ConnectionClosed' });
     return connection;

@@ -53,9 +53,7 @@ export class ReadThreads {
   constructor(
     private readonly file: string,
     private readonly timeout: number,
-  ) {
-    for (let index = 0; index < THREADS; index += 1) this.#start();
-  }
+  ) {}
 
   /** @throws DriverAdapterError as the adapter does; SocketTimeout when it takes too long */
   async query(query: SqlQuery, reader = currentReader()): Promise<SqlResultSet> {
@@ -84,26 +82,29 @@ export class ReadThreads {
     await Promise.all([...this.#threads].map(({ worker }) => worker.terminate()));
   }
 
-  #start(): void {
+  /** A thread takes memory of its own, so each is started when there is something for it to read. */
+  #start(): Thread {
     const thread: Thread = { worker: new Worker(FILE, { workerData: { file: this.file } }) };
     this.#threads.add(thread);
     thread.worker.unref();
     thread.worker.on('message', (answer: ReadAnswer) => this.#answered(thread, answer));
     thread.worker.on('error', (error) => this.#answered(thread, { error }));
     thread.worker.on('exit', () => this.#giveUp(thread));
+    return thread;
   }
 
   #next(): void {
-    for (const thread of this.#threads) {
-      if (thread.read) continue;
+    for (;;) {
+      const free = [...this.#threads].find((thread) => !thread.read);
+      if (!free && this.#threads.size === THREADS) return;
       const index = this.#waiting.findIndex(({ reader }) => this.#mayRun(reader));
       const [read] = index < 0 ? [] : this.#waiting.splice(index, 1);
       if (!read) return;
       if (read.reader?.isGone()) {
         read.reject(new DriverAdapterError({ kind: 'SocketTimeout' }));
-        this.#next();
-        return;
+        continue;
       }
+      const thread = free ?? this.#start();
       thread.read = read;
       // Keeps the process alive until it is answered.
       thread.worker.ref();
@@ -135,8 +136,6 @@ export class ReadThreads {
     if (!this.#threads.delete(thread)) return;
     void thread.worker.terminate();
     this.#answered(thread, { cause: { kind: this.#closed ? 'ConnectionClosed' : 'SocketTimeout' } });
-    if (this.#closed) return;
-    this.#start();
-    this.#next();
+    if (!this.#closed) this.#next();
   }
 }
