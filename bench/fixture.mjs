@@ -6,7 +6,10 @@ import { providerOf } from '../dist/db/provider.js';
 import { bootstrap } from '../dist/keys/bootstrap.js';
 import { generateKey } from '../dist/keys/format.js';
 
-/** One key, ten projects and so many tasks; answers the key and the id of a task. Of none, there is the key alone. */
+/**
+ * One key, twenty projects and so many tasks, of which one of ten users has each; answers the key and the id of a task. Of no
+ * tasks, there is the key alone.
+ */
 export async function seed(databaseUrl, tasks = 0) {
   const key = generateKey('LIVE');
   const options = { provider: providerOf(databaseUrl), databaseUrl };
@@ -22,8 +25,14 @@ export async function seed(databaseUrl, tasks = 0) {
   const { id: workspaceId } = await database.system.workspace.findFirstOrThrow();
   const tenant = { workspaceId, environment: 'LIVE' };
   const projects = [];
-  for (let i = 0; i < 10; i += 1) {
+  const users = [];
+  for (let i = 0; i < 20; i += 1) {
     projects.push((await database.system.project.create({ data: { ...tenant, name: `Project ${i}` } })).id);
+  }
+  for (let i = 0; i < 10; i += 1) {
+    users.push(
+      (await database.system.user.create({ data: { ...tenant, name: `User ${i}`, email: `user${i}@example.com` } })).id,
+    );
   }
   for (let from = 0; from < tasks; from += 10_000) {
     await database.system.task.createMany({
@@ -32,7 +41,8 @@ export async function seed(databaseUrl, tasks = 0) {
         number: from + i + 1,
         title: `Task ${from + i + 1}`,
         status: (from + i) % 7,
-        projectId: projects[(from + i) % 10],
+        projectId: projects[(from + i) % 20],
+        assigneeId: users[(from + i) % 10],
       })),
     });
   }

@@ -16,6 +16,16 @@ const TEXTS = {
   number: `UPDATE "TaskCounter" SET "lastNumber" = "lastNumber" + 1 WHERE "workspaceId" = $1 AND "environment" = $2 RETURNING "lastNumber"`,
   create: `INSERT INTO "Task" ("id", "workspaceId", "environment", "number", "title", "createdAt", "updatedAt") VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 };
+const OF_PROJECT = `SELECT t."id", t."title", u."id" AS "userId", u."name" AS "userName" FROM "Task" t LEFT JOIN "User" u ON u."id" = t."assigneeId"`;
+const NEWEST = 'ORDER BY t."createdAt" DESC, t."id" DESC LIMIT 10';
+const PROJECTS = `SELECT p."id", p."name" FROM "Project" p WHERE p."workspaceId" = $1 AND p."environment" = $2 ORDER BY p."createdAt" DESC, p."id" DESC LIMIT 20`;
+// What is quickest on each: a statement for each project where there is no network, one for all where there is.
+if (isPg) {
+  TEXTS.nested = `SELECT p."id" AS "projectId", p."name" AS "projectName", t.* FROM (${PROJECTS.replace('p."name"', 'p."name", p."createdAt"')}) p LEFT JOIN LATERAL (${OF_PROJECT} WHERE t."workspaceId" = $1 AND t."environment" = $2 AND t."projectId" = p."id" ${NEWEST}) t ON true ORDER BY p."createdAt" DESC, p."id" DESC`;
+} else {
+  TEXTS.projects = PROJECTS;
+  TEXTS.ofProject = `${OF_PROJECT} WHERE t."workspaceId" = $1 AND t."environment" = $2 AND t."projectId" = $3 ${NEWEST}`;
+}
 const query = isPg ? onPostgresql() : onSqlite();
 const known = new Map();
 
@@ -55,8 +65,33 @@ const shown = (task) =>
     project: task.projectId === null ? null : { id: task.projectId, name: task.projectName },
   };
 
+const shownInProject = ({ id, title, userId, userName }) => ({
+  id,
+  title,
+  assignee: userId === null ? null : { id: userId, name: userName },
+});
+
+async function nested(workspaceId, environment) {
+  if (!isPg) {
+    const projects = query('projects', [workspaceId, environment]);
+    return projects.map(({ id, name }) => ({
+      id,
+      name,
+      tasks: { nodes: query('ofProject', [workspaceId, environment, id]).map(shownInProject) },
+    }));
+  }
+  const projects = new Map();
+  for (const row of await query('nested', [workspaceId, environment])) {
+    const { projectId: id, projectName: name } = row;
+    if (!projects.has(id)) projects.set(id, { id, name, tasks: { nodes: [] } });
+    if (row.id !== null) projects.get(id).tasks.nodes.push(shownInProject(row));
+  }
+  return [...projects.values()];
+}
+
 async function answer(tenant, text, variables) {
   const { workspaceId, environment } = tenant;
+  if (text.includes('projects')) return { projects: { nodes: await nested(workspaceId, environment) } };
   if (text.includes('createTask')) {
     const id = randomUUID();
     const now = isPg ? new Date() : Date.now();

@@ -36,6 +36,9 @@ const PEERS = {
   Taskgate: ['taskgate.mjs', '64'],
 };
 const list = { query: '{ tasks(first: 20) { nodes { id title status project { id name } } } }' };
+const nested = {
+  query: '{ projects(first: 20) { nodes { id name tasks(first: 10) { nodes { id title assignee { id name } } } } } }',
+};
 const LOADS = {
   list: { body: list },
   'by id': {
@@ -44,6 +47,7 @@ const LOADS = {
       variables: { id: taskId },
     },
   },
+  nested: { body: nested },
   create: { body: { query: 'mutation { createTask(input: { title: "Bench" }) { task { id title status } } }' } },
   'bad key': { body: list, key: generateKey('LIVE'), status: 401 },
 };
@@ -65,7 +69,7 @@ process.on('exit', () => {
 });
 
 // The same answer of all, or nothing is compared.
-for (const load of ['list', 'by id']) {
+for (const load of ['list', 'by id', 'nested']) {
   const answers = await Promise.all(
     servers.map(async ({ port }) => JSON.stringify((await ask(port, LOADS[load])).data)),
   );

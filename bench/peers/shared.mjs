@@ -13,12 +13,14 @@ export const hashOf = (key) => `sha256:${createHash('sha256').update(key).digest
 export const keyOf = (headers) => (headers.authorization ?? '').slice('Bearer '.length);
 
 export const typeDefs = `
-  type Project { id: ID! name: String! }
-  type Task { id: ID! title: String! status: String! project: Project }
+  type User { id: ID! name: String! }
+  type Project { id: ID! name: String! tasks(first: Int!): TaskConnection! }
+  type ProjectConnection { nodes: [Project!]! }
+  type Task { id: ID! title: String! status: String! project: Project assignee: User }
   type TaskConnection { nodes: [Task!]! }
   type CreateTaskPayload { task: Task }
   input CreateTaskInput { title: String! }
-  type Query { tasks(first: Int!): TaskConnection! task(id: ID!): Task }
+  type Query { tasks(first: Int!): TaskConnection! task(id: ID!): Task projects(first: Int!): ProjectConnection! }
   type Mutation { createTask(input: CreateTaskInput!): CreateTaskPayload }`;
 
 /** Prisma as its documentation has it, and resolvers that load the project with its task. */
@@ -41,16 +43,28 @@ export async function prismaResolvers(url) {
     return known.get(hash);
   };
   const include = { project: true };
+  const newest = [{ createdAt: 'desc' }, { id: 'desc' }];
   const resolvers = {
+    // Prisma reads those of all projects together.
+    Project: {
+      tasks: async ({ id }, { first }) => ({
+        nodes: await prisma.project
+          .findUnique({ where: { id } })
+          .tasks({ orderBy: newest, take: first, include: { assignee: true } }),
+      }),
+    },
     Task: { status: ({ status }) => statusName(status) },
     Query: {
       tasks: async (_root, { first }, { tenant }) => ({
         nodes: await prisma.task.findMany({
           where: tenant,
-          orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+          orderBy: newest,
           take: first,
           include,
         }),
+      }),
+      projects: async (_root, { first }, { tenant }) => ({
+        nodes: await prisma.project.findMany({ where: tenant, orderBy: newest, take: first }),
       }),
       task: (_root, { id }, { tenant }) => prisma.task.findFirst({ where: { id, ...tenant }, include }),
     },
