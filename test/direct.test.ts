@@ -142,7 +142,8 @@ describe('reads of rows, before the application and by it', () => {
 
   it('are the same', async () => {
     for (const pathOf of paths) {
-      for (const query of QUERIES) {
+      // Of a row, queries say less than of a list.
+      for (const query of pathOf({}).includes('no-such-id') ? QUERIES.slice(0, 2) : QUERIES) {
         const path = pathOf(ids) + query;
         const [plain, byApplication] = await answers(path);
         expect(plain, path).toEqual(byApplication);

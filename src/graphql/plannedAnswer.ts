@@ -21,12 +21,18 @@ export interface Reference {
   ) => Promise<ExecutionResult>;
 }
 
-/** @returns the whole answer as JSON where there are no errors, else the result that says so */
+/** A result without errors, with its data as JSON text. */
+export interface DataText {
+  readonly text: string;
+  readonly extensions: Readonly<Record<string, unknown>>;
+}
+
+/** @returns the data as it was written where there are no errors, else the result that says so */
 export async function runPlanned(
   { operation, variables }: PlainRequest,
   context: Context,
   { schema, logger, run }: Reference,
-): Promise<string | ExecutionResult> {
+): Promise<DataText | ExecutionResult> {
   const admitted = await admitOperation(operation, variables, context);
   if ('refused' in admitted) return { errors: admitted.refused };
   const { executable, variables: permitted, release } = admitted;
@@ -51,14 +57,14 @@ function shown(
   { use, services }: Context,
   type: PlainRequest['operation']['type'],
   logger: Logger,
-): string | ExecutionResult {
+): DataText | ExecutionResult {
   const tooLarge = data === undefined ? undefined : use.budget.countText(data);
   const errors = tooLarge
     ? [refusal(tooLarge)]
     : [...left, ...withoutSuggestions(left, asServiceUnavailable(isAnswered, failed))];
   services.metrics.operation(type, codeOf(errors));
   const extensions = { cost: costReport(cost, limits) };
-  if (errors.length === 0) return `{"data":${data},"extensions":${JSON.stringify(extensions)}}`;
+  if (data !== undefined && errors.length === 0) return { text: data, extensions };
   const masked = errors.map((error) => toGraphQLError(error, logger));
   if (tooLarge) return { errors: masked };
   return { ...(data !== undefined && { data: JSON.parse(data) }), errors: masked, extensions };

@@ -80,7 +80,8 @@ export function createGraphQL(documents: DocumentCache, logger: Logger, trustedO
     },
     async run(operation, variables, context) {
       const answer = await runPlanned({ operation, variables }, context, reference);
-      return typeof answer === 'string' ? (JSON.parse(answer) as ExecutionResult) : answer;
+      if (!('text' in answer)) return answer;
+      return { data: JSON.parse(answer.text) as Record<string, unknown>, extensions: answer.extensions };
     },
     formOf: (accept = '') => (trustedOnly ? undefined : forms.get(accept)),
     answer(body, form, context) {
@@ -89,7 +90,10 @@ export function createGraphQL(documents: DocumentCache, logger: Logger, trustedO
       return (async () => {
         await context.meter.begin();
         const answer = 'errors' in request ? { errors: request.errors } : await runPlanned(request, context, reference);
-        if (typeof answer === 'string') return { status: 200, headers: contentType(form), body: answer };
+        if ('text' in answer) {
+          const body = `{"data":${answer.text},"extensions":${JSON.stringify(answer.extensions)}}`;
+          return { status: 200, headers: contentType(form), body };
+        }
         noteErrors(answer, context);
         const response = processRegularResult(answer as never, fetchAPI as never, form as never) as Response;
         const headers = Object.fromEntries(response.headers);

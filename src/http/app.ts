@@ -174,9 +174,8 @@ export function createHttpApp(options: HttpOptions) {
       const { host, 'x-forwarded-proto': forwarded } = request.headers;
       const isTls = spokeTls(request.socket, forwarded as string | undefined, config.trustProxy);
       const address = `${isTls ? 'https' : 'http'}://${host}${request.url}`;
-      if (!URL.canParse(address)) return undefined;
-      const url = new URL(address);
-      return url.host === host ? url : undefined;
+      const url = URL.canParse(address) ? new URL(address) : undefined;
+      return url?.host === host ? url : undefined;
     },
     takePlain: (form) => forms.push(form),
     corsOrigins: config.corsOrigins,
