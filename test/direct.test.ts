@@ -198,6 +198,33 @@ describe('reads of rows, before the application and by it', () => {
     );
   });
 
+  it('are refused once at the limit', async () => {
+    const { key } = await server.createKey(['tasks:read'], 'LIVE', { ratePerMinute: 1 });
+    const refused = async () => {
+      const headers = { authorization: `Bearer ${server.adminKey}` };
+      const figures = await (await fetch(`${server.origin}/metrics`, { headers })).text();
+      return Number(/taskgate_limit_refusals_total\{limit="minute"\} (\d+)/.exec(figures)?.[1] ?? 0);
+    };
+    await answers('/api/tasks', {}, key);
+    const before = await refused();
+    const [plain, byApplication] = await answers('/api/tasks', {}, key);
+    expect([plain.status, byApplication.status]).toEqual([429, 429]);
+    expect(await refused()).toBe(before + 2);
+  });
+
+  it('name what an answer varies with in one header', async () => {
+    const other = await startTestServer({ CORS_ORIGINS: 'https://app.example.com' });
+    try {
+      for (const more of [{}, BY_APPLICATION]) {
+        const headers = { authorization: `Bearer ${other.adminKey}`, ...more };
+        const answer = await fetch(`${other.origin}/api/tasks`, { headers });
+        expect(answer.headers.get('vary')).toBe('accept-encoding, Origin');
+      }
+    } finally {
+      await other.stop();
+    }
+  });
+
   it('end with a client that leaves', async () => {
     const line = ['GET /api/tasks HTTP/1.1', 'Host: localhost', `Authorization: Bearer ${server.adminKey}`, '\r\n'];
     const { port } = new URL(server.origin);

@@ -232,7 +232,12 @@ function write(
   if (response.closed || response.destroyed) return;
   const all = [...common, 'x-request-id', origin.requestId];
   for (const [name, value] of limits) all.push(name, value);
-  for (const name in headers) all.push(name, headers[name] as string);
+  for (const name in headers) {
+    const value = headers[name] as string;
+    const known = name === 'vary' ? common.findIndex((other) => other.toLowerCase() === name) : -1;
+    if (known < 0) all.push(name, value);
+    else all[known + 1] = `${value}, ${common[known + 1]}`;
+  }
   if (body !== null) all.push('content-length', String(Buffer.byteLength(body)));
   response.writeHead(status, all);
   response.end(body ?? undefined);

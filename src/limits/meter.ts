@@ -19,6 +19,8 @@ export class Meter {
   #hadTurn = false;
   /** Milliseconds that reading the request took. */
   #read = 0;
+  /** Why the first operation was not paid for before it was begun. */
+  #refusal: unknown;
   /** What came of charging the first operation. */
   #prepaying: Promise<void> | undefined;
 
@@ -59,9 +61,15 @@ export class Meter {
    * @throws RATE_LIMITED
    */
   prepay(bytes: number): Promise<void> {
-    this.#prepaying ??= this.#chargeWithBody(bytes).then(() => {
-      this.#prepaid = 'charged';
-    });
+    this.#prepaying ??= this.#chargeWithBody(bytes).then(
+      () => {
+        this.#prepaid = 'charged';
+      },
+      (error: unknown) => {
+        this.#refusal = error;
+        throw error;
+      },
+    );
     return this.#prepaying;
   }
 
@@ -79,11 +87,15 @@ export class Meter {
    * @throws RATE_LIMITED
    */
   async begin(isLook = false, bytes = 0): Promise<void> {
-    const prepaid = this.#prepaid;
+    const [prepaid, refusal] = [this.#prepaid, this.#refusal];
     this.#prepaid = undefined;
+    this.#refusal = undefined;
     if (prepaid === 'free') return;
     if (isLook && (await this.keyLimits.look(this.principal))) {
       if (prepaid) await this.charge(-1);
+    } else if (refusal !== undefined) {
+      // Once is enough to be told and counted.
+      throw refusal;
     } else if (!prepaid) await this.#chargeWithBody(bytes);
   }
 
