@@ -13,11 +13,8 @@ import { runRead } from './run.js';
 /** A path without anything that could be written in another way, and a query. */
 const PLAIN = /^((?:\/[\w-]+)+)(?:\?[^#]*)?$/;
 
-/** A route that reads, with the parts of its path: a text, or the name of what stands there. */
-interface Row {
-  readonly route: Route;
-  readonly parts: readonly (string | { readonly name: string })[];
-}
+/** The parts of a path: each a text, or the name of what stands there. */
+type Parts = readonly (string | { readonly name: string })[];
 
 /**
  * @param patterns the rows of each path, in the order in which paths are looked for
@@ -38,10 +35,9 @@ export function plainReads(
     const path = PLAIN.exec(url)?.[1];
     if (path === undefined) return undefined;
     const given = path.split('/');
-    const row = rows.find(({ parts }) => matches(parts, given));
+    const { route, parts } = rows.find((row) => matches(row.parts, given)) ?? NO_ROW;
     // What asks for limits alone has a rule of its own.
-    if (!row?.route || row.route.isLook) return undefined;
-    const { route, parts } = row as Row;
+    if (!route || route.isLook) return undefined;
     return {
       path,
       route: route.path,
@@ -54,19 +50,21 @@ export function plainReads(
   };
 }
 
-const partsOf = (path: string): Row['parts'] =>
+const NO_ROW = { route: undefined, parts: [] };
+
+const partsOf = (path: string): Parts =>
   path.split('/').map((part) => {
     const name = /^\{(\w+)\}$/.exec(part)?.[1];
     return name === undefined ? part : { name };
   });
 
-function matches(parts: Row['parts'], given: readonly string[]): boolean {
+function matches(parts: Parts, given: readonly string[]): boolean {
   return (
     parts.length === given.length && parts.every((part, index) => typeof part === 'object' || part === given[index])
   );
 }
 
-function paramsOf(parts: Row['parts'], given: readonly string[]): Record<string, string> {
+function paramsOf(parts: Parts, given: readonly string[]): Record<string, string> {
   const params: Record<string, string> = {};
   for (const [index, part] of parts.entries()) if (typeof part === 'object') params[part.name] = given[index] ?? '';
   return params;
