@@ -35,7 +35,7 @@ export interface GraphQL {
 }
 
 /** An answer that is whole. */
-export interface JsonAnswer {
+interface JsonAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;

@@ -29,7 +29,7 @@ import type { WireAnswer } from './send.js';
 const PATH = '/graphql';
 
 /** A request in a form that is known, and how it is answered. */
-export interface PlainRequest {
+interface PlainRequest {
   readonly path: string;
   /** The path as a template. */
   readonly route: string;
