@@ -77,17 +77,10 @@ export async function runRead(
   graphql: GraphQL,
   context: Context,
 ): Promise<JsonAnswer> {
-  return answerOf(route, await loadAll(route, variables, request, graphql, context), request);
-}
-
-function loadAll(
-  route: Route,
-  variables: Variables,
-  request: RouteRequest,
-  graphql: GraphQL,
-  context: Context,
-): Promise<unknown> {
-  return route.list ? loadPages(route, variables, request, graphql, context) : load(route, variables, graphql, context);
+  const data = route.list
+    ? await loadPages(route, variables, request, graphql, context)
+    : await load(route, variables, graphql, context);
+  return answerOf(route, data, request);
 }
 
 async function answerOf(route: Route, data: unknown, request: RouteRequest): Promise<JsonAnswer> {
