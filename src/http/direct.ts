@@ -12,11 +12,8 @@ import type { Principal } from '../auth/principal.js';
 import type { Config } from '../config.js';
 import { ApiError } from '../errors.js';
 import { type Context, createContext, type Services } from '../graphql/context.js';
-import type { GraphQL } from '../graphql/yoga.js';
 import type { UsageRecorder } from '../keys/usage.js';
-import { LARGE_BODY } from '../limits/meter.js';
 import { type BegunRequest, handOver } from './begunRequests.js';
-import { isJson } from './body.js';
 import type { ClientAddress } from './clientAddress.js';
 import { credentialRefusal, failedAuthentication } from './failedAuthentication.js';
 import { headersOf, LEFT, REQUEST_LIMIT, tooLate } from './gateway.js';
@@ -25,8 +22,6 @@ import type { Origin } from './origin.js';
 import { errorAnswer, failureOf } from './refusal.js';
 import { type EndedRequest, noteEnd, recordUse } from './requestEnd.js';
 import type { WireAnswer } from './send.js';
-
-const PATH = '/graphql';
 
 /** A request in a form that is known, and how it is answered. */
 interface PlainRequest {
@@ -241,24 +236,6 @@ function write(
   if (body !== null) all.push('content-length', String(Buffer.byteLength(body)));
   response.writeHead(status, all);
   response.end(body ?? undefined);
-}
-
-/** POST /graphql with one query or mutation. */
-export function plainGraphQL(graphql: GraphQL): PlainForm {
-  return ({ method, url, headers }) => {
-    if (method !== 'POST' || url !== PATH || !isJson(headers['content-type'])) return undefined;
-    const bytes = Number(headers['content-length']);
-    if (!(bytes > 0 && bytes < LARGE_BODY)) return undefined;
-    return {
-      path: PATH,
-      route: PATH,
-      bytes,
-      answer(body, context) {
-        const form = graphql.formOf(headers.accept);
-        return form === undefined ? undefined : graphql.answer(body, form, context);
-      },
-    };
-  };
 }
 
 /** Headers that mean what the application finds out. */
