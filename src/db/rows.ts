@@ -43,11 +43,8 @@ export interface RowConnection {
   rowVersion?(tenant: Tenant): number;
 }
 
-/** Who reads, and which rows they reach. */
-export interface RowAsker {
-  readonly reach: Reach;
-  readonly reader: Reader;
-}
+/** In an argument of a statement: the id that it is run with. */
+const ID = Symbol('the id of the row');
 
 export class Rows {
   readonly #heads = new WeakMap<RowSelection, LRUCache<string, Head>>();
@@ -59,12 +56,21 @@ export class Rows {
   ) {}
 
   /**
-   * @returns a function that reads the rows, each an array of its columns; a date is a Date
+   * @returns a function that reads the rows, each an array of its columns; a date is a Date. It may be kept: it depends on
+   *   the reach and the query alone
    * @throws NotTranslated
    */
-  prepare({ reach, reader }: RowAsker, query: RowQuery): () => Promise<unknown[][]> {
+  prepare(reach: Reach, query: RowQuery): (reader: Reader) => Promise<unknown[][]> {
     const { sql, statement, read } = this.#select(reach, query);
-    return async () => read(await this.#query(sql, statement, reader), reader);
+    return async (reader) => read(await this.#query(sql, statement, reader), reader);
+  }
+
+  /** The same for the row of an id, if there is one within reach: its statement is made once for each reach. */
+  prepareRow(reach: Reach, selection: RowSelection): (id: string, reader: Reader) => Promise<unknown[][]> {
+    const head = this.#head(reach, selection);
+    head.ofRow ??= this.#select(reach, { selection, where: { id: ID } });
+    const { sql, statement, read } = head.ofRow;
+    return async (id, reader) => read(await this.#query(sql, statement.with(ID, id), reader), reader);
   }
 
   /**
@@ -74,21 +80,21 @@ export class Rows {
    * @throws NotTranslated
    */
   prepareEach(
-    { reach, reader }: RowAsker,
+    reach: Reach,
     query: RowQuery,
     parent: symbol,
-  ): (ids: readonly string[]) => Promise<Map<string, unknown[][]>> {
+  ): (ids: readonly string[], reader: Reader) => Promise<Map<string, unknown[][]>> {
     const { sql, statement, read } = this.#select(reach, query, parent);
     if (this.provider === 'sqlite') {
       // No statement for many rows is quicker than one for each here, where none waits for a network.
-      return async (ids) => {
+      return async (ids, reader) => {
         const found = new Map<string, unknown[][]>();
-        for (const id of ids) found.set(id, read(await this.#query(sql, statement.with(id), reader), reader));
+        for (const id of ids) found.set(id, read(await this.#query(sql, statement.with(parent, id), reader), reader));
         return found;
       };
     }
     const alias = statement.quote(PARENT);
-    return async (ids) => {
+    return async (ids, reader) => {
       const { args, argTypes } = statement;
       const each = `SELECT ${alias}."id", "child".* FROM unnest($${args.length + 1}::text[]) AS ${alias}("id") CROSS JOIN LATERAL (${sql}) AS "child"`;
       const listed: ArgType = { scalarType: 'string', arity: 'list' };
@@ -123,24 +129,24 @@ export class Rows {
    * @throws NotTranslated
    */
   prepareCount(
-    { reach, reader }: RowAsker,
+    reach: Reach,
     model: string,
     where: Where,
     kept?: { readonly model: string; readonly column: string },
-  ): () => Promise<number> {
+  ): (reader: Reader) => Promise<number> {
     const statement = new Statement(this.provider);
     if (kept) {
       const table = { alias: kept.model, model: kept.model };
       const condition = statement.condition(table, boundWhere(reach, kept.model, {}));
       const sum = `SELECT SUM(${statement.column(table, kept.column)}) FROM ${statement.quote(kept.model)} WHERE ${condition}`;
-      return async () => Number((await this.#query(sum, statement, reader))[0]?.[0] ?? 0);
+      return async (reader) => Number((await this.#query(sum, statement, reader))[0]?.[0] ?? 0);
     }
     const found = find(statement, model, ` FROM ${statement.quote(model)}`, boundWhere(reach, model, where));
     const sql = `SELECT COUNT(*)${found}`;
-    return async () => Number((await this.#query(sql, statement, reader))[0]?.[0]);
+    return async (reader) => Number((await this.#query(sql, statement, reader))[0]?.[0]);
   }
 
-  #select(reach: Reach, { selection, where, orderBy = [], take, skip = 0 }: RowQuery, parent?: symbol) {
+  #select(reach: Reach, { selection, where, orderBy = [], take, skip = 0 }: RowQuery, parent?: symbol): Select {
     const { model } = selection;
     const head = this.#head(reach, selection);
     const statement = new Statement(this.provider, parent, head);
@@ -187,6 +193,12 @@ const MAX_HEADS = 20;
 interface Head extends Pick<SqlQuery, 'sql' | 'args' | 'argTypes'> {
   /** Makes of what is stored what is answered, in place. */
   readonly read: (rows: unknown[][], reader: Reader) => unknown[][];
+  /** Of the row of an ID, where it was asked for. */
+  ofRow?: Select;
+}
+
+interface Select extends Pick<Head, 'sql' | 'read'> {
+  readonly statement: Statement;
 }
 
 /** Indexes of tasks which SQLite does not choose where it takes others for better, as one of a status. */

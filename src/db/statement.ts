@@ -47,9 +47,9 @@ export class Statement {
     this.argTypes = head ? [...head.argTypes] : [];
   }
 
-  /** The same for a row of the other query. */
-  with(id: string): Pick<SqlQuery, 'args' | 'argTypes'> {
-    return { args: this.args.map((arg) => (arg === this.parent ? id : arg)), argTypes: this.argTypes };
+  /** The same with a value in place of what stands for it. */
+  with(symbol: symbol, value: string): Pick<SqlQuery, 'args' | 'argTypes'> {
+    return { args: this.args.map((arg) => (arg === symbol ? value : arg)), argTypes: this.argTypes };
   }
 
   quote(name: string): string {

@@ -28,6 +28,7 @@ import type { Variables } from '../../operations/variables.js';
 import { identifierOf } from '../../tasks/identifier.js';
 import type { Context } from '../context.js';
 import { leafWriter, listOf, objectWriter, text } from './json.js';
+import { KeptLists } from './keptLists.js';
 import {
   type Connection,
   type ConnectionShape,
@@ -134,17 +135,20 @@ class Compiler {
     };
   }
 
-  /** A row by its id, or by another condition, which is bound last. @param name of such a row, in errors */
+  /** A row by its id, or by another condition. @param name of such a row, in errors */
   #rowBy(type: GraphQLObjectType, model: string, name: string, nodes: Nodes) {
     const selection = this.#selection(model);
     const write = this.#object(type, nodes, selection, selection.table);
     selection.place(selection.table, 'id');
     return (variables: Variables, context: Context) => {
       const load = loader(selection, variables, context);
-      return (id: string, where: Where = { id }): Read => {
-        const find = context.services.database.rows.prepare(context, { selection, where });
+      const { reach, reader, services } = context;
+      const { rows } = services.database;
+      return (id: string, where?: Where): Read => {
+        const find = where ? rows.prepare(reach, { selection, where }) : undefined;
+        const findById = rows.prepareRow(reach, selection);
         return async () => {
-          const found = await find();
+          const found = await (find ? find(reader) : findById(id, reader));
           const [row] = found;
           if (!row) throw notFound(name, id);
           return write(row, await load(found));
@@ -183,22 +187,13 @@ class Compiler {
   #list(field: Field, { list }: Source & { kind: 'list' }, nodes: Nodes, shape: ConnectionShape): RootField['bind'] {
     const write = objectWriter(shape.parts);
     const argumentsOf = this.#arguments(field, nodes);
+    const lists = new KeptLists(shape, list);
     return (variables, context) => {
-      const asked = list(argumentsOf(variables), context);
-      const { rows } = context.services.database;
-      const { query, cut } = pageQuery(shape, asked);
-      const prepare = (narrowed: Where = {}) => {
-        const where = { AND: [asked.where, narrowed] };
-        const find = rows.prepare(context, { ...query, where: { AND: [query.where, narrowed] } });
-        const count = shape.hasCount ? rows.prepareCount(context, asked.model, where, asked.count) : () => 0;
-        return () => Promise.all([find(), count()]);
-      };
-      const { narrow } = asked;
-      const read = prepare();
+      const { cut, narrow, prepare, read } = lists.of(argumentsOf(variables), context);
       const load = loader(shape.selection, variables, context);
       return async () => {
         const narrowed = narrow && (await readingFor(context.reader, narrow));
-        const [found, counted] = await (narrow ? prepare(narrowed as Where | undefined) : read)();
+        const [found, counted] = await (narrowed ? prepare(narrowed as Where) : read)(context.reader);
         const page = cut(found);
         return write({ ...page, rows: await load(page.page), count: counted });
       };
@@ -214,10 +209,11 @@ class Compiler {
     const argumentsOf = this.#arguments(field, nodes);
     return (variables, context) => {
       const { query, cut } = orNoPlan(() => pageQuery(shape, list(argumentsOf(variables), context)));
-      const find = context.services.database.rows.prepareEach(context, query, ROW_ABOVE);
+      const { reach, reader, services } = context;
+      const find = services.database.rows.prepareEach(reach, query, ROW_ABOVE);
       const load = loader(shape.selection, variables, context);
       return async (ids) => {
-        const found = await find(ids as string[]);
+        const found = await find(ids as string[], reader);
         const pages = ids.map((id) => ({ id, page: cut(found.get(id as string) ?? []) }));
         const rows = await load(pages.flatMap(({ page }) => page.page));
         return new Map(pages.map(({ id, page }) => [id, write({ ...page, rows, count: 0 })]));

@@ -13,7 +13,7 @@ import type { Executable } from '../../operations/document.js';
 import type { Variables } from '../../operations/variables.js';
 import type { Context } from '../context.js';
 import { type CompiledFields, compileRootFields } from './compile.js';
-import { NoPlan } from './reading.js';
+import { COUNTED, NoPlan } from './reading.js';
 
 /** As an execution result is, with the data as JSON text. */
 export interface PlanAnswer {
@@ -35,12 +35,6 @@ interface Plans {
   /** Whether what it answers depends on the rows alone, and on nothing else than those that are counted as changed. */
   isStable: boolean;
 }
-
-/**
- * Every change of their rows is counted (see the migrations); lists of them depend neither on the time nor on who asks within
- * a tenant. What reads any other model, on whichever level, is not remembered.
- */
-const COUNTED = new Set(['Task', 'Project', 'State', 'User']);
 
 /** Whether an operation has a plan, as far as that is known without its variables. */
 export function isCompiled(schema: GraphQLSchema, executable: Executable): boolean {

@@ -15,6 +15,12 @@ export type Row = readonly unknown[];
 /** What has no plan. */
 export class NoPlan extends Error {}
 
+/**
+ * Every change of their rows is counted (see the migrations); lists of them depend neither on the time nor on who asks within
+ * a tenant, unless they say so (`use.isRememberable`). What reads any other model, on whichever level, is not remembered.
+ */
+export const COUNTED: ReadonlySet<string> = new Set(['Task', 'Project', 'State', 'User']);
+
 /** Tables joined in one statement; PostgreSQL takes long to plan more. */
 const MAX_JOINS = 8;
 /** Orders of one list for which its columns are kept: clients choose them. */
@@ -169,9 +175,10 @@ const TAGS: RowSelection = {
 
 async function loadTags(context: Context, ids: readonly unknown[]): Promise<LoadedRows['tags']> {
   const where = { taskId: { in: ids } };
-  const find = context.services.database.rows.prepare(context, { selection: TAGS, where, orderBy: [{ name: 'asc' }] });
+  const { reach, reader, services } = context;
+  const find = services.database.rows.prepare(reach, { selection: TAGS, where, orderBy: [{ name: 'asc' }] });
   const tags = new Map<unknown, string[]>();
-  for (const [taskId, name] of await find()) {
+  for (const [taskId, name] of await find(reader)) {
     const names = tags.get(taskId);
     if (names) names.push(name as string);
     else tags.set(taskId, [name as string]);

@@ -34,12 +34,12 @@ export const refersTo = (model: string, column: string) => ({
   extensions: { source: { kind: 'relation', model, column } satisfies Source },
 });
 
-/** Which row is meant: its condition, and what it is called where there is none. */
+/** Which row is meant: its id, or what it is called and its condition. */
 type FindRow = (args: Readonly<Record<string, unknown>>) => {
-  readonly where: Readonly<Record<string, unknown>>;
   readonly id: string;
+  readonly where?: Readonly<Record<string, unknown>>;
 };
-const byId: FindRow = ({ id }) => ({ where: { id: String(id) }, id: String(id) });
+const byId: FindRow = ({ id }) => ({ id: String(id) });
 
 /** Options of a field that answers one row, by default by its argument `id`. @param name of such a row, in errors */
 export const oneRow = (model: string, name: string, find: FindRow = byId) => ({

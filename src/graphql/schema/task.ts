@@ -220,15 +220,12 @@ export function listTasks(args: ListArgs, context: Context, where?: object) {
 const ALL_TASKS: KeptCount = { model: 'TaskCount', column: 'tasks' };
 
 /** @throws BAD_USER_INPUT for both, or neither; NOT_FOUND for what is no identifier */
-function findTask({ id, identifier }: Readonly<Record<string, unknown>>): {
-  where: Record<string, unknown>;
-  id: string;
-} {
+function findTask({ id, identifier }: Readonly<Record<string, unknown>>): { id: string; where?: { number: number } } {
   if ((id == null) === (identifier == null)) throw badInput({ id: ['is required, or identifier, and not both'] });
-  if (id != null) return { where: { id: String(id) }, id: String(id) };
+  if (id != null) return { id: String(id) };
   const number = numberOf(String(identifier));
   if (number === undefined) throw notFound('task', String(identifier));
-  return { where: { number }, id: String(identifier) };
+  return { id: String(identifier), where: { number } };
 }
 
 builder.prismaObjectField(Task, 'parent', (t) =>
@@ -263,7 +260,7 @@ builder.queryFields((t) => ({
     authScopes: { scope: 'tasks:read' },
     args: { id: t.arg.id(), identifier: t.arg.string({ description: 'BRD-12, or #12.' }) },
     resolve: async (query, _root, args, { db }) => {
-      const { where, id } = findTask(args);
+      const { id, where = { id } } = findTask(args);
       const task = await db.task.findFirst({ ...query, where });
       if (!task) throw notFound('task', id);
       return task;

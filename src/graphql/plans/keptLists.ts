@@ -1,0 +1,67 @@
+/** The statements of a list, which are made once for the arguments and the reach that they depend on. */
+import { LRUCache } from 'lru-cache';
+import type { Reader } from '../../db/reader.js';
+import type { Rows } from '../../db/rows.js';
+import type { Where } from '../../db/statement.js';
+import { nameOfReach } from '../../db/tenant.js';
+import type { List } from '../connections/connection.js';
+import type { Context } from '../context.js';
+import { COUNTED, type ConnectionShape, type Page, pageQuery, type Row } from './reading.js';
+
+/** Of one list in one operation. */
+const MAX_KEPT = 10;
+/** Characters of arguments. */
+const MAX_ARGUMENTS = 500;
+
+/** The rows of a page and one more, and the count of all where it is asked for. */
+type ReadList = (reader: Reader) => Promise<[rows: Row[], count: number]>;
+
+interface PreparedList extends Pick<List, 'narrow'> {
+  readonly read: ReadList;
+  /** The same among rows that are known to have all of those. */
+  prepare(narrowed: Where): ReadList;
+  cut(rows: readonly Row[]): Page;
+}
+
+export class KeptLists {
+  readonly #kept = new LRUCache<string, PreparedList>({ max: MAX_KEPT });
+
+  constructor(
+    private readonly shape: ConnectionShape,
+    private readonly list: (args: object, context: Context) => List,
+  ) {}
+
+  /** @throws NoPlan, NotTranslated; ApiError for the arguments */
+  of(args: object, context: Context): PreparedList {
+    const name = this.#nameFor(args, context);
+    const known = name === undefined ? undefined : this.#kept.get(name);
+    if (known) return known;
+    const list = this.list(args, context);
+    const made = prepared(this.shape, list, context);
+    // What depends on more than the name has said so meanwhile, or asks the index of the moment.
+    if (name !== undefined && context.use.isRememberable && !list.narrow) this.#kept.set(name, made);
+    return made;
+  }
+
+  #nameFor(args: object, { reach, use }: Context): string | undefined {
+    if (!use.isRememberable || !COUNTED.has(this.shape.rowType.name)) return undefined;
+    const values = JSON.stringify(args);
+    return values.length > MAX_ARGUMENTS ? undefined : `${nameOfReach(reach)} ${values}`;
+  }
+}
+
+function prepared(
+  shape: ConnectionShape,
+  asked: List,
+  { reach, services }: { readonly reach: Context['reach']; readonly services: { database: { rows: Rows } } },
+): PreparedList {
+  const { rows } = services.database;
+  const { query, cut } = pageQuery(shape, asked);
+  const prepare = (narrowed: Where): ReadList => {
+    const find = rows.prepare(reach, { ...query, where: { AND: [query.where, narrowed] } });
+    if (!shape.hasCount) return async (reader) => [await find(reader), 0];
+    const count = rows.prepareCount(reach, asked.model, { AND: [asked.where, narrowed] }, asked.count);
+    return (reader) => Promise.all([find(reader), count(reader)]);
+  };
+  return { read: prepare({}), prepare, cut, narrow: asked.narrow };
+}
