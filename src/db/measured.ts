@@ -10,6 +10,7 @@ import {
   type SqlResultSet,
 } from '@prisma/driver-adapter-utils';
 import { currentReader, type Reader } from './reader.js';
+import type { RowConnection } from './rows.js';
 
 type StatementKind = 'read' | 'write' | 'transaction';
 
@@ -44,21 +45,37 @@ function measure(
   onStatement: OnStatement,
   isLeft = false,
 ): void {
-  wrapAll(target, ['queryRaw', 'queryRows', 'executeRaw'], async (run, query, name, reader = currentReader()) => {
-    if (isLeft && name !== 'executeRaw' && reader?.isGone()) throw new DriverAdapterError({ kind: 'SocketTimeout' });
+  /** @throws for what nobody waits for */
+  const mustBeAwaited = (reader: Reader | undefined) => {
+    if (isLeft && reader?.isGone()) throw new DriverAdapterError({ kind: 'SocketTimeout' });
+  };
+  const timed = async <Result>(kind: StatementKind, run: () => Promise<Result>): Promise<Result> => {
     const started = performance.now();
-    const ended = (error?: unknown) => onStatement(kindOf(query.sql), (performance.now() - started) / 1000, error);
+    const ended = (error?: unknown) => onStatement(kind, (performance.now() - started) / 1000, error);
     let result: Result;
     try {
-      result = await run(query, reader);
+      result = await run();
     } catch (error) {
       ended(error);
       throw error;
     }
     ended();
+    return result;
+  };
+  wrapAll(target, ['queryRaw', 'queryRows', 'executeRaw'], async (run, query, name, reader = currentReader()) => {
+    if (name !== 'executeRaw') mustBeAwaited(reader);
+    const result = await timed(kindOf(query.sql), () => run(query, reader));
     if (typeof result === 'object') reader?.take(bytesOf('rows' in result ? result.rows : result));
     return result;
   });
+  const rows = target as Pick<RowConnection, 'queryEach'>;
+  const queryEach = rows.queryEach?.bind(target);
+  if (!queryEach) return;
+  // What is read is counted after each of them, so that no more is read than one answer may hold.
+  rows.queryEach = async (query, reader) => {
+    mustBeAwaited(reader);
+    return timed('read', () => queryEach(query, reader, (found) => reader?.take(bytesOf(found))));
+  };
 }
 
 type Result = SqlResultSet | unknown[][] | number;

@@ -33,12 +33,22 @@ export interface RowQuery {
   readonly skip?: number;
 }
 
+/** One statement, and the arguments of each time that it runs. */
+export interface EachQuery extends Omit<SqlQuery, 'args'> {
+  readonly each: readonly (readonly unknown[])[];
+}
+
+/** @throws to end the reading */
+export type SeenRows = (rows: readonly unknown[][]) => void;
+
 /** A connection to the database, which may know a way to read rows without all that Prisma's client asks of them. */
 export interface RowConnection {
   /** @param reader where it is not the one that is known wherever a statement runs */
   queryRaw(query: SqlQuery, reader?: Reader): Promise<SqlResultSet>;
   /** The same; dates are milliseconds since 1970, and booleans 0 and 1. */
   queryRows?(query: SqlQuery, reader?: Reader): Promise<unknown[][]>;
+  /** The same for each of some arguments, all of one state of the database. @param seen is told the rows of each */
+  queryEach?(query: EachQuery, reader?: Reader, seen?: SeenRows): Promise<unknown[][][]>;
   /** Changes with every change of what the reach has of tasks, projects and users. */
   rowVersion?(tenant: Tenant): number;
 }
@@ -85,12 +95,15 @@ export class Rows {
     parent: symbol,
   ): (ids: readonly string[], reader: Reader) => Promise<Map<string, unknown[][]>> {
     const { sql, statement, read } = this.#select(reach, query, parent);
-    if (this.provider === 'sqlite') {
+    const connection = this.connection();
+    if (connection.queryEach) {
       // No statement for many rows is quicker than one for each here, where none waits for a network.
+      const { argTypes } = statement;
       return async (ids, reader) => {
-        const found = new Map<string, unknown[][]>();
-        for (const id of ids) found.set(id, read(await this.#query(sql, statement.with(parent, id), reader), reader));
-        return found;
+        this.onQuery(sql);
+        const each = ids.map((id) => statement.with(parent, id).args);
+        const found = await connection.queryEach?.({ sql, argTypes, each }, reader);
+        return new Map(ids.map((id, index) => [id, read(found?.[index] ?? [], reader)]));
       };
     }
     const alias = statement.quote(PARENT);

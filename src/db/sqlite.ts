@@ -12,6 +12,7 @@ import type {
   SqlMigrationAwareDriverAdapterFactory,
   SqlQuery,
 } from '@prisma/driver-adapter-utils';
+import Driver from 'better-sqlite3';
 import { BoundedReads } from './boundedReads.js';
 import { ReadThreads } from './readThreads.js';
 import type { RowConnection } from './rows.js';
@@ -101,6 +102,31 @@ function splitReadsFromWrites(
         // The adapter says what is wrong in Prisma's words.
         return (await reader.queryRaw(query)).rows;
       }
+    },
+    async queryEach({ sql, argTypes, each }, asking, seen = () => {}) {
+      const thread = threadFor({ sql, args: [...(each[0] ?? [])], argTypes });
+      if (!thread) {
+        try {
+          return rows.together(() =>
+            each.map((args) => {
+              const found = rows.all(sql, args);
+              seen(found);
+              return found;
+            }),
+          );
+        } catch (error) {
+          if (!(error instanceof Driver.SqliteError)) throw error;
+        }
+      }
+      // One after another, on the thread, or for the adapter to say what is wrong in Prisma's words.
+      const all: unknown[][][] = [];
+      for (const args of each) {
+        const query = { sql, argTypes, args: [...args] };
+        const found = (await (thread?.query(query, asking) ?? reader.queryRaw(query))).rows;
+        seen(found);
+        all.push(found);
+      }
+      return all;
     },
     rowVersion(tenant) {
       // Made when it is asked for: the table is not there before the migrations.

@@ -45,7 +45,24 @@ function bindable(statement: Database.Statement<unknown[]>): (args: unknown[]) =
 export class RowStatements {
   readonly #compiled = new LRUCache<string, Database.Statement<unknown[], unknown[]>>({ max: MAX_STATEMENTS });
 
-  constructor(private readonly driver: Database.Database) {}
+  readonly #begin: Database.Statement<unknown[]>;
+  readonly #commit: Database.Statement<unknown[]>;
+
+  /** @param driver of a connection that does not write */
+  constructor(private readonly driver: Database.Database) {
+    this.#begin = prepareAnew(driver, 'BEGIN');
+    this.#commit = prepareAnew(driver, 'COMMIT');
+  }
+
+  /** Several reads of one state of the database, which is locked once for them. */
+  together<T>(read: () => T): T {
+    this.#begin.run();
+    try {
+      return read();
+    } finally {
+      this.#commit.run();
+    }
+  }
 
   /** @throws what the driver throws */
   all(sql: string, args: readonly unknown[]): unknown[][] {
