@@ -34,12 +34,12 @@ export interface RowQuery {
 }
 
 /** One statement, and the arguments of each time that it runs. */
-export interface EachQuery extends Omit<SqlQuery, 'args'> {
+interface EachQuery extends Omit<SqlQuery, 'args'> {
   readonly each: readonly (readonly unknown[])[];
 }
 
 /** @throws to end the reading */
-export type SeenRows = (rows: readonly unknown[][]) => void;
+type SeenRows = (rows: readonly unknown[][]) => void;
 
 /** A connection to the database, which may know a way to read rows without all that Prisma's client asks of them. */
 export interface RowConnection {

@@ -9,7 +9,7 @@ export type Logger = pino.Logger;
  * Lines are written together, so many characters or after so many milliseconds, and when the process ends: to write each by
  * itself takes longer than to make it.
  */
-const BUFFER = 16_384;
+const BUFFER = 8192;
 const FLUSH_EVERY = 100;
 
 export function createLogger(config: Pick<Config, 'logLevel'>, destination?: pino.DestinationStream): Logger {
