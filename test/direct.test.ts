@@ -155,6 +155,38 @@ describe('reads of rows, before the application and by it', () => {
     }
   }, 60_000);
 
+  it('are shown anew where anything of them is another', async () => {
+    const read = (path: string, host: string) =>
+      wire([`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\nx-api-key: ${server.adminKey}\r\n\r\n`]);
+    await server.gql('mutation { createTask(input: { title: "Older" }) { task { id } } }');
+    const linkOf = (answer: string) => /^link: (.*)$/im.exec(answer)?.[1];
+    const [first, again, other] = [
+      await read('/api/tasks?limit=1', 'one.example'),
+      await read('/api/tasks?limit=1', 'one.example'),
+      await read('/api/tasks?limit=1', 'other.example'),
+    ];
+    expect(linkOf(first)).toContain('//one.example/');
+    expect(linkOf(again)).toBe(linkOf(first));
+    expect(linkOf(other)).toBe(linkOf(first)?.replaceAll('one.example', 'other.example'));
+
+    const json = async (path: string) => {
+      const answer = await fetch(server.origin + path, { headers: { 'x-api-key': server.adminKey } });
+      return (await answer.json()) as never;
+    };
+    const titleOf = async () => ((await json('/api/tasks?limit=1')) as { title: string }[])[0]?.title;
+    const before = await titleOf();
+    await server.gql('mutation { createTask(input: { title: "Newer" }) { task { id } } }');
+    expect([before === 'Newer', await titleOf()]).toEqual([false, 'Newer']);
+
+    const exportedAt = async () => {
+      const { project } = (await json(`/api/task/export/${ids['project']}`)) as { project: { exportedAt: string } };
+      return project.exportedAt;
+    };
+    const exported = await exportedAt();
+    await pause(5);
+    expect((await exportedAt()) > exported).toBe(true);
+  });
+
   it('are the same for keys that may not, or are none', async () => {
     const { key } = await server.createKey(['projects:read'], 'LIVE');
     for (const credential of [key, key.slice(0, -1), 'nonsense', `at_live_${'a'.repeat(49)}`]) {

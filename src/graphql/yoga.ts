@@ -10,7 +10,7 @@ import type { Variables } from '../operations/variables.js';
 import type { Context } from './context.js';
 import { toGraphQLError } from './maskError.js';
 import { readPlainRequest } from './plainRequest.js';
-import { runPlanned } from './plannedAnswer.js';
+import { type DataText, runPlanned } from './plannedAnswer.js';
 import { documentValidation, requestSizes } from './plugins/documentChecks.js';
 import { metering } from './plugins/metering.js';
 import { multipartSubscriptions } from './plugins/multipartSubscriptions.js';
@@ -24,6 +24,8 @@ export interface GraphQL {
   fetch(request: Request, context: Context): Response | Promise<Response>;
   /** Runs an operation of the server's own with the same checks, limits and errors as one that came over HTTP. */
   run(operation: Operation, variables: Variables, context: Context): Promise<ExecutionResult>;
+  /** The same; the data is text where it was written as text. */
+  runAsText(operation: Operation, variables: Variables, context: Context): Promise<DataText | ExecutionResult>;
   /** In which form a client gets its answers, by what it accepts; undefined where that is not known yet. */
   formOf(accept: string | undefined): string | undefined;
   /**
@@ -70,6 +72,8 @@ export function createGraphQL(documents: DocumentCache, logger: Logger, trustedO
     }) as Promise<ExecutionResult>;
   };
   const reference = { schema: documents.schema, logger, run: execute };
+  const runAsText: GraphQL['runAsText'] = (operation, variables, context) =>
+    runPlanned({ operation, variables }, context, reference);
   return {
     async fetch(request, context) {
       const response = await yoga.fetch(request, context);
@@ -78,8 +82,9 @@ export function createGraphQL(documents: DocumentCache, logger: Logger, trustedO
       if (form !== undefined && accept.length <= MAX_ACCEPT) forms.set(accept, form);
       return response;
     },
+    runAsText,
     async run(operation, variables, context) {
-      const answer = await runPlanned({ operation, variables }, context, reference);
+      const answer = await runAsText(operation, variables, context);
       if (!('text' in answer)) return answer;
       return { data: JSON.parse(answer.text) as Record<string, unknown>, extensions: answer.extensions };
     },

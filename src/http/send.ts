@@ -72,9 +72,18 @@ export async function send(c: HttpContext, outcome: JsonAnswer): Promise<Respons
  * The tag of an answer, strong (RFC 9110 8.8.1), before its encoding is named in it: of the version, and of the body
  * where that says more.
  */
-function tagOf({ body, version }: JsonAnswer): string {
-  return version === undefined ? digest(body) : `${digest(version)}.${digest(body)}`;
+function tagOf(outcome: JsonAnswer): string {
+  let tag = tags.get(outcome);
+  if (tag === undefined) {
+    const { body, version } = outcome;
+    tag = version === undefined ? digest(body) : `${digest(version)}.${digest(body)}`;
+    tags.set(outcome, tag);
+  }
+  return tag;
 }
+
+/** Of answers that are given more than once. */
+const tags = new WeakMap<JsonAnswer, string>();
 
 /** Whether a change may be made that is for this version of a row alone (If-Match). */
 export function isMatch(ifMatch: string, outcome: JsonAnswer): boolean {

@@ -51,6 +51,8 @@ export interface Route<Query = unknown, Body = unknown, Data = unknown> {
   /** It asks for the limits alone, which is free within bounds. */
   readonly isLook?: true;
   readonly list?: List<Data>;
+  /** Its answer tells when it was made. */
+  readonly isTimed?: true;
   /** When the one row that is answered was changed last, for changes that are for this version alone (If-Match). */
   readonly version?: (data: Data) => Moment;
   /** What of the answer stays the same while its figures come and go; by default all of it. */

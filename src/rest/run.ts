@@ -1,6 +1,7 @@
 /** From a request to a route's answer: read, run the stored operation, reshape. */
 
 import { setImmediate } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
 import { ApiError } from '../errors.js';
 import { apiErrorOf } from '../graphql/apiErrors.js';
 import type { Context } from '../graphql/context.js';
@@ -77,10 +78,32 @@ export async function runRead(
   graphql: GraphQL,
   context: Context,
 ): Promise<JsonAnswer> {
-  const data = route.list
-    ? await loadPages(route, variables, request, graphql, context)
-    : await load(route, variables, graphql, context);
-  return answerOf(route, data, request);
+  if (!route.list) return answerOf(route, await load(route, variables, graphql, context), request);
+  const loaded = await loadFirst(route, variables, request, graphql, context);
+  const name = typeof loaded === 'string' ? nameOf(route, request, loaded) : undefined;
+  const known = name === undefined ? undefined : shownPages.get(name);
+  if (known) return known;
+  const data = typeof loaded === 'string' ? JSON.parse(loaded) : loaded;
+  const isWhole = await loadOthers(route, data, variables, request, graphql, context);
+  const answer = await answerOf(route, data, request);
+  if (name !== undefined && isWhole) shownPages.set(name, answer);
+  return answer;
+}
+
+/**
+ * Pages as they were shown, by the request and the data: lists are asked for again and again, and to show one takes longer than
+ * to read it.
+ */
+const shownPages = new LRUCache<string, JsonAnswer>({
+  maxSize: 4 * 1024 * 1024,
+  sizeCalculation: ({ body }, name) => body.length + name.length,
+});
+/** Characters of the data of one. */
+const MAX_SHOWN = 32 * 1024;
+
+/** @returns undefined for what is too large, or another one each time */
+function nameOf({ path, isTimed }: Route, { url, workspaceId }: RouteRequest, data: string): string | undefined {
+  return isTimed || data.length > MAX_SHOWN ? undefined : `${path} ${workspaceId} ${url.href} ${data}`;
 }
 
 async function answerOf(route: Route, data: unknown, request: RouteRequest): Promise<JsonAnswer> {
@@ -125,7 +148,15 @@ const isLong = (value: unknown) => Array.isArray(value) && value.length > PART;
 
 /** @throws ApiError in the words of the dialect */
 async function load(route: Route, variables: Variables, graphql: GraphQL, context: Context): Promise<unknown> {
-  const { data, errors } = await graphql.run(route.operation, variables, context);
+  const loaded = await loadAsText(route, variables, graphql, context);
+  return typeof loaded === 'string' ? JSON.parse(loaded) : loaded;
+}
+
+/** @returns the data, or its JSON text */
+async function loadAsText(route: Route, variables: Variables, graphql: GraphQL, context: Context): Promise<unknown> {
+  const answer = await graphql.runAsText(route.operation, variables, context);
+  if ('text' in answer) return answer.text;
+  const { data, errors } = answer;
   if (errors && errors.length > 0) throw apiErrorOf(errors, route);
   return data;
 }
@@ -133,8 +164,10 @@ async function load(route: Route, variables: Variables, graphql: GraphQL, contex
 /** Rows of a list of many that are asked for at once: each time a large operation, and others have their turns between. */
 const PORTION = 300;
 
-/** As many rows as were asked for, which may be more than the core gives at once; each further thousand is a request too. */
-async function loadPages(
+const portionOf = ({ limit }: PageQuery) => (limit > MAX_PAGE ? PORTION : MAX_PAGE);
+
+/** As many rows as were asked for, or as the core gives at once. @returns the data, or its JSON text */
+function loadFirst(
   route: Route,
   variables: Variables,
   request: RouteRequest,
@@ -142,12 +175,28 @@ async function loadPages(
   context: Context,
 ): Promise<unknown> {
   const query = request.query as PageQuery;
-  const pageOf = (data: unknown) => route.list?.page(data, query) ?? { nodes: [], totalCount: 0, pageInfo: END };
   const wanted = query.limit + (route.list?.beyond ?? 0);
-  const portion = query.limit > MAX_PAGE ? PORTION : MAX_PAGE;
-  const first = pageVariables(startOf(query), Math.min(wanted, portion));
-  const data = await load(route, { ...variables, ...first }, graphql, context);
+  const first = pageVariables(startOf(query), Math.min(wanted, portionOf(query)));
+  return loadAsText(route, { ...variables, ...first }, graphql, context);
+}
+
+/**
+ * The rows that were asked for beyond those, which are put to them; each further thousand is a request too.
+ * @returns whether there were none
+ */
+async function loadOthers(
+  route: Route,
+  data: unknown,
+  variables: Variables,
+  request: RouteRequest,
+  graphql: GraphQL,
+  context: Context,
+): Promise<boolean> {
+  const query = request.query as PageQuery;
+  const pageOf = (data: unknown) => route.list?.page(data, query) ?? { nodes: [], totalCount: 0, pageInfo: END };
+  const portion = portionOf(query);
   const rows = [...pageOf(data).nodes];
+  const before = rows.length;
   let { pageInfo } = pageOf(data);
   let paid = MAX_PAGE;
   while (rows.length < query.limit && pageInfo.hasNextPage && pageInfo.endCursor !== null) {
@@ -162,7 +211,7 @@ async function loadPages(
     pageInfo = next.pageInfo;
   }
   Object.assign(pageOf(data), { nodes: rows, pageInfo });
-  return data;
+  return rows.length === before;
 }
 
 const END = { hasNextPage: false, endCursor: null };

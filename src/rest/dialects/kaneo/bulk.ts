@@ -200,6 +200,7 @@ export const bulk: readonly Route[] = [
       labels(first: 1000, orderBy: [{ field: NAME }]) { nodes { name color } }
     }`,
     status: 200,
+    isTimed: true,
     answer: ({ project, labels }: Exported) => {
       const colors = new Map(labels.nodes.map(({ name, color }) => [name.toLowerCase(), color]));
       const { name, slug, description } = project;
