@@ -46,12 +46,12 @@ export class RowStatements {
   readonly #compiled = new LRUCache<string, Database.Statement<unknown[], unknown[]>>({ max: MAX_STATEMENTS });
 
   readonly #begin: Database.Statement<unknown[]>;
-  readonly #commit: Database.Statement<unknown[]>;
+  readonly #end: Database.Statement<unknown[]>;
 
   /** @param driver of a connection that does not write */
   constructor(private readonly driver: Database.Database) {
     this.#begin = prepareAnew(driver, 'BEGIN');
-    this.#commit = prepareAnew(driver, 'COMMIT');
+    this.#end = prepareAnew(driver, 'ROLLBACK');
   }
 
   /** Several reads of one state of the database, which is locked once for them. */
@@ -60,7 +60,8 @@ export class RowStatements {
     try {
       return read();
     } finally {
-      this.#commit.run();
+      // SQLite itself may have ended it. One that went on would read what was, for ever.
+      if (this.driver.inTransaction) this.#end.run();
     }
   }
 

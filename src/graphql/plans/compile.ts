@@ -213,6 +213,7 @@ class Compiler {
       const find = services.database.rows.prepareEach(reach, query, ROW_ABOVE);
       const load = loader(shape.selection, variables, context);
       return async (ids) => {
+        if (ids.length === 0) return new Map();
         const found = await find(ids as string[], reader);
         const pages = ids.map((id) => ({ id, page: cut(found.get(id as string) ?? []) }));
         const rows = await load(pages.flatMap(({ page }) => page.page));
