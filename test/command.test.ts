@@ -105,11 +105,10 @@ describe('SIGTERM', () => {
     const closed = new Promise((resolve) => socket.once('close', resolve));
     const ask = () => socket.write('GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n');
     ask();
-    await pause(300);
-    expect(text).toMatch(/^HTTP\/1\.1 200.*connection: keep-alive/is);
+    await expect.poll(() => text, { timeout: 5000 }).toMatch(/^HTTP\/1\.1 200.*connection: keep-alive.*\}$/is);
     text = '';
     server.child.kill('SIGTERM');
-    await pause(300);
+    await pause(200);
     ask();
     await closed;
     expect(text).toMatch(/^HTTP\/1\.1 200.*connection: close/is);

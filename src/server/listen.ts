@@ -121,8 +121,9 @@ function drain(server: Server, streams: OpenStreams, lastRequests: number): Prom
     const patience = performance.now() + lastRequests;
     const closing = setInterval(() => {
       streams.end();
-      // A connection that was busy a moment ago may be kept alive; once idle it is closed.
-      if (performance.now() >= patience) server.closeIdleConnections();
+      // A connection that was busy a moment ago may be kept alive; once idle it is closed. What has come on one meanwhile is
+      // read first.
+      if (performance.now() >= patience) setImmediate(() => server.closeIdleConnections());
     }, 50);
     const limit = setTimeout(() => server.closeAllConnections(), SHUTDOWN_LIMIT);
     // Server.close() would close idle connections at once. Connections that are waiting to be accepted come first.
