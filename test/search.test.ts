@@ -1,4 +1,5 @@
 /** Tasks by words: ranked, with the place where they were found, within what a key sees; and by what is related to them. */
+import Sqlite from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createWorkspace } from './support/factories.js';
 import { startTestServer, type TestServer } from './support/server.js';
@@ -196,6 +197,108 @@ describe('a search', () => {
       // How letters beyond ASCII compare is PostgreSQL's own matter.
       if (provider === 'sqlite') expect(found.sort()).toEqual(expected.sort());
       expect(list.data.tasks.totalCount).toBe(list.data.tasks.nodes.length);
+    }
+  });
+});
+
+describe('a page of the newest of a word in some of many tasks', () => {
+  const MANY = 14_000;
+  const SOME = 110;
+  const RARE = 'quokka';
+  let created: Date[];
+  const titleOf = (index: number) => (index % SOME === 0 ? `The ${RARE} ${index}` : `Nothing ${index}`);
+  /** What comparing every text finds. */
+  const newest = (count: number, has: (index: number) => boolean = () => true) =>
+    created
+      .map((createdAt, index) => ({ createdAt, index, id: taskId(index) }))
+      .filter(({ index }) => index % SOME === 0 && has(index))
+      .sort((one, other) => other.createdAt.getTime() - one.createdAt.getTime() || (one.id < other.id ? 1 : -1))
+      .slice(0, count)
+      .map(({ index }) => titleOf(index));
+  const taskId = (index: number) => `many${String(index).padStart(6, '0')}`;
+  const page = async (first: number, more = '', selected = '') => {
+    const text = `{ tasks(first: ${first}, search: "the ${RARE}"${more}) { ${selected} pageInfo { hasNextPage } nodes { title } } }`;
+    const { data, errors } = await many.gql(text);
+    if (errors) throw new Error(JSON.stringify(errors));
+    return data.tasks.nodes.map(({ title }: { title: string }) => title);
+  };
+  let many: TestServer;
+
+  beforeAll(async () => {
+    many = await startTestServer();
+    await createWorkspace(many);
+    const start = many.clock().getTime() - 10 * 86_400_000;
+    created = Array.from({ length: MANY }, (_, index) => new Date(start + index * 1000));
+    const tenant = { workspaceId: many.workspace.id, environment: 'LIVE' } as const;
+    for (let from = 0; from < MANY; from += 2000) {
+      await many.system.task.createMany({
+        data: Array.from({ length: 2000 }, (_, step) => {
+          const index = from + step;
+          return {
+            ...tenant,
+            id: taskId(index),
+            number: index + 1,
+            title: titleOf(index),
+            createdAt: created[index] as Date,
+          };
+        }),
+      });
+    }
+  }, 60_000);
+  afterAll(() => many?.stop());
+
+  it.skipIf(process.env['TEST_POSTGRES_TEMPLATE'])(
+    "compares the texts of the newest that SQLite's index has",
+    async () => {
+      many.queries.length = 0;
+      await page(19);
+      const database = new Sqlite(many.config.databaseUrl.replace(/^file:/, ''), { readonly: true });
+      const plans = many.queries
+        .filter((sql) => /`Task`/.test(sql))
+        .map((sql) => {
+          const values = Array.from(sql.matchAll(/\?/g), () => '1');
+          const rows = database.prepare<string[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).all(...values);
+          return rows.map(({ detail }) => detail).join(', ');
+        });
+      database.close();
+      const byNumber = expect.stringMatching(/^SEARCH Task USING INDEX Task_\w+_number_key \(.*number=\?/);
+      const byTime = expect.stringMatching(
+        /^SEARCH Task USING COVERING INDEX Task_\w+_createdAt_id_number_idx \(.*createdAt>\?\)$/,
+      );
+      expect(plans).toEqual([byNumber, byTime, byNumber]);
+    },
+  );
+
+  it('is what comparing every text finds, whatever the order of their numbers says', async () => {
+    const shapes = async () => {
+      expect(await page(20)).toEqual(newest(20));
+      expect(await page(90)).toEqual(newest(90));
+      expect(await page(150)).toEqual(newest(150));
+      expect(await page(20, '', 'totalCount')).toEqual(newest(20));
+      expect(await page(5, ', filter: { title: { contains: "0" } }')).toEqual(
+        newest(5, (index) => String(index).includes('0')),
+      );
+      expect(await page(5, ', filter: { title: { contains: "77" } }')).toEqual(
+        newest(5, (index) => String(index).includes('77')),
+      );
+      expect(await page(5, ', orderBy: [{ field: CREATED_AT, direction: ASC }]')).toEqual(
+        newest(MANY).reverse().slice(0, 5),
+      );
+    };
+    await shapes();
+    // Made later than its number says, with the words and without them, and earlier.
+    const moves = [
+      [0, MANY + 10],
+      [1, MANY + 20],
+      [SOME * 3, MANY - 5],
+      [SOME * 126, 1],
+      [SOME * 5, SOME * 120],
+    ] as const;
+    for (const [index, second] of moves) {
+      const createdAt = new Date((created[0] as Date).getTime() + second * 1000 + 500);
+      await many.system.task.update({ where: { id: taskId(index) }, data: { createdAt } });
+      created[index] = createdAt;
+      await shapes();
     }
   });
 });

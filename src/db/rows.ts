@@ -8,7 +8,7 @@ import { noteProjects, projectColumn } from './projectReach.js';
 import type { Provider } from './provider.js';
 import type { Reader } from './reader.js';
 import { PARENT, Statement, type Table, typeOf, type Where } from './statement.js';
-import { conjunctsOf, LOOKED_UP, labelOf, numbersOf, TAG } from './taggedTasks.js';
+import { conjunctsOf, isNewerThanNumbered, LOOKED_UP, labelOf, numbersOf, TAG } from './taggedTasks.js';
 import { boundWhere, nameOfReach, type Reach, type Tenant } from './tenant.js';
 
 /** The row that a column of another table refers to, where it is within reach; all of its columns are null otherwise. */
@@ -238,7 +238,8 @@ function find(statement: Statement, model: string, head: string, where: Where, o
     const numbers = numbersOf(all);
     const isNewest = orderBy?.[0]?.['createdAt'] !== undefined;
     const index = numbers > LOOKED_UP && isNewest ? NEWEST : NUMBERS;
-    const found = numbers > 0 ? head.replace(from, from + statement.by(index)) : head;
+    const by = numbers > 0 ? index : isNewerThanNumbered(all) ? NEWEST : undefined;
+    const found = by ? head.replace(from, from + statement.by(by)) : head;
     return `${found} WHERE ${statement.condition(base, where)}${ordered}`;
   }
   const tags = `${statement.quote(TAG.model)} AS ${statement.quote(TAG.alias)}`;

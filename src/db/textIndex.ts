@@ -26,6 +26,8 @@ const PAGE = 20;
 const COMPARED = 10;
 /** Tasks within which a page is found soon by comparing their texts: of those, one in a hundred at least has the words. */
 const SOON = 20_000;
+/** Tasks within which the newest that were found are soon known to be the newest of all. */
+const NEAR = 100_000;
 
 /** Of all texts, the part from which on a page is found soon by comparing them. */
 const SHARE = 0.01;
@@ -45,6 +47,8 @@ interface Found<T> {
   readonly isRare: boolean;
   /** Of the newest entries, the part that these are. */
   readonly share: number;
+  /** Entries up to this number may contain the words too, where these are not all. */
+  readonly oldest: number;
 }
 
 interface Texts {
@@ -54,7 +58,11 @@ interface Texts {
   readonly from: string;
   /** The newest that are answered at least. */
   readonly least: number;
+  /** Whether no more are asked for where these are near. */
+  readonly isForPage?: boolean;
 }
+
+const TASKS = { index: 'TaskText', column: `"TaskText".rowid % ${RANGE}`, from: '"TaskText"' };
 
 export class TextIndex {
   /** Words of which it is known that a list finds them soon without the index. */
@@ -72,8 +80,15 @@ export class TextIndex {
    * @returns undefined where the index is not asked, or has none of the words
    */
   async tasks(tenant: Tenant, words: readonly string[], least = PROBE): Promise<Found<number> | undefined> {
-    const column = `"TaskText".rowid % ${RANGE}`;
-    return this.#findAll(tenant, words, { index: 'TaskText', column, from: '"TaskText"', least });
+    return this.#findAll(tenant, words, { ...TASKS, least });
+  }
+
+  /**
+   * The same for a page of the newest: of a word in many tasks, the newest are enough.
+   * @returns where these are not all, those above `oldest`
+   */
+  async newestTasks(tenant: Tenant, words: readonly string[]): Promise<Found<number> | undefined> {
+    return this.#findAll(tenant, words, { ...TASKS, least: PROBE, isForPage: true });
   }
 
   /** The ids of the comments that may contain all of the words. The parameters and what is answered are as above. */
@@ -89,23 +104,25 @@ export class TextIndex {
     const known = longest.map(trigramsOf).filter((trigrams) => trigrams.length > 0);
     const isListed = texts.least <= PROBE;
     let whole: Found<T> | undefined;
-    let found: Found<T> | undefined;
+    let rarest: Found<T> | undefined;
     let share = 1;
     for (const trigrams of known) {
       const name = [texts.index, tenant.workspaceId, tenant.environment, ...trigrams].join(' ');
       const common = isListed ? this.#common.get(name) : undefined;
-      found = common ?? (await this.#find(tenant, trigrams, texts));
+      const found: Found<T> = common ?? (await this.#find(tenant, trigrams, texts));
       share *= found.share;
       if (!found.isWhole) {
+        if (!rarest || found.share < rarest.share) rarest = found;
         if (isListed && found.share >= SHARE) this.#common.set(name, { ...found, values: [] });
         continue;
       }
       const both = new Set(found.values);
       const values: readonly T[] = whole ? whole.values.filter((one) => both.has(one)) : found.values;
-      whole = { values, isWhole: true, isRare: found.isRare || whole?.isRare === true, share };
+      whole = { ...found, values, isRare: found.isRare || whole?.isRare === true, share };
       if (whole.values.length <= FEW) break;
     }
-    if (whole || known.length < 2 || share >= SHARE) return whole ?? found;
+    const isEnough = known.length < 2 || share >= SHARE || (texts.isForPage && rarest && rarest.share < SHARE);
+    if (whole || isEnough) return whole ?? rarest;
     // Each of them is in many texts; all of them may be in few.
     return this.#find(tenant, [...new Set(known.flat())], texts);
   }
@@ -113,7 +130,7 @@ export class TextIndex {
   async #find<T>(tenant: Tenant, trigrams: readonly string[], texts: Texts): Promise<Found<T>> {
     let most = Math.max(PROBE, texts.least);
     let newest = await this.#newest<T>(tenant, trigrams, texts, most + 1);
-    if (newest.values.length > most && newest.all - newest.oldest > SOON) {
+    if (newest.values.length > most && newest.all - newest.oldest > (texts.isForPage ? NEAR : SOON)) {
       most = MOST_FOUND;
       newest = await this.#newest(tenant, trigrams, texts, most + 1);
     }
@@ -121,7 +138,7 @@ export class TextIndex {
     const count = values.length;
     const isWhole = count <= most;
     const isRare = isWhole && count ** 2 <= all * PAGE * (count > LOOKED_UP ? COMPARED : 1);
-    return { isWhole, isRare, share: count / Math.max(1, all - oldest + 1), values: values.slice(0, most) };
+    return { isWhole, isRare, share: count / Math.max(1, all - oldest + 1), values: values.slice(0, most), oldest };
   }
 
   /** As one text: rows would take longer to answer than to find. */

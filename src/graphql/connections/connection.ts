@@ -27,8 +27,11 @@ export interface List {
   readonly where: object;
   /** By default the rows that satisfy `where` are counted. */
   readonly count?: KeptCount | undefined;
-  /** Which rows an index has, of which those that satisfy `where` are some; undefined: it does not tell. */
-  readonly narrow?: (() => Promise<object | undefined>) | undefined;
+  /**
+   * Which rows an index has, of which those that satisfy `where` are some; undefined: it does not tell.
+   * @param isForPage whether only the page is read: these may be its rows alone
+   */
+  readonly narrow?: ((isForPage?: boolean) => Promise<object | undefined>) | undefined;
 }
 
 interface ConnectionOptions extends List {

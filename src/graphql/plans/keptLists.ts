@@ -63,5 +63,6 @@ function prepared(
     const count = rows.prepareCount(reach, asked.model, { AND: [asked.where, narrowed] }, asked.count);
     return (reader) => Promise.all([find(reader), count(reader)]);
   };
-  return { read: prepare({}), prepare, cut, narrow: asked.narrow };
+  const { narrow } = asked;
+  return { read: prepare({}), prepare, cut, narrow: narrow && (() => narrow(!shape.hasCount)) };
 }

@@ -16,7 +16,7 @@ import {
   searchWhere,
   searchWords,
 } from '../connections/filter.js';
-import type { Column, PageArgs } from '../connections/keyset.js';
+import { type Column, type OrderBy, type PageArgs, planPage } from '../connections/keyset.js';
 import { orderOf } from '../connections/order.js';
 import type { Context } from '../context.js';
 import { ROW_ABOVE, type Source } from '../plans/source.js';
@@ -49,9 +49,19 @@ interface RowTableOptions {
   readonly search?: readonly string[];
   /** What a word finds besides. */
   readonly searchWord?: (word: string) => object | undefined;
-  /** The rows in which an index has all of the words; undefined: it does not tell. */
-  readonly indexed?: (words: readonly string[], context: Context) => Promise<object | undefined>;
+  /**
+   * The rows in which an index has all of the words; undefined: it does not tell.
+   * @param newest the page that is read, where it is the newest rows: these alone may be answered
+   */
+  readonly indexed?: (words: readonly string[], context: Context, newest?: NewestPage) => Promise<object | undefined>;
   readonly columns: Readonly<Record<string, ColumnOptions>>;
+}
+
+/** The newest rows of those that satisfy a condition, as Prisma takes it. */
+export interface NewestPage {
+  readonly where: Record<string, unknown>;
+  readonly orderBy: readonly Record<string, unknown>[];
+  readonly take: number;
 }
 
 interface Ordering {
@@ -205,8 +215,12 @@ export function rowTable(model: string, { name = model, columns, search = [], se
       const all = { AND: [where, ...asked] };
       // What has an index of its own is found by that.
       const isNarrowed = indexed && words.length > 0 && !meansFew(all);
-      const narrow = isNarrowed ? () => indexed(words, context) : undefined;
-      return { model, args, order: orderOf(orders, args.orderBy), where: all, count, narrow };
+      const order = orderOf(orders, args.orderBy);
+      const newest = () => newestPage(all, args, order);
+      const narrow = isNarrowed
+        ? (isForPage = false) => indexed(words, context, isForPage ? newest() : undefined)
+        : undefined;
+      return { model, args, order, where: all, count, narrow };
     },
     /** A field that answers a list: its resolver, and what a plan reads in its place. */
     listField<Args extends ListArgs>(list: (args: Args, context: Context) => List) {
@@ -231,6 +245,13 @@ export function innerListField<Args extends ListArgs>(list: (args: Args, context
     resolve: ({ id }: { id: string }, args: Args, context: Context, info: GraphQLResolveInfo): Promise<Page> =>
       resolveConnection({ ...list(args, context, id), context, info }) as never,
   };
+}
+
+function newestPage(where: NewestPage['where'], args: PageArgs, order: readonly OrderBy[]): NewestPage | undefined {
+  const { where: beyond, orderBy, take, skip, reversed } = planPage(args, order);
+  const [first, second] = orderBy;
+  const isNewestFirst = first?.['createdAt'] === 'desc' && second?.['id'] === 'desc';
+  return isNewestFirst && !reversed && skip === 0 && beyond.length === 0 ? { where, orderBy, take } : undefined;
 }
 
 /** createdAt -> CREATED_AT */
