@@ -34,10 +34,12 @@ export async function serve(values: Record<string, string>) {
   let output = '';
   const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
   const url = await new Promise<string>((resolve, reject) => {
+    let listens: string | undefined;
     child.stdout.on('data', (chunk) => {
       output += chunk;
-      const found = /listens on (\S+)\n(?=[\s\S]*Data .*\n)/.exec(output)?.[1];
-      if (found) setTimeout(() => resolve(found), 50);
+      if (listens !== undefined) return;
+      listens = /listens on (\S+)\n(?=[\s\S]*Data .*\n)/.exec(output)?.[1];
+      if (listens !== undefined) setTimeout(resolve, 50, listens);
     });
     child.stderr.on('data', (chunk) => {
       output += chunk;
