@@ -58,14 +58,14 @@ export class BoundedReads {
     if ((sql.match(/\bSELECT\b/gi) ?? []).length > 1) return 'none';
     const others = plan.filter((step) => step !== search[0]);
     const terms = found.split(' AND ');
-    if (others.length === 0 && this.#isUnique(table, index, terms.filter((term) => term.endsWith('=?')).length)) {
-      return 'value';
-    }
+    const isSorted = others.length === 1 && others[0] === 'USE TEMP B-TREE FOR ORDER BY';
+    const isPlain = others.length === 0 || isSorted;
+    if (isPlain && this.#isUnique(table, index, terms.filter((term) => term.endsWith('=?')).length)) return 'value';
     // What the index does not find is compared row by row, with rows that are not answered too.
     const compared = sql.replace(JOINS, '').replace(AFTER_CURSOR, '').match(COMPARISON)?.length ?? 0;
     if (compared !== terms.length || /\b(?:COUNT|SUM|MIN|MAX|GROUP BY|DISTINCT)\b/i.test(sql)) return 'none';
     if (others.length === 0) return 'range';
-    return others.length === 1 && others[0] === 'USE TEMP B-TREE FOR ORDER BY' ? 'sorted' : 'none';
+    return isSorted ? 'sorted' : 'none';
   }
 
   #plan(sql: string, args: readonly unknown[]): string[] {

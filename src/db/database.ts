@@ -85,8 +85,8 @@ export async function openDatabase({
     },
   });
   const log = onQuery ? [{ emit: 'event' as const, level: 'query' as const }] : [];
-  let connection: (SqlDriverAdapter & RowConnection) | undefined;
-  const connect = async (adapter: SqlDriverAdapterFactory): Promise<PrismaClient> => {
+  const connect = async (adapter: SqlDriverAdapterFactory) => {
+    let connection: (SqlDriverAdapter & RowConnection) | undefined;
     const { PrismaClient: Client } =
       provider === 'sqlite'
         ? await import('./generated/sqlite/client.js')
@@ -108,7 +108,11 @@ export async function openDatabase({
       listen('query', (event) => onQuery(event.query));
     }
     await client.$connect();
-    return client;
+    const connected = () => {
+      if (!connection || isClosed) throw new DriverAdapterError({ kind: 'ConnectionClosed' });
+      return connection;
+    };
+    return { client, connected };
   };
   const primary = async () =>
     provider === 'sqlite'
@@ -120,23 +124,19 @@ export async function openDatabase({
     replicaUrl === undefined
       ? system
       : await connect(withReplica(await primary(), (await postgresql()).postgresqlAdapter(replicaUrl, pool)));
-  const connected = () => {
-    if (!connection || isClosed) throw new DriverAdapterError({ kind: 'ConnectionClosed' });
-    return connection;
-  };
   return {
     provider,
-    system,
-    forTenant: tenantDatabases(tenants),
-    takeTaskNumber: takesNumberBefore(provider, connected),
+    system: system.client,
+    forTenant: tenantDatabases(tenants.client),
+    takeTaskNumber: takesNumberBefore(provider, system.connected),
     hasReplica: replicaUrl !== undefined,
-    rows: new Rows(provider, connected, onQuery),
-    texts: new TextIndex(provider, connected, onQuery),
-    inTransaction: async (run) => inTransaction(connected(), provider, onQuery ?? (() => {}), run),
+    rows: new Rows(provider, tenants.connected, onQuery),
+    texts: new TextIndex(provider, tenants.connected, onQuery),
+    inTransaction: async (run) => inTransaction(system.connected(), provider, onQuery ?? (() => {}), run),
     async close() {
       isClosed = true;
-      await system.$disconnect();
-      await tenants.$disconnect();
+      await system.client.$disconnect();
+      await tenants.client.$disconnect();
     },
   };
 }

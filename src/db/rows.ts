@@ -8,7 +8,7 @@ import { noteProjects, projectColumn } from './projectReach.js';
 import type { Provider } from './provider.js';
 import type { Reader } from './reader.js';
 import { PARENT, Statement, type Table, typeOf, type Where } from './statement.js';
-import { conjunctsOf, isNewerThanNumbered, LOOKED_UP, labelOf, numbersOf, TAG } from './taggedTasks.js';
+import { conjunctsOf, LOOKED_UP, labelOf, numbersOf, TAG } from './taggedTasks.js';
 import { boundWhere, nameOfReach, type Reach, type Tenant } from './tenant.js';
 
 /** The row that a column of another table refers to, where it is within reach; all of its columns are null otherwise. */
@@ -33,6 +33,9 @@ export interface RowQuery {
   readonly skip?: number;
 }
 
+/** The newest tasks of those that satisfy a condition. */
+export type NewestTasks = Required<Pick<RowQuery, 'where' | 'orderBy' | 'take'>>;
+
 /** One statement, and the arguments of each time that it runs. */
 interface EachQuery extends Omit<SqlQuery, 'args'> {
   readonly each: readonly (readonly unknown[])[];
@@ -51,6 +54,12 @@ export interface RowConnection {
   queryEach?(query: EachQuery, reader?: Reader, seen?: SeenRows): Promise<unknown[][][]>;
   /** Changes with every change of what the reach has of tasks, projects and users. */
   rowVersion?(tenant: Tenant): number;
+}
+
+/** A statement of numbers of tasks, the greatest first, of which there may be others below. */
+export interface NumberedEntries {
+  readonly sql: string;
+  readonly args: readonly string[];
 }
 
 /** In an argument of a statement: the id that it is run with. */
@@ -159,6 +168,41 @@ export class Rows {
     return async (reader) => Number((await this.#query(sql, statement, reader))[0]?.[0]);
   }
 
+  /**
+   * Of a page of the newest tasks, on SQLite.
+   * @param entries the tasks of a page are some of these, or have lower numbers
+   * @returns a function that reads the numbers of the page; undefined where it is not full of these, or where one of a lower
+   *   number was made as late
+   * @throws NotTranslated
+   */
+  prepareNewest(
+    reach: Reach,
+    { where, orderBy, take }: NewestTasks,
+    entries: NumberedEntries,
+  ): (reader: Reader) => Promise<number[] | undefined> {
+    const text: ArgType = { scalarType: 'string', arity: 'scalar' };
+    const head = { sql: '', args: [...entries.args], argTypes: entries.args.map(() => text) };
+    const statement = new Statement(this.provider, undefined, head);
+    const task = { alias: 'Task', model: 'Task' };
+    const [number, createdAt] = ['number', 'createdAt'].map((column) => statement.column(task, column));
+    const among = `${number} IN (SELECT "number" FROM "found")`;
+    const fits = statement.condition(task, boundWhere(reach, 'Task', where));
+    const order = orderBy.map((item) => statement.order(task, item)).join(', ');
+    const { workspaceId, environment } = reach;
+    const ofTenant = statement.condition(task, { workspaceId, environment });
+    const from = ` FROM ${statement.quote('Task')}`;
+    const sql = `WITH "found" AS MATERIALIZED (${entries.sql}),
+      "page" AS MATERIALIZED (SELECT ${number} AS "number", ${createdAt} AS "createdAt"${from}${statement.by(NUMBERS)}
+        WHERE ${among} AND ${fits} ORDER BY ${order}${statement.page(take, 0)})
+      SELECT (SELECT json_group_array("number") FROM "page"), EXISTS (SELECT 1${from}${statement.by(NEWEST)}
+        WHERE ${ofTenant} AND ${createdAt} >= (SELECT min("createdAt") FROM "page") AND ${number} <= (SELECT min("number") FROM "found"))`;
+    return async (reader) => {
+      const [[numbers, hasOther] = []] = await this.#query(sql, statement, reader);
+      const page = JSON.parse(numbers as string) as number[];
+      return page.length < take || hasOther ? undefined : page;
+    };
+  }
+
   #select(reach: Reach, { selection, where, orderBy = [], take, skip = 0 }: RowQuery, parent?: symbol): Select {
     const { model } = selection;
     const head = this.#head(reach, selection);
@@ -238,8 +282,7 @@ function find(statement: Statement, model: string, head: string, where: Where, o
     const numbers = numbersOf(all);
     const isNewest = orderBy?.[0]?.['createdAt'] !== undefined;
     const index = numbers > LOOKED_UP && isNewest ? NEWEST : NUMBERS;
-    const by = numbers > 0 ? index : isNewerThanNumbered(all) ? NEWEST : undefined;
-    const found = by ? head.replace(from, from + statement.by(by)) : head;
+    const found = numbers > 0 ? head.replace(from, from + statement.by(index)) : head;
     return `${found} WHERE ${statement.condition(base, where)}${ordered}`;
   }
   const tags = `${statement.quote(TAG.model)} AS ${statement.quote(TAG.alias)}`;

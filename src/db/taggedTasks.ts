@@ -55,13 +55,6 @@ export function numbersOf(all: readonly Conjunct[]): number {
   return Math.max(1, (test as { in?: readonly unknown[] }).in?.length ?? 1);
 }
 
-/** Whether tasks are meant that are newer than what their numbers tell: there are none, or few. */
-export function isNewerThanNumbered(all: readonly Conjunct[]): boolean {
-  const has = (column: string, test: string) =>
-    all.some(([name, of]) => name === column && typeof of === 'object' && of !== null && test in of);
-  return has('number', 'lte') && has('createdAt', 'gte');
-}
-
 /** Whether few tasks are meant, which an index of their own finds. */
 export const meansFew = (where: Where): boolean => conjunctsOf(where).some(isSelective);
 

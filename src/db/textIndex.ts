@@ -5,7 +5,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import type { Provider } from './provider.js';
-import type { RowConnection } from './rows.js';
+import type { NumberedEntries, RowConnection } from './rows.js';
 import { LOOKED_UP } from './taggedTasks.js';
 import type { Tenant } from './tenant.js';
 
@@ -31,9 +31,9 @@ const NEAR = 100_000;
 
 /** Of all texts, the part from which on a page is found soon by comparing them. */
 const SHARE = 0.01;
-/** Common words that are remembered, and for how long, in milliseconds: only how fast they are found depends on it. */
-const MOST_COMMON = 5000;
-const COMMON_FOR = 300_000;
+/** Words in more than a few texts that are remembered, and for how long, in milliseconds: only how fast they are found depends on it. */
+const MOST_FREQUENT = 5000;
+const FREQUENT_FOR = 300_000;
 
 /** Where a word is in no more texts than that, they are read all; of a common one, so many show how common it is. */
 const PROBE = 100;
@@ -47,26 +47,34 @@ interface Found<T> {
   readonly isRare: boolean;
   /** Of the newest entries, the part that these are. */
   readonly share: number;
-  /** Entries up to this number may contain the words too, where these are not all. */
-  readonly oldest: number;
+  /** What they have. */
+  readonly trigrams: readonly string[];
 }
 
-interface Texts {
+interface TextTable {
   readonly index: string;
   /** What is answered of each, and where it comes from. */
   readonly column: string;
   readonly from: string;
-  /** The newest that are answered at least. */
-  readonly least: number;
-  /** Whether no more are asked for where these are near. */
-  readonly isForPage?: boolean;
 }
 
-const TASKS = { index: 'TaskText', column: `"TaskText".rowid % ${RANGE}`, from: '"TaskText"' };
+interface Texts extends TextTable {
+  /** The newest that are answered at least. */
+  readonly least: number;
+  /** Whether no more are asked for where these are not all. */
+  readonly isNewest: boolean;
+}
+
+const TASKS: TextTable = { index: 'TaskText', column: `"TaskText".rowid % ${RANGE}`, from: '"TaskText"' };
+const COMMENTS: TextTable = {
+  index: 'CommentText',
+  column: '"commentId"',
+  from: '"CommentText" JOIN "CommentTextRow" ON "number" = "CommentText".rowid',
+};
 
 export class TextIndex {
-  /** Words of which it is known that a list finds them soon without the index. */
-  readonly #common = new LRUCache<string, Found<never>>({ max: MOST_COMMON, ttl: COMMON_FOR });
+  /** How frequent words are that are in more than a few texts. */
+  readonly #frequent = new LRUCache<string, Found<never>>({ max: MOST_FREQUENT, ttl: FREQUENT_FOR });
 
   constructor(
     private readonly provider: Provider,
@@ -76,25 +84,36 @@ export class TextIndex {
 
   /**
    * The numbers of the tasks whose title and description may contain all of the words.
-   * @param least of which the newest are answered, where there are as many
    * @returns undefined where the index is not asked, or has none of the words
    */
-  async tasks(tenant: Tenant, words: readonly string[], least = PROBE): Promise<Found<number> | undefined> {
-    return this.#findAll(tenant, words, { ...TASKS, least });
+  async tasks(tenant: Tenant, words: readonly string[]): Promise<Found<number> | undefined> {
+    return this.#findAll(tenant, words, { ...TASKS, least: PROBE, isNewest: false });
   }
 
   /**
-   * The same for a page of the newest: of a word in many tasks, the newest are enough.
-   * @returns where these are not all, those above `oldest`
+   * The same, of which no more than these are asked for.
+   * @param least of which the newest are answered, where there are as many; by default whether there are many is known, and not
+   *   which
    */
-  async newestTasks(tenant: Tenant, words: readonly string[]): Promise<Found<number> | undefined> {
-    return this.#findAll(tenant, words, { ...TASKS, least: PROBE, isForPage: true });
+  async newestTasks(tenant: Tenant, words: readonly string[], least = PROBE): Promise<Found<number> | undefined> {
+    return this.#findAll(tenant, words, { ...TASKS, least, isNewest: true });
   }
 
-  /** The ids of the comments that may contain all of the words. The parameters and what is answered are as above. */
-  async comments(tenant: Tenant, words: readonly string[], least = PROBE): Promise<Found<string> | undefined> {
-    const from = '"CommentText" JOIN "CommentTextRow" ON "number" = "CommentText".rowid';
-    return this.#findAll(tenant, words, { index: 'CommentText', column: '"commentId"', from, least });
+  /** The ids of the newest comments that may contain all of the words. The parameters and what is answered are as above. */
+  async newestComments(tenant: Tenant, words: readonly string[], least: number): Promise<Found<string> | undefined> {
+    return this.#findAll(tenant, words, { ...COMMENTS, least, isNewest: true });
+  }
+
+  /**
+   * The statement of the numbers of the newest tasks that have what was found, where that is not all and a list would be long in
+   * finding a page of them.
+   * @param take of the page
+   */
+  entriesOf(tenant: Tenant, { isWhole, share, trigrams }: Found<number>, take: number): NumberedEntries | undefined {
+    if (isWhole || share >= SHARE || share * NEAR < PROBE) return undefined;
+    // Nearly all of them have the words.
+    const { sql, args } = entriesOf(tenant, trigrams, TASKS, Math.min(PROBE, 2 * take));
+    return { sql: `SELECT "value" AS "number" FROM (${sql})`, args };
   }
 
   /** One word after another: together with a rare one, all texts of a common one would be gone through. */
@@ -103,17 +122,19 @@ export class TextIndex {
     const longest = [...new Set(words)].sort((one, other) => other.length - one.length).slice(0, MOST_WORDS);
     const known = longest.map(trigramsOf).filter((trigrams) => trigrams.length > 0);
     const isListed = texts.least <= PROBE;
+    /** Whether it need not be looked up which texts have the word. */
+    const isKnown = ({ share }: Found<never>) => isListed && (texts.isNewest || share >= SHARE);
     let whole: Found<T> | undefined;
     let rarest: Found<T> | undefined;
     let share = 1;
     for (const trigrams of known) {
       const name = [texts.index, tenant.workspaceId, tenant.environment, ...trigrams].join(' ');
-      const common = isListed ? this.#common.get(name) : undefined;
-      const found: Found<T> = common ?? (await this.#find(tenant, trigrams, texts));
+      const frequent = this.#frequent.get(name);
+      const found: Found<T> = frequent && isKnown(frequent) ? frequent : await this.#find(tenant, trigrams, texts);
       share *= found.share;
       if (!found.isWhole) {
         if (!rarest || found.share < rarest.share) rarest = found;
-        if (isListed && found.share >= SHARE) this.#common.set(name, { ...found, values: [] });
+        if (isListed) this.#frequent.set(name, { ...found, values: [] });
         continue;
       }
       const both = new Set(found.values);
@@ -121,7 +142,7 @@ export class TextIndex {
       whole = { ...found, values, isRare: found.isRare || whole?.isRare === true, share };
       if (whole.values.length <= FEW) break;
     }
-    const isEnough = known.length < 2 || share >= SHARE || (texts.isForPage && rarest && rarest.share < SHARE);
+    const isEnough = known.length < 2 || share >= SHARE || (texts.isNewest && rarest && rarest.share < SHARE);
     if (whole || isEnough) return whole ?? rarest;
     // Each of them is in many texts; all of them may be in few.
     return this.#find(tenant, [...new Set(known.flat())], texts);
@@ -130,7 +151,7 @@ export class TextIndex {
   async #find<T>(tenant: Tenant, trigrams: readonly string[], texts: Texts): Promise<Found<T>> {
     let most = Math.max(PROBE, texts.least);
     let newest = await this.#newest<T>(tenant, trigrams, texts, most + 1);
-    if (newest.values.length > most && newest.all - newest.oldest > (texts.isForPage ? NEAR : SOON)) {
+    if (!texts.isNewest && newest.values.length > most && newest.all - newest.oldest > SOON) {
       most = MOST_FOUND;
       newest = await this.#newest(tenant, trigrams, texts, most + 1);
     }
@@ -138,26 +159,22 @@ export class TextIndex {
     const count = values.length;
     const isWhole = count <= most;
     const isRare = isWhole && count ** 2 <= all * PAGE * (count > LOOKED_UP ? COMPARED : 1);
-    return { isWhole, isRare, share: count / Math.max(1, all - oldest + 1), values: values.slice(0, most), oldest };
+    return { isWhole, isRare, share: count / Math.max(1, all - oldest + 1), values: values.slice(0, most), trigrams };
   }
 
   /** As one text: rows would take longer to answer than to find. */
   async #newest<T>(
-    { workspaceId, environment }: Tenant,
+    tenant: Tenant,
     trigrams: readonly string[],
-    { index, column, from }: Texts,
+    texts: Texts,
     limit: number,
   ): Promise<{ values: T[]; oldest: number; all: number }> {
-    const first = `(SELECT "number" * ${RANGE} FROM "TextTenant" WHERE "workspaceId" = ? AND "environment" = ?)`;
-    const range = `BETWEEN ${first} AND ${first} + ${RANGE - 1}`;
+    const entries = entriesOf(tenant, trigrams, texts, limit);
     const sql = `SELECT json_group_array("value"), min("entry") % ${RANGE},
-        (SELECT max("id") % ${RANGE} FROM "${index}_docsize" WHERE "id" ${range})
-      FROM (SELECT ${column} AS "value", "${index}".rowid AS "entry" FROM ${from}
-        WHERE "${index}" MATCH ? AND "${index}".rowid ${range} ORDER BY "${index}".rowid DESC LIMIT ${limit})`;
-    const match = trigrams.map((trigram) => `"${trigram.replaceAll('"', '""')}"`).join(' AND ');
-    const tenant = [workspaceId, environment, workspaceId, environment];
-    const args = [...tenant, match, ...tenant];
-    const argTypes = args.map(() => ({ scalarType: 'string', arity: 'scalar' }) as const);
+        (SELECT max("id") % ${RANGE} FROM "${texts.index}_docsize" WHERE "id" ${OF_TENANT})
+      FROM (${entries.sql})`;
+    const args = [...tenantArgs(tenant), ...entries.args];
+    const argTypes = args.map(() => TEXT);
     this.onQuery(sql);
     const connection = this.connection();
     const query = { sql, args, argTypes };
@@ -165,6 +182,20 @@ export class TextIndex {
     const [values, oldest, all] = rows[0] ?? [];
     return { values: JSON.parse(String(values ?? '[]')), oldest: Number(oldest ?? 0), all: Number(all ?? 0) };
   }
+}
+
+const TEXT = { scalarType: 'string', arity: 'scalar' } as const;
+const FIRST_OF_TENANT = `(SELECT "number" * ${RANGE} FROM "TextTenant" WHERE "workspaceId" = ? AND "environment" = ?)`;
+const OF_TENANT = `BETWEEN ${FIRST_OF_TENANT} AND ${FIRST_OF_TENANT} + ${RANGE - 1}`;
+
+const tenantArgs = ({ workspaceId, environment }: Tenant) => [workspaceId, environment, workspaceId, environment];
+
+/** The newest texts that have all of the trigrams: what is answered of each, and its entry. */
+function entriesOf(tenant: Tenant, trigrams: readonly string[], { index, column, from }: TextTable, limit: number) {
+  const sql = `SELECT ${column} AS "value", "${index}".rowid AS "entry" FROM ${from}
+        WHERE "${index}" MATCH ? AND "${index}".rowid ${OF_TENANT} ORDER BY "${index}".rowid DESC LIMIT ${limit}`;
+  const match = trigrams.map((trigram) => `"${trigram.replaceAll('"', '""')}"`).join(' AND ');
+  return { sql, args: [match, ...tenantArgs(tenant)] };
 }
 
 /**

@@ -6,6 +6,7 @@ import type { InputRef } from '@pothos/core';
 import type { GraphQLResolveInfo } from 'graphql';
 import { MODELS } from '../../db/datamodel.js';
 import { projectCondition } from '../../db/projectReach.js';
+import type { NewestTasks } from '../../db/rows.js';
 import { meansFew } from '../../db/taggedTasks.js';
 import { type KeptCount, type List, resolveConnection } from '../connections/connection.js';
 import {
@@ -53,15 +54,8 @@ interface RowTableOptions {
    * The rows in which an index has all of the words; undefined: it does not tell.
    * @param newest the page that is read, where it is the newest rows: these alone may be answered
    */
-  readonly indexed?: (words: readonly string[], context: Context, newest?: NewestPage) => Promise<object | undefined>;
+  readonly indexed?: (words: readonly string[], context: Context, newest?: NewestTasks) => Promise<object | undefined>;
   readonly columns: Readonly<Record<string, ColumnOptions>>;
-}
-
-/** The newest rows of those that satisfy a condition, as Prisma takes it. */
-export interface NewestPage {
-  readonly where: Record<string, unknown>;
-  readonly orderBy: readonly Record<string, unknown>[];
-  readonly take: number;
 }
 
 interface Ordering {
@@ -247,7 +241,7 @@ export function innerListField<Args extends ListArgs>(list: (args: Args, context
   };
 }
 
-function newestPage(where: NewestPage['where'], args: PageArgs, order: readonly OrderBy[]): NewestPage | undefined {
+function newestPage(where: NewestTasks['where'], args: PageArgs, order: readonly OrderBy[]): NewestTasks | undefined {
   const { where: beyond, orderBy, take, skip, reversed } = planPage(args, order);
   const [first, second] = orderBy;
   const isNewestFirst = first?.['createdAt'] === 'desc' && second?.['id'] === 'desc';

@@ -1,4 +1,4 @@
-import type { RowSelection } from '../../db/rows.js';
+import type { NewestTasks } from '../../db/rows.js';
 import { badInput, notFound } from '../../errors.js';
 import { identifierOf, numberOf } from '../../tasks/identifier.js';
 import { DONE } from '../../tasks/states.js';
@@ -9,7 +9,7 @@ import { oneRow, refersTo, type Source } from '../plans/source.js';
 import { builder } from './builder.js';
 import { enumFilter, IdFilter, TagsFilter } from './filters.js';
 import { Node } from './node.js';
-import { innerListField, type ListArgs, type NewestPage, rowTable } from './rowTable.js';
+import { innerListField, type ListArgs, rowTable } from './rowTable.js';
 import { Project } from './types.js';
 import { User } from './user.js';
 
@@ -149,46 +149,25 @@ const table = rowTable('Task', {
 });
 
 /** An identifier is found by the number of the task, and in texts. */
-async function indexedTasks(words: readonly string[], context: Context, newest?: NewestPage) {
-  const { reach, services } = context;
+async function indexedTasks(words: readonly string[], context: Context, newest?: NewestTasks) {
+  const { reach, reader, services } = context;
   const { texts } = services.database;
   const plain = words.filter((word) => numberOf(word) === undefined);
   const searched = plain.length > 0 ? plain : words.slice(0, 1);
-  let found = newest && plain.length > 0 ? await texts.newestTasks(reach, searched) : undefined;
-  const page = newest && found && (await pageAmong(found, newest, context));
-  if (page) return page;
+  // One that is named is found, whether texts have the name or not.
+  const page = plain.length > 0 ? newest : undefined;
+  let found = page && (await texts.newestTasks(reach, searched));
+  const entries = page && found && texts.entriesOf(reach, found, page.take);
+  if (entries) {
+    // Tasks of lower numbers come after the page, unless one was made later.
+    const numbers = await services.database.rows.prepareNewest(reach, page, entries)(reader);
+    if (numbers) return { number: { in: numbers } };
+  }
   if (!found?.isWhole) found = await texts.tasks(reach, searched);
   // Of many, those that come first in the list are found soon without it.
   if (!found?.isWhole || !found.isRare) return undefined;
   const named = searched.flatMap((word) => numberOf(word) ?? []);
   return { number: { in: [...found.values, ...named] } };
-}
-
-const TASK = { alias: 'Task', model: 'Task' };
-const NUMBERED: RowSelection = {
-  model: TASK.model,
-  columns: ['number', 'createdAt'].map((column) => ({ table: TASK, column })),
-  joins: [],
-};
-
-/**
- * The tasks of the page, where all of them are among the newest that the index has: tasks that it was not asked for have lower
- * numbers, and unless one of those was made later they come after the page.
- */
-async function pageAmong(
-  { isWhole, oldest, values }: { isWhole: boolean; oldest: number; values: readonly number[] },
-  { where, orderBy, take }: NewestPage,
-  { reach, reader, services }: Context,
-): Promise<object | undefined> {
-  if (isWhole || values.length < take) return undefined;
-  const { rows } = services.database;
-  const among = { AND: [where, { number: { in: values } }] };
-  const page = await rows.prepare(reach, { selection: NUMBERED, where: among, orderBy, take })(reader);
-  const [, createdAt] = page.at(-1) ?? [];
-  if (page.length < take) return undefined;
-  const others = { createdAt: { gte: createdAt }, number: { lte: oldest } };
-  const [other] = await rows.prepare(reach, { selection: NUMBERED, where: others, take: 1 })(reader);
-  return other ? undefined : { number: { in: page.map(([number]) => number) } };
 }
 
 export const Task = builder.prismaObject('Task', {

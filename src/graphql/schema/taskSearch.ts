@@ -1,5 +1,7 @@
 /** Tasks by the words of their titles, descriptions and comments, those first that fit best. */
 import { queryFromInfo } from '@pothos/plugin-prisma';
+import type { Join, RowSelection } from '../../db/rows.js';
+import type { Table } from '../../db/statement.js';
 import { badInput } from '../../errors.js';
 import { DEFAULT_PAGE, MAX_PAGE } from '../../operations/pageLimits.js';
 import { isStorableDate } from '../../storable.js';
@@ -138,38 +140,49 @@ builder.queryField('searchTasks', (t) =>
   ),
 );
 
+const TASK = { alias: 'Task', model: 'Task' };
+const COMMENT = { alias: 'Comment', model: 'Comment' };
+const COMMENTED: Join = { alias: 'j0', model: 'Task', from: COMMENT, column: 'taskId' };
+const rankedOf = (table: Table) => ['id', 'title', 'createdAt'].map((column) => ({ table, column }));
+const TASKS: RowSelection = { model: 'Task', columns: rankedOf(TASK), joins: [] };
+const COMMENTS: RowSelection = {
+  model: 'Comment',
+  columns: [...rankedOf(COMMENTED), { table: COMMENT, column: 'id' }],
+  joins: [COMMENTED],
+};
+type RankedRow = [id: string, title: string, createdAt: Date, commentId?: string];
+
 /** All that are ranked, the best first. @param within what the tasks must satisfy, as Prisma takes it */
 async function rank(words: readonly string[], within: object, context: Context): Promise<Ranked[]> {
-  const { db, reach, services } = context;
-  const { provider, texts } = services.database;
+  const { reach, reader, services } = context;
+  const { provider, rows, texts } = services.database;
   const { where, narrow } = listTasks({ search: words.join(' ') }, context, within);
-  const inComments = searchWhere(words, ['body'], provider);
   const orderBy = [{ createdAt: 'desc' as const }, { id: 'desc' as const }];
-  const select = { id: true, title: true, createdAt: true } as const;
-  const most = { orderBy, take: MOST_RANKED };
-  const findTasks = (more: object) => db.task.findMany({ where: { AND: [where, more] }, select, ...most });
-  const findComments = (more: object) =>
-    db.comment.findMany({
-      where: { AND: [...inComments, { task: within }, more], deletedAt: null },
-      select: { id: true, task: { select } },
-      ...most,
-    });
+  const newest = (selection: RowSelection, conditions: object[]) =>
+    rows.prepare(reach, { selection, where: { AND: conditions }, orderBy, take: MOST_RANKED })(reader) as Promise<
+      RankedRow[]
+    >;
+  const findTasks = (more: object) => newest(TASKS, [where, more]);
+  const inComments = [...searchWhere(words, ['body'], provider), { deletedAt: null, task: within }];
+  const findComments = (more: object) => newest(COMMENTS, [...inComments, more]);
   const isNamed = words.some((word) => numberOf(word) !== undefined);
   const [tasks, comments] = await Promise.all([
     isNamed
       ? Promise.resolve(narrow?.()).then((known) => findTasks(known ?? {}))
       : texts
-          .tasks(reach, words, MOST_TRIED)
+          .newestTasks(reach, words, MOST_TRIED)
           .then((found) => newestOf(found, findTasks, (numbers) => ({ number: { in: numbers } }))),
     texts
-      .comments(reach, words, MOST_TRIED)
+      .newestComments(reach, words, MOST_TRIED)
       .then((found) => newestOf(found, findComments, (ids) => ({ id: { in: ids } }))),
   ]);
   const found = new Map<string, Ranked>();
-  for (const { id, task } of comments) {
-    if (!found.has(task.id)) found.set(task.id, { ...task, score: commentScore(words), commentId: id });
+  for (const [id, title, createdAt, commentId = null] of comments) {
+    if (!found.has(id)) found.set(id, { id, title, createdAt, score: commentScore(words), commentId });
   }
-  for (const task of tasks) found.set(task.id, { ...task, score: titleScore(task.title, words), commentId: null });
+  for (const [id, title, createdAt] of tasks) {
+    found.set(id, { id, title, createdAt, score: titleScore(title, words), commentId: null });
+  }
   return [...found.values()].sort(compare);
 }
 
@@ -183,7 +196,8 @@ async function newestOf<Value, Row>(
   find: (where: object) => PromiseLike<Row[]>,
   among: (values: readonly Value[]) => object,
 ): Promise<Row[]> {
-  const rows = found ? await find(among(found.values.slice(0, MOST_TRIED))) : [];
+  const values = found?.values.slice(0, MOST_TRIED) ?? [];
+  const rows = values.length > 0 ? await find(among(values)) : [];
   const areAll = found?.isWhole && found.values.length <= MOST_TRIED;
   return areAll || rows.length === MOST_RANKED ? rows : find({});
 }
