@@ -32,7 +32,12 @@ describe.skipIf(process.env['TEST_POSTGRES_TEMPLATE'])('remembered answers', () 
   let writers: string[];
 
   beforeAll(async () => {
-    const values = { DATABASE_URL: databaseUrl, DEFAULT_PLAN: 'enterprise', TASKGATE_BOOTSTRAP_KEY: adminKey };
+    const values = {
+      DATABASE_URL: databaseUrl,
+      DEFAULT_PLAN: 'enterprise',
+      TASKGATE_BOOTSTRAP_KEY: adminKey,
+      AUTH_FAILURE_LIMIT: '1000000',
+    };
     const first = await serve(values);
     servers = [first, await serve(values)];
     reference = await serve({ ...values, RESPONSE_CACHE_MB: '0' });
