@@ -148,6 +148,17 @@ describe('which reads are done at once', () => {
     }
   });
 
+  it('tasks that are meant by their numbers, unless their texts are compared', () => {
+    const database = new Sqlite(sqliteFile(plain.config.databaseUrl), { readonly: true });
+    const reads = new BoundedReads(database);
+    const list = (condition: string) =>
+      `SELECT \`id\` FROM \`Task\` INDEXED BY \`Task_workspaceId_environment_number_key\` WHERE ${condition}\`number\` IN (?,?)
+        AND \`workspaceId\` = ? AND \`environment\` = ? ORDER BY \`createdAt\` DESC, \`id\` DESC LIMIT 21`;
+    expect(reads.has(list(''), [1, 2, 'w', 'LIVE'])).toBe(true);
+    expect(reads.has(list('`title` LIKE ? AND '), ['%a%', 1, 2, 'w', 'LIVE'])).toBe(false);
+    database.close();
+  });
+
   it('and no others', async () => {
     for (const query of [
       '{ tasks(first: 1, filter: { title: { contains: "7" } }) { nodes { id } } }',

@@ -59,7 +59,8 @@ export class BoundedReads {
     const others = plan.filter((step) => step !== search[0]);
     const terms = found.split(' AND ');
     const isSorted = others.length === 1 && others[0] === 'USE TEMP B-TREE FOR ORDER BY';
-    const isPlain = others.length === 0 || isSorted;
+    // Long texts of many rows take long to compare.
+    const isPlain = others.length === 0 || (isSorted && !sql.includes(' LIKE '));
     if (isPlain && this.#isUnique(table, index, terms.filter((term) => term.endsWith('=?')).length)) return 'value';
     // What the index does not find is compared row by row, with rows that are not answered too.
     const compared = sql.replace(JOINS, '').replace(AFTER_CURSOR, '').match(COMPARISON)?.length ?? 0;

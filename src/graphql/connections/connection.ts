@@ -17,6 +17,13 @@ export interface KeptCount {
   readonly column: string;
 }
 
+/** Among which rows those of a list are. */
+export interface Narrowed {
+  readonly where: object;
+  /** Whether these are the rows of the page, and no others. */
+  readonly isPage?: boolean;
+}
+
 /** The rows that a list asks for, and the page of them. */
 export interface List {
   /** As the datamodel has it. */
@@ -31,7 +38,7 @@ export interface List {
    * Which rows an index has, of which those that satisfy `where` are some; undefined: it does not tell.
    * @param isForPage whether only the page is read: these may be its rows alone
    */
-  readonly narrow?: ((isForPage?: boolean) => Promise<object | undefined>) | undefined;
+  readonly narrow?: ((isForPage?: boolean) => Promise<Narrowed | undefined>) | undefined;
 }
 
 interface ConnectionOptions extends List {
@@ -43,7 +50,7 @@ interface ConnectionOptions extends List {
 export async function resolveConnection(options: ConnectionOptions) {
   const { model, args, order, context, info, count } = options;
   const narrowed = await options.narrow?.();
-  const where = narrowed ? { AND: [options.where, narrowed] } : options.where;
+  const where = narrowed ? { AND: [options.where, narrowed.where] } : options.where;
   const rows = rowsOf(context, model);
   const plan = planPage(args, order);
   const query = queryFromInfo({

@@ -193,7 +193,7 @@ class Compiler {
       const load = loader(shape.selection, variables, context);
       return async () => {
         const narrowed = narrow && (await readingFor(context.reader, narrow));
-        const [found, counted] = await (narrowed ? prepare(narrowed as Where) : read)(context.reader);
+        const [found, counted] = await (narrowed ? prepare(narrowed) : read)(context.reader);
         const page = cut(found);
         return write({ ...page, rows: await load(page.page), count: counted });
       };

@@ -4,7 +4,7 @@ import type { Reader } from '../../db/reader.js';
 import type { Rows } from '../../db/rows.js';
 import type { Where } from '../../db/statement.js';
 import { nameOfReach } from '../../db/tenant.js';
-import type { List } from '../connections/connection.js';
+import type { List, Narrowed } from '../connections/connection.js';
 import type { Context } from '../context.js';
 import { COUNTED, type ConnectionShape, type Page, pageQuery, type Row } from './reading.js';
 
@@ -19,7 +19,7 @@ type ReadList = (reader: Reader) => Promise<[rows: Row[], count: number]>;
 interface PreparedList extends Pick<List, 'narrow'> {
   readonly read: ReadList;
   /** The same among rows that are known to have all of those. */
-  prepare(narrowed: Where): ReadList;
+  prepare(narrowed: Narrowed): ReadList;
   cut(rows: readonly Row[]): Page;
 }
 
@@ -57,12 +57,15 @@ function prepared(
 ): PreparedList {
   const { rows } = services.database;
   const { query, cut } = pageQuery(shape, asked);
-  const prepare = (narrowed: Where): ReadList => {
-    const find = rows.prepare(reach, { ...query, where: { AND: [query.where, narrowed] } });
+  const prepare = (narrowed: Narrowed): ReadList => {
+    const within = narrowed.where as Where;
+    // The rows of the page have been compared.
+    const where = narrowed.isPage ? within : { AND: [query.where, within] };
+    const find = rows.prepare(reach, { ...query, where });
     if (!shape.hasCount) return async (reader) => [await find(reader), 0];
-    const count = rows.prepareCount(reach, asked.model, { AND: [asked.where, narrowed] }, asked.count);
+    const count = rows.prepareCount(reach, asked.model, { AND: [asked.where, within] }, asked.count);
     return (reader) => Promise.all([find(reader), count(reader)]);
   };
   const { narrow } = asked;
-  return { read: prepare({}), prepare, cut, narrow: narrow && (() => narrow(!shape.hasCount)) };
+  return { read: prepare({ where: {} }), prepare, cut, narrow: narrow && (() => narrow(!shape.hasCount)) };
 }

@@ -8,7 +8,7 @@ import { MODELS } from '../../db/datamodel.js';
 import { projectCondition } from '../../db/projectReach.js';
 import type { NewestTasks } from '../../db/rows.js';
 import { meansFew } from '../../db/taggedTasks.js';
-import { type KeptCount, type List, resolveConnection } from '../connections/connection.js';
+import { type KeptCount, type List, type Narrowed, resolveConnection } from '../connections/connection.js';
 import {
   type Asker,
   compileFilter,
@@ -54,7 +54,11 @@ interface RowTableOptions {
    * The rows in which an index has all of the words; undefined: it does not tell.
    * @param newest the page that is read, where it is the newest rows: these alone may be answered
    */
-  readonly indexed?: (words: readonly string[], context: Context, newest?: NewestTasks) => Promise<object | undefined>;
+  readonly indexed?: (
+    words: readonly string[],
+    context: Context,
+    newest?: NewestTasks,
+  ) => Promise<Narrowed | undefined>;
   readonly columns: Readonly<Record<string, ColumnOptions>>;
 }
 

@@ -2,7 +2,7 @@ import type { NewestTasks } from '../../db/rows.js';
 import { badInput, notFound } from '../../errors.js';
 import { identifierOf, numberOf } from '../../tasks/identifier.js';
 import { DONE } from '../../tasks/states.js';
-import type { KeptCount } from '../connections/connection.js';
+import type { KeptCount, Narrowed } from '../connections/connection.js';
 import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
 import type { Context } from '../context.js';
 import { oneRow, refersTo, type Source } from '../plans/source.js';
@@ -149,7 +149,11 @@ const table = rowTable('Task', {
 });
 
 /** An identifier is found by the number of the task, and in texts. */
-async function indexedTasks(words: readonly string[], context: Context, newest?: NewestTasks) {
+async function indexedTasks(
+  words: readonly string[],
+  context: Context,
+  newest?: NewestTasks,
+): Promise<Narrowed | undefined> {
   const { reach, reader, services } = context;
   const { texts } = services.database;
   const plain = words.filter((word) => numberOf(word) === undefined);
@@ -161,13 +165,13 @@ async function indexedTasks(words: readonly string[], context: Context, newest?:
   if (entries) {
     // Tasks of lower numbers come after the page, unless one was made later.
     const numbers = await services.database.rows.prepareNewest(reach, page, entries)(reader);
-    if (numbers) return { number: { in: numbers } };
+    if (numbers) return { where: { number: { in: numbers } }, isPage: true };
   }
   if (!found?.isWhole) found = await texts.tasks(reach, searched);
   // Of many, those that come first in the list are found soon without it.
   if (!found?.isWhole || !found.isRare) return undefined;
   const named = searched.flatMap((word) => numberOf(word) ?? []);
-  return { number: { in: [...found.values, ...named] } };
+  return { where: { number: { in: [...found.values, ...named] } } };
 }
 
 export const Task = builder.prismaObject('Task', {

@@ -148,7 +148,7 @@ builder.queryField('exportTasks', (t) =>
       const tellsUsers = context.principal.scopes.has('users:read') && format !== 'KANEO';
       if (tellsUsers) context.use.scopes.add('users:read');
       const found = await context.db.task.findMany({
-        where: { AND: [list.where, narrowed ?? {}, ...plan.where] },
+        where: { AND: [list.where, narrowed?.where ?? {}, ...plan.where] },
         orderBy: plan.orderBy,
         take: plan.take,
         select: { ...FILE_COLUMNS, ...cursorColumns(plan) } as typeof FILE_COLUMNS,

@@ -168,7 +168,7 @@ async function rank(words: readonly string[], within: object, context: Context):
   const isNamed = words.some((word) => numberOf(word) !== undefined);
   const [tasks, comments] = await Promise.all([
     isNamed
-      ? Promise.resolve(narrow?.()).then((known) => findTasks(known ?? {}))
+      ? Promise.resolve(narrow?.()).then((known) => findTasks(known?.where ?? {}))
       : texts
           .newestTasks(reach, words, MOST_TRIED)
           .then((found) => newestOf(found, findTasks, (numbers) => ({ number: { in: numbers } }))),
