@@ -271,6 +271,27 @@ describe('a page of the newest of a word in some of many tasks', () => {
     },
   );
 
+  it('is ranked as the newest of all that a filter leaves', async () => {
+    const ranked = async (word: string) => {
+      const { data } = await many.gql(
+        'query ($f: TaskFilter) { searchTasks(search: "nothing", first: 1000, filter: $f) { nodes { title } } }',
+        { f: word === '' ? null : { title: { contains: word } } },
+      );
+      return data.searchTasks.nodes.map(({ title }: { title: string }) => title).sort();
+    };
+    const newestWith = (word: string) =>
+      created
+        .map((_, index) => index)
+        .filter((index) => index % SOME !== 0 && String(index).includes(word))
+        .slice(-500)
+        .map(titleOf)
+        .sort();
+    expect(newestWith('7').length).toBe(500);
+    expect(newestWith('99').length).toBeGreaterThan(200);
+    // Of all; of more than are looked at first; of few.
+    for (const word of ['', '7', '99']) expect(await ranked(word)).toEqual(newestWith(word));
+  });
+
   it('is what comparing every text finds, whatever the order of their numbers says', async () => {
     const shapes = async () => {
       expect(await page(20)).toEqual(newest(20));

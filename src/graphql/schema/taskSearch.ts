@@ -15,8 +15,9 @@ import { listTasks, Task, TaskFilter } from './task.js';
 
 /** Of the tasks that are found, the newest that are ranked; the same of those that are found by a comment. */
 const MOST_RANKED = 500;
-/** Of those that the index has, the newest that are looked at first: some have the letters of the words, and not the words. */
-const MOST_TRIED = 1000;
+/** Of those that the index has, the newest that are looked at first, and next: some have the letters of the words, and not the words. */
+const TRIED = [600, 1000];
+const MOST_TRIED = Math.max(...TRIED);
 
 type Field = 'TITLE' | 'DESCRIPTION' | 'COMMENT' | 'IDENTIFIER';
 
@@ -196,10 +197,14 @@ async function newestOf<Value, Row>(
   find: (where: object) => PromiseLike<Row[]>,
   among: (values: readonly Value[]) => object,
 ): Promise<Row[]> {
-  const values = found?.values.slice(0, MOST_TRIED) ?? [];
-  const rows = values.length > 0 ? await find(among(values)) : [];
-  const areAll = found?.isWhole && found.values.length <= MOST_TRIED;
-  return areAll || rows.length === MOST_RANKED ? rows : find({});
+  if (!found) return find({});
+  for (const count of TRIED) {
+    const values = found.values.slice(0, count);
+    const rows = values.length > 0 ? await find(among(values)) : [];
+    if (rows.length === MOST_RANKED || (found.isWhole && found.values.length <= count)) return rows;
+    if (found.values.length <= count) break;
+  }
+  return find({});
 }
 
 type Place = Pick<Ranked, 'score' | 'createdAt' | 'id'>;
