@@ -143,10 +143,11 @@ describe.skipIf(process.env['TEST_POSTGRES_TEMPLATE'])('remembered answers', () 
         for (const each of servers) {
           expect((await ask(each, revoked, query)).errors?.[0]?.extensions['code']).toBe('UNAUTHENTICATED');
         }
-        const scopes = ['tasks:read', 'projects:read'];
         const again =
           'mutation ($s: [String!]!) { createApiKey(input: { name: "n", scopes: $s }) { key apiKey { id } } }';
-        held.changing = (await ask(reference, key, again, { s: scopes })).data.createApiKey;
+        const made = await ask(reference, key, again, { s: ['tasks:read', 'projects:read'] });
+        expect(made.errors).toBeUndefined();
+        held.changing = made.data.createApiKey;
       } else {
         const scopes = pick([
           ['tasks:read'],
@@ -193,11 +194,13 @@ describe.skipIf(process.env['TEST_POSTGRES_TEMPLATE'])('remembered answers', () 
           : query.includes('$s')
             ? { s: pick(['t', '1', null]) }
             : {};
-        const expected = await ask(reference, asked, query, variables);
+        const [expected, ...answers] = await Promise.all([
+          ask(reference, asked, query, variables),
+          ask(server, asked, query, variables),
+        ]);
         // The second time at the latest it is remembered, unless it has errors.
-        for (let time = 0; time < 2; time += 1) {
-          expect(await ask(server, asked, query, variables), `step ${step}: ${query}`).toEqual(expected);
-        }
+        answers.push(await ask(server, asked, query, variables));
+        for (const answer of answers) expect(answer, `step ${step}: ${query}`).toEqual(expected);
         compared += 1;
       } else if (kind < 76) {
         const made = await ask(

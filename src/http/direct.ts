@@ -233,9 +233,16 @@ function write(
     if (known < 0) all.push(name, value);
     else all[known + 1] = `${value}, ${common[known + 1]}`;
   }
-  if (body !== null) all.push('content-length', String(Buffer.byteLength(body)));
+  if (body === null) {
+    response.writeHead(status, all).end();
+    return;
+  }
+  const bytes = Buffer.byteLength(body);
+  all.push('content-length', String(bytes));
   response.writeHead(status, all);
-  response.end(body ?? undefined);
+  // Of ASCII alone, which is copied as it is: for other text three times the room is taken.
+  if (bytes === body.length) response.end(body, 'latin1');
+  else response.end(body);
 }
 
 /** Headers that mean what the application finds out. */
