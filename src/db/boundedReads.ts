@@ -9,6 +9,8 @@ import { prepareAnew } from './sqliteStatements.js';
 const MAX_STATEMENTS = 2000;
 /** Rows that are passed over in a moment. */
 const SHORT_OFFSET = 1000;
+/** Rows that are sorted in a moment. */
+const FEW_SORTED = 100;
 /** Tables of a few rows for each workspace. */
 const SMALL_TABLES = new Set(['TaskCount', 'Epoch']);
 
@@ -59,8 +61,9 @@ export class BoundedReads {
     const others = plan.filter((step) => step !== search[0]);
     const terms = found.split(' AND ');
     const isSorted = others.length === 1 && others[0] === 'USE TEMP B-TREE FOR ORDER BY';
-    // Long texts of many rows take long to compare.
-    const isPlain = others.length === 0 || (isSorted && !sql.includes(' LIKE '));
+    // Long texts take long to compare.
+    const isSortedSoon = isSorted && args.length <= FEW_SORTED && !sql.includes(' LIKE ');
+    const isPlain = others.length === 0 || isSortedSoon;
     if (isPlain && this.#isUnique(table, index, terms.filter((term) => term.endsWith('=?')).length)) return 'value';
     // What the index does not find is compared row by row, with rows that are not answered too.
     const compared = sql.replace(JOINS, '').replace(AFTER_CURSOR, '').match(COMPARISON)?.length ?? 0;

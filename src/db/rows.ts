@@ -191,11 +191,11 @@ export class Rows {
     const { workspaceId, environment } = reach;
     const ofTenant = statement.condition(task, { workspaceId, environment });
     const from = ` FROM ${statement.quote('Task')}`;
-    const sql = `WITH "found" AS MATERIALIZED (${entries.sql}),
+    const sql = `SELECT * FROM (WITH "found" AS MATERIALIZED (${entries.sql}),
       "page" AS MATERIALIZED (SELECT ${number} AS "number", ${createdAt} AS "createdAt"${from}${statement.by(NUMBERS)}
         WHERE ${among} AND ${fits} ORDER BY ${order}${statement.page(take, 0)})
       SELECT (SELECT json_group_array("number") FROM "page"), EXISTS (SELECT 1${from}${statement.by(NEWEST)}
-        WHERE ${ofTenant} AND ${createdAt} >= (SELECT min("createdAt") FROM "page") AND ${number} <= (SELECT min("number") FROM "found"))`;
+        WHERE ${ofTenant} AND ${createdAt} >= (SELECT min("createdAt") FROM "page") AND ${number} < (SELECT min("number") FROM "found")))`;
     return async (reader) => {
       const [[numbers, hasOther] = []] = await this.#query(sql, statement, reader);
       const page = JSON.parse(numbers as string) as number[];

@@ -105,12 +105,16 @@ export class TextIndex {
   }
 
   /**
-   * The statement of the numbers of the newest tasks that have what was found, where that is not all and a list would be long in
-   * finding a page of them.
-   * @param take of the page
+   * The statement of the numbers of the newest tasks that have what was found.
+   * @param take rows of the page that is looked for among them
+   * @returns undefined where that is all, or where the page is found sooner without them
    */
-  entriesOf(tenant: Tenant, { isWhole, share, trigrams }: Found<number>, take: number): NumberedEntries | undefined {
-    if (isWhole || share >= SHARE || share * NEAR < PROBE) return undefined;
+  newestNumbers(
+    tenant: Tenant,
+    { isWhole, share, trigrams }: Found<number>,
+    take: number,
+  ): NumberedEntries | undefined {
+    if (isWhole || share >= SHARE || share * NEAR < PROBE || take > PROBE) return undefined;
     // Nearly all of them have the words.
     const { sql, args } = entriesOf(tenant, trigrams, TASKS, Math.min(PROBE, 2 * take));
     return { sql: `SELECT "value" AS "number" FROM (${sql})`, args };
@@ -142,8 +146,8 @@ export class TextIndex {
       whole = { ...found, values, isRare: found.isRare || whole?.isRare === true, share };
       if (whole.values.length <= FEW) break;
     }
-    const isEnough = known.length < 2 || share >= SHARE || (texts.isNewest && rarest && rarest.share < SHARE);
-    if (whole || isEnough) return whole ?? rarest;
+    const isRare = texts.isNewest && isListed && rarest && rarest.share < SHARE;
+    if (whole || known.length < 2 || share >= SHARE || isRare) return whole ?? rarest;
     // Each of them is in many texts; all of them may be in few.
     return this.#find(tenant, [...new Set(known.flat())], texts);
   }

@@ -2,7 +2,7 @@
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { likeContains } from '../../src/db/text.js';
-import { trigramsOf } from '../../src/db/textIndex.js';
+import { TextIndex, trigramsOf } from '../../src/db/textIndex.js';
 
 const database = new Database(':memory:');
 database.exec(
@@ -42,6 +42,34 @@ describe('the index of texts', () => {
     })();
     expect(missed).toEqual([]);
     expect(compared).toBeGreaterThan(10_000);
+  });
+
+  it('looks for words together that are in many texts each, and in few together', async () => {
+    const texts = new Database(':memory:');
+    texts.exec(`
+      CREATE VIRTUAL TABLE "TaskText" USING fts5("title", "description", content='', contentless_delete=1, detail=none, tokenize='trigram');
+      CREATE TABLE "TextTenant" ("number" INTEGER PRIMARY KEY, "workspaceId" TEXT, "environment" TEXT);
+      INSERT INTO "TextTenant" VALUES (1, 'w', 'LIVE');
+      WITH RECURSIVE "n"("i") AS (SELECT 1 UNION ALL SELECT "i" + 1 FROM "n" WHERE "i" < 130000)
+      INSERT INTO "TaskText" (rowid, "title")
+      SELECT 4294967296 + "i", iif("i" % 101 = 0, 'alpha', '') || ' ' || iif("i" % 107 = 0, 'gamut', '') FROM "n"`);
+    const queryRaw = async ({ sql, args }: { sql: string; args: unknown[] }) => ({
+      rows: texts.prepare(sql).raw().all(args),
+    });
+    const index = new TextIndex('sqlite', () => ({ queryRaw }) as never);
+    const tenant = { workspaceId: 'w', environment: 'LIVE' } as never;
+    const both = Array.from({ length: 12 }, (_, step) => (12 - step) * 101 * 107);
+    expect(await index.newestTasks(tenant, ['alpha', 'gamut'], 1000)).toMatchObject({ isWhole: true, values: both });
+    expect(await index.tasks(tenant, ['alpha', 'gamut'])).toMatchObject({ isWhole: true, values: both });
+    // A page of a list begins with the rarer of them.
+    const rarer = await index.newestTasks(tenant, ['alpha', 'gamut']);
+    expect(rarer).toMatchObject({ isWhole: false, trigrams: trigramsOf('gamut') });
+    const entries = rarer && index.newestNumbers(tenant, rarer, 21);
+    const found = texts.prepare(String(entries?.sql)).pluck().all(entries?.args);
+    expect(found).toEqual(Array.from({ length: 42 }, (_, step) => (Math.floor(130000 / 107) - step) * 107));
+    // Of more rows than are looked up, and of a word that is in all texts, there is no such page.
+    expect(rarer && index.newestNumbers(tenant, rarer, 101)).toBeUndefined();
+    texts.close();
   });
 
   it('uses trigrams of plain letters alone, and not all of a long word', () => {

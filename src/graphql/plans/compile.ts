@@ -189,11 +189,10 @@ class Compiler {
     const argumentsOf = this.#arguments(field, nodes);
     const lists = new KeptLists(shape, list);
     return (variables, context) => {
-      const { cut, narrow, prepare, read } = lists.of(argumentsOf(variables), context);
+      const { cut, read } = lists.of(argumentsOf(variables), context);
       const load = loader(shape.selection, variables, context);
       return async () => {
-        const narrowed = narrow && (await readingFor(context.reader, narrow));
-        const [found, counted] = await (narrowed ? prepare(narrowed) : read)(context.reader);
+        const [found, counted] = await read(context.reader);
         const page = cut(found);
         return write({ ...page, rows: await load(page.page), count: counted });
       };

@@ -1,6 +1,6 @@
 /** The statements of a list, which are made once for the arguments and the reach that they depend on. */
 import { LRUCache } from 'lru-cache';
-import type { Reader } from '../../db/reader.js';
+import { type Reader, readingFor } from '../../db/reader.js';
 import type { Rows } from '../../db/rows.js';
 import type { Where } from '../../db/statement.js';
 import { nameOfReach } from '../../db/tenant.js';
@@ -16,10 +16,8 @@ const MAX_ARGUMENTS = 500;
 /** The rows of a page and one more, and the count of all where it is asked for. */
 type ReadList = (reader: Reader) => Promise<[rows: Row[], count: number]>;
 
-interface PreparedList extends Pick<List, 'narrow'> {
+interface PreparedList {
   readonly read: ReadList;
-  /** The same among rows that are known to have all of those. */
-  prepare(narrowed: Narrowed): ReadList;
   cut(rows: readonly Row[]): Page;
 }
 
@@ -57,7 +55,7 @@ function prepared(
 ): PreparedList {
   const { rows } = services.database;
   const { query, cut } = pageQuery(shape, asked);
-  const prepare = (narrowed: Narrowed): ReadList => {
+  const prepare = (narrowed: Narrowed = { where: {} }): ReadList => {
     const within = narrowed.where as Where;
     // The rows of the page have been compared.
     const where = narrowed.isPage ? within : { AND: [query.where, within] };
@@ -67,5 +65,18 @@ function prepared(
     return (reader) => Promise.all([find(reader), count(reader)]);
   };
   const { narrow } = asked;
-  return { read: prepare({ where: {} }), prepare, cut, narrow: narrow && (() => narrow(!shape.hasCount)) };
+  const all = prepare();
+  if (!narrow) return { read: all, cut };
+  const readAmong = async (isForPage: boolean, reader: Reader) => {
+    const narrowed = await readingFor(reader, () => narrow(isForPage));
+    const isPage = narrowed?.isPage === true;
+    return { isPage, found: await (narrowed ? prepare(narrowed) : all)(reader) };
+  };
+  const read: ReadList = async (reader) => {
+    const version = rows.version(reach);
+    const { isPage, found } = await readAmong(!shape.hasCount, reader);
+    // What was the page may not be it any longer.
+    return isPage && rows.version(reach) !== version ? (await readAmong(false, reader)).found : found;
+  };
+  return { read, cut };
 }

@@ -161,7 +161,7 @@ async function indexedTasks(
   // One that is named is found, whether texts have the name or not.
   const page = plain.length > 0 ? newest : undefined;
   let found = page && (await texts.newestTasks(reach, searched));
-  const entries = page && found && texts.entriesOf(reach, found, page.take);
+  const entries = page && found && texts.newestNumbers(reach, found, page.take);
   if (entries) {
     // Tasks of lower numbers come after the page, unless one was made later.
     const numbers = await services.database.rows.prepareNewest(reach, page, entries)(reader);

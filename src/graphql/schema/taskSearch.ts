@@ -198,7 +198,7 @@ async function newestOf<Value, Row>(
   among: (values: readonly Value[]) => object,
 ): Promise<Row[]> {
   if (!found) return find({});
-  for (const count of TRIED) {
+  for (const count of found.isWhole ? [MOST_TRIED] : TRIED) {
     const values = found.values.slice(0, count);
     const rows = values.length > 0 ? await find(among(values)) : [];
     if (rows.length === MOST_RANKED || (found.isWhole && found.values.length <= count)) return rows;
