@@ -99,7 +99,12 @@ export class TextIndex {
     return this.#findAll(tenant, words, { ...TASKS, least, isNewest: true });
   }
 
-  /** The ids of the newest comments that may contain all of the words. The parameters and what is answered are as above. */
+  /** The ids of the comments that may contain all of the words. The parameters and what is answered are as for tasks. */
+  async comments(tenant: Tenant, words: readonly string[]): Promise<Found<string> | undefined> {
+    return this.#findAll(tenant, words, { ...COMMENTS, least: PROBE, isNewest: false });
+  }
+
+  /** The same, of which no more than these are asked for. */
   async newestComments(tenant: Tenant, words: readonly string[], least: number): Promise<Found<string> | undefined> {
     return this.#findAll(tenant, words, { ...COMMENTS, least, isNewest: true });
   }
@@ -146,7 +151,7 @@ export class TextIndex {
       whole = { ...found, values, isRare: found.isRare || whole?.isRare === true, share };
       if (whole.values.length <= FEW) break;
     }
-    const isRare = texts.isNewest && isListed && rarest && rarest.share < SHARE;
+    const isRare = texts.isNewest && rarest && rarest.share < SHARE;
     if (whole || known.length < 2 || share >= SHARE || isRare) return whole ?? rarest;
     // Each of them is in many texts; all of them may be in few.
     return this.#find(tenant, [...new Set(known.flat())], texts);

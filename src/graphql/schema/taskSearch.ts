@@ -170,12 +170,22 @@ async function rank(words: readonly string[], within: object, context: Context):
   const [tasks, comments] = await Promise.all([
     isNamed
       ? Promise.resolve(narrow?.()).then((known) => findTasks(known?.where ?? {}))
-      : texts
-          .newestTasks(reach, words, MOST_TRIED)
-          .then((found) => newestOf(found, findTasks, (numbers) => ({ number: { in: numbers } }))),
-    texts
-      .newestComments(reach, words, MOST_TRIED)
-      .then((found) => newestOf(found, findComments, (ids) => ({ id: { in: ids } }))),
+      : texts.newestTasks(reach, words, MOST_TRIED).then((found) =>
+          newestOf(
+            found,
+            () => texts.tasks(reach, words),
+            (numbers) => findTasks({ number: { in: numbers } }),
+            () => findTasks({}),
+          ),
+        ),
+    texts.newestComments(reach, words, MOST_TRIED).then((found) =>
+      newestOf(
+        found,
+        () => texts.comments(reach, words),
+        (ids) => findComments({ id: { in: ids } }),
+        () => findComments({}),
+      ),
+    ),
   ]);
   const found = new Map<string, Ranked>();
   for (const [id, title, createdAt, commentId = null] of comments) {
@@ -187,24 +197,33 @@ async function rank(words: readonly string[], within: object, context: Context):
   return [...found.values()].sort(compare);
 }
 
+interface Indexed<Value> {
+  readonly values: readonly Value[];
+  readonly isWhole: boolean;
+}
+
 /**
- * Of many, the index has the newest; where a filter leaves too few of these, all are looked at.
- * @param found in the index; undefined: it was not asked
- * @param among which rows these are, as Prisma takes it
+ * Of many, the index has the newest; where too few of these fit, all that it has are looked at, or all that there are.
+ * @param newest in the index; undefined: it was not asked
+ * @param whole asks the index for all
+ * @param among reads rows of these
+ * @param all reads any rows
  */
 async function newestOf<Value, Row>(
-  found: { readonly values: readonly Value[]; readonly isWhole: boolean } | undefined,
-  find: (where: object) => PromiseLike<Row[]>,
-  among: (values: readonly Value[]) => object,
+  newest: Indexed<Value> | undefined,
+  whole: () => Promise<Indexed<Value> | undefined>,
+  among: (values: readonly Value[]) => Promise<Row[]>,
+  all: () => Promise<Row[]>,
 ): Promise<Row[]> {
-  if (!found) return find({});
-  for (const count of found.isWhole ? [MOST_TRIED] : TRIED) {
-    const values = found.values.slice(0, count);
-    const rows = values.length > 0 ? await find(among(values)) : [];
-    if (rows.length === MOST_RANKED || (found.isWhole && found.values.length <= count)) return rows;
-    if (found.values.length <= count) break;
+  if (!newest) return all();
+  const { isWhole, values } = newest;
+  for (const count of isWhole ? [MOST_TRIED] : TRIED) {
+    const rows = values.length > 0 ? await among(values.slice(0, count)) : [];
+    if (isWhole || rows.length === MOST_RANKED) return rows;
+    if (values.length <= count) break;
   }
-  return find({});
+  const known = await whole();
+  return known?.isWhole ? among(known.values) : all();
 }
 
 type Place = Pick<Ranked, 'score' | 'createdAt' | 'id'>;
