@@ -56,12 +56,6 @@ export interface RowConnection {
   rowVersion?(tenant: Tenant): number;
 }
 
-/** A statement of numbers of tasks, the greatest first, of which there may be others below. */
-export interface NumberedEntries {
-  readonly sql: string;
-  readonly args: readonly string[];
-}
-
 /** In an argument of a statement: the id that it is run with. */
 const ID = Symbol('the id of the row');
 
@@ -170,7 +164,7 @@ export class Rows {
 
   /**
    * Of a page of the newest tasks, on SQLite.
-   * @param entries the tasks of a page are some of these, or have lower numbers
+   * @param entries answers numbers, the greatest first: the tasks of a page are some of these, or have lower ones
    * @returns a function that reads the numbers of the page; undefined where it is not full of these, or where one of a lower
    *   number was made as late
    * @throws NotTranslated
@@ -178,11 +172,9 @@ export class Rows {
   prepareNewest(
     reach: Reach,
     { where, orderBy, take }: NewestTasks,
-    entries: NumberedEntries,
+    entries: SqlQuery,
   ): (reader: Reader) => Promise<number[] | undefined> {
-    const text: ArgType = { scalarType: 'string', arity: 'scalar' };
-    const head = { sql: '', args: [...entries.args], argTypes: entries.args.map(() => text) };
-    const statement = new Statement(this.provider, undefined, head);
+    const statement = new Statement(this.provider, undefined, entries);
     const task = { alias: 'Task', model: 'Task' };
     const [number, createdAt] = ['number', 'createdAt'].map((column) => statement.column(task, column));
     const among = `${number} IN (SELECT "number" FROM "found")`;

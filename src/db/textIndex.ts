@@ -3,9 +3,10 @@
  * finds is compared all the same, so it may find too much, and never too little. SQLite's is kept by triggers (see the
  * migrations); PostgreSQL uses its own by itself.
  */
+import type { SqlQuery } from '@prisma/driver-adapter-utils';
 import { LRUCache } from 'lru-cache';
 import type { Provider } from './provider.js';
-import type { NumberedEntries, RowConnection } from './rows.js';
+import type { RowConnection } from './rows.js';
 import { LOOKED_UP } from './taggedTasks.js';
 import type { Tenant } from './tenant.js';
 
@@ -114,15 +115,11 @@ export class TextIndex {
    * @param take rows of the page that is looked for among them
    * @returns undefined where that is all, or where the page is found sooner without them
    */
-  newestNumbers(
-    tenant: Tenant,
-    { isWhole, share, trigrams }: Found<number>,
-    take: number,
-  ): NumberedEntries | undefined {
+  newestNumbers(tenant: Tenant, { isWhole, share, trigrams }: Found<number>, take: number): SqlQuery | undefined {
     if (isWhole || share >= SHARE || share * NEAR < PROBE || take > PROBE) return undefined;
     // Nearly all of them have the words.
-    const { sql, args } = entriesOf(tenant, trigrams, TASKS, Math.min(PROBE, 2 * take));
-    return { sql: `SELECT "value" AS "number" FROM (${sql})`, args };
+    const entries = entriesOf(tenant, trigrams, TASKS, Math.min(PROBE, 2 * take));
+    return { ...entries, sql: `SELECT "value" AS "number" FROM (${entries.sql})` };
   }
 
   /** One word after another: together with a rare one, all texts of a common one would be gone through. */
@@ -182,11 +179,9 @@ export class TextIndex {
     const sql = `SELECT json_group_array("value"), min("entry") % ${RANGE},
         (SELECT max("id") % ${RANGE} FROM "${texts.index}_docsize" WHERE "id" ${OF_TENANT})
       FROM (${entries.sql})`;
-    const args = [...tenantArgs(tenant), ...entries.args];
-    const argTypes = args.map(() => TEXT);
+    const query = withTexts(sql, [...tenantArgs(tenant), ...entries.args]);
     this.onQuery(sql);
     const connection = this.connection();
-    const query = { sql, args, argTypes };
     const rows = connection.queryRows ? await connection.queryRows(query) : (await connection.queryRaw(query)).rows;
     const [values, oldest, all] = rows[0] ?? [];
     return { values: JSON.parse(String(values ?? '[]')), oldest: Number(oldest ?? 0), all: Number(all ?? 0) };
@@ -194,17 +189,23 @@ export class TextIndex {
 }
 
 const TEXT = { scalarType: 'string', arity: 'scalar' } as const;
+const withTexts = (sql: string, args: unknown[]): SqlQuery => ({ sql, args, argTypes: args.map(() => TEXT) });
 const FIRST_OF_TENANT = `(SELECT "number" * ${RANGE} FROM "TextTenant" WHERE "workspaceId" = ? AND "environment" = ?)`;
 const OF_TENANT = `BETWEEN ${FIRST_OF_TENANT} AND ${FIRST_OF_TENANT} + ${RANGE - 1}`;
 
 const tenantArgs = ({ workspaceId, environment }: Tenant) => [workspaceId, environment, workspaceId, environment];
 
 /** The newest texts that have all of the trigrams: what is answered of each, and its entry. */
-function entriesOf(tenant: Tenant, trigrams: readonly string[], { index, column, from }: TextTable, limit: number) {
+function entriesOf(
+  tenant: Tenant,
+  trigrams: readonly string[],
+  { index, column, from }: TextTable,
+  limit: number,
+): SqlQuery {
   const sql = `SELECT ${column} AS "value", "${index}".rowid AS "entry" FROM ${from}
         WHERE "${index}" MATCH ? AND "${index}".rowid ${OF_TENANT} ORDER BY "${index}".rowid DESC LIMIT ${limit}`;
   const match = trigrams.map((trigram) => `"${trigram.replaceAll('"', '""')}"`).join(' AND ');
-  return { sql, args: [match, ...tenantArgs(tenant)] };
+  return withTexts(sql, [match, ...tenantArgs(tenant)]);
 }
 
 /**

@@ -214,9 +214,8 @@ export function rowTable(model: string, { name = model, columns, search = [], se
       // What has an index of its own is found by that.
       const isNarrowed = indexed && words.length > 0 && !meansFew(all);
       const order = orderOf(orders, args.orderBy);
-      const newest = () => newestPage(all, args, order);
       const narrow = isNarrowed
-        ? (isForPage = false) => indexed(words, context, isForPage ? newest() : undefined)
+        ? (isForPage = false) => indexed(words, context, isForPage ? newestPage(all, args, order) : undefined)
         : undefined;
       return { model, args, order, where: all, count, narrow };
     },
