@@ -1,10 +1,10 @@
 // A filled database, and servers over it in processes of their own.
 import { fork } from 'node:child_process';
 import path from 'node:path';
-import { migrateDatabase, openDatabase } from '../dist/db/database.js';
-import { providerOf } from '../dist/db/provider.js';
-import { bootstrap } from '../dist/keys/bootstrap.js';
-import { generateKey } from '../dist/keys/format.js';
+import { migrateDatabase, openDatabase } from '../dist/modules/db/database.js';
+import { providerOf } from '../dist/modules/db/provider.js';
+import { bootstrap } from '../dist/modules/keys/bootstrap.js';
+import { generateKey } from '../dist/modules/keys/format.js';
 
 /**
  * One key, twenty projects and so many tasks, of which one of ten users has each; answers the key and the id of a task. Of no

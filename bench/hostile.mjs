@@ -7,12 +7,12 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { serverActor } from '../dist/audit/entry.js';
-import { openDatabase } from '../dist/db/database.js';
-import { UnitOfWork } from '../dist/db/unitOfWork.js';
-import { ApiKeyService } from '../dist/keys/apiKeyService.js';
-import { generateKey } from '../dist/keys/format.js';
-import { Plans } from '../dist/keys/plans.js';
+import { serverActor } from '../dist/modules/audit/entry.js';
+import { openDatabase } from '../dist/modules/db/database.js';
+import { UnitOfWork } from '../dist/modules/db/unitOfWork.js';
+import { ApiKeyService } from '../dist/modules/keys/apiKeyService.js';
+import { generateKey } from '../dist/modules/keys/format.js';
+import { Plans } from '../dist/modules/keys/plans.js';
 import { seed, start } from './fixture.mjs';
 
 const TASKS = Number(process.env.TASKS ?? 20_000);

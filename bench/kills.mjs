@@ -6,9 +6,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { openDatabase } from '../dist/db/database.js';
-import { providerOf } from '../dist/db/provider.js';
-import { generateKey } from '../dist/keys/format.js';
+import { openDatabase } from '../dist/modules/db/database.js';
+import { providerOf } from '../dist/modules/db/provider.js';
+import { generateKey } from '../dist/modules/keys/format.js';
 
 const KILLS = Number(process.env.KILLS ?? 100);
 const folder = mkdtempSync(path.join(tmpdir(), 'taskgate-kills-'));

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { generateKey } from '../dist/keys/format.js';
+import { generateKey } from '../dist/modules/keys/format.js';
 import { seed, start } from './fixture.mjs';
 import { load as send } from './load.mjs';
 

@@ -14,6 +14,7 @@ const sources = [
   'package.json',
   'tsconfig.json',
   'tsconfig.build.json',
+  'scripts/bundle.mjs',
   'scripts/pages.mjs',
 ];
 const GENERATED = new Set(['src/db/generated', 'dashboard/src/schema.d.ts']);

@@ -6,9 +6,9 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
-import { migrationsFolder, schemaDrift } from '../dist/db/migrate.js';
-import { postgresqlCatalogueAdapter } from '../dist/db/postgresql.js';
-import { sqliteMigrationAdapter } from '../dist/db/sqlite.js';
+import { migrationsFolder, schemaDrift } from '../dist/modules/db/migrate.js';
+import { postgresqlCatalogueAdapter } from '../dist/modules/db/postgresql.js';
+import { sqliteMigrationAdapter } from '../dist/modules/db/sqlite.js';
 
 const name = process.argv[2];
 if (!name || !/^[a-z0-9_]+$/.test(name)) {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { playgroundPage } from '../dist/http/playgroundPage.js';
+import { playgroundPage } from '../dist/modules/http/playgroundPage.js';
 
 const dist = path.join(import.meta.dirname, '../dist');
 const folder = path.join(dist, 'pages');

@@ -8,7 +8,7 @@ import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import autocannon from 'autocannon';
 import pg from 'pg';
-import { generateKey } from '../../dist/keys/format.js';
+import { generateKey } from '../../dist/modules/keys/format.js';
 import { seed } from '../fixture.mjs';
 import { isPostgresql } from './shared.mjs';
 

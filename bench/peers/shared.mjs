@@ -26,7 +26,7 @@ export const typeDefs = `
 /** Prisma as its documentation has it, and resolvers that load the project with its task. */
 export async function prismaResolvers(url) {
   const { PrismaClient } = await import(
-    `../../dist/db/generated/${isPostgresql(url) ? 'postgresql' : 'sqlite'}/client.js`
+    `../../dist/modules/db/generated/${isPostgresql(url) ? 'postgresql' : 'sqlite'}/client.js`
   );
   const adapter = isPostgresql(url)
     ? new PrismaPg({ connectionString: url })

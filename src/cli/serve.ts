@@ -9,6 +9,7 @@ import { bootstrap, DEFAULT_WORKSPACE } from '../keys/bootstrap.js';
 import { inBlocks } from '../keys/network.js';
 import { answerWorkers } from '../limits/primaryProcess.js';
 import { relayMessages } from '../messaging/bus.js';
+import { releaseHeap } from '../server/heap.js';
 import type { RunningServer } from '../server/listen.js';
 import { listenForMetrics } from '../server/metricsServer.js';
 import { localAddress } from './address.js';
@@ -32,6 +33,7 @@ async function serve(config: Config, alone: boolean): Promise<void> {
   // The other commands, and the first process of several, do without: it takes most of the time that a command starts in.
   const { startServer } = await import('../server/listen.js');
   const server = await startServer(config);
+  releaseHeap();
   if (alone) announce(config, server.url, firstKey);
   else {
     process.send?.({ listening: server.url });

@@ -6,18 +6,18 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import {
   bindMigrationAwareSqlAdapterFactory,
   type SqlDriverAdapter,
   type SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
 import * as bindings from '@prisma/schema-engine-wasm/schema_engine_bg';
+import { PACKAGE_ROOT } from '../packageRoot.js';
 import type { Provider } from './provider.js';
 import { type DatabaseState, databaseState, obstacleOf } from './state.js';
 
 const require = createRequire(import.meta.url);
-const PRISMA_FOLDER = path.join(path.dirname(fileURLToPath(import.meta.url)), '../../prisma');
+const PRISMA_FOLDER = path.join(PACKAGE_ROOT, 'prisma');
 /** What migrations make by hand: SQLite's index of texts, with the tables that it keeps itself in. */
 const FILTERS: Readonly<Record<Provider, bindings.SchemaFilter>> = {
   sqlite: {

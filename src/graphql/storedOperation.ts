@@ -4,7 +4,7 @@ import { schema } from './schema/schema.js';
 export type StoredOperation = Operation & { readonly name: string };
 
 /**
- * An operation of the server's own, made once at start-up.
+ * An operation of the server's own.
  * @param text of a document with one operation, which has a name
  * @throws Error when it does not fit the schema, which is a fault in the program
  */

@@ -1,0 +1,36 @@
+// Puts the compiled modules and the libraries that they use into a few files: a thousand take longer to find, to read and to
+// compile, and more memory. What is no JavaScript, or is read from files of its own, stays in node_modules.
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { rolldown } from 'rolldown';
+
+const dist = path.join(import.meta.dirname, '../dist');
+const chunks = path.join(dist, 'chunks');
+/** Milliseconds that the chunks of earlier builds are kept: a server that still runs loads some of them when it needs them. */
+const KEPT = 86_400_000;
+
+const bundle = await rolldown({
+  input: { main: path.join(dist, 'modules/main.js'), readThread: path.join(dist, 'modules/db/readThread.js') },
+  platform: 'node',
+  // The second, which is not installed, pg would use.
+  external: ['better-sqlite3', 'pg-native'],
+  onLog(level, log, report) {
+    // Libraries name others that they use where those are installed.
+    if (log.code !== 'UNRESOLVED_IMPORT') report(level, log);
+  },
+});
+const { output } = await bundle.write({
+  dir: dist,
+  entryFileNames: '[name].js',
+  chunkFileNames: 'chunks/[name]-[hash].js',
+  // Errors and logs tell the names of classes and functions.
+  keepNames: true,
+  minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
+});
+await bundle.close();
+
+const written = new Set(output.map(({ fileName }) => path.join(dist, fileName)));
+for (const name of existsSync(chunks) ? readdirSync(chunks) : []) {
+  const file = path.join(chunks, name);
+  if (!written.has(file) && Date.now() - statSync(file).mtimeMs > KEPT) rmSync(file);
+}
