@@ -7,10 +7,17 @@ export function isStorable(text: string): boolean {
 
 /** Whether a text that cannot be stored is anywhere in it. */
 export function hasBadText(value: unknown): boolean {
-  if (typeof value === 'string') return !isStorable(value);
-  if (value === null || typeof value !== 'object') return false;
-  // What JSON made has no properties but its own, and there may be very many.
-  for (const name in value) if (hasBadText((value as Record<string, unknown>)[name])) return true;
+  // Not by recursion: what a body holds may be nested as deep as it is long.
+  const open: unknown[] = [value];
+  while (open.length > 0) {
+    const one = open.pop();
+    if (typeof one === 'string') {
+      if (!isStorable(one)) return true;
+    } else if (one !== null && typeof one === 'object') {
+      // What JSON made has no properties but its own, and there may be very many.
+      for (const name in one) open.push((one as Record<string, unknown>)[name]);
+    }
+  }
   return false;
 }
 

@@ -159,3 +159,115 @@ it('an unknown path answers 404, and a wrong method 405', async () => {
   const headers = { authorization: `Bearer ${server.adminKey}` };
   expect((await fetch(server.url, { method: 'DELETE', headers })).status).toBe(405);
 });
+
+describe('a result without data', () => {
+  const ask = async (accept: string, query: string, variables: object, key = server.adminKey) => {
+    const response = await server.post(JSON.stringify({ query, variables }), key, { accept });
+    const body = (await response.json()) as { errors: { extensions: Record<string, unknown> }[] };
+    expect(body).not.toHaveProperty('data');
+    const { code, fields } = body.errors[0]?.extensions ?? {};
+    expect(body.errors[0]?.extensions).not.toHaveProperty('http');
+    return { status: response.status, code, fields };
+  };
+  const CREATE = 'mutation ($input: CreateTaskInput!) { createTask(input: $input) { task { id } } }';
+
+  it.each([
+    ['query ($id: ID!) { task(id: $id) { id } }', {}, { id: [expect.stringContaining('was not provided')] }],
+    ['query ($id: ID!) { task(id: $id) { id } }', { id: [] }, { id: [expect.stringContaining('ID cannot represent')] }],
+    [CREATE, { input: {} }, { title: [expect.stringContaining('was not provided')] }],
+    [CREATE, { input: { title: 5 } }, { title: [expect.stringContaining('String cannot represent')] }],
+    [
+      CREATE,
+      { input: { title: 'a', tags: [{}] } },
+      { 'tags[0]': [expect.stringContaining('String cannot represent')] },
+    ],
+    [
+      CREATE,
+      { input: { title: 'at "input.x"; y', nothing: 1 } },
+      { nothing: [expect.stringContaining('not defined')] },
+    ],
+  ])('says which variable is wrong: %s %j', async (query, variables, fields) => {
+    const wrong = { code: 'BAD_USER_INPUT', fields };
+    expect(await ask('application/json', query, variables)).toEqual({ status: 200, ...wrong });
+    expect(await ask('application/graphql-response+json', query, variables)).toEqual({ status: 400, ...wrong });
+  });
+
+  it('has the status of what refused it', async () => {
+    const key = await server.key(['tasks:read']);
+    const variables = { input: { title: 'a' } };
+    expect(await ask('application/json', CREATE, variables, key)).toMatchObject({ status: 200, code: 'FORBIDDEN' });
+    const answered = await ask('application/graphql-response+json', CREATE, variables, key);
+    expect(answered).toMatchObject({ status: 403, code: 'FORBIDDEN' });
+  });
+});
+
+describe('what nobody pays for', () => {
+  const form = (body: string) =>
+    fetch(`${server.origin}/api/auth/oauth2/token`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body,
+    });
+
+  it('is small, and read once', async () => {
+    expect((await form(Array.from({ length: 40_000 }, (_, i) => i).join('&'))).status).toBe(413);
+    const started = performance.now();
+    expect((await form(Array.from({ length: 12_000 }, (_, i) => i).join('&'))).status).toBe(401);
+    process.stderr.write(`12,000 parameters: ${Math.round(performance.now() - started)} ms\n`);
+    expect((await form('grant_type=a&grant_type=b')).status).toBe(400);
+  });
+
+  it('may be nested as deep as it is long', async () => {
+    const post = (body: string) =>
+      fetch(`${server.origin}/api/auth/sign-in/email`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', origin: server.origin },
+        body,
+      });
+    expect((await post('['.repeat(30_000) + ']'.repeat(30_000))).status).toBe(400);
+    expect((await post('['.repeat(400_000))).status).toBe(413);
+  });
+});
+
+describe('node and nodes', () => {
+  it('find many rows by a statement for each kind, and say of each what is not there', async () => {
+    const { data } = await server.gql(
+      'mutation { createTask(input: { title: "One" }) { task { id } } createProject(input: { name: "P" }) { project { id } } }',
+    );
+    const [task, project] = [data.createTask.task.id, data.createProject.project.id] as string[];
+    const ids = [task, 'none', project, task, ...Array.from({ length: 90 }, (_, i) => `none-${i}`)];
+    const before = server.queries.length;
+    const answer = await server.gql(
+      'query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id ... on Task { title } } }',
+      { ids },
+    );
+    expect(answer.data.nodes.slice(0, 4)).toEqual([
+      ...[{ __typename: 'Task', id: task, title: 'One' }, null],
+      ...[
+        { __typename: 'Project', id: project },
+        { __typename: 'Task', id: task, title: 'One' },
+      ],
+    ]);
+    expect(answer.errors).toHaveLength(91);
+    expect(answer.errors?.[0]).toMatchObject({ path: ['nodes', 1], extensions: { code: 'NOT_FOUND' } });
+    expect(server.queries.slice(before).filter((sql) => /^SELECT/i.test(sql)).length).toBeLessThan(20);
+    const all = Array.from({ length: 10 }, (_, i) => `n${i}: nodes(ids: $ids) { id }`).join(' ');
+    const many = await server.gql(`query ($ids: [ID!]!) { ${all} }`, { ids: ids.map(() => task) });
+    expect([many.errors, many.data.n9.length]).toEqual([undefined, 94]);
+  });
+
+  it('do not show what stands for the sessions of people', async () => {
+    const { workspace, system } = server;
+    const { id } = await system.apiKey.create({
+      data: {
+        ...{ id: 'key_session', workspaceId: workspace.id, environment: 'LIVE', name: 'Dashboard', prefix: '' },
+        ...{ hash: 'session:test', isSession: true, scopes: '' },
+      },
+    });
+    const { data, errors } = await server.gql(
+      'query ($id: ID!) { node(id: $id) { id ... on ApiKey { description } } }',
+      { id },
+    );
+    expect([data.node, errors?.[0]?.extensions['code']]).toEqual([null, 'NOT_FOUND']);
+  });
+});

@@ -152,7 +152,28 @@ describe('a start that cannot be', () => {
       { DATABASE_URL: newDatabase(), PORT: String(port), TASKGATE_BOOTSTRAP_KEY: generateKey('LIVE') },
       /Port \d+ .* in use/,
     );
+    // The key that a first start has made is shown, whatever else fails: nobody will see it later.
+    const values = { DATABASE_URL: newDatabase(), METRICS_PORT: String(port) };
+    const { code, stdout, stderr } = await run(['serve'], values);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/set METRICS_PORT to another/)]);
+    const [key = ''] = /sk_live_[0-9A-Za-z]{49}/.exec(stdout) ?? [];
     blocker.close();
+    const server = await serve({ DATABASE_URL: values.DATABASE_URL });
+    expect(
+      (await fetch(`${server.url}/graphql?query={viewer{environment}}`, { headers: { 'x-api-key': key } })).status,
+    ).toBe(200);
+  });
+
+  it('names what is wrong with the certificate', async () => {
+    const file = path.join(folder, 'no.pem');
+    writeFileSync(file, 'no certificate');
+    const values = { DATABASE_URL: newDatabase(), TASKGATE_BOOTSTRAP_KEY: generateKey('LIVE') };
+    const tls = (TLS_CERT_FILE: string, TLS_KEY_FILE: string) => ({ ...values, TLS_CERT_FILE, TLS_KEY_FILE });
+    await fails(
+      tls(path.join(folder, 'nothing.pem'), file),
+      /^TLS_CERT_FILE names a file that cannot be read: .*nothing\.pem/,
+    );
+    await fails(tls(file, file), /^TLS_CERT_FILE and TLS_KEY_FILE must be a certificate and its key, in PEM/);
   });
 
   it('says that the database is locked', async () => {

@@ -143,6 +143,29 @@ describe('on /graphql', () => {
     expect((await post('query B { viewer { environment } }')).status).toBe(422);
   });
 
+  it('tells documents apart that are named in the address', async () => {
+    const hashes = [];
+    for (const title of ['Named A', 'Named B']) {
+      const query = `mutation { createTask(input: { title: "${title}" }) { task { id } } }`;
+      const answer = await fetch(`${server.url}?doc`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'x-api-key': server.adminKey },
+        body: JSON.stringify({ query }),
+      });
+      hashes.push(((await answer.json()) as { data: { addTrustedDocument: { document: { hash: string } } } }).data);
+    }
+    const run = async (data: (typeof hashes)[number] | undefined) => {
+      const answer = await fetch(`${server.url}?doc=${data?.addTrustedDocument.document.hash}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'x-api-key': server.adminKey, 'idempotency-key': 'named' },
+        body: '{}',
+      });
+      return answer.status;
+    };
+    expect([await run(hashes[0]), await run(hashes[1]), await run(hashes[0])]).toEqual([200, 422, 200]);
+    expect([await count('Named A'), await count('Named B')]).toEqual([1, 0]);
+  });
+
   it('leaves a stream a stream', async () => {
     const { response } = { response: await stream() };
     expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream']);

@@ -71,6 +71,30 @@ describe('a hostile operation is refused with its numbers, before anything runs'
       undefined,
       'rootFields',
     ],
+    [
+      'one name 750 times, which clients add to each selection',
+      `{ viewer { ${many(750, () => '__typename')} } }`,
+      undefined,
+      'fieldPairs',
+    ],
+    [
+      'operations that all spread the same fragments',
+      `${many(120, (i) => `query A${i} { ...F0 }`)} ${many(120, (i) => `fragment F${i} on Query { ...F${i + 1} }`)} fragment F120 on Query { viewer { userId } }`,
+      undefined,
+      'spreads',
+    ],
+    [
+      'a large variable that is used 300 times',
+      `query ($x: ID!) { ${many(3, (i) => `a${i}: nodes(ids: [${many(100, () => '$x')}]) { id }`)} }`,
+      { x: 'x'.repeat(10_000) },
+      'inputCharacters',
+    ],
+    [
+      'one that is used in filters',
+      `query ($x: ID!) { tasks(filter: { id: { in: [${many(20, () => '$x')}] } }) { nodes { id } } }`,
+      { x: 'x'.repeat(10_000) },
+      'filterCharacters',
+    ],
   ];
 
   it.each(rows)('%s', async (_name, query, variables, what) => {
@@ -135,7 +159,17 @@ describe('a hostile operation is refused with its numbers, before anything runs'
     const one = { query: '{ viewer { environment } }' };
     const batch = (n: number) => server.post(JSON.stringify(Array.from({ length: n }, () => one)), server.adminKey);
     const tooMany = await batch(1000);
-    expect([tooMany.status, await tooMany.json()]).toEqual([413, { errors: [expect.anything()] }]);
+    expect([tooMany.status, await tooMany.json()]).toEqual([
+      400,
+      {
+        errors: [
+          {
+            message: expect.any(String),
+            extensions: { code: 'COST_LIMIT_EXCEEDED', what: 'batch', limit: 10, actual: 1000 },
+          },
+        ],
+      },
+    ]);
     expect(await (await batch(10)).json()).toHaveLength(10);
   });
 
@@ -327,6 +361,45 @@ describe('a client that leaves', () => {
     release?.();
     expect((await small.gql('{ tasks { totalCount } }')).data.tasks.totalCount).toBe(0);
     await small.stop();
+  });
+});
+
+describe('what counts as more requests than the key may ever make', () => {
+  it('is refused as too large, which no waiting mends', async () => {
+    const { key } = await server.createKey(['tasks:*'], 'LIVE', { ratePerMinute: 10 });
+    const many = await server.gql('{ tasks(first: 1000) { nodes { id } } }', {}, key);
+    expect(many.errors?.[0]?.extensions).toMatchObject({
+      code: 'COST_LIMIT_EXCEEDED',
+      what: 'requests',
+      limit: 10,
+      actual: 11,
+    });
+    const body = JSON.stringify({ query: '{ viewer { environment } }', variables: { text: 'x'.repeat(1_000_000) } });
+    const large = await server.post(body, key);
+    expect([large.status, await large.text()]).toEqual([400, expect.stringContaining('"actual":11')]);
+    expect((await server.gql('{ tasks(first: 900) { nodes { id } } }', {}, key)).errors?.[0]?.extensions['code']).toBe(
+      'RATE_LIMITED',
+    );
+  });
+});
+
+describe('a limit of one field', () => {
+  it('is told in the headers and the words of a REST route that it refuses', async () => {
+    const { key } = await server.createKey(['keys:*']);
+    const make = () =>
+      fetch(`${server.origin}/v1/api-keys`, {
+        method: 'POST',
+        headers: { 'x-api-key': key, 'content-type': 'application/json' },
+        body: JSON.stringify({ name: 'One of many', scopes: [] }),
+      });
+    for (let i = 0; i < 10; i += 1) expect((await make()).status).toBe(201);
+    const refused = await make();
+    expect([
+      refused.status,
+      refused.headers.get('x-ratelimit-limit'),
+      refused.headers.get('x-ratelimit-remaining'),
+    ]).toEqual([429, '10', '0']);
+    expect(await refused.text()).toMatch(/Rate limit exceeded\. Try again in \d+ seconds\./);
   });
 });
 

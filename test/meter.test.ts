@@ -96,15 +96,14 @@ describe('a request', () => {
   });
 
   it('that is refused for its cost is charged one, and one that has no room nothing', async () => {
-    const key = await limited(50, ['tasks:read']);
-    // 10 points over what the key has left in requests.
-    const big = await server.gql(
-      '{ tasks(first: 1000) { nodes { id creator: id } } a: tasks(first: 1000) { nodes { id } } b: tasks(first: 1000) { nodes { id } } c: tasks(first: 1000) { nodes { id } } d: tasks(first: 1000) { nodes { id } } }',
-      {},
-      key,
-    );
-    expect(big.errors?.[0]?.extensions['code']).toBe('RATE_LIMITED');
-    expect(await remaining(key)).toBe(49);
+    // 51 requests: more than the key ever has, and more than it has left.
+    const [never, later] = [await limited(50, ['tasks:read']), await limited(52, ['tasks:read'])];
+    const big =
+      '{ tasks(first: 1000) { nodes { id creator: id } } a: tasks(first: 1000) { nodes { id } } b: tasks(first: 1000) { nodes { id } } c: tasks(first: 1000) { nodes { id } } d: tasks(first: 1000) { nodes { id } } }';
+    const codeOf = async (key: string) => (await server.gql(big, {}, key)).errors?.[0]?.extensions['code'];
+    expect([await codeOf(never), await remaining(never)]).toEqual(['COST_LIMIT_EXCEEDED', 49]);
+    for (let i = 0; i < 2; i += 1) await server.gql('{ viewer { environment } }', {}, later);
+    expect([await codeOf(later), await remaining(later)]).toEqual(['RATE_LIMITED', 49]);
   });
 
   it('by REST costs one before it is read', async () => {

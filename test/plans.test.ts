@@ -611,7 +611,7 @@ describe('a plan', () => {
     const { schema } = server.services.documents;
     for (const text of [
       '{ viewer { environment } }',
-      '{ projects { nodes { tasks { totalCount } } } }',
+      '{ tasks { nodes { activity { totalCount } } } }',
       '{ alerts { nodes { key { name } } } }',
       '{ __proto__: tasks(first: 1) { nodes { constructor: title __proto__: id } } }',
     ]) {

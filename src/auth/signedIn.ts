@@ -38,7 +38,6 @@ export async function sessionRow(
   if (!session || session.expiresAt <= now) return undefined;
   const member = await system.user.findFirst({ where: { workspaceId, environment: 'LIVE', personId: session.userId } });
   if (!member) return undefined;
-  const { email } = session.user;
   const user = environment === 'LIVE' ? member : await twinOf(system, member, session.user);
   const hash = `session:${user.id}`;
   const known = await system.apiKey.findUnique({ where: { hash } });
@@ -48,7 +47,7 @@ export async function sessionRow(
       data: {
         id: `key_${newId()}`,
         ...{ workspaceId, environment, hash, isSession: true, createdById: user.id },
-        ...{ name: 'Dashboard', description: `What ${email} does here after signing in`, prefix: '', scopes: '' },
+        ...{ name: 'Dashboard', description: 'What its user does here after signing in', prefix: '', scopes: '' },
       },
     });
   } catch (error) {

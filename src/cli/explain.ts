@@ -4,22 +4,25 @@ import { ApiError } from '../errors.js';
 
 export function explain(error: unknown): string {
   if (error instanceof ConfigError || error instanceof ApiError) return error.message;
-  const { code, message, port, address } = error as {
+  const { code, message, port, address, hostname, variable } = error as {
     code?: string;
+    hostname?: string;
+    /** Which one named the port. */
+    variable?: string;
     message?: string;
     port?: number;
     address?: string;
   };
   switch (code) {
     case 'EADDRINUSE':
-      return `Port ${port} on ${address} is in use. Stop what listens there, or set PORT to another.`;
+      return `Port ${port} on ${address} is in use. Stop what listens there, or set ${variable ?? 'PORT'} to another.`;
     case 'EACCES':
       return port === undefined
         ? `Permission denied: ${message}. Check the owner of the file or folder.`
-        : `Port ${port} may not be opened by this user. Set PORT to one above 1023.`;
+        : `Port ${port} may not be opened by this user. Set ${variable ?? 'PORT'} to one above 1023.`;
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return `HOST ${address ?? ''} is no address of this machine (${code}). Set HOST to 127.0.0.1 or 0.0.0.0.`;
+      return `HOST ${address ?? hostname ?? ''} is no address of this machine (${code}). Set HOST to 127.0.0.1 or 0.0.0.0.`;
     case 'ENOTDIR':
     case 'EROFS':
       return `A folder cannot be made or read: ${message}. Check DATABASE_URL.`;

@@ -32,7 +32,7 @@ async function serve(config: Config, alone: boolean): Promise<void> {
   const firstKey = alone ? await prepare(config) : undefined;
   // The other commands, and the first process of several, do without: it takes most of the time that a command starts in.
   const { startServer } = await import('../server/listen.js');
-  const server = await startServer(config);
+  const server = await unlessFails(firstKey, () => startServer(config));
   releaseHeap();
   if (alone) announce(config, server.url, firstKey);
   else {
@@ -53,7 +53,7 @@ async function servePrimary(config: Config): Promise<void> {
   relayMessages();
   answerWorkers();
   answerWatch();
-  await listenForMetrics(config);
+  await unlessFails(firstKey, () => listenForMetrics(config));
   for (let index = 0; index < config.workers; index += 1) cluster.fork();
   cluster.on('message', (_worker, message: { listening?: string }) => {
     if (message.listening === undefined || announced) return;
@@ -65,6 +65,7 @@ async function servePrimary(config: Config): Promise<void> {
     if (!announced) {
       stopping = true;
       process.exitCode = code || 1;
+      tellUnannounced(firstKey);
       for (const other of Object.values(cluster.workers ?? {})) other?.kill('SIGTERM');
       return;
     }
@@ -77,6 +78,21 @@ async function servePrimary(config: Config): Promise<void> {
       for (const worker of Object.values(cluster.workers ?? {})) worker?.kill('SIGTERM');
     });
   }
+}
+
+/** The first key is there, whatever comes of the start, and is shown to nobody later. */
+async function unlessFails<T>(firstKey: string | undefined, start: () => Promise<T>): Promise<T> {
+  try {
+    return await start();
+  } catch (error) {
+    tellUnannounced(firstKey);
+    throw error;
+  }
+}
+
+function tellUnannounced(firstKey: string | undefined): void {
+  if (firstKey === undefined) return;
+  process.stdout.write(`The first admin key was made. It is shown once; keep it in a safe place:\n\n  ${firstKey}\n\n`);
 }
 
 /** Migrations, then the first key; the key is returned only if it was made here. */

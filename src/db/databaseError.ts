@@ -79,6 +79,20 @@ export function isConnectionLost(error: unknown): boolean {
   return isLost((error ?? {}) as Fault);
 }
 
+/** In the words of whoever knows best: the innermost cause. */
+export function reasonOf(error: unknown): string {
+  let fault = (error ?? {}) as Fault;
+  for (let inner = innerOf(fault); inner; inner = innerOf(fault)) fault = inner;
+  const { code, kind, originalCode, message } = fault;
+  const parts = [originalCode ?? code ?? kind, message].filter((part) => typeof part === 'string' && part !== '');
+  return [...new Set(parts)].join(': ') || String(error);
+}
+
+const innerOf = ({ cause, meta }: Fault): Fault | undefined => {
+  const inner = meta?.driverAdapterError ?? cause;
+  return typeof inner === 'object' && inner !== null ? inner : undefined;
+};
+
 const isLost = (fault: Fault) => says(fault, (code) => LOST.has(code), LOST_IN_WORDS);
 
 /** Prisma hands on some faults as its own, some wrapped by the adapter, and some as the driver threw them. */

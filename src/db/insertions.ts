@@ -4,6 +4,7 @@
  * transaction around it where nothing else was asked before, for each statement there is a way to the server and back.
  */
 import type { ArgType, SqlDriverAdapter, SqlQuery, Transaction } from '@prisma/driver-adapter-utils';
+import { ApiError } from '../errors.js';
 import type { Provider } from './provider.js';
 import { MODEL_FIELDS, Statement, scalarOf } from './statement.js';
 
@@ -136,6 +137,7 @@ export async function inTransaction<T>(
 }
 
 export class InsertingTransaction implements RawStatements {
+  readonly #asked = performance.now();
   #begun: Transaction | undefined;
   readonly #insertions: Insertion[] = [];
 
@@ -146,7 +148,7 @@ export class InsertingTransaction implements RawStatements {
   ) {}
 
   async query<R>(sql: string, values: readonly unknown[]): Promise<R[]> {
-    const transaction = await this.#begin();
+    const transaction = await this.#inTime();
     const query = rawQuery(said(this.provider, sql), values);
     this.onQuery(query.sql);
     const { columnNames, rows } = await transaction.queryRaw(query);
@@ -154,7 +156,7 @@ export class InsertingTransaction implements RawStatements {
   }
 
   async execute(sql: string, values: readonly unknown[]): Promise<number> {
-    const transaction = await this.#begin();
+    const transaction = await this.#inTime();
     const query = rawQuery(said(this.provider, sql), values);
     this.onQuery(query.sql);
     return transaction.executeRaw(query);
@@ -176,9 +178,11 @@ export class InsertingTransaction implements RawStatements {
       await this.#insertTogether();
     } else {
       for (const insertion of this.#insertions.flatMap(portions)) {
-        await this.#run(await this.#begin(), this.#statement([insertion]));
+        await this.#run(await this.#inTime(), this.#statement([insertion]));
       }
     }
+    // What waited for a disk may be done when nobody waits for it any more.
+    if (this.#begun) await this.#inTime();
     await this.#end('COMMIT');
   }
 
@@ -189,11 +193,11 @@ export class InsertingTransaction implements RawStatements {
   async #insertTogether(): Promise<void> {
     if (this.#insertions.length === 0) return;
     if (this.#insertions.every(({ rows }) => rows.length <= FEW)) {
-      await this.#run(this.#begun ?? this.connection, this.#statement(this.#insertions));
+      await this.#run(this.#begun ? await this.#inTime() : this.connection, this.#statement(this.#insertions));
       return;
     }
     for (const insertion of this.#insertions.flatMap(portions)) {
-      await this.#run(await this.#begin(), this.#statement([insertion]));
+      await this.#run(await this.#inTime(), this.#statement([insertion]));
     }
   }
 
@@ -219,6 +223,27 @@ export class InsertingTransaction implements RawStatements {
     await target.executeRaw(query);
   }
 
+  /**
+   * The transaction, while somebody waits for what becomes of it.
+   * @throws SERVICE_UNAVAILABLE
+   */
+  async #inTime(): Promise<Transaction> {
+    const transaction = await this.#begin();
+    const elapsed = performance.now() - this.#asked;
+    if (elapsed < SLOW) return transaction;
+    if (elapsed >= LONGEST) {
+      throw new ApiError('SERVICE_UNAVAILABLE', 'The change took too long, and was not made. Try again in a moment.', {
+        retryAfter: 1,
+      });
+    }
+    // A lock that the next statement waits for.
+    if (this.provider === 'postgresql') {
+      const left = Math.ceil(LONGEST - elapsed);
+      await transaction.executeRaw(rawQuery(`SET LOCAL statement_timeout = ${left}`, []));
+    }
+    return transaction;
+  }
+
   async #begin(): Promise<Transaction> {
     this.#begun ??= await this.connection.startTransaction();
     return this.#begun;
@@ -231,6 +256,10 @@ export class InsertingTransaction implements RawStatements {
     await (statement === 'COMMIT' ? this.#begun.commit() : this.#begun.rollback());
   }
 }
+
+/** Milliseconds after which a transaction is looked at, and after which it is not committed: before its request is given up. */
+const SLOW = 1000;
+const LONGEST = 25_000;
 
 /** Rows of each table that are written by one statement, whose parameters both databases count; and those of a long one. */
 const FEW = 200;

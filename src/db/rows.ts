@@ -8,7 +8,7 @@ import { noteProjects, projectColumn } from './projectReach.js';
 import type { Provider } from './provider.js';
 import type { Reader } from './reader.js';
 import { PARENT, Statement, type Table, typeOf, type Where } from './statement.js';
-import { conjunctsOf, LOOKED_UP, labelOf, numbersOf, TAG } from './taggedTasks.js';
+import { conjunctsOf, LOOKED_UP, labelOf, labelsOfTask, numbersOf, TAG } from './taggedTasks.js';
 import { boundWhere, nameOfReach, type Reach, type Tenant } from './tenant.js';
 
 /** The row that a column of another table refers to, where it is within reach; all of its columns are null otherwise. */
@@ -98,6 +98,41 @@ export class Rows {
     parent: symbol,
   ): (ids: readonly string[], reader: Reader) => Promise<Map<string, unknown[][]>> {
     const { sql, statement, read } = this.#select(reach, query, parent);
+    const find = this.#each(sql, statement, parent);
+    return async (ids, reader) => {
+      const found = await find(ids, reader);
+      for (const of of found.values()) read(of, reader);
+      return found;
+    };
+  }
+
+  /**
+   * How many rows belong to each of some rows.
+   * @param parent stands for the id of the other row in the condition
+   * @returns a function that counts them, by the id of the other row
+   * @throws NotTranslated
+   */
+  prepareCountEach(
+    reach: Reach,
+    model: string,
+    where: Where,
+    parent: symbol,
+  ): (ids: readonly string[], reader: Reader) => Promise<Map<string, number>> {
+    const statement = new Statement(this.provider, parent);
+    const found = find(statement, model, ` FROM ${statement.quote(model)}`, boundWhere(reach, model, where));
+    const count = this.#each(`SELECT COUNT(*)${found}`, statement, parent);
+    return async (ids, reader) => {
+      const counted = await count(ids, reader);
+      return new Map([...counted].map(([id, rows]) => [id, Number(rows[0]?.[0])]));
+    };
+  }
+
+  /** What a statement answers for each of some rows, by its id. */
+  #each(
+    sql: string,
+    statement: Statement,
+    parent: symbol,
+  ): (ids: readonly string[], reader: Reader) => Promise<Map<string, unknown[][]>> {
     const connection = this.connection();
     if (connection.queryEach) {
       // No statement for many rows is quicker than one for each here, where none waits for a network.
@@ -106,7 +141,7 @@ export class Rows {
         this.onQuery(sql);
         const each = ids.map((id) => statement.with(parent, id).args);
         const found = await connection.queryEach?.({ sql, argTypes, each }, reader);
-        return new Map(ids.map((id, index) => [id, read(found?.[index] ?? [], reader)]));
+        return new Map(ids.map((id, index) => [id, found?.[index] ?? []]));
       };
     }
     const alias = statement.quote(PARENT);
@@ -121,7 +156,6 @@ export class Rows {
         if (of) of.push(row);
         else found.set(id as string, [row]);
       }
-      for (const of of found.values()) read(of, reader);
       return found;
     };
   }
@@ -250,8 +284,12 @@ interface Select extends Pick<Head, 'sql' | 'read'> {
   readonly statement: Statement;
 }
 
+/** What labels are put on, and what is put there: by which column, and the index of their ids. */
+const TAGGING: Readonly<Record<string, { readonly column: string; readonly ids: string }>> = {
+  Task: { column: 'taskId', ids: 'sqlite_autoindex_Task_1' },
+  Label: { column: 'labelId', ids: 'sqlite_autoindex_Label_1' },
+};
 /** Indexes of tasks which SQLite does not choose where it takes others for better, as one of a status. */
-const IDS = 'sqlite_autoindex_Task_1';
 const NUMBERS = 'Task_workspaceId_environment_number_key';
 /** In the order of the list, with the numbers. */
 const NEWEST = 'Task_workspaceId_environment_createdAt_id_number_idx';
@@ -263,14 +301,16 @@ const NEWEST = 'Task_workspaceId_environment_createdAt_id_number_idx';
  */
 function find(statement: Statement, model: string, head: string, where: Where, orderBy?: readonly Where[]): string {
   const base = { alias: model, model };
-  const all = model === 'Task' ? conjunctsOf(where) : [];
-  const label = labelOf(all, where, orderBy);
+  const tagging = TAGGING[model];
+  const all = tagging ? conjunctsOf(where) : [];
+  const label = model === 'Task' ? labelOf(all, where, orderBy) : undefined;
+  const tagged = label ?? (model === 'Label' ? labelsOfTask(all, where) : undefined);
   const order = label
     ? label.orderBy.map((item) => statement.order(TAG, item))
     : (orderBy ?? []).map((item) => statement.order(base, item));
   const ordered = order.length > 0 ? ` ORDER BY ${order.join(', ')}` : '';
   const from = ` FROM ${statement.quote(model)}`;
-  if (!label) {
+  if (!tagging || !tagged) {
     const numbers = numbersOf(all);
     const isNewest = orderBy?.[0]?.['createdAt'] !== undefined;
     const index = numbers > LOOKED_UP && isNewest ? NEWEST : NUMBERS;
@@ -278,11 +318,11 @@ function find(statement: Statement, model: string, head: string, where: Where, o
     return `${found} WHERE ${statement.condition(base, where)}${ordered}`;
   }
   const tags = `${statement.quote(TAG.model)} AS ${statement.quote(TAG.alias)}`;
-  const isOf = `${statement.column(base, 'id')} = ${statement.column(TAG, 'taskId')}`;
+  const isOf = `${statement.column(base, 'id')} = ${statement.column(TAG, tagging.column)}`;
   // SQLite takes tables that are cross joined in the order in which they stand.
-  const both = head.replace(from, ` FROM ${tags} CROSS JOIN ${statement.quote(model)}${statement.by(IDS)}`);
-  const isTagged = statement.condition(TAG, label.where);
-  return `${both} WHERE ${isOf} AND ${isTagged} AND ${statement.condition(base, label.others)}${ordered}`;
+  const both = head.replace(from, ` FROM ${tags} CROSS JOIN ${statement.quote(model)}${statement.by(tagging.ids)}`);
+  const isTagged = statement.condition(TAG, tagged.where);
+  return `${both} WHERE ${isOf} AND ${isTagged} AND ${statement.condition(base, tagged.others)}${ordered}`;
 }
 
 function headOf(statement: Statement, reach: Reach, { model, columns, joins }: RowSelection): string {

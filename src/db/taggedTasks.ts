@@ -1,6 +1,7 @@
 /**
- * Where a query of tasks begins. Tasks with a label, the newest first, begin at the labels of tasks: there they are a range of an
- * index, however many other tasks there are. Otherwise the newest tasks are asked one by one whether they have it.
+ * Where a query of tasks or of labels begins. Tasks with a label, the newest first, begin at the labels of tasks: there they are a
+ * range of an index, however many other tasks there are. Otherwise the newest tasks are asked one by one whether they have it. The
+ * labels of a task begin there too: otherwise all labels are asked whether the task has them.
  */
 import type { Table, Where } from './statement.js';
 
@@ -10,11 +11,14 @@ export const TAG: Table = { alias: 'tagged', model: 'TaskTag' };
 /** What finds few tasks by an index of their own, whatever their labels. */
 const SELECTIVE = new Set(['id', 'number', 'projectId', 'assigneeId', 'stateId', 'parentId', 'createdById']);
 
-interface TaggedTasks {
+interface Tagged {
   /** Of the label on the task. */
   readonly where: Where;
-  /** What the tasks must satisfy besides. */
+  /** What the tasks, or the labels, must satisfy besides. */
   readonly others: Where;
+}
+
+interface TaggedTasks extends Tagged {
   /** The order, said of the label on the task. */
   readonly orderBy: readonly Where[];
 }
@@ -43,6 +47,18 @@ export function labelOf(
     others: { AND: others },
     orderBy: ordered,
   };
+}
+
+/**
+ * @param all that the labels must satisfy
+ * @param where the same, bound to the tenant
+ * @returns undefined for a query that does not begin there
+ */
+export function labelsOfTask(all: readonly Conjunct[], { workspaceId, environment }: Where): Tagged | undefined {
+  const index = all.findIndex(([name, test]) => name === 'tags' && oneTask(test) !== undefined);
+  if (index < 0) return undefined;
+  const others = all.filter((_, other) => other !== index).map(([name, condition]) => ({ [name]: condition }));
+  return { where: { workspaceId, environment, taskId: oneTask(all[index]?.[1]) }, others: { AND: others } };
 }
 
 /** Up to so many tasks are looked up one by one; of more, their numbers are compared in the order of the list. */
@@ -88,6 +104,14 @@ export function conjunctsOf(where: Where, found: Conjunct[] = []): Conjunct[] {
 function isEquality(test: unknown): boolean {
   if (typeof test !== 'object' || test === null || test instanceof Date) return test !== null;
   return 'in' in test;
+}
+
+/** `{ some: { taskId: '…' } }` */
+function oneTask(test: unknown): string | symbol | undefined {
+  const { some, ...others } = (test ?? {}) as { some?: Where };
+  if (!some || Object.keys(others).length > 0 || Object.keys(some).length !== 1) return undefined;
+  const { taskId } = some;
+  return typeof taskId === 'string' || typeof taskId === 'symbol' ? taskId : undefined;
 }
 
 /** `{ some: { key: { in: ['bug'] } } }`, or by the id of the label. */

@@ -1,6 +1,7 @@
 /** What went wrong in an operation, as one error of the API. */
 import type { GraphQLError } from 'graphql';
 import { ApiError, badInput, badParameters, type ErrorCode, HTTP_STATUS } from '../errors.js';
+import { limitReached } from '../limits/meter.js';
 
 type Fields = Readonly<Record<string, readonly string[]>>;
 
@@ -25,6 +26,8 @@ export function apiErrorOf(errors: readonly GraphQLError[], { method, fields: na
     if (code !== 'BAD_USER_INPUT') return new ApiError(code, first.message, { ...details, fields: problems });
     return method === 'get' ? badParameters(problems) : badInput(problems);
   }
+  // No field of GraphQL means anything here.
+  if (code === 'RATE_LIMITED') return limitReached(Number(details['retryAfter']));
   if (code === 'FORBIDDEN') {
     const missing = errors.flatMap((error) => (error.extensions['missingScopes'] as string[] | undefined) ?? []);
     if (missing.length === 0) return new ApiError(code, first.message, { ...details, reason: first.message });

@@ -3,7 +3,6 @@ import type { ExecutionResult } from 'graphql';
 import { createYoga, processRegularResult } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
-import { OPERATION_LIMITS } from '../limits/operationLimits.js';
 import type { Operation } from '../operations/document.js';
 import type { DocumentCache } from '../operations/documentCache.js';
 import type { Variables } from '../operations/variables.js';
@@ -128,7 +127,8 @@ function createHandler(documents: DocumentCache, logger: Logger, trustedOnly: bo
     // Documents are kept with all that is known of them (src/operations/documentCache.ts).
     parserAndValidationCache: false,
     extraParamNames: ['documentId'],
-    batching: { limit: OPERATION_LIMITS.batch },
+    // Limited by `requestSizes`, in words of ours.
+    batching: { limit: Number.MAX_SAFE_INTEGER },
     // src/http has limited it already.
     maxRequestBodySize: false,
     fetchAPI,

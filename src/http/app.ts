@@ -148,8 +148,8 @@ export function createHttpApp(options: HttpOptions) {
   app.all('/graphql', limitBody, keyed(runGraphQL(graphql), 'members'));
   const page = mountDashboard(app);
   const oauth = tokenEndpoints({ config, services, authenticator, logger });
-  app.all('/api/auth/oauth2/token', limitBody, oauth.token);
-  app.all('/api/auth/oauth2/revoke', limitBody, oauth.revoke);
+  app.all('/api/auth/oauth2/token', limitForm, oauth.token);
+  app.all('/api/auth/oauth2/revoke', limitForm, oauth.revoke);
   if (config.oauthRegistration) {
     app.all('/api/auth/oauth2/register', limitBody, keyed(registrationEndpoint(services)));
   }
@@ -158,9 +158,9 @@ export function createHttpApp(options: HttpOptions) {
     url.protocol = isSecure(c, config.trustProxy) ? 'https:' : 'http:';
     return url;
   };
-  mountAccounts(app, { ...options, limitBody, urlOf });
-  mountPasskeys(app, { ...options, limitBody });
-  mountConsent(app, { ...options, limitBody, urlOf });
+  mountAccounts(app, { ...options, limitBody: limitForm, urlOf });
+  mountPasskeys(app, { ...options, limitBody: limitForm });
+  mountConsent(app, { ...options, limitBody: limitForm, urlOf });
   app.get('/.well-known/oauth-authorization-server', (c) =>
     c.json(authorizationServer(urlOf(c), config.oauthRegistration)),
   );
@@ -259,25 +259,28 @@ async function commonHeaders(config: Config): Promise<string[]> {
   return [...(await app.request('/')).headers].flat();
 }
 
-function tooLarge(c: Context) {
-  return refuse(c, new ApiError('PAYLOAD_TOO_LARGE', `The body is larger than ${MAX_BODY} bytes.`));
+/** A body of announced length is judged by that; node reads no further. One in chunks is counted as it comes. */
+function limitBodyTo(bytes: number): MiddlewareHandler {
+  const tooLarge = (c: Context) =>
+    refuse(c, new ApiError('PAYLOAD_TOO_LARGE', `The body is larger than ${bytes} bytes.`));
+  const count = bodyLimit({
+    maxSize: bytes,
+    // What is left of the body is not read, so nothing can follow it.
+    onError: (c) => {
+      c.header('connection', 'close');
+      return tooLarge(c);
+    },
+  });
+  return (c, next) => {
+    const length = c.req.header('content-length');
+    if (length === undefined || c.req.header('transfer-encoding') !== undefined) return count(c, next);
+    return Number(length) > bytes ? Promise.resolve(tooLarge(c)) : next();
+  };
 }
 
-const countBytes = bodyLimit({
-  maxSize: MAX_BODY,
-  // What is left of the body is not read, so nothing can follow it.
-  onError: (c) => {
-    c.header('connection', 'close');
-    return tooLarge(c);
-  },
-});
-
-/** A body of announced length is judged by that; node reads no further. One in chunks is counted as it comes. */
-const limitBody: MiddlewareHandler = (c, next) => {
-  const length = c.req.header('content-length');
-  if (length === undefined || c.req.header('transfer-encoding') !== undefined) return countBytes(c, next);
-  return Number(length) > MAX_BODY ? Promise.resolve(tooLarge(c)) : next();
-};
+const limitBody = limitBodyTo(MAX_BODY);
+/** Of what nobody pays for: a form or an object of a few fields. */
+const limitForm = limitBodyTo(64 * 1024);
 
 function releaseWhenSent(outgoing: ServerResponse | undefined, budget: AnswerBudget | undefined): void {
   if (!outgoing || outgoing.closed) budget?.release();

@@ -163,7 +163,7 @@ class DirectRequest {
   async #send(answer: PlainAnswer): Promise<void> {
     if (this.#isOver) return;
     this.#isOver = true;
-    const limits = await headersOf(this.begun.context);
+    const limits = await headersOf(this.begun.context, answer.status);
     this.#end(answer.status, answer.refusal);
     write(this.exchange, answer, limits);
   }

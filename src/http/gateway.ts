@@ -5,7 +5,7 @@ import type { SignIn } from '../accounts/signIn.js';
 import type { Authenticator } from '../auth/authenticator.js';
 import { readCredential } from '../auth/credential.js';
 import type { Principal } from '../auth/principal.js';
-import { ApiError } from '../errors.js';
+import { ApiError, HTTP_STATUS } from '../errors.js';
 import { type Context, createContext, type Services } from '../graphql/context.js';
 import { keyStatus } from '../keys/apiKey.js';
 import type { UsageRecorder } from '../keys/usage.js';
@@ -89,7 +89,7 @@ export function createGateway({ services, authenticator, usage, logger, signIn, 
     } finally {
       context.use.ended = true;
     }
-    for (const [name, value] of await headersOf(context)) response.headers.set(name, value);
+    for (const [name, value] of await headersOf(context, response.status)) response.headers.set(name, value);
     recordUse(usage, context, response.status);
     return response;
   };
@@ -118,8 +118,9 @@ async function inTime(answer: Promise<Response>, left: AbortSignal, late: () => 
 }
 
 /** Of every answer to a known key: how it stands, and whether it has a successor. */
-export async function headersOf({ meter, principal }: Context): Promise<[string, string][]> {
-  return [...limitHeaders(await meter.state(), Date.now()), ...rotationHeaders(principal)];
+export async function headersOf({ meter, principal }: Context, status: number): Promise<[string, string][]> {
+  const state = status === HTTP_STATUS.RATE_LIMITED ? await meter.refused() : await meter.state();
+  return [...limitHeaders(state, Date.now()), ...rotationHeaders(principal)];
 }
 
 /** A rotated key says so while it lasts (RFC 9745), and until when (RFC 8594). */

@@ -22,6 +22,13 @@ function reachOf({ scopes, bound, authority: { actsAs, operations } }: Principal
   return JSON.stringify([[...scopes].sort(), bound?.projects, actsAs, sets]);
 }
 
+/** The path and the parameters, in whichever order they came. */
+function addressOf(c: KeyedContext): string {
+  const { searchParams } = new URL(c.req.url);
+  searchParams.sort();
+  return searchParams.size === 0 ? c.req.path : `${c.req.path}?${searchParams}`;
+}
+
 /**
  * Runs the request, or answers what it answered before. What was changed is never run again; what changed nothing is kept
  * where it is final.
@@ -44,7 +51,7 @@ export async function once<T extends JsonAnswer | Response>(
     ...{ keyId, workspaceId, environment, idempotencyKey },
     credential: c.get('credential') ?? '',
     reach: reachOf(principal),
-    fingerprint: fingerprintOf(c.req.method, c.req.path, body),
+    fingerprint: fingerprintOf(c.req.method, addressOf(c), body),
   };
   const claimed = await idempotency.claim(claim);
   switch (claimed.kind) {

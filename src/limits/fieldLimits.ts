@@ -6,7 +6,7 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import { getGraphQLRateLimiter, type Identity, type Store } from 'graphql-rate-limit';
 import { rateLimited } from '../errors.js';
-import type { RateLimitResult, WindowCounter } from './slidingWindow.js';
+import type { RateLimitResult, WindowCounter, WindowState } from './slidingWindow.js';
 
 export interface FieldLimit {
   /** Calls in any `window`, per key and its successors. */
@@ -41,10 +41,16 @@ export class FieldLimits {
 
   /**
    * @param lineageId of the key and its predecessors
+   * @param onRefusal told of the window that refused
    * @returns how to give the call back
    * @throws RATE_LIMITED with `retryAfter` in seconds
    */
-  async consume(lineageId: string, limit: FieldLimit, info: GraphQLResolveInfo): Promise<() => Promise<unknown>> {
+  async consume(
+    lineageId: string,
+    limit: FieldLimit,
+    info: GraphQLResolveInfo,
+    onRefusal: (window: WindowState) => void = () => {},
+  ): Promise<() => Promise<unknown>> {
     const field = `${info.parentType.name}.${info.fieldName}`;
     const call: Call = { identity: `field:${lineageId} ${field}`, limit };
     const { max, window } = limit;
@@ -53,11 +59,10 @@ export class FieldLimits {
       { max, window: `${window}s` },
     );
     if (refusal === undefined) return () => this.#take(call, -1);
-    const { retryAfter = window } = call.result ?? {};
-    throw rateLimited(
-      `${field} may be called ${max} times in ${window} seconds. Try again in ${retryAfter} seconds.`,
-      retryAfter,
-    );
+    const { retryAfter = window, decisive } = call.result ?? {};
+    if (decisive) onRefusal(decisive);
+    const words = `${field} may be called ${max} times in ${window} seconds. Try again in ${retryAfter} seconds.`;
+    throw rateLimited(words, retryAfter);
   }
 
   async #take({ identity, limit: { max, window } }: Call, points: number): Promise<RateLimitResult> {

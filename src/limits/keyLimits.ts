@@ -26,6 +26,11 @@ export class KeyLimits {
   }
 }
 
+/** The window that holds fewest requests. */
+export function narrowestWindow(principal: Principal): Window {
+  return windowsOf(principal).reduce((least, window) => (window.limit < least.limit ? window : least));
+}
+
 /** Made once for each principal, which many requests share. */
 const known = new WeakMap<Principal, readonly Window[]>();
 

@@ -3,14 +3,15 @@
  * beyond that before it runs. One meter for each HTTP request.
  */
 import type { Principal } from '../auth/principal.js';
-import { type ApiError, rateLimited, serviceBusy } from '../errors.js';
+import { ApiError, rateLimited, serviceBusy } from '../errors.js';
 import type { KeyMonitor } from '../keys/keyMonitor.js';
-import type { KeyLimits } from './keyLimits.js';
+import { type KeyLimits, narrowestWindow } from './keyLimits.js';
 import type { Pacing } from './pacing.js';
-import type { RateLimitResult } from './slidingWindow.js';
+import type { RateLimitResult, WindowState } from './slidingWindow.js';
 
 export class Meter {
   #last: RateLimitResult | undefined;
+  #refusing: WindowState | undefined;
   #spent = 0;
   /** What the body was charged for its size. */
   #forBody = 0;
@@ -49,8 +50,19 @@ export class Meter {
     return result;
   }
 
-  /** @throws RATE_LIMITED with `retryAfter` in seconds */
+  /** What counts as so many requests that no window of the key ever holds them: waiting does not help. */
+  excess(requests: number): ApiError | undefined {
+    if (requests <= 1) return undefined;
+    const { limit, length } = narrowestWindow(this.principal);
+    if (requests <= limit) return undefined;
+    const message = `This counts as ${requests} requests, and the key may make ${limit} in ${length} seconds.`;
+    return new ApiError('COST_LIMIT_EXCEEDED', message, { what: 'requests', limit, actual: requests });
+  }
+
+  /** @throws RATE_LIMITED with `retryAfter` in seconds, COST_LIMIT_EXCEEDED */
   async chargeOrRefuse(requests: number): Promise<void> {
+    const excess = this.excess(requests);
+    if (excess) throw excess;
     const { allowed, retryAfter } = await this.charge(requests);
     if (!allowed) throw limitReached(retryAfter);
   }
@@ -58,7 +70,7 @@ export class Meter {
   /**
    * Charges the first operation of a request that has not been read; once, however often it is asked.
    * @param bytes of its body
-   * @throws RATE_LIMITED
+   * @throws RATE_LIMITED, COST_LIMIT_EXCEEDED
    */
   prepay(bytes: number): Promise<void> {
     this.#prepaying ??= this.#chargeWithBody(bytes).then(
@@ -101,7 +113,7 @@ export class Meter {
 
   /**
    * Charges a body whose size was not announced.
-   * @throws RATE_LIMITED
+   * @throws RATE_LIMITED, COST_LIMIT_EXCEEDED
    */
   async chargeBody(bytes: number): Promise<void> {
     const further = furtherFor(bytes);
@@ -119,7 +131,9 @@ export class Meter {
 
   async #chargeWithBody(bytes: number): Promise<void> {
     const further = furtherFor(bytes);
-    await this.chargeOrRefuse(1 + further);
+    const excess = this.excess(1 + further);
+    await this.chargeOrRefuse(excess ? 1 : 1 + further);
+    if (excess) throw excess;
     this.#forBody = further;
   }
 
@@ -163,6 +177,17 @@ export class Meter {
   /** Requests that were charged, without those that were given back. */
   get spent(): number {
     return this.#spent;
+  }
+
+  /** A limit of one field has refused. */
+  refusedBy(window: WindowState): void {
+    this.#refusing = window;
+  }
+
+  /** How the key stood when what was refused was refused: by a field's window, where it was that. */
+  async refused(): Promise<RateLimitResult> {
+    const state = await this.state();
+    return this.#refusing ? { ...state, decisive: this.#refusing } : state;
   }
 
   /** How the key stood when it was charged last, or stands now. */

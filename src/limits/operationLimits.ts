@@ -9,6 +9,8 @@ export const OPERATION_LIMITS = {
   rootFields: 20,
   /** Pairs of fields with the same name in the document: the validation compares each with each. */
   fieldPairs: 5000,
+  /** Operations, and fragments that each of them spreads, one below another: the same fragment counts for each. */
+  spreads: 10_000,
   tokens: 2000,
   /** Of the document's text: comments are no tokens, and take time to read all the same. */
   characters: 100_000,
@@ -19,6 +21,10 @@ export const OPERATION_LIMITS = {
   filterNodes: 200,
   /** Values in all lists of an operation's inputs. */
   listValues: 1000,
+  /** Characters of all inputs: a variable counts wherever it is used. */
+  inputCharacters: 2_000_000,
+  /** The same in all filters. */
+  filterCharacters: 100_000,
   /** Objects and lists in a body: making them takes far longer than reading them. */
   bodyNodes: 100_000,
   /** Operations in one HTTP request. */

@@ -177,7 +177,7 @@ export const tools: readonly Tool[] = [
   tool({
     name: 'delete_task',
     title: 'Delete a task',
-    description: 'Deletes a task for good.',
+    description: 'Deletes a task: it lies in the trash for 30 days, from which a person can restore it.',
     arguments: z.strictObject({ id }),
     operation: `mutation McpDeleteTask($input: DeleteTaskInput!) { deleteTask(input: $input) { deletedTaskId } }`,
     variables: input,

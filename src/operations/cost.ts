@@ -1,7 +1,7 @@
 /**
  * What an operation costs, from its text, its variables and the schema: a field costs
  * nothing, an object 1, and a list multiplies what is below it by what it can return: `first` or `last`, the ids that were
- * given, or the size that it declares (`extensions: { size }`). What reads every row costs more, and a field that takes
+ * given, or the size that it declares (`extensions: { size }`). A count of the rows of another row costs 1. What reads every row costs more, and a field that takes
  * more than that declares it (`extensions: { cost }`). Fragments are measured once,
  * whatever their name and however often they are spread, so that measuring costs no more than the text is long.
  */
@@ -137,7 +137,7 @@ function costOf(
       if (selection.kind === Kind.FRAGMENT_SPREAD) {
         const fragment = fragments.get(selection.name.value);
         if (!fragment) continue;
-        const name = `${selection.name.value} ${around.page} ${around.isFiltered}`;
+        const name = `${selection.name.value} ${around.page} ${around.isFiltered} ${around.isWithinRows}`;
         const cost = known.get(name) ?? below(fragment.selectionSet, fragment.typeCondition.name.value, around);
         known.set(name, cost);
         total += cost;
@@ -164,7 +164,7 @@ function costOf(
       changedRows(field, input) * CHANGED_ROW +
       scans * SCAN +
       (takes('offset') ? passedOver(argumentOf(node, 'offset')) : 0) +
-      (node.name.value === 'totalCount' && around.isFiltered ? SCAN : 0);
+      (node.name.value === 'totalCount' ? costOfCount(around) : 0);
     const named = getNamedType(field.type);
     if (!isCompositeType(named) || !node.selectionSet) return total;
     const isList = isListType(getNullableType(field.type));
@@ -173,8 +173,9 @@ function costOf(
       : undefined;
     // A connection hands its size on to its nodes and edges, the lists in it.
     const inner: Around = isList
-      ? NOTHING_AROUND
+      ? WITHIN_ROWS
       : {
+          isWithinRows: around.isWithinRows,
           page: takes('first') ? Math.max(0, size ?? DEFAULT_PAGE) : undefined,
           isFiltered: scans > 0 || isGiven(argumentOf(node, 'filter')),
         };
@@ -193,9 +194,15 @@ interface Around {
   /** The rows of its page; undefined outside of a connection. */
   readonly page: number | undefined;
   readonly isFiltered: boolean;
+  /** Whether it is there for each row of a list. */
+  readonly isWithinRows: boolean;
 }
 
-const NOTHING_AROUND: Around = { page: undefined, isFiltered: false };
+const NOTHING_AROUND: Around = { page: undefined, isFiltered: false, isWithinRows: false };
+const WITHIN_ROWS: Around = { ...NOTHING_AROUND, isWithinRows: true };
+
+/** Of a list as a whole the database keeps it, or it is counted once. */
+const costOfCount = ({ isFiltered, isWithinRows }: Around) => (isFiltered ? SCAN : Number(isWithinRows));
 const META_FIELDS: Readonly<Record<string, GraphQLField<unknown, unknown>>> = {
   __schema: SchemaMetaFieldDef,
   __type: TypeMetaFieldDef,

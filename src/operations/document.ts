@@ -200,9 +200,14 @@ export class ValidDocument {
 
   /** All of its operations, in their order. */
   get operations(): readonly Operation[] {
-    return this.ast.definitions.flatMap((definition) =>
-      definition.kind === Kind.OPERATION_DEFINITION ? [this.#prepared(definition)] : [],
-    );
+    return [...this.eachOperation()];
+  }
+
+  /** The same, each prepared when it is asked for. */
+  *eachOperation(): Generator<Operation, void> {
+    for (const definition of this.ast.definitions) {
+      if (definition.kind === Kind.OPERATION_DEFINITION) yield this.#prepared(definition);
+    }
   }
 
   /** @param name none: the only one. @returns undefined when there is no such operation, which execution reports */

@@ -8,6 +8,13 @@ interface InputSize {
   values: number;
   /** Objects in filters, all added up. */
   filterNodes: number;
+  /** Of all texts. */
+  characters: number;
+}
+
+interface Uses {
+  all: number;
+  inFilters: number;
 }
 
 /** What a document says of its inputs, whatever the variables. */
@@ -15,6 +22,8 @@ export interface WrittenInputs {
   readonly size: Readonly<InputSize>;
   /** The variables that are filters. */
   readonly filters: ReadonlySet<string>;
+  /** How often each variable is written. */
+  readonly uses: ReadonlyMap<string, Uses>;
 }
 
 /** The first limit that the inputs of an operation break, written in the document or given as variables. */
@@ -23,10 +32,17 @@ export function inputExcess(
   variables: Readonly<Record<string, unknown>> | null | undefined,
 ): GraphQLError | undefined {
   const size = { ...written.size };
+  let [inputCharacters, filterCharacters] = [0, 0];
   for (const [name, value] of Object.entries(variables ?? {})) {
+    size.characters = 0;
     measure(value, written.filters.has(name), size);
+    const { all = 0, inFilters = 0 } = written.uses.get(name) ?? {};
+    inputCharacters += size.characters * all;
+    filterCharacters += size.characters * (written.filters.has(name) ? all : inFilters);
     if (size.values > OPERATION_LIMITS.listValues || size.filterNodes > OPERATION_LIMITS.filterNodes) break;
   }
+  if (inputCharacters > OPERATION_LIMITS.inputCharacters) return tooMuch('inputCharacters', inputCharacters);
+  if (filterCharacters > OPERATION_LIMITS.filterCharacters) return tooMuch('filterCharacters', filterCharacters);
   if (size.filterNodes > OPERATION_LIMITS.filterNodes) return tooMuch('filterNodes', size.filterNodes);
   if (size.values > OPERATION_LIMITS.listValues) return tooMuch('listValues', size.values);
   return undefined;
@@ -34,7 +50,7 @@ export function inputExcess(
 
 /** The same for variables alone, whatever the document: before anything else goes through all of them. */
 export function variablesExcess(variables: unknown): GraphQLError | undefined {
-  const size = { values: 0, filterNodes: 0 };
+  const size = { values: 0, filterNodes: 0, characters: 0 };
   measure(variables, false, size);
   if (size.values > OPERATION_LIMITS.listValues) return tooMuch('listValues', size.values);
   const depth = depthOf(variables);
@@ -43,7 +59,8 @@ export function variablesExcess(variables: unknown): GraphQLError | undefined {
 
 /** @param document which need not be valid */
 export function writtenInputs(document: DocumentNode): WrittenInputs {
-  const size = { values: 0, filterNodes: 0 };
+  const size = { values: 0, filterNodes: 0, characters: 0 };
+  const uses = new Map<string, Uses>();
   let inFilter = 0;
   visit(document, {
     Argument: {
@@ -70,6 +87,12 @@ export function writtenInputs(document: DocumentNode): WrittenInputs {
         if (isFilter(definition)) inFilter -= 1;
       },
     },
+    Variable({ name }, _key, parent) {
+      // Where it is defined it is not used.
+      if ((parent as { kind?: string } | undefined)?.kind === Kind.VARIABLE_DEFINITION) return;
+      const { all, inFilters } = uses.get(name.value) ?? { all: 0, inFilters: 0 };
+      uses.set(name.value, { all: all + 1, inFilters: inFilters + (inFilter > 0 ? 1 : 0) });
+    },
     ListValue({ values }) {
       size.values += values.length;
     },
@@ -77,7 +100,7 @@ export function writtenInputs(document: DocumentNode): WrittenInputs {
       if (inFilter > 0) size.filterNodes += 1;
     },
   });
-  return { size, filters: filterVariables(document) };
+  return { size, filters: filterVariables(document), uses };
 }
 
 /** The variables that are filters, by the names of their types. */
@@ -99,6 +122,7 @@ function measure(value: unknown, inFilter: boolean, size: InputSize): void {
   const open: [item: unknown, isFilter: boolean][] = [[value, inFilter]];
   for (let next = open.pop(); next; next = open.pop()) {
     const [item, isFilter] = next;
+    if (typeof item === 'string') size.characters += item.length;
     if (typeof item !== 'object' || item === null) continue;
     if (Array.isArray(item)) size.values += item.length;
     else if (isFilter) size.filterNodes += 1;

@@ -32,7 +32,7 @@ const MAX_TOKENS = 20_000;
 
 /**
  * All operations of some documents; each once, however often it is there.
- * @param pause what is waited for between two documents
+ * @param pause what is waited for between two operations
  * @param errorsOf what is said of one that is not valid
  * @throws BAD_USER_INPUT that names the document and what is wrong with it
  */
@@ -52,8 +52,8 @@ export async function describeOperations(
       problems.push(`the document ${documents.length > 1 ? `${index + 1} ` : ''}cannot run: ${message}${line}`);
       continue;
     }
-    await pause();
-    for (const operation of document.operations) {
+    for (const operation of document.eachOperation()) {
+      await pause();
       const described = describeOperation(operation);
       if (!found.has(described.hash)) found.set(described.hash, described);
     }

@@ -1,5 +1,6 @@
 /** Whether the form of a document is too large, before its validation, whose rules take longest for just those. */
 import {
+  type DefinitionNode,
   type DocumentNode,
   type FragmentDefinitionNode,
   type GraphQLError,
@@ -34,7 +35,13 @@ export function shapeExcess(document: DocumentNode): GraphQLError | undefined {
       literal -= 1;
     },
   };
+  let typeNames = 0;
   visit(document, {
+    SelectionSet({ selections }) {
+      // Clients add it to each, where it is compared with itself alone.
+      const count = selections.filter((one) => one.kind === Kind.FIELD && one.name.value === '__typename').length;
+      typeNames += (count * (count - 1)) / 2;
+    },
     Directive() {
       directives += 1;
     },
@@ -48,9 +55,11 @@ export function shapeExcess(document: DocumentNode): GraphQLError | undefined {
   if (deepest > OPERATION_LIMITS.variableDepth) return tooMuch('variableDepth', deepest);
   if (directives > OPERATION_LIMITS.directives) return tooMuch('directives', directives);
   repeats.delete('__typename');
-  const pairs = [...repeats.values()].reduce((sum, count) => sum + (count * (count - 1)) / 2, 0);
+  const pairs = [...repeats.values()].reduce((sum, count) => sum + (count * (count - 1)) / 2, typeNames);
   if (pairs > OPERATION_LIMITS.fieldPairs) return tooMuch('fieldPairs', pairs);
   const fragments = fragmentsOf(document);
+  const spreads = spreadsIn(document, fragments);
+  if (spreads > OPERATION_LIMITS.spreads) return tooMuch('spreads', spreads);
   const known = new Map<string, Shape>();
   for (const definition of document.definitions) {
     if (definition.kind !== Kind.OPERATION_DEFINITION) continue;
@@ -63,6 +72,40 @@ export function shapeExcess(document: DocumentNode): GraphQLError | undefined {
     if (shape.fields > OPERATION_LIMITS.rootFields) return tooMuch('rootFields', shape.fields);
   }
   return undefined;
+}
+
+/** How often fragments are gone through, by each of the operations; no further than the limit. */
+function spreadsIn(document: DocumentNode, fragments: ReadonlyMap<string, FragmentDefinitionNode>): number {
+  const namesIn = new Map<DefinitionNode, readonly string[]>();
+  let count = 0;
+  for (const operation of document.definitions) {
+    if (operation.kind !== Kind.OPERATION_DEFINITION) continue;
+    const seen = new Set<string>();
+    const open: DefinitionNode[] = [operation];
+    for (let definition = open.pop(); definition; definition = open.pop()) {
+      count += 1;
+      if (count > OPERATION_LIMITS.spreads) return count;
+      const names = namesIn.get(definition) ?? spreadNames(definition);
+      namesIn.set(definition, names);
+      for (const name of names) {
+        const fragment = fragments.get(name);
+        if (!fragment || seen.has(name)) continue;
+        seen.add(name);
+        open.push(fragment);
+      }
+    }
+  }
+  return count;
+}
+
+function spreadNames(definition: DefinitionNode): readonly string[] {
+  const names = new Set<string>();
+  visit(definition, {
+    FragmentSpread({ name }) {
+      names.add(name.value);
+    },
+  });
+  return [...names];
 }
 
 function shapeOf(

@@ -12,7 +12,9 @@ import type { Config } from '../config.js';
 import { startCleanup } from '../db/cleanup.js';
 import { type Database, openDatabase } from '../db/database.js';
 import { Idempotency } from '../db/idempotency.js';
+import { Outages } from '../db/outages.js';
 import { connectRedis, type SharedRedis } from '../db/redis.js';
+import { sqliteFile } from '../db/sqlite.js';
 import { UnitOfWork } from '../db/unitOfWork.js';
 import { Writability } from '../db/writability.js';
 import { TrustedDocuments } from '../documents/trustedDocuments.js';
@@ -86,11 +88,13 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const clock = options.clock ?? (() => new Date());
   const metrics = new Metrics();
   const writability: Writability = new Writability(() => database.system);
+  const outages = outagesOf(config, logger);
   const database: Database = await openDatabase({
     ...config,
     readThreads: true,
     onStatement: (kind, seconds, error) => {
       metrics.statement(kind, seconds);
+      outages.statement(kind, error);
       if (error !== undefined) writability.failed(error);
     },
     ...(options.onQuery && { onQuery: options.onQuery }),
@@ -207,6 +211,18 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
 function connectBus({ redisUrl, provider, databaseUrl }: Config, id: string, redis: SharedRedis | undefined): Bus {
   if (redis && redisUrl !== undefined) return new RedisBus(id, redisUrl, redis.client);
   return provider === 'postgresql' ? new PostgresBus(id, databaseUrl) : new ClusterBus(id);
+}
+
+const BACK = { 'out of reach': 'The database is back.', 'not writable': 'The database can be written again.' } as const;
+
+/** Tells of the database in the log, and where it is. */
+function outagesOf({ provider, databaseUrl }: Config, logger: Logger): Outages {
+  // Without the password.
+  const database = provider === 'sqlite' ? sqliteFile(databaseUrl) : new URL(databaseUrl).host;
+  return new Outages({
+    began: (outage, reason) => logger.error({ database, reason }, `The database is ${outage}; what needs it gets 503.`),
+    ended: (outage) => logger.info({ database }, `${BACK[outage]}`),
+  });
 }
 
 /** Where requests are counted: in Redis, in the primary process of the workers, or here. */

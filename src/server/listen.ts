@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, Server as NetServer } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import { getRequestListener } from '@hono/node-server';
-import type { Config } from '../config.js';
+import { type Config, ConfigError } from '../config.js';
 import { watchConnections } from '../http/connections.js';
 import { answerBadRequest, answerBusy, badRequest, endConnection } from '../http/earlyAnswers.js';
 import { isProbe } from '../http/probes.js';
@@ -67,8 +68,7 @@ export async function startServer(config: Config, options: AppOptions = {}): Pro
         {
           ...timeouts,
           handshakeTimeout: HEADERS_TIMEOUT,
-          cert: readFileSync(config.tls.certFile),
-          key: readFileSync(config.tls.keyFile),
+          ...certificateOf(config.tls),
         },
         listener,
       )
@@ -114,6 +114,25 @@ export async function startServer(config: Config, options: AppOptions = {}): Pro
       await app.close();
     },
   };
+}
+
+/** @throws ConfigError which names the variable */
+function certificateOf({ certFile, keyFile }: NonNullable<Config['tls']>): { cert: Buffer; key: Buffer } {
+  const read = (variable: string, file: string) => {
+    try {
+      return readFileSync(file);
+    } catch (error) {
+      throw new ConfigError(`${variable} names a file that cannot be read: ${(error as Error).message}`);
+    }
+  };
+  const [cert, key] = [read('TLS_CERT_FILE', certFile), read('TLS_KEY_FILE', keyFile)];
+  try {
+    createSecureContext({ cert, key });
+  } catch (error) {
+    const reason = (error as Error).message;
+    throw new ConfigError(`TLS_CERT_FILE and TLS_KEY_FILE must be a certificate and its key, in PEM: ${reason}`);
+  }
+  return { cert, key };
 }
 
 function drain(server: Server, streams: OpenStreams, lastRequests: number): Promise<void> {

@@ -30,7 +30,7 @@ export async function listenForMetrics(
     );
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (error) => reject(Object.assign(error, { variable: 'METRICS_PORT' })));
     server.listen(metricsPort, host, resolve);
   });
   // It is no reason for a process to stay.

@@ -5,6 +5,8 @@ const WEIGHTS = { whole: 10, start: 8, inside: 5, elsewhere: 2, comment: 1 } as 
 /** Characters of a snippet, and before its first match. */
 const SNIPPET = 160;
 const BEFORE = 40;
+/** Places of a word that are looked at: it may be one letter of hundreds. */
+const MOST_PLACES = 10;
 /** Places that are shown. */
 export const MOST_MATCHES = 10;
 
@@ -24,15 +26,18 @@ export const commentScore = (words: readonly string[]): number => words.length *
 
 function scoreOf(text: string, word: string): number {
   let best: number = WEIGHTS.elsewhere;
-  for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
-    const starts = !isLetter(text.slice(0, at).at(-1));
+  let at = text.indexOf(word);
+  for (let place = 0; at >= 0 && place < MOST_PLACES && best < WEIGHTS.whole; place += 1) {
+    const starts = !isLetter(text.charAt(at - 1));
     const ends = !isLetter(text.charAt(at + word.length));
     best = Math.max(best, starts ? (ends ? WEIGHTS.whole : WEIGHTS.start) : WEIGHTS.inside);
+    at = text.indexOf(word, at + 1);
   }
   return best;
 }
 
-const isLetter = (character: string | undefined) => character !== undefined && /[\p{L}\p{N}\p{M}]/u.test(character);
+/** @param character nothing before and after a text */
+const isLetter = (character: string) => /[\p{L}\p{N}\p{M}]/u.test(character);
 
 /** The beginning of the text, or what stands around the first of the words. Places are in UTF-16 code units. */
 export function snippetOf(text: string, words: readonly string[]): Snippet {

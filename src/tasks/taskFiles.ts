@@ -75,6 +75,10 @@ export function readTaskFile(format: TaskFileFormat, content: string, most: numb
   });
 }
 
+/** Tags of all tasks of a file. */
+export const tagsIn = (rows: readonly FileRow[]): number =>
+  rows.reduce((sum, { task }) => sum + (task?.tags?.length ?? 0), 0);
+
 /** Why a task of a file is not made. */
 export interface FileProblem extends ItemError {
   readonly line: number | null;
@@ -138,7 +142,10 @@ class Problem extends Error {}
 
 function csvRows(content: string, most: number): RawRow[] {
   let records: { info: { lines: number }; record: string[] }[];
-  const delimiter = delimiterOf(content);
+  const [head = ''] = content.split(/\r?\n/, 1);
+  if (head.length > MOST_OF_RECORD)
+    throw badInput({ content: [`has more than ${MOST_OF_RECORD} characters in its first line`] });
+  const delimiter = delimiterOf(head);
   try {
     // One more than there may be, and the header.
     const limits = { to: most + 2, max_record_size: MOST_OF_RECORD };
@@ -170,8 +177,7 @@ const MOST_OF_RECORD = 50_000;
 const MOST_OF_TAGS = 5000;
 
 /** Spreadsheets of half the world write semicolons. */
-function delimiterOf(content: string): string {
-  const [head = ''] = content.split(/\r?\n/, 1);
+function delimiterOf(head: string): string {
   const counted = [',', ';', '\t'].map((one) => ({ one, count: head.split(one).length }));
   return counted.reduce((best, other) => (other.count > best.count ? other : best)).one;
 }

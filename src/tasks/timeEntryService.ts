@@ -49,6 +49,8 @@ export class TimeEntryService {
       inOrder(times);
       if (endedAt === null) {
         await lockTimer(unit);
+        // The new entry refers to it, and tasks are locked before times.
+        await unit.lock('Task', taskId);
         await endRunning(unit, times.startedAt);
       }
       if ((await tx.timeEntry.count({ where: { taskId } })) >= MOST) {

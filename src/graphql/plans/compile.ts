@@ -91,6 +91,8 @@ interface ChangedPart {
   bind(variables: Variables, context: Context): (id: string) => Read;
 }
 
+const NOT_COUNTED: ReadonlyMap<string, number> = new Map();
+
 class Compiler {
   readonly models = new Set<string>();
 
@@ -202,21 +204,28 @@ class Compiler {
   /** A list within rows, which is read for all of them together. */
   #innerList(field: Field, { list }: Source & { kind: 'innerList' }, nodes: Nodes): InnerList['bind'] {
     const shape = this.#connection(field, nodes);
-    // It would be counted for each row.
-    if (shape.hasCount) throw new NoPlan();
     const write = objectWriter(shape.parts);
     const argumentsOf = this.#arguments(field, nodes);
     return (variables, context) => {
-      const { query, cut } = orNoPlan(() => pageQuery(shape, list(argumentsOf(variables), context)));
+      const asked = orNoPlan(() => list(argumentsOf(variables), context));
+      // A kept one is of all rows.
+      if (shape.hasCount && asked.count) throw new NoPlan();
+      const { query, cut } = orNoPlan(() => pageQuery(shape, asked));
       const { reach, reader, services } = context;
-      const find = services.database.rows.prepareEach(reach, query, ROW_ABOVE);
+      const { rows: table } = services.database;
+      const find = table.prepareEach(reach, query, ROW_ABOVE);
+      const count = shape.hasCount
+        ? table.prepareCountEach(reach, asked.model, asked.where as Where, ROW_ABOVE)
+        : async () => NOT_COUNTED;
       const load = loader(shape.selection, variables, context);
       return async (ids) => {
         if (ids.length === 0) return new Map();
-        const found = await find(ids as string[], reader);
+        const [found, counts] = await Promise.all([find(ids as string[], reader), count(ids as string[], reader)]);
         const pages = ids.map((id) => ({ id, page: cut(found.get(id as string) ?? []) }));
         const rows = await load(pages.flatMap(({ page }) => page.page));
-        return new Map(pages.map(({ id, page }) => [id, write({ ...page, rows, count: 0 })]));
+        return new Map(
+          pages.map(({ id, page }) => [id, write({ ...page, rows, count: counts.get(id as string) ?? 0 })]),
+        );
       };
     };
   }

@@ -17,6 +17,14 @@ export function requestExcess(query: unknown, variables: unknown): GraphQLError 
 }
 
 export const requestSizes: Plugin<Context> = {
+  onRequestParse() {
+    return {
+      onRequestParseDone({ requestParserResult }) {
+        const operations = Array.isArray(requestParserResult) ? requestParserResult.length : 1;
+        if (operations > OPERATION_LIMITS.batch) throw tooMuch('batch', operations);
+      },
+    };
+  },
   onParams({ params }) {
     if (params === null || typeof params !== 'object') throw badRequest('Each operation must be a JSON object.');
     const excess = requestExcess(params.query, params.variables);

@@ -47,8 +47,9 @@ class RateLimitPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
     const { rateLimit } = pothosOptions as { rateLimit?: FieldLimit };
     if (!rateLimit) return resolver;
     return async (parent, args, context, info) => {
-      const { principal, services } = context as unknown as Context;
-      const giveBack = await services.fieldLimits.consume(principal.lineageId, rateLimit, info);
+      const { principal, services, meter } = context as unknown as Context;
+      const refused = meter.refusedBy.bind(meter);
+      const giveBack = await services.fieldLimits.consume(principal.lineageId, rateLimit, info, refused);
       try {
         return await resolver(parent, args, context, info);
       } catch (error) {

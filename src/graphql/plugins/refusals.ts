@@ -2,7 +2,7 @@
 import { type ExecutionResult, GraphQLError } from 'graphql';
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
 import { databaseError } from '../../db/databaseError.js';
-import { ApiError, HTTP_STATUS } from '../../errors.js';
+import { ApiError, type ErrorCode, HTTP_STATUS } from '../../errors.js';
 import { limitReached } from '../../limits/meter.js';
 import type { RateLimitResult } from '../../limits/slidingWindow.js';
 import { atSameLocation } from '../../operations/documentErrors.js';
@@ -63,9 +63,15 @@ export function withoutSuggestions(left: readonly GraphQLError[], errors: readon
 const SUGGESTION = / Did you mean .*\?$/s;
 
 /** Notes the codes of all errors in an answer, for the log; one code has one status. */
-export function noteErrors({ errors = [] }: ExecutionResult, { use }: Context): void {
+export function noteErrors({ data, errors = [] }: ExecutionResult, { use }: Context): void {
   for (const { extensions } of errors) {
-    use.errors.add(String(extensions?.['code']));
+    const code = String(extensions?.['code']);
+    use.errors.add(code);
+    // Nothing was run: application/json gets it with status 200 all the same (GraphQL over HTTP, 6.4).
+    if (data === undefined && extensions && extensions['http'] === undefined) {
+      const status = HTTP_STATUS[code as ErrorCode] ?? HTTP_STATUS.BAD_USER_INPUT;
+      Object.assign(extensions, { http: { status, spec: true } });
+    }
     // Wherever it was found: Yoga answers application/json with 200 for what it takes for an invalid document.
     if (extensions?.['code'] === 'COST_LIMIT_EXCEEDED') Object.assign(extensions, { http: { status: 400 } });
   }

@@ -1,7 +1,8 @@
 /** The Node interface, and finding any row by its id. */
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import type { GraphQLResolveInfo } from 'graphql';
-import { badInput, notFound } from '../../errors.js';
+import { type ApiError, badInput, notFound } from '../../errors.js';
+import { KEYS } from '../../keys/apiKey.js';
 import { requirementOf } from '../../operations/requirement.js';
 import { satisfies } from '../../scopes/scope.js';
 import type { Context } from '../context.js';
@@ -31,23 +32,37 @@ const PREFIXES: Readonly<Record<string, string>> = { ApiKey: 'key_', OauthApp: '
 
 const MAX_IDS = 100;
 
-/** Looks only where the key may read; what it may not read is not there. */
-async function findNode(id: string, context: Context, info: GraphQLResolveInfo): Promise<{ id: string }> {
+/** What of a type is no row for anybody. */
+const SHOWN: Readonly<Record<string, object>> = { ApiKey: KEYS };
+
+interface Row {
+  readonly id: string;
+}
+
+/**
+ * Looks only where the key may read; what it may not read is not there.
+ * @returns for each id its row, or why there is none
+ */
+async function findNodes(
+  ids: readonly string[],
+  context: Context,
+  info: GraphQLResolveInfo,
+): Promise<(Row | ApiError)[]> {
+  const found = new Map<string, Row>();
   for (const { typeName, model } of KINDS) {
     const type = info.schema.getType(typeName);
-    if (
-      !type ||
-      !satisfies(context.principal.scopes, requirementOf(type)) ||
-      Object.values(PREFIXES).find((prefix) => id.startsWith(prefix)) !== PREFIXES[typeName]
-    )
-      continue;
+    if (!type || !satisfies(context.principal.scopes, requirementOf(type))) continue;
+    const wanted = [...new Set(ids)].filter((id) => !found.has(id) && prefixOf(id) === PREFIXES[typeName]);
+    if (wanted.length === 0) continue;
     const query = queryFromInfo({ context, info, typeName, select: { id: true } });
-    const delegate = context.db[model] as unknown as { findUnique(query: object): Promise<{ id: string } | null> };
-    const row = await delegate.findUnique({ ...query, where: { id } });
-    if (row) return { ...row, __typename: typeName } as { id: string };
+    const delegate = context.db[model] as unknown as { findMany(query: object): Promise<Row[]> };
+    const rows = await delegate.findMany({ ...query, where: { ...SHOWN[typeName], id: { in: wanted } } });
+    for (const row of rows) found.set(row.id, { ...row, __typename: typeName } as Row);
   }
-  throw notFound('node', id);
+  return ids.map((id) => found.get(id) ?? notFound('node', id));
 }
+
+const prefixOf = (id: string) => Object.values(PREFIXES).find((prefix) => id.startsWith(prefix));
 
 builder.queryFields((t) => ({
   node: t.field({
@@ -55,7 +70,10 @@ builder.queryFields((t) => ({
     nullable: true,
     description: 'Any row by its id. What the key has no scope to read is not found.',
     args: { id: t.arg.id({ required: true }) },
-    resolve: (_root, { id }, context, info) => findNode(id, context, info),
+    resolve: async (_root, { id }, context, info) => {
+      const [node] = await findNodes([id], context, info);
+      return node as Row;
+    },
   }),
   nodes: t.field({
     type: [Node],
@@ -65,7 +83,8 @@ builder.queryFields((t) => ({
     args: { ids: t.arg.idList({ required: true }) },
     resolve: (_root, { ids }, context, info) => {
       if (ids.length > MAX_IDS) throw badInput({ ids: [`must have at most ${MAX_IDS} entries; it has ${ids.length}`] });
-      return ids.map((id) => findNode(id, context, info)) as never;
+      // An error in a list is the error of its place.
+      return findNodes(ids, context, info) as never;
     },
   }),
 }));

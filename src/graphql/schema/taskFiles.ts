@@ -10,6 +10,7 @@ import {
   problemsOf,
   readTaskFile,
   type TaskFileFormat,
+  tagsIn,
   writeTaskFile,
 } from '../../tasks/taskFiles.js';
 import { cursorColumns, pageOf, planPage } from '../connections/keyset.js';
@@ -32,6 +33,8 @@ const Format = builder.enumType('TaskFileFormat', {
 });
 
 const CHARACTERS_OF_POINT = 1000;
+/** Of all tasks of a file: each may be a new label. */
+const MOST_TAGS = 5000;
 
 const ImportError = builder.objectRef<FileProblem>('TaskImportError').implement({
   description: 'Why a task of the file is not made.',
@@ -50,7 +53,7 @@ builder.relayMutationField(
       format: t.field({ type: Format, required: true }),
       content: t.string({
         required: true,
-        description: `The text of the file, with up to ${MOST_TASKS} tasks. Each costs as a task of createTasks does.`,
+        description: `The text of the file, with up to ${MOST_TASKS} tasks and ${MOST_TAGS} tags. Each task costs as one of createTasks does, and each tag a point.`,
       }),
       projectId: t.id({ description: 'Of tasks for which the file names no project.' }),
       dryRun: t.boolean({ defaultValue: false, description: 'Says what would become of them, and makes none.' }),
@@ -73,6 +76,9 @@ builder.relayMutationField(
       }
       // Paid before anything is made, or tried.
       await chargeTasks(context, rows.length);
+      const tags = tagsIn(rows);
+      if (tags > MOST_TAGS) throw badInput({ content: [`has ${tags} tags; import it in parts of ${MOST_TAGS}`] });
+      await chargeRows(context, tags);
       const known = knownRows(rows, await usersOf(emailsIn(rows), context), projectId ?? undefined);
       const isAtomic = atomic !== false;
       const isTrial = dryRun === true || (isAtomic && known.problems.length > 0);
