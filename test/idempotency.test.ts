@@ -144,7 +144,8 @@ describe('on /graphql', () => {
   });
 
   it('tells documents apart that are named in the address', async () => {
-    const hashes = [];
+    type Added = { addTrustedDocument: { document: { hash: string } } };
+    const added: Added[] = [];
     for (const title of ['Named A', 'Named B']) {
       const query = `mutation { createTask(input: { title: "${title}" }) { task { id } } }`;
       const answer = await fetch(`${server.url}?doc`, {
@@ -152,9 +153,9 @@ describe('on /graphql', () => {
         headers: { 'content-type': 'application/json', 'x-api-key': server.adminKey },
         body: JSON.stringify({ query }),
       });
-      hashes.push(((await answer.json()) as { data: { addTrustedDocument: { document: { hash: string } } } }).data);
+      added.push(((await answer.json()) as { data: Added }).data);
     }
-    const run = async (data: (typeof hashes)[number] | undefined) => {
+    const run = async (data: Added | undefined) => {
       const answer = await fetch(`${server.url}?doc=${data?.addTrustedDocument.document.hash}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'x-api-key': server.adminKey, 'idempotency-key': 'named' },
@@ -162,7 +163,7 @@ describe('on /graphql', () => {
       });
       return answer.status;
     };
-    expect([await run(hashes[0]), await run(hashes[1]), await run(hashes[0])]).toEqual([200, 422, 200]);
+    expect([await run(added[0]), await run(added[1]), await run(added[0])]).toEqual([200, 422, 200]);
     expect([await count('Named A'), await count('Named B')]).toEqual([1, 0]);
   });
 

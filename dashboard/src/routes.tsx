@@ -8,12 +8,25 @@ const page = (load: () => Promise<{ default: React.ComponentType }>) => ({
   lazy: async () => ({ Component: (await load()).default }),
 });
 
+/** How browsers say that they could not load a page's file. */
+const NOT_LOADED = /dynamically imported module|module script failed/i;
+const NO_ANSWER = new Error('The server does not answer. Try again in a moment.');
+
 function Broken() {
+  const error = useRouteError() as Error;
+  const retry = async () => {
+    // Reloading while the server is away would leave nothing of the page.
+    const isThere = await fetch('/health/live').then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    if (isThere) window.location.reload();
+  };
   return (
     <Failure
       title="This page could not be shown"
-      error={useRouteError() as Error}
-      onRetry={() => window.location.reload()}
+      error={NOT_LOADED.test(error.message) ? NO_ANSWER : error}
+      onRetry={() => void retry()}
     />
   );
 }
@@ -37,26 +50,33 @@ export const router = createBrowserRouter([
     HydrateFallback: Loading,
     ErrorBoundary: Broken,
     children: [
-      { path: '/', ...page(() => import('./pages/home.tsx')) },
-      { path: '/tasks', ...page(() => import('./pages/tasks.tsx')) },
-      { path: '/tasks/:id', ...page(() => import('./pages/task.tsx')) },
-      { path: '/board', ...page(() => import('./pages/board.tsx')) },
-      { path: '/trash', ...page(() => import('./pages/trash.tsx')) },
-      { path: '/projects', ...page(() => import('./pages/projects.tsx')) },
-      { path: '/settings', element: <Navigate to="/settings/api-keys" replace /> },
-      { path: '/settings/api-keys', ...page(() => import('./pages/keys.tsx')) },
-      // Where documents of other systems send their users.
-      { path: '/settings/developer', ...page(() => import('./pages/keys.tsx')) },
-      { path: '/settings/account', ...page(() => import('./pages/account.tsx')) },
-      { path: '/settings/api-keys/new', ...page(() => import('./pages/newKey.tsx')) },
-      { path: '/settings/api-keys/:id', ...page(() => import('./pages/key.tsx')) },
-      { path: '/settings/review', ...page(() => import('./pages/review.tsx')) },
-      { path: '/settings/alerts', ...page(() => import('./pages/alerts.tsx')) },
-      { path: '/settings/audit', ...page(() => import('./pages/audit.tsx')) },
-      { path: '/settings/team', ...page(() => import('./pages/team.tsx')) },
-      { path: '/settings/applications', ...page(() => import('./pages/apps.tsx')) },
-      { path: '/settings/usage', ...page(() => import('./pages/usage.tsx')) },
-      { path: '*', Component: NotHere },
+      // What fails is shown within what is around it.
+      { ErrorBoundary: Broken, children: inside() },
     ],
   },
 ]);
+
+function inside() {
+  return [
+    { path: '/', ...page(() => import('./pages/home.tsx')) },
+    { path: '/tasks', ...page(() => import('./pages/tasks.tsx')) },
+    { path: '/tasks/:id', ...page(() => import('./pages/task.tsx')) },
+    { path: '/board', ...page(() => import('./pages/board.tsx')) },
+    { path: '/trash', ...page(() => import('./pages/trash.tsx')) },
+    { path: '/projects', ...page(() => import('./pages/projects.tsx')) },
+    { path: '/settings', element: <Navigate to="/settings/api-keys" replace /> },
+    { path: '/settings/api-keys', ...page(() => import('./pages/keys.tsx')) },
+    // Where documents of other systems send their users.
+    { path: '/settings/developer', ...page(() => import('./pages/keys.tsx')) },
+    { path: '/settings/account', ...page(() => import('./pages/account.tsx')) },
+    { path: '/settings/api-keys/new', ...page(() => import('./pages/newKey.tsx')) },
+    { path: '/settings/api-keys/:id', ...page(() => import('./pages/key.tsx')) },
+    { path: '/settings/review', ...page(() => import('./pages/review.tsx')) },
+    { path: '/settings/alerts', ...page(() => import('./pages/alerts.tsx')) },
+    { path: '/settings/audit', ...page(() => import('./pages/audit.tsx')) },
+    { path: '/settings/team', ...page(() => import('./pages/team.tsx')) },
+    { path: '/settings/applications', ...page(() => import('./pages/apps.tsx')) },
+    { path: '/settings/usage', ...page(() => import('./pages/usage.tsx')) },
+    { path: '*', Component: NotHere },
+  ];
+}

@@ -41,6 +41,8 @@ export async function backUp(
 ): Promise<{ bytes: number }> {
   if (!existsSync(file)) throw new ApiError('NOT_FOUND', `There is no database at ${file}.`);
   if (existsSync(to)) throw isThere(to);
+  const folder = path.dirname(path.resolve(to));
+  if (!existsSync(folder)) throw new ApiError('NOT_FOUND', `There is no folder ${folder} for the backup.`);
   // Under a name of its own until it is whole.
   const unfinished = `${to}.${randomUUID()}.unfinished`;
   atExit(() => remove(unfinished));

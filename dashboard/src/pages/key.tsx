@@ -107,7 +107,7 @@ function States({ apiKey }: { apiKey: ApiKey }) {
   if (status === 'REVOKED') {
     return (
       <Alert color="red" variant="outline" title="Revoked">
-        It opens nothing any more, for good. {apiKey.revokedReason}
+        It opens nothing any more, for good. {apiKey.revokedReason === 'revoked' ? '' : apiKey.revokedReason}
       </Alert>
     );
   }
