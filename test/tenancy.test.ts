@@ -157,7 +157,7 @@ function attempts(own: Side, foreign: Side): [string, string, object][] {
 }
 
 const everything = `{
-  tasks(first: 10) { totalCount nodes { id title tags state { id name } project { id name } assignee { id name } createdBy { id } relationships { id task { id } targetTask { id } } incomingRelationships { id } comments { totalCount nodes { id body } } labels { totalCount nodes { id name color } } timeEntries { totalCount nodes { id note } } parent { id } children { totalCount nodes { id } } } }
+  tasks(first: 9) { totalCount nodes { id title tags state { id name } project { id name } assignee { id name } createdBy { id } relationships { id task { id } targetTask { id } } incomingRelationships { id } comments { totalCount nodes { id body } } labels { totalCount nodes { id name color } } timeEntries { totalCount nodes { id note } } parent { id } children { totalCount nodes { id } } } }
   comments(first: 10) { totalCount nodes { id body task { id } answers { totalCount } } }
   labels(first: 10) { totalCount nodes { id name tasks { totalCount nodes { id } } } }
   trash { tasks { totalCount nodes { id title } } projects { nodes { id } } labels { nodes { id } } comments { nodes { id } } }

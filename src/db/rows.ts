@@ -284,10 +284,12 @@ interface Select extends Pick<Head, 'sql' | 'read'> {
   readonly statement: Statement;
 }
 
+/** Of the ids of a table. */
+const idsOf = (model: string) => `sqlite_autoindex_${model}_1`;
 /** What labels are put on, and what is put there: by which column, and the index of their ids. */
 const TAGGING: Readonly<Record<string, { readonly column: string; readonly ids: string }>> = {
-  Task: { column: 'taskId', ids: 'sqlite_autoindex_Task_1' },
-  Label: { column: 'labelId', ids: 'sqlite_autoindex_Label_1' },
+  Task: { column: 'taskId', ids: idsOf('Task') },
+  Label: { column: 'labelId', ids: idsOf('Label') },
 };
 /** Indexes of tasks which SQLite does not choose where it takes others for better, as one of a status. */
 const NUMBERS = 'Task_workspaceId_environment_number_key';
@@ -304,7 +306,7 @@ function find(statement: Statement, model: string, head: string, where: Where, o
   const tagging = TAGGING[model];
   const all = tagging ? conjunctsOf(where) : [];
   const label = model === 'Task' ? labelOf(all, where, orderBy) : undefined;
-  const tagged = label ?? (model === 'Label' ? labelsOfTask(all, where) : undefined);
+  const tagged = label ?? (model === 'Label' ? labelsOfTask(all) : undefined);
   const order = label
     ? label.orderBy.map((item) => statement.order(TAG, item))
     : (orderBy ?? []).map((item) => statement.order(base, item));
@@ -319,8 +321,11 @@ function find(statement: Statement, model: string, head: string, where: Where, o
   }
   const tags = `${statement.quote(TAG.model)} AS ${statement.quote(TAG.alias)}`;
   const isOf = `${statement.column(base, 'id')} = ${statement.column(TAG, tagging.column)}`;
+  const found = label
+    ? statement.quote(model) + statement.by(tagging.ids)
+    : statement.foundBy(model, tagging.ids, isOf);
   // SQLite takes tables that are cross joined in the order in which they stand.
-  const both = head.replace(from, ` FROM ${tags} CROSS JOIN ${statement.quote(model)}${statement.by(tagging.ids)}`);
+  const both = head.replace(from, ` FROM ${tags} CROSS JOIN ${found}`);
   const isTagged = statement.condition(TAG, tagged.where);
   return `${both} WHERE ${isOf} AND ${isTagged} AND ${statement.condition(base, tagged.others)}${ordered}`;
 }

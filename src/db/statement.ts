@@ -98,6 +98,16 @@ export class Statement {
     return this.provider === 'sqlite' ? ` INDEXED BY ${this.quote(index)}` : '';
   }
 
+  /**
+   * After another table and CROSS JOIN: the rows of a table that are found for each row of that one, and never the other way round.
+   * @param index SQLite's, by which they are found; what PostgreSQL knows of the rows may say that a workspace has none
+   */
+  foundBy(model: string, index: string, condition: string): string {
+    const table = this.quote(model);
+    if (this.provider === 'sqlite') return table + this.by(index);
+    return `LATERAL (SELECT * FROM ${table} WHERE ${condition} OFFSET 0) AS ${table}`;
+  }
+
   /** On SQLite the rows are said in the text: it takes twice as long where it does not know how many it looks for. */
   page(take: number, skip: number): string {
     if (this.provider === 'sqlite')

@@ -50,15 +50,15 @@ export function labelOf(
 }
 
 /**
- * @param all that the labels must satisfy
- * @param where the same, bound to the tenant
+ * @param all that the labels must satisfy, the tenant among it: of the label on the task nothing else is asked, for databases would take
+ *   an index of the tenant's labels on tasks for better
  * @returns undefined for a query that does not begin there
  */
-export function labelsOfTask(all: readonly Conjunct[], { workspaceId, environment }: Where): Tagged | undefined {
+export function labelsOfTask(all: readonly Conjunct[]): Tagged | undefined {
   const index = all.findIndex(([name, test]) => name === 'tags' && oneTask(test) !== undefined);
   if (index < 0) return undefined;
   const others = all.filter((_, other) => other !== index).map(([name, condition]) => ({ [name]: condition }));
-  return { where: { workspaceId, environment, taskId: oneTask(all[index]?.[1]) }, others: { AND: others } };
+  return { where: { taskId: oneTask(all[index]?.[1]) }, others: { AND: others } };
 }
 
 /** Up to so many tasks are looked up one by one; of more, their numbers are compared in the order of the list. */

@@ -38,6 +38,12 @@ const TaskActivityConnection = builder.connectionObject(
   TaskActivityEdge,
 );
 
+const activity = innerListField((args: ListArgs, context, targetId) =>
+  table.list(args, context, { targetType: 'Task', targetId }),
+);
+/** Points, of the activity of each task: a query of its own. */
+const ACTIVITY_COST = 10;
+
 builder.prismaObjectField(Task, 'activity', (t) =>
   t.connection(
     {
@@ -46,9 +52,8 @@ builder.prismaObjectField(Task, 'activity', (t) =>
       description: 'Newest first. A key that is bound to projects sees what happened within them.',
       authScopes: { scope: 'tasks:read' },
       args: { offset: t.arg.int({ description: OFFSET_DESCRIPTION }) },
-      ...innerListField((args: ListArgs, context, targetId) =>
-        table.list(args, context, { targetType: 'Task', targetId }),
-      ),
+      ...activity,
+      extensions: { ...activity.extensions, cost: ACTIVITY_COST },
     },
     TaskActivityConnection,
     TaskActivityEdge,
