@@ -53,7 +53,10 @@ export async function seed(databaseUrl, tasks = 0) {
 }
 
 export function start(script, file) {
-  const child = fork(path.join(import.meta.dirname, script), [file], { execArgv: ['--expose-gc'] });
+  const child = fork(path.join(import.meta.dirname, script), [file], {
+    execArgv: ['--expose-gc'],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
   return new Promise((resolve, reject) => {
     child.once('message', (port) => resolve({ process: child, port }));
     child.once('exit', (code) => reject(new Error(`${script} ended with ${code}`)));

@@ -16,7 +16,12 @@ export abstract class PeriodicJob {
 
   abstract run(): Promise<void>;
 
-  start(): void {
+  /** @param after milliseconds until it is done first */
+  start(after = 0): void {
+    if (after > 0) {
+      this.#timer = setTimeout(() => this.start(), after).unref();
+      return;
+    }
     const run = () => {
       this.#running ??= this.run()
         .catch(this.onError)
@@ -30,7 +35,7 @@ export abstract class PeriodicJob {
 
   /** Until what is under way has ended: it needs the database. */
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     this.isStopping = true;
     await this.#running;
   }

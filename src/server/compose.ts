@@ -190,7 +190,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     logger,
     startBackgroundWork() {
       expiryJob.start();
-      dueNotices.start();
+      // Not at once with the other: a thread that reads is enough for both.
+      dueNotices.start(1000);
       stopCleanup = startCleanup(database.system, onError);
     },
     async close() {
