@@ -2,5 +2,6 @@
 /** The `taskgate` command. */
 import { holdHeap } from './server/heap.js';
 
-holdHeap();
+// Other commands end soon, or have much to do.
+if (process.argv[2] === 'serve') holdHeap();
 await import('./cli/run.js');
