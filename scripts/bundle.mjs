@@ -1,12 +1,12 @@
 // Puts the compiled modules and the libraries that they use into a few files: a thousand take longer to find, to read and to
 // compile, and more memory. What is no JavaScript, or is read from files of its own, stays in node_modules.
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { rolldown } from 'rolldown';
 
 const dist = path.join(import.meta.dirname, '../dist');
 const chunks = path.join(dist, 'chunks');
-/** Milliseconds that the chunks of earlier builds are kept: a server that still runs loads some of them when it needs them. */
+/** Milliseconds that the chunks of an earlier build are kept: a server that still runs loads some of them when it needs them. */
 const KEPT = 86_400_000;
 
 const bundle = await rolldown({
@@ -29,8 +29,16 @@ const { output } = await bundle.write({
 });
 await bundle.close();
 
-const written = new Set(output.map(({ fileName }) => path.join(dist, fileName)));
-for (const name of existsSync(chunks) ? readdirSync(chunks) : []) {
-  const file = path.join(chunks, name);
-  if (!written.has(file) && Date.now() - statSync(file).mtimeMs > KEPT) rmSync(file);
+// Since when other builds have been there instead.
+const record = path.join(chunks, 'superseded.json');
+const known = existsSync(record) ? JSON.parse(readFileSync(record, 'utf8')) : {};
+const written = new Set(output.map(({ fileName }) => path.basename(fileName)));
+/** @type {Record<string, number>} */
+const superseded = {};
+for (const name of readdirSync(chunks)) {
+  if (written.has(name) || !name.endsWith('.js')) continue;
+  const since = known[name] ?? Date.now();
+  if (Date.now() - since > KEPT) rmSync(path.join(chunks, name));
+  else superseded[name] = since;
 }
+writeFileSync(record, JSON.stringify(superseded));

@@ -11,7 +11,7 @@ const children = [
     ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--watch', '--preserveWatchOutput'],
     options,
   ),
-  spawn(process.execPath, ['--watch', 'dist/modules/main.js', 'serve'], options),
+  spawn(process.execPath, ['--watch', '--conditions=modules', 'dist/modules/main.js', 'serve'], options),
 ];
 process.on('SIGINT', () => {
   for (const child of children) child.kill();

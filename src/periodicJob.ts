@@ -16,12 +16,7 @@ export abstract class PeriodicJob {
 
   abstract run(): Promise<void>;
 
-  /** @param after milliseconds until it is done first */
-  start(after = 0): void {
-    if (after > 0) {
-      this.#timer = setTimeout(() => this.start(), after).unref();
-      return;
-    }
+  start(): void {
     const run = () => {
       this.#running ??= this.run()
         .catch(this.onError)
@@ -35,7 +30,7 @@ export abstract class PeriodicJob {
 
   /** Until what is under way has ended: it needs the database. */
   async stop(): Promise<void> {
-    clearTimeout(this.#timer);
+    clearInterval(this.#timer);
     this.isStopping = true;
     await this.#running;
   }

@@ -192,6 +192,17 @@ describe('a result without data', () => {
     expect(await ask('application/graphql-response+json', query, variables)).toEqual({ status: 400, ...wrong });
   });
 
+  it('says so in a moment, whatever is in the input', async () => {
+    const started = performance.now();
+    for (const text of [' at "', '; ', 'Variable "$input" got invalid value ']) {
+      const name = text + 'a'.repeat(500_000) + text.repeat(1000);
+      const refused = await ask('application/json', CREATE, { input: { title: 'x', [name]: 1 } });
+      expect(refused.code).toBe('BAD_USER_INPUT');
+    }
+    // It took minutes.
+    expect(performance.now() - started).toBeLessThan(20_000);
+  });
+
   it('has the status of what refused it', async () => {
     const key = await server.key(['tasks:read']);
     const variables = { input: { title: 'a' } };

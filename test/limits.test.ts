@@ -383,6 +383,34 @@ describe('what counts as more requests than the key may ever make', () => {
   });
 });
 
+describe('what is charged in parts', () => {
+  const codeOf = (answer: { errors?: { extensions: Record<string, unknown> }[] }) => answer.errors?.[0]?.extensions;
+
+  it('is too much as a whole', async () => {
+    const key = async () => (await server.createKey(['tasks:*'], 'LIVE', { ratePerMinute: 19 })).key;
+    const never = { code: 'COST_LIMIT_EXCEEDED', what: 'requests', limit: 19 };
+    // A body of 10 requests, and an operation of 11.
+    const query = '{ tasks(first: 1000) { nodes { id } } }';
+    const large = await server.post(JSON.stringify({ query, variables: { text: 'x'.repeat(900_000) } }), await key());
+    expect(codeOf(await large.json())).toMatchObject({ ...never, actual: 20 });
+    const content = `title\n${'x\n'.repeat(180)}`;
+    const importing =
+      'mutation ($input: ImportTasksInput!) { importTasks(input: $input) { count errors { message } } }';
+    const imported = await server.gql(importing, { input: { format: 'CSV', content } }, await key());
+    expect(codeOf(imported)).toMatchObject(never);
+  });
+
+  it('counts the variables of the operation that runs', async () => {
+    const one = (name: string) =>
+      `mutation ${name}($input: CreateTaskInput!) { createTask(input: $input) { task { id } } }`;
+    const document = ['A', 'B', 'C', 'D'].map(one).join(' ');
+    const variables = { input: { title: 'Once', description: 'x'.repeat(600_000) } };
+    const body = JSON.stringify({ query: document, operationName: 'B', variables });
+    const answer = (await (await server.post(body, server.adminKey)).json()) as Parameters<typeof codeOf>[0];
+    expect(codeOf(answer)?.['code']).toBe('BAD_USER_INPUT');
+  });
+});
+
 describe('a limit of one field', () => {
   it('is told in the headers and the words of a REST route that it refuses', async () => {
     const { key } = await server.createKey(['keys:*']);

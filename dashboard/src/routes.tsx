@@ -1,4 +1,5 @@
 /** The addresses of the dashboard. Each page is loaded when it is gone to. */
+import { useEffect, useState } from 'react';
 import { createBrowserRouter, Navigate, useRouteError } from 'react-router';
 import { Empty, Failure, Loading } from './parts/states.tsx';
 import { Door, Inside } from './shell.tsx';
@@ -11,21 +12,30 @@ const page = (load: () => Promise<{ default: React.ComponentType }>) => ({
 /** How browsers say that they could not load a page's file. */
 const NOT_LOADED = /dynamically imported module|module script failed/i;
 const NO_ANSWER = new Error('The server does not answer. Try again in a moment.');
+const OTHER_VERSION = new Error('The server has another version of this page. Try again to load it.');
+
+const isServerThere = () =>
+  fetch('/health/live').then(
+    ({ ok }) => ok,
+    () => false,
+  );
 
 function Broken() {
   const error = useRouteError() as Error;
+  const isNotLoaded = NOT_LOADED.test(error.message);
+  const [isThere, setThere] = useState(false);
+  useEffect(() => {
+    if (isNotLoaded) void isServerThere().then(setThere);
+  }, [isNotLoaded]);
   const retry = async () => {
     // Reloading while the server is away would leave nothing of the page.
-    const isThere = await fetch('/health/live').then(
-      ({ ok }) => ok,
-      () => false,
-    );
-    if (isThere) window.location.reload();
+    if (await isServerThere()) window.location.reload();
+    else setThere(false);
   };
   return (
     <Failure
       title="This page could not be shown"
-      error={NOT_LOADED.test(error.message) ? NO_ANSWER : error}
+      error={isNotLoaded ? (isThere ? OTHER_VERSION : NO_ANSWER) : error}
       onRetry={() => void retry()}
     />
   );

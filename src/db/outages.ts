@@ -1,8 +1,10 @@
 /** Notices that the database is out of reach or cannot be written, and that it is back, by the statements that run on it. */
 import { isConnectionLost, isUnwritable, reasonOf } from './databaseError.js';
 
-/** Milliseconds in which what goes on is not told again. */
+/** Milliseconds in which the same is not told again. */
 const QUIET = 60_000;
+/** Milliseconds without a failure after which it is over: others may come from statements that were under way, or from a replica. */
+const SETTLED = 5000;
 
 type Outage = 'out of reach' | 'not writable';
 
@@ -11,9 +13,15 @@ interface Listener {
   ended(outage: Outage): void;
 }
 
+interface Known {
+  failedAt: number;
+  toldAt: number;
+  /** Whether it was told that it began, and not yet that it ended. */
+  isOpen: boolean;
+}
+
 export class Outages {
-  #outage: Outage | undefined;
-  #toldAt = Number.NEGATIVE_INFINITY;
+  readonly #known = new Map<Outage, Known>();
 
   constructor(
     private readonly listener: Listener,
@@ -23,22 +31,25 @@ export class Outages {
   /** @param error why the statement failed; undefined where it did not */
   statement(kind: 'read' | 'write' | 'transaction', error: unknown): void {
     if (error === undefined) {
-      // Reading goes on where writing does not.
-      if (this.#outage && (this.#outage === 'out of reach' || kind === 'write')) this.#ended(this.#outage);
+      if (this.#known.size > 0) this.#succeeded(kind);
       return;
     }
     const outage = isUnwritable(error) ? 'not writable' : isConnectionLost(error) ? 'out of reach' : undefined;
     if (!outage) return;
     const now = this.clock();
-    const isNew = this.#outage !== outage;
-    this.#outage = outage;
-    if (!isNew && now - this.#toldAt < QUIET) return;
-    this.#toldAt = now;
-    this.listener.began(outage, reasonOf(error));
+    const { toldAt = Number.NEGATIVE_INFINITY, isOpen = false } = this.#known.get(outage) ?? {};
+    const isTold = now - toldAt >= QUIET;
+    this.#known.set(outage, { failedAt: now, toldAt: isTold ? now : toldAt, isOpen: isOpen || isTold });
+    if (isTold) this.listener.began(outage, reasonOf(error));
   }
 
-  #ended(outage: Outage): void {
-    this.#outage = undefined;
-    this.listener.ended(outage);
+  #succeeded(kind: 'read' | 'write' | 'transaction'): void {
+    const now = this.clock();
+    for (const [outage, known] of this.#known) {
+      // Reading goes on where writing does not.
+      if (!known.isOpen || now - known.failedAt < SETTLED || (outage === 'not writable' && kind === 'read')) continue;
+      known.isOpen = false;
+      this.listener.ended(outage);
+    }
   }
 }

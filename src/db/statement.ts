@@ -25,6 +25,8 @@ export const PARENT = 'parent';
 const COMPARATORS: Readonly<Record<string, string>> = { gt: '>', gte: '>=', lt: '<', lte: '<=' };
 /** Values that are parameters each. */
 const FEW_VALUES = 50;
+/** Of a page: one more than is shown. */
+const USUAL_ROWS = new Set([1, 5, 10, 15, 20, 25, 30, 50, 100].map((size) => size + 1));
 const TRUE = '1=1';
 const FALSE = '1=0';
 
@@ -110,10 +112,11 @@ export class Statement {
 
   /**
    * The rows are said in the text. SQLite takes twice as long where it does not know how many it looks for, and PostgreSQL, which takes a
-   * tenth of all for it then, plans the statement each time.
+   * tenth of all for it then, plans the statement each time; but it keeps few statements, so that unusual sizes are parameters there.
    */
   page(take: number, skip: number): string {
-    return ` LIMIT ${Math.trunc(take)}${skip > 0 ? ` OFFSET ${this.value(skip, 'int')}` : ''}`;
+    const isSaid = this.provider === 'sqlite' || USUAL_ROWS.has(take);
+    return ` LIMIT ${isSaid ? Math.trunc(take) : this.value(take, 'int')}${skip > 0 ? ` OFFSET ${this.value(skip, 'int')}` : ''}`;
   }
 
   #all(table: Table, value: unknown, joiner: string, empty: string): string {

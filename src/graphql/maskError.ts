@@ -25,20 +25,27 @@ export function toGraphQLError(error: unknown, logger: Logger): GraphQLError {
   });
 }
 
-/** What cannot be read of a variable, as GraphQL says it: with the value, which may be a secret, and with the place in it. */
-const WITHIN = /^Variable "\$\w+" got invalid value .* at "\w+\.?([^"]+)"; (.+)$/s;
-const WHOLE = /^Variable "\$(\w+)" got invalid value .*; (.+)$/s;
-const LEFT_OUT = /^Variable "\$(\w+)" (of .+)$/s;
+/** What GraphQL says of a variable that it cannot read. */
+const OF_VARIABLE = /^Variable "\$(\w+)" (got invalid value )?/;
 /** A field that is not there, or not known: of the value that is named. */
 const FIELD = /^Field "(\w+)" /;
+const PLACE = ' at "';
 
-/** @returns what is wrong with which field of the input, or with which variable */
+/**
+ * The value is in the message, as its caller wrote it: nothing is looked for but from the end.
+ * @returns what is wrong with which field of the input, or with which variable
+ */
 function fieldsOf(message: string): Record<string, string[]> | undefined {
-  const left = LEFT_OUT.exec(message);
-  if (left) return { [left[1] ?? '']: [left[2] ?? ''] };
-  const within = WITHIN.exec(message);
-  const [, place = '', problem = ''] = within ?? WHOLE.exec(message) ?? [];
+  const [before, variable = '', isWrong] = OF_VARIABLE.exec(message) ?? [];
+  if (before === undefined) return undefined;
+  if (isWrong === undefined) return { [variable]: [message.slice(before.length)] };
+  const end = message.lastIndexOf('; ');
+  if (end < 0) return undefined;
+  const problem = message.slice(end + 2);
+  const at = message.lastIndexOf(PLACE, end);
+  const path = at < 0 || message[end - 1] !== '"' ? '' : message.slice(at + PLACE.length, end - 1);
+  const place = path.startsWith(variable) ? path.slice(variable.length).replace(/^\./, '') : '';
   const [, field] = FIELD.exec(problem) ?? [];
-  if (field !== undefined) return { [within ? `${place}.${field}` : field]: [problem] };
-  return place === '' ? undefined : { [place]: [problem] };
+  const name = [place, field ?? ''].filter(Boolean).join('.');
+  return { [name === '' ? variable : name]: [problem] };
 }

@@ -56,7 +56,7 @@ export async function admitOperation(
   if (cost > OPERATION_LIMITS.cost) return refuse([tooMuch('cost', cost)]);
   // One request was charged before the operation was parsed.
   const further = use.counts === 'request' || reach.nothingLeft ? 0 : requestsOf(cost) - 1;
-  const beyondKey = meter.excess(further + 1);
+  const beyondKey = meter.excess(further);
   if (beyondKey) return refuse([refusal(beyondKey)]);
   const limits = await meter.charge(further);
   if (!limits.allowed) return refuse([limited(limits)]);

@@ -13,6 +13,8 @@ export class Meter {
   #last: RateLimitResult | undefined;
   #refusing: WindowState | undefined;
   #spent = 0;
+  /** Operations. */
+  #begun = 0;
   /** What the body was charged for its size. */
   #forBody = 0;
   /** Whether the first operation is paid for that was not begun yet. */
@@ -50,13 +52,18 @@ export class Meter {
     return result;
   }
 
-  /** What counts as so many requests that no window of the key ever holds them: waiting does not help. */
+  /**
+   * What counts, with what was charged already, as more requests than any window of the key ever holds: waiting does not help.
+   * @param requests that would be charged
+   */
   excess(requests: number): ApiError | undefined {
-    if (requests <= 1) return undefined;
+    // Of several operations each may be sent by itself.
+    const all = requests + (this.#begun > 1 ? 0 : this.#spent);
+    if (requests <= 0 || all <= 1) return undefined;
     const { limit, length } = narrowestWindow(this.principal);
-    if (requests <= limit) return undefined;
-    const message = `This counts as ${requests} requests, and the key may make ${limit} in ${length} seconds.`;
-    return new ApiError('COST_LIMIT_EXCEEDED', message, { what: 'requests', limit, actual: requests });
+    if (all <= limit) return undefined;
+    const message = `This counts as ${all} requests, and the key may make ${limit} in ${length} seconds.`;
+    return new ApiError('COST_LIMIT_EXCEEDED', message, { what: 'requests', limit, actual: all });
   }
 
   /** @throws RATE_LIMITED with `retryAfter` in seconds, COST_LIMIT_EXCEEDED */
@@ -99,6 +106,7 @@ export class Meter {
    * @throws RATE_LIMITED
    */
   async begin(isLook = false, bytes = 0): Promise<void> {
+    this.#begun += 1;
     const [prepaid, refusal] = [this.#prepaid, this.#refusal];
     this.#prepaid = undefined;
     this.#refusal = undefined;

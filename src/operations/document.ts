@@ -32,10 +32,10 @@ import {
 import { isStorable } from '../storable.js';
 import { costFunction } from './cost.js';
 import { atSameLocation, badRequest, ofDocument, tooMuch } from './documentErrors.js';
-import { inputExcess, type WrittenInputs, writtenInputs } from './inputs.js';
+import { inputExcess, type VariableUses, variableUses, type WrittenInputs, writtenInputs } from './inputs.js';
 import { maskFields } from './mask.js';
 import { type FieldNeed, fewestScopes, neededFields } from './neededScopes.js';
-import { normalForm } from './normalForm.js';
+import { normalForm, spreadBy } from './normalForm.js';
 import { requirementOfValue } from './requirement.js';
 import { type Asking, deniedFields, isOwn, type SelectedField, selectedFields } from './selectedFields.js';
 import { shapeExcess } from './shape.js';
@@ -76,6 +76,7 @@ export class Operation {
   readonly #whole: Executable;
   readonly #reach = new WeakMap<ScopeSet, OperationReach>();
   #normalHash: string | undefined;
+  #uses: VariableUses | undefined;
   readonly #masked = new LRUCache<string, Executable>({ max: MAX_MASKED });
 
   constructor(
@@ -157,7 +158,8 @@ export class Operation {
 
   /** @returns the first limit that its inputs break */
   inputExcess(variables: Variables | null | undefined): GraphQLError | undefined {
-    return inputExcess(this.document.inputs, variables);
+    this.#uses ??= variableUses(spreadBy(this.document.ast, this.definition));
+    return inputExcess(this.document.inputs, variables, this.#uses);
   }
 
   /** What runs without these fields; their places in the answer are marked (src/operations/mask.ts). */
@@ -291,7 +293,7 @@ export function compileDocument(
     return refused(parseError(error as GraphQLError, maxTokens));
   }
   const inputs = writtenInputs(ast);
-  const excess = shapeExcess(ast) ?? inputExcess(inputs, undefined);
+  const excess = shapeExcess(ast) ?? inputExcess(inputs);
   if (excess) return refused(excess);
   const invalid = validate(schema, ast, undefined, { hideSuggestions: true });
   if (invalid.length > 0) return refusedAs(true, invalid);

@@ -1,5 +1,14 @@
 /** How much is in the inputs of an operation: counted before they are coerced, which takes longest for too many. */
-import { type DocumentNode, type GraphQLError, Kind, print, type VariableDefinitionNode, visit } from 'graphql';
+import {
+  type DefinitionNode,
+  type DocumentNode,
+  type GraphQLError,
+  Kind,
+  type NameNode,
+  print,
+  type VariableDefinitionNode,
+  visit,
+} from 'graphql';
 import { OPERATION_LIMITS } from '../limits/operationLimits.js';
 import { tooMuch } from './documentErrors.js';
 
@@ -8,35 +17,36 @@ interface InputSize {
   values: number;
   /** Objects in filters, all added up. */
   filterNodes: number;
-  /** Of all texts. */
+  /** Of all texts, and of the names of fields. */
   characters: number;
 }
 
+/** How often a variable is written in an operation and the fragments that it spreads. */
 interface Uses {
-  all: number;
-  inFilters: number;
+  readonly all: number;
+  readonly inFilters: number;
 }
+export type VariableUses = ReadonlyMap<string, Uses>;
 
 /** What a document says of its inputs, whatever the variables. */
 export interface WrittenInputs {
   readonly size: Readonly<InputSize>;
   /** The variables that are filters. */
   readonly filters: ReadonlySet<string>;
-  /** How often each variable is written. */
-  readonly uses: ReadonlyMap<string, Uses>;
 }
 
 /** The first limit that the inputs of an operation break, written in the document or given as variables. */
 export function inputExcess(
   written: WrittenInputs,
-  variables: Readonly<Record<string, unknown>> | null | undefined,
+  variables?: Readonly<Record<string, unknown>> | null,
+  uses: VariableUses = new Map(),
 ): GraphQLError | undefined {
   const size = { ...written.size };
   let [inputCharacters, filterCharacters] = [0, 0];
   for (const [name, value] of Object.entries(variables ?? {})) {
     size.characters = 0;
     measure(value, written.filters.has(name), size);
-    const { all = 0, inFilters = 0 } = written.uses.get(name) ?? {};
+    const { all = 0, inFilters = 0 } = uses.get(name) ?? {};
     inputCharacters += size.characters * all;
     filterCharacters += size.characters * (written.filters.has(name) ? all : inFilters);
     if (size.values > OPERATION_LIMITS.listValues || size.filterNodes > OPERATION_LIMITS.filterNodes) break;
@@ -60,7 +70,6 @@ export function variablesExcess(variables: unknown): GraphQLError | undefined {
 /** @param document which need not be valid */
 export function writtenInputs(document: DocumentNode): WrittenInputs {
   const size = { values: 0, filterNodes: 0, characters: 0 };
-  const uses = new Map<string, Uses>();
   let inFilter = 0;
   visit(document, {
     Argument: {
@@ -87,12 +96,6 @@ export function writtenInputs(document: DocumentNode): WrittenInputs {
         if (isFilter(definition)) inFilter -= 1;
       },
     },
-    Variable({ name }, _key, parent) {
-      // Where it is defined it is not used.
-      if ((parent as { kind?: string } | undefined)?.kind === Kind.VARIABLE_DEFINITION) return;
-      const { all, inFilters } = uses.get(name.value) ?? { all: 0, inFilters: 0 };
-      uses.set(name.value, { all: all + 1, inFilters: inFilters + (inFilter > 0 ? 1 : 0) });
-    },
     ListValue({ values }) {
       size.values += values.length;
     },
@@ -100,7 +103,34 @@ export function writtenInputs(document: DocumentNode): WrittenInputs {
       if (inFilter > 0) size.filterNodes += 1;
     },
   });
-  return { size, filters: filterVariables(document), uses };
+  return { size, filters: filterVariables(document) };
+}
+
+/** @param definitions of an operation, and of the fragments that it spreads */
+export function variableUses(definitions: readonly DefinitionNode[]): VariableUses {
+  const uses = new Map<string, Uses>();
+  let inFilter = 0;
+  const filter = {
+    enter({ name }: { readonly name: NameNode }) {
+      if (name.value === 'filter') inFilter += 1;
+    },
+    leave({ name }: { readonly name: NameNode }) {
+      if (name.value === 'filter') inFilter -= 1;
+    },
+  };
+  for (const definition of definitions) {
+    visit(definition, {
+      // Where it is defined it is not used.
+      VariableDefinition: () => false,
+      Argument: filter,
+      ObjectField: filter,
+      Variable({ name }) {
+        const { all, inFilters } = uses.get(name.value) ?? { all: 0, inFilters: 0 };
+        uses.set(name.value, { all: all + 1, inFilters: inFilters + (inFilter > 0 ? 1 : 0) });
+      },
+    });
+  }
+  return uses;
 }
 
 /** The variables that are filters, by the names of their types. */
@@ -127,7 +157,10 @@ function measure(value: unknown, inFilter: boolean, size: InputSize): void {
     if (Array.isArray(item)) size.values += item.length;
     else if (isFilter) size.filterNodes += 1;
     if (size.values > OPERATION_LIMITS.listValues || size.filterNodes > OPERATION_LIMITS.filterNodes) return;
-    for (const [name, inner] of Object.entries(item)) open.push([inner, isFilter || name === 'filter']);
+    for (const [name, inner] of Object.entries(item)) {
+      if (!Array.isArray(item)) size.characters += name.length;
+      open.push([inner, isFilter || name === 'filter']);
+    }
   }
 }
 

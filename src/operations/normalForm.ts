@@ -15,6 +15,14 @@ import { fragmentsOf } from './fragments.js';
 
 /** The operation with the fragments that it spreads, by name. */
 export function normalForm(document: DocumentNode, operation: OperationDefinitionNode): string {
+  return spreadBy(document, operation).map(written).join('\n');
+}
+
+/** The operation, and the fragments that it spreads, by name. */
+export function spreadBy(
+  document: DocumentNode,
+  operation: OperationDefinitionNode,
+): (OperationDefinitionNode | FragmentDefinitionNode)[] {
   const fragments = fragmentsOf(document);
   const spread = new Map<string, FragmentDefinitionNode>();
   const open: (OperationDefinitionNode | FragmentDefinitionNode)[] = [operation];
@@ -29,7 +37,7 @@ export function normalForm(document: DocumentNode, operation: OperationDefinitio
     });
   }
   const names = [...spread.keys()].sort();
-  return [operation, ...names.map((name) => spread.get(name) ?? operation)].map(written).join('\n');
+  return [operation, ...names.map((name) => spread.get(name) ?? operation)];
 }
 
 function written(definition: OperationDefinitionNode | FragmentDefinitionNode): string {

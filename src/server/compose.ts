@@ -190,8 +190,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     logger,
     startBackgroundWork() {
       expiryJob.start();
-      // Not at once with the other: a thread that reads is enough for both.
-      dueNotices.start(1000);
+      dueNotices.start();
       stopCleanup = startCleanup(database.system, onError);
     },
     async close() {

@@ -100,6 +100,8 @@ export const scopesAndLimits = (subscriptions: Subscriptions): Plugin<Context> =
     if (input) return stop(input);
     const cost = operation.without([]).cost(variables);
     if (cost > OPERATION_LIMITS.cost) return stop(tooMuch('cost', cost));
+    const beyondKey = context.meter.excess(requestsOf(cost) - 1);
+    if (beyondKey) return stop(refusal(beyondKey));
     const result = await context.meter.charge(requestsOf(cost) - 1);
     if (!result.allowed) return stop(limited(result));
     noteUse(context.use, operation, operation.reachFor(scopes, { keyId, variables }).scopes, permitted.used);
