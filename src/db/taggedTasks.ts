@@ -34,17 +34,14 @@ export function labelOf(
   { workspaceId, environment }: Where,
   orderBy?: readonly Where[],
 ): TaggedTasks | undefined {
-  const index = all.findIndex(([name, test]) => name === 'tags' && oneLabel(test) !== undefined);
-  if (index < 0 || all.some(isSelective)) return undefined;
+  const label = tagOf(all, oneLabel);
   const ordered = orderBy ? taggedOrder(orderBy) : [];
-  const label = oneLabel(all[index]?.[1]);
-  if (!ordered || !label) return undefined;
-  const others = all.filter((_, other) => other !== index).map(([name, condition]) => ({ [name]: condition }));
+  if (!label || !ordered || all.some(isSelective)) return undefined;
   // The range of the index begins where the page does.
   const dates = all.filter(([name]) => name === 'createdAt').map(([, taskCreatedAt]) => ({ taskCreatedAt }));
   return {
-    where: { workspaceId, environment, ...label, AND: dates },
-    others: { AND: others },
+    where: { workspaceId, environment, ...label.where, AND: dates },
+    others: label.others,
     orderBy: ordered,
   };
 }
@@ -54,11 +51,17 @@ export function labelOf(
  *   an index of the tenant's labels on tasks for better
  * @returns undefined for a query that does not begin there
  */
-export function labelsOfTask(all: readonly Conjunct[]): Tagged | undefined {
-  const index = all.findIndex(([name, test]) => name === 'tags' && oneTask(test) !== undefined);
-  if (index < 0) return undefined;
-  const others = all.filter((_, other) => other !== index).map(([name, condition]) => ({ [name]: condition }));
-  return { where: { taskId: oneTask(all[index]?.[1]) }, others: { AND: others } };
+export const labelsOfTask = (all: readonly Conjunct[]): Tagged | undefined => tagOf(all, oneTask);
+
+/** @param one what is asked of the one label on the task that must be there */
+function tagOf(all: readonly Conjunct[], one: (some: Where) => Where | undefined): Tagged | undefined {
+  for (const [index, [relation, test]] of all.entries()) {
+    const where = relation === 'tags' ? one(onlySome(test)) : undefined;
+    if (!where) continue;
+    const others = all.filter((_, other) => other !== index).map(([name, condition]) => ({ [name]: condition }));
+    return { where, others: { AND: others } };
+  }
+  return undefined;
 }
 
 /** Up to so many tasks are looked up one by one; of more, their numbers are compared in the order of the list. */
@@ -106,20 +109,21 @@ function isEquality(test: unknown): boolean {
   return 'in' in test;
 }
 
-/** `{ some: { taskId: '…' } }` */
-function oneTask(test: unknown): string | symbol | undefined {
+/** The condition of `{ some: { … } }`, where that is all that is asked, and of one column. */
+function onlySome(test: unknown): Where {
   const { some, ...others } = (test ?? {}) as { some?: Where };
-  if (!some || Object.keys(others).length > 0 || Object.keys(some).length !== 1) return undefined;
-  const { taskId } = some;
-  return typeof taskId === 'string' || typeof taskId === 'symbol' ? taskId : undefined;
+  return some && Object.keys(others).length === 0 && Object.keys(some).length === 1 ? some : {};
 }
 
-/** `{ some: { key: { in: ['bug'] } } }`, or by the id of the label. */
-function oneLabel(test: unknown): Where | undefined {
-  const { some, ...others } = (test ?? {}) as { some?: Where };
-  if (!some || Object.keys(others).length > 0 || Object.keys(some).length !== 1) return undefined;
+const isId = (value: unknown) => typeof value === 'string' || typeof value === 'symbol';
+
+/** `{ taskId: '…' }` */
+const oneTask = ({ taskId }: Where): Where | undefined => (isId(taskId) ? { taskId } : undefined);
+
+/** `{ key: { in: ['bug'] } }`, or by the id of the label. */
+function oneLabel(some: Where): Where | undefined {
   const { key, labelId } = some as { key?: { in?: readonly unknown[] }; labelId?: unknown };
-  if (typeof labelId === 'string' || typeof labelId === 'symbol') return { labelId };
+  if (isId(labelId)) return { labelId };
   const [only, ...more] = key?.in ?? [];
   return typeof only === 'string' && more.length === 0 ? { key: only } : undefined;
 }

@@ -32,10 +32,11 @@ import {
 import { isStorable } from '../storable.js';
 import { costFunction } from './cost.js';
 import { atSameLocation, badRequest, ofDocument, tooMuch } from './documentErrors.js';
+import { fragmentsOf, spreadBy } from './fragments.js';
 import { inputExcess, type VariableUses, variableUses, type WrittenInputs, writtenInputs } from './inputs.js';
 import { maskFields } from './mask.js';
 import { type FieldNeed, fewestScopes, neededFields } from './neededScopes.js';
-import { normalForm, spreadBy } from './normalForm.js';
+import { normalForm } from './normalForm.js';
 import { requirementOfValue } from './requirement.js';
 import { type Asking, deniedFields, isOwn, type SelectedField, selectedFields } from './selectedFields.js';
 import { shapeExcess } from './shape.js';
@@ -158,7 +159,7 @@ export class Operation {
 
   /** @returns the first limit that its inputs break */
   inputExcess(variables: Variables | null | undefined): GraphQLError | undefined {
-    this.#uses ??= variableUses(spreadBy(this.document.ast, this.definition));
+    this.#uses ??= variableUses(spreadBy(this.definition, fragmentsOf(this.document.ast)));
     return inputExcess(this.document.inputs, variables, this.#uses);
   }
 

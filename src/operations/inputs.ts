@@ -70,63 +70,53 @@ export function variablesExcess(variables: unknown): GraphQLError | undefined {
 /** @param document which need not be valid */
 export function writtenInputs(document: DocumentNode): WrittenInputs {
   const size = { values: 0, filterNodes: 0, characters: 0 };
-  let inFilter = 0;
+  const filters = filterArguments();
   visit(document, {
-    Argument: {
-      enter({ name }) {
-        if (name.value === 'filter') inFilter += 1;
-      },
-      leave({ name }) {
-        if (name.value === 'filter') inFilter -= 1;
-      },
-    },
-    ObjectField: {
-      enter({ name }) {
-        if (name.value === 'filter') inFilter += 1;
-      },
-      leave({ name }) {
-        if (name.value === 'filter') inFilter -= 1;
-      },
-    },
+    ...filters.visitor,
     VariableDefinition: {
       enter(definition) {
-        if (isFilter(definition)) inFilter += 1;
+        if (isFilter(definition)) filters.around += 1;
       },
       leave(definition) {
-        if (isFilter(definition)) inFilter -= 1;
+        if (isFilter(definition)) filters.around -= 1;
       },
     },
     ListValue({ values }) {
       size.values += values.length;
     },
     ObjectValue() {
-      if (inFilter > 0) size.filterNodes += 1;
+      if (filters.around > 0) size.filterNodes += 1;
     },
   });
   return { size, filters: filterVariables(document) };
 }
 
-/** @param definitions of an operation, and of the fragments that it spreads */
-export function variableUses(definitions: readonly DefinitionNode[]): VariableUses {
-  const uses = new Map<string, Uses>();
-  let inFilter = 0;
-  const filter = {
+/** While something is visited: how many arguments and fields that are called filter are around it. */
+function filterArguments() {
+  const state = { around: 0 };
+  const counting = {
     enter({ name }: { readonly name: NameNode }) {
-      if (name.value === 'filter') inFilter += 1;
+      if (name.value === 'filter') state.around += 1;
     },
     leave({ name }: { readonly name: NameNode }) {
-      if (name.value === 'filter') inFilter -= 1;
+      if (name.value === 'filter') state.around -= 1;
     },
   };
+  return Object.assign(state, { visitor: { Argument: counting, ObjectField: counting } });
+}
+
+/** @param definitions of an operation, and of the fragments that it spreads */
+export function variableUses(definitions: Iterable<DefinitionNode>): VariableUses {
+  const uses = new Map<string, Uses>();
+  const filters = filterArguments();
   for (const definition of definitions) {
     visit(definition, {
       // Where it is defined it is not used.
       VariableDefinition: () => false,
-      Argument: filter,
-      ObjectField: filter,
+      ...filters.visitor,
       Variable({ name }) {
         const { all, inFilters } = uses.get(name.value) ?? { all: 0, inFilters: 0 };
-        uses.set(name.value, { all: all + 1, inFilters: inFilters + (inFilter > 0 ? 1 : 0) });
+        uses.set(name.value, { all: all + 1, inFilters: inFilters + (filters.around > 0 ? 1 : 0) });
       },
     });
   }

@@ -11,33 +11,14 @@ import {
   type SelectionNode,
   visit,
 } from 'graphql';
-import { fragmentsOf } from './fragments.js';
+import { fragmentsOf, spreadBy } from './fragments.js';
 
 /** The operation with the fragments that it spreads, by name. */
 export function normalForm(document: DocumentNode, operation: OperationDefinitionNode): string {
-  return spreadBy(document, operation).map(written).join('\n');
-}
-
-/** The operation, and the fragments that it spreads, by name. */
-export function spreadBy(
-  document: DocumentNode,
-  operation: OperationDefinitionNode,
-): (OperationDefinitionNode | FragmentDefinitionNode)[] {
-  const fragments = fragmentsOf(document);
-  const spread = new Map<string, FragmentDefinitionNode>();
-  const open: (OperationDefinitionNode | FragmentDefinitionNode)[] = [operation];
-  for (let definition = open.pop(); definition; definition = open.pop()) {
-    visit(definition, {
-      FragmentSpread({ name }) {
-        const fragment = fragments.get(name.value);
-        if (!fragment || spread.has(name.value)) return;
-        spread.set(name.value, fragment);
-        open.push(fragment);
-      },
-    });
-  }
-  const names = [...spread.keys()].sort();
-  return [operation, ...names.map((name) => spread.get(name) ?? operation)];
+  const [, ...fragments] = spreadBy(operation, fragmentsOf(document));
+  const nameOf = ({ name }: OperationDefinitionNode | FragmentDefinitionNode) => name?.value ?? '';
+  fragments.sort((one, other) => (nameOf(one) < nameOf(other) ? -1 : 1));
+  return [operation, ...fragments].map(written).join('\n');
 }
 
 function written(definition: OperationDefinitionNode | FragmentDefinitionNode): string {

@@ -1,6 +1,5 @@
 /** Whether the form of a document is too large, before its validation, whose rules take longest for just those. */
 import {
-  type DefinitionNode,
   type DocumentNode,
   type FragmentDefinitionNode,
   type GraphQLError,
@@ -10,7 +9,7 @@ import {
 } from 'graphql';
 import { OPERATION_LIMITS } from '../limits/operationLimits.js';
 import { tooMuch } from './documentErrors.js';
-import { fragmentsOf } from './fragments.js';
+import { fragmentsOf, spreadBy } from './fragments.js';
 
 interface Shape {
   readonly depth: number;
@@ -74,38 +73,18 @@ export function shapeExcess(document: DocumentNode): GraphQLError | undefined {
   return undefined;
 }
 
-/** How often fragments are gone through, by each of the operations; no further than the limit. */
+/** How often definitions are gone through, by each of the operations; no further than the limit. */
 function spreadsIn(document: DocumentNode, fragments: ReadonlyMap<string, FragmentDefinitionNode>): number {
-  const namesIn = new Map<DefinitionNode, readonly string[]>();
+  const known: Parameters<typeof spreadBy>[2] = new Map();
   let count = 0;
   for (const operation of document.definitions) {
     if (operation.kind !== Kind.OPERATION_DEFINITION) continue;
-    const seen = new Set<string>();
-    const open: DefinitionNode[] = [operation];
-    for (let definition = open.pop(); definition; definition = open.pop()) {
+    for (const _definition of spreadBy(operation, fragments, known)) {
       count += 1;
       if (count > OPERATION_LIMITS.spreads) return count;
-      const names = namesIn.get(definition) ?? spreadNames(definition);
-      namesIn.set(definition, names);
-      for (const name of names) {
-        const fragment = fragments.get(name);
-        if (!fragment || seen.has(name)) continue;
-        seen.add(name);
-        open.push(fragment);
-      }
     }
   }
   return count;
-}
-
-function spreadNames(definition: DefinitionNode): readonly string[] {
-  const names = new Set<string>();
-  visit(definition, {
-    FragmentSpread({ name }) {
-      names.add(name.value);
-    },
-  });
-  return [...names];
 }
 
 function shapeOf(

@@ -73,7 +73,7 @@ export function noteErrors({ data, errors = [] }: ExecutionResult, { use }: Cont
       Object.assign(extensions, { http: { status, spec: true } });
     }
     // Wherever it was found: Yoga answers application/json with 200 for what it takes for an invalid document.
-    if (extensions?.['code'] === 'COST_LIMIT_EXCEEDED') Object.assign(extensions, { http: { status: 400 } });
+    if (extensions && code === 'COST_LIMIT_EXCEEDED') Object.assign(extensions, { http: { status: 400 } });
   }
 }
 
