@@ -17,6 +17,8 @@ const GRACE = 250;
 const CLOSING = 1000;
 /** Threads of a process. */
 const THREADS = 2;
+/** For new objects, in MB: rows that are sent on at once. */
+const YOUNG_GENERATION = 6;
 
 export interface ReadRequest {
   readonly query: SqlQuery;
@@ -84,7 +86,12 @@ export class ReadThreads {
 
   /** A thread takes memory of its own, so each is started when there is something for it to read. */
   #start(): Thread {
-    const thread: Thread = { worker: new Worker(FILE, { workerData: { file: this.file } }) };
+    const thread: Thread = {
+      worker: new Worker(FILE, {
+        workerData: { file: this.file },
+        resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION },
+      }),
+    };
     this.#threads.add(thread);
     thread.worker.unref();
     thread.worker.on('message', (answer: ReadAnswer) => this.#answered(thread, answer));
