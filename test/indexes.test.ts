@@ -91,4 +91,13 @@ describe.runIf(!isSqlite)('on PostgreSQL', () => {
     expect(data.rare.nodes).toEqual([{ title: 'A unicorn' }]);
     expect(server.queries.join('\n')).toContain('FROM "TaskTag" AS "tagged" CROSS JOIN "Task"');
   });
+
+  it('what the tasks of a page refer to is looked up for these alone', async () => {
+    server.queries.length = 0;
+    const { data } = await server.gql('{ tasks(first: 4, search: "Task 29") { nodes { title project { name } } } }');
+    expect(data.tasks.nodes).toHaveLength(4);
+    expect(server.queries.join('\n')).toMatch(
+      /FROM \(SELECT "Task"\.\*.* ILIKE .* LIMIT .*\) AS "Task" LEFT JOIN "Project"/,
+    );
+  });
 });

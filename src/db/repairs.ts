@@ -21,7 +21,11 @@ async function repairTagKeys(system: PrismaClient): Promise<void> {
     const rows = await system.taskTag.findMany({
       orderBy: [{ taskId: 'asc' }, { key: 'asc' }],
       ...(after && {
-        where: { OR: [{ taskId: { gt: after.taskId } }, { taskId: after.taskId, key: { gt: after.key } }] },
+        where: {
+          // Where the index is to be entered, which a disjunction does not say.
+          taskId: { gte: after.taskId },
+          OR: [{ taskId: { gt: after.taskId } }, { key: { gt: after.key } }],
+        },
       }),
       take: BATCH,
     });

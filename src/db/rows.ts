@@ -7,31 +7,9 @@ import { LRUCache } from 'lru-cache';
 import { noteProjects, projectColumn } from './projectReach.js';
 import type { Provider } from './provider.js';
 import type { Reader } from './reader.js';
-import { PARENT, Statement, type Table, typeOf, type Where } from './statement.js';
-import { conjunctsOf, LOOKED_UP, labelOf, labelsOfTask, numbersOf, TAG } from './taggedTasks.js';
+import { find, headOf, NEWEST, NUMBERS, page, type RowQuery, type RowSelection } from './selection.js';
+import { PARENT, Statement, typeOf, type Where } from './statement.js';
 import { boundWhere, nameOfReach, type Reach, type Tenant } from './tenant.js';
-
-/** The row that a column of another table refers to, where it is within reach; all of its columns are null otherwise. */
-export interface Join extends Table {
-  readonly from: Table;
-  readonly column: string;
-}
-
-/** What is read of each row. The same object stands for the same always: what is made of it is kept with it. */
-export interface RowSelection {
-  readonly model: string;
-  readonly columns: readonly { readonly table: Table; readonly column: string }[];
-  readonly joins: readonly Join[];
-}
-
-export interface RowQuery {
-  readonly selection: RowSelection;
-  /** As Prisma takes it. */
-  readonly where: Where;
-  readonly orderBy?: readonly Where[];
-  readonly take?: number;
-  readonly skip?: number;
-}
 
 /** The newest tasks of those that satisfy a condition. */
 export type NewestTasks = Required<Pick<RowQuery, 'where' | 'orderBy' | 'take'>>;
@@ -233,8 +211,11 @@ export class Rows {
     const { model } = selection;
     const head = this.#head(reach, selection);
     const statement = new Statement(this.provider, parent, head);
-    let sql = find(statement, model, head.sql, boundWhere(reach, model, where), orderBy);
-    if (take !== undefined) sql += statement.page(take, skip);
+    const within = boundWhere(reach, model, where);
+    const sql =
+      take === undefined
+        ? find(statement, model, head.sql, within, orderBy)
+        : page(statement, model, head.sql, within, { orderBy, take, skip });
     return { sql, statement, read: head.read };
   }
 
@@ -282,63 +263,6 @@ interface Head extends Pick<SqlQuery, 'sql' | 'args' | 'argTypes'> {
 
 interface Select extends Pick<Head, 'sql' | 'read'> {
   readonly statement: Statement;
-}
-
-/** Of the ids of a table. */
-const idsOf = (model: string) => `sqlite_autoindex_${model}_1`;
-/** What labels are put on, and what is put there: by which column, and the index of their ids. */
-const TAGGING: Readonly<Record<string, { readonly column: string; readonly ids: string }>> = {
-  Task: { column: 'taskId', ids: idsOf('Task') },
-  Label: { column: 'labelId', ids: idsOf('Label') },
-};
-/** Indexes of tasks which SQLite does not choose where it takes others for better, as one of a status. */
-const NUMBERS = 'Task_workspaceId_environment_number_key';
-/** In the order of the list, with the numbers. */
-const NEWEST = 'Task_workspaceId_environment_createdAt_id_number_idx';
-
-/**
- * A query, from what it reads to its order.
- * @param head until the condition
- * @param where bound to the tenant
- */
-function find(statement: Statement, model: string, head: string, where: Where, orderBy?: readonly Where[]): string {
-  const base = { alias: model, model };
-  const tagging = TAGGING[model];
-  const all = tagging ? conjunctsOf(where) : [];
-  const label = model === 'Task' ? labelOf(all, where, orderBy) : undefined;
-  const tagged = label ?? (model === 'Label' ? labelsOfTask(all) : undefined);
-  const order = label
-    ? label.orderBy.map((item) => statement.order(TAG, item))
-    : (orderBy ?? []).map((item) => statement.order(base, item));
-  const ordered = order.length > 0 ? ` ORDER BY ${order.join(', ')}` : '';
-  const from = ` FROM ${statement.quote(model)}`;
-  if (!tagging || !tagged) {
-    const numbers = numbersOf(all);
-    const isNewest = orderBy?.[0]?.['createdAt'] !== undefined;
-    const index = numbers > LOOKED_UP && isNewest ? NEWEST : NUMBERS;
-    const found = numbers > 0 ? head.replace(from, from + statement.by(index)) : head;
-    return `${found} WHERE ${statement.condition(base, where)}${ordered}`;
-  }
-  const tags = `${statement.quote(TAG.model)} AS ${statement.quote(TAG.alias)}`;
-  const isOf = `${statement.column(base, 'id')} = ${statement.column(TAG, tagging.column)}`;
-  const found = label
-    ? statement.quote(model) + statement.by(tagging.ids)
-    : statement.foundBy(model, tagging.ids, isOf);
-  // SQLite takes tables that are cross joined in the order in which they stand.
-  const both = head.replace(from, ` FROM ${tags} CROSS JOIN ${found}`);
-  const isTagged = statement.condition(TAG, tagged.where);
-  return `${both} WHERE ${isOf} AND ${isTagged} AND ${statement.condition(base, tagged.others)}${ordered}`;
-}
-
-function headOf(statement: Statement, reach: Reach, { model, columns, joins }: RowSelection): string {
-  const selected = columns.map(({ table, column }) => statement.column(table, column)).join(', ');
-  let sql = `SELECT ${selected} FROM ${statement.quote(model)}`;
-  for (const join of joins) {
-    const found = `${statement.column(join, 'id')} = ${statement.column(join.from, join.column)}`;
-    const within = statement.condition(join, boundWhere(reach, join.model, {}));
-    sql += ` LEFT JOIN ${statement.quote(join.model)} AS ${statement.quote(join.alias)} ON ${found} AND ${within}`;
-  }
-  return sql;
 }
 
 function writtenRows({ columns }: RowSelection): (rows: unknown[][]) => unknown[][] {

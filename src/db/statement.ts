@@ -111,6 +111,14 @@ export class Statement {
   }
 
   /**
+   * Whether what the rows of a page refer to is looked up for these alone, said so. PostgreSQL may take those that have a word for far
+   * fewer than they are, and read the whole other table for all of them; SQLite looks each up in any case.
+   */
+  get joinsLate(): boolean {
+    return this.provider === 'postgresql';
+  }
+
+  /**
    * The rows are said in the text. SQLite takes twice as long where it does not know how many it looks for, and PostgreSQL, which takes a
    * tenth of all for it then, plans the statement each time; but it keeps few statements, so that unusual sizes are parameters there.
    */

@@ -2,7 +2,7 @@
 import type { GraphQLObjectType } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { readingFor } from '../../db/reader.js';
-import type { Join, RowSelection } from '../../db/rows.js';
+import type { Join, RowSelection } from '../../db/selection.js';
 import type { Table } from '../../db/statement.js';
 import type { Variables } from '../../operations/variables.js';
 import type { List } from '../connections/connection.js';

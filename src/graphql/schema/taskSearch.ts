@@ -1,6 +1,6 @@
 /** Tasks by the words of their titles, descriptions and comments, those first that fit best. */
 import { queryFromInfo } from '@pothos/plugin-prisma';
-import type { Join, RowSelection } from '../../db/rows.js';
+import type { Join, RowSelection } from '../../db/selection.js';
 import type { Table } from '../../db/statement.js';
 import { badInput } from '../../errors.js';
 import { DEFAULT_PAGE, MAX_PAGE } from '../../operations/pageLimits.js';
