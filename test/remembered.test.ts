@@ -294,6 +294,39 @@ describe.skipIf(process.env['TEST_POSTGRES_TEMPLATE'])('remembered answers', () 
     expect((await shown()).timeEntries.nodes).toEqual([{ note: 'n' }]);
   });
 
+  it('are of forms alone that read what is counted, however many forms an operation has', async () => {
+    const [key = ''] = writers;
+    const [server] = servers as [ServerProcess];
+    const low = 'mutation { createApiKey(input: { name: "low", scopes: ["keys:*", "tasks:read"] }) { key } }';
+    const other = (await ask(server, key, low)).data.createApiKey.key;
+    const ofTest =
+      'mutation { createApiKey(input: { name: "tst", environment: TEST, scopes: ["tasks:read"] }) { apiKey { id } } }';
+    expect((await ask(server, key, ofTest)).errors).toBeUndefined();
+    const task = (await ask(server, key, 'mutation { createTask(input: { title: "t" }) { task { id } } }')).data
+      .createTask.task;
+    const adding =
+      'mutation ($t: ID!) { createComment(input: { taskId: $t, body: "kept from nobody" }) { comment { id } } }';
+    const { comment } = (await ask(server, key, adding, { t: task.id })).data.createComment;
+    const text = `query ($x: Boolean!, $a: Boolean!, $b: Boolean!, $c: Boolean!) {
+      tasks(first: 1) { nodes { id title @include(if: $a) number @include(if: $b) status @include(if: $c) } }
+      comments(first: 5) @include(if: $x) { nodes { id body } }
+      apiKeys(first: 20, filter: { environment: { eq: TEST } }) @include(if: $x) { nodes { id name } }
+    }`;
+    const form = (x: boolean, bits: number) => ({ x, a: (bits & 1) > 0, b: (bits & 2) > 0, c: (bits & 4) > 0 });
+    await ask(server, other, text, form(false, 0));
+    const whole = await ask(server, key, text, form(true, 0));
+    expect(whole.data.comments.nodes).toContainEqual({ id: comment.id, body: 'kept from nobody' });
+    expect(whole.data.apiKeys.nodes).not.toEqual([]);
+    for (let bits = 1; bits < 8; bits += 1) await ask(server, other, text, form(false, bits));
+    expect((await ask(server, other, text, form(true, 0))).data.apiKeys.nodes).toEqual([]);
+    for (let bits = 1; bits < 8; bits += 1) await ask(server, key, text, form(false, bits));
+    const ending = 'mutation ($id: ID!) { deleteComment(input: { id: $id }) { deletedCommentId } }';
+    expect((await ask(server, key, ending, { id: comment.id })).errors).toBeUndefined();
+    expect((await ask(server, key, text, form(true, 0))).data.comments.nodes).not.toContainEqual(
+      expect.objectContaining({ body: 'kept from nobody' }),
+    );
+  });
+
   it('are not given to a key that was narrowed or revoked', async () => {
     const [key = ''] = writers;
     const [here, there] = servers as [ServerProcess, ServerProcess];

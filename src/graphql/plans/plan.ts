@@ -24,6 +24,17 @@ export interface PlanAnswer {
   readonly isAnswered: boolean;
 }
 
+/** What the operation reads with some values of its conditions. */
+interface Form extends Pick<CompiledFields, 'fields'> {
+  /** Whether what it answers depends on the rows alone, and on nothing else than those that are counted as changed. */
+  readonly isStable: boolean;
+}
+
+interface RunForm {
+  readonly answer: PlanAnswer;
+  readonly isStable: boolean;
+}
+
 /** Forms of one operation, by the variables that its conditions name. */
 const MAX_FORMS = 8;
 
@@ -31,9 +42,9 @@ interface Plans {
   /** The variables that @skip and @include name. */
   readonly conditions: readonly string[];
   /** By their values; undefined for what has none. */
-  readonly forms: Map<string, CompiledFields | undefined>;
-  /** Whether what it answers depends on the rows alone, and on nothing else than those that are counted as changed. */
-  isStable: boolean;
+  readonly forms: Map<string, Form | undefined>;
+  /** Whether any form of it has been stable: only then is it asked what is remembered. */
+  hasStable: boolean;
 }
 
 /** Whether an operation has a plan, as far as that is known without its variables. */
@@ -59,7 +70,7 @@ export async function runPlan(
   const plans = plansOf(executable);
   const { rememberedAnswers, database, metrics } = context.services;
   // Read before the rows: what is remembered may be newer than its version says, and never older.
-  const version = plans.isStable && rememberedAnswers.isOn ? database.rows.version(context.reach) : undefined;
+  const version = plans.hasStable && rememberedAnswers.isOn ? database.rows.version(context.reach) : undefined;
   const name = version === undefined ? undefined : rememberedAnswers.nameFor(executable, variables, context.reach);
   if (version !== undefined && name !== undefined) {
     const known = rememberedAnswers.get(name, version);
@@ -69,11 +80,13 @@ export async function runPlan(
       return { data: known.data, errors: [], isAnswered: known.isAnswered };
     }
   }
-  const answer = await execute(schema, executable, plans, variables, context);
-  const isWhole = answer?.data !== undefined && answer.errors.length === 0;
-  if (isWhole && context.use.isRememberable && version !== undefined && name !== undefined) {
-    const projects = [...context.use.projects];
-    rememberedAnswers.set(name, { version, data: answer.data, isAnswered: answer.isAnswered, projects });
+  const ran = await execute(schema, executable, plans, variables, context);
+  if (!ran) return undefined;
+  const { answer, isStable } = ran;
+  const { data, errors, isAnswered } = answer;
+  const isWhole = data !== undefined && errors.length === 0;
+  if (isWhole && isStable && context.use.isRememberable && version !== undefined && name !== undefined) {
+    rememberedAnswers.set(name, { version, data, isAnswered, projects: [...context.use.projects] });
   }
   return answer;
 }
@@ -84,17 +97,19 @@ async function execute(
   plans: Plans,
   variables: Variables,
   context: Context,
-): Promise<PlanAnswer | undefined> {
+): Promise<RunForm | undefined> {
   const { definition } = executable;
   let values: Variables = {};
   if (definition.variableDefinitions && definition.variableDefinitions.length > 0) {
     const coerced = getVariableValues(schema, definition.variableDefinitions, variables, { maxErrors: 50 });
-    if (coerced.errors) return { data: undefined, errors: coerced.errors, isAnswered: false };
+    if (coerced.errors) {
+      return { answer: { data: undefined, errors: coerced.errors, isAnswered: false }, isStable: false };
+    }
     values = coerced.coerced;
   }
-  const compiled = formOf(schema, executable, plans, values);
-  if (!compiled) return undefined;
-  const { fields } = compiled;
+  const form = formOf(schema, executable, plans, values);
+  if (!form) return undefined;
+  const { fields, isStable } = form;
   const errors: GraphQLError[] = [];
   const reads: (() => Promise<string>)[] = [];
   for (const field of fields) {
@@ -121,34 +136,30 @@ async function execute(
       }
     }),
   );
-  return { data: `{${written.join(',')}}`, errors, isAnswered };
+  return { answer: { data: `{${written.join(',')}}`, errors, isAnswered }, isStable };
 }
 
-function formOf(
-  schema: GraphQLSchema,
-  executable: Executable,
-  plans: Plans,
-  values: Variables,
-): CompiledFields | undefined {
+function formOf(schema: GraphQLSchema, executable: Executable, plans: Plans, values: Variables): Form | undefined {
   const { conditions, forms } = plans;
-  const form = conditions.map((name) => String(values[name])).join();
-  if (forms.has(form)) return forms.get(form);
-  let compiled: CompiledFields | undefined;
+  const name = conditions.map((condition) => String(values[condition])).join();
+  if (forms.has(name)) return forms.get(name);
+  let form: Form | undefined;
   try {
-    compiled = compileRootFields(schema, executable, values);
+    const { fields, models } = compileRootFields(schema, executable, values);
+    form = { fields, isStable: [...models].every((model) => COUNTED.has(model)) };
   } catch (error) {
     if (!(error instanceof NoPlan)) throw error;
   }
   if (forms.size >= MAX_FORMS) forms.clear();
-  forms.set(form, compiled);
-  plans.isStable = [...forms.values()].every((one) => one && [...one.models].every((model) => COUNTED.has(model)));
-  return compiled;
+  forms.set(name, form);
+  plans.hasStable ||= form?.isStable === true;
+  return form;
 }
 
 function plansOf({ document, derived }: Executable): Plans {
   let plans = derived.get('plans') as Plans | undefined;
   if (!plans) {
-    plans = { conditions: conditionsOf(document), forms: new Map(), isStable: false };
+    plans = { conditions: conditionsOf(document), forms: new Map(), hasStable: false };
     derived.set('plans', plans);
   }
   return plans;
