@@ -316,3 +316,90 @@ describe('a large body', () => {
     expect(encoded.status).toBe(415);
   });
 });
+
+describe('a change that changes more than it names', () => {
+  const ask = async (query: string, variables: object, key: string): Promise<GraphQLAnswer> =>
+    server.gql(query, variables, key);
+  const tasksOf = async (projectId: string, parentId: string | null, positions: number[]): Promise<string[]> => {
+    const tasks = positions.map((position, index) => ({ title: `t${index}`, projectId, parentId, position }));
+    const made = await server.gql(
+      'mutation ($tasks: [NewTask!]!) { createTasks(input: { tasks: $tasks }) { taskIds } }',
+      { tasks },
+    );
+    return made.data.createTasks.taskIds;
+  };
+  const project = async (name: string): Promise<string> =>
+    (await server.gql('mutation ($n: String!) { createProject(input: { name: $n }) { project { id } } }', { n: name }))
+      .data.createProject.project.id;
+  const spentBy = async (key: string, change: () => Promise<GraphQLAnswer>): Promise<number> => {
+    const before = await remaining(key);
+    const { errors } = await change();
+    expect(errors).toBeUndefined();
+    return before - (await remaining(key));
+  };
+
+  it('costs by the sub-tasks that a task takes into another project', async () => {
+    const [from, to] = [await project('From'), await project('To')];
+    const [parent = ''] = await tasksOf(from, null, [1]);
+    await tasksOf(
+      from,
+      parent,
+      Array.from({ length: 60 }, (_, index) => index),
+    );
+    const key = await limited(1000, ['tasks:*', 'projects:*']);
+    const text = 'mutation ($id: ID!, $p: ID) { updateTask(input: { id: $id, projectId: $p }) { task { id } } }';
+    // Five points for each of 60.
+    expect(await spentBy(key, () => ask(text, { id: parent, p: to }, key))).toBe(4);
+    const poor = await limited(3, ['tasks:*', 'projects:*']);
+    expect((await ask(text, { id: parent, p: from }, poor)).errors?.[0]?.extensions['code']).toBe(
+      'COST_LIMIT_EXCEEDED',
+    );
+    expect((await server.gql(`{ task(id: "${parent}") { projectId } }`)).data.task.projectId).toBe(to);
+  });
+
+  it('costs by the tasks that make room for one', async () => {
+    const crowded = await project('Crowded');
+    // Numbers that have none between them.
+    const ids = await tasksOf(
+      crowded,
+      null,
+      Array.from({ length: 120 }, (_, index) => 999_999_999_999_000 + index * 0.125),
+    );
+    const key = await limited(1000, ['tasks:*', 'projects:*']);
+    const text = 'mutation ($id: ID!, $a: ID!) { moveTask(input: { id: $id, afterId: $a }) { task { id } } }';
+    expect(await spentBy(key, () => ask(text, { id: ids[100], a: ids[50] }, key))).toBeGreaterThan(1);
+  });
+
+  it('costs what several such changes in one operation come to together', async () => {
+    const board = await project('Board');
+    const { states } = (await server.gql(`{ project(id: "${board}") { states { nodes { id } } } }`)).data.project;
+    const [state] = states.nodes;
+    const [task = ''] = await tasksOf(
+      board,
+      null,
+      Array.from({ length: 19 }, (_, index) => index),
+    );
+    expect(task).not.toBe('');
+    await server.gql('mutation ($ids: [ID!], $s: ID) { updateTasks(input: { ids: $ids, stateId: $s }) { count } }', {
+      ids: (await server.system.task.findMany({ where: { projectId: board } })).map(({ id }) => id),
+      s: state.id,
+    });
+    const key = await limited(1000, ['tasks:*', 'projects:*']);
+    const change = (n: number) =>
+      `a${n}: updateState(input: { id: "${state.id}", category: ${n % 2 ? 'DONE' : 'TODO'} }) { state { id } }`;
+    const text = `mutation { ${Array.from({ length: 10 }, (_, n) => change(n)).join(' ')} }`;
+    // 95 points each.
+    expect(await spentBy(key, () => ask(text, {}, key))).toBe(10);
+  });
+
+  it('costs by the tasks of a user who is removed', async () => {
+    const user = (
+      await server.gql('mutation { createUser(input: { email: "gone@example.com", name: "G" }) { user { id } } }')
+    ).data.createUser.user.id;
+    const tasks = Array.from({ length: 40 }, (_, index) => ({ title: `t${index}`, assigneeId: user }));
+    await server.gql('mutation ($tasks: [NewTask!]!) { createTasks(input: { tasks: $tasks }) { count } }', { tasks });
+    const key = await limited(1000, ['users:*', 'tasks:*']);
+    const text = 'mutation ($id: ID!) { deleteUser(input: { id: $id }) { deletedUserId } }';
+    expect(await spentBy(key, () => ask(text, { id: user }, key))).toBe(3);
+  });
+});

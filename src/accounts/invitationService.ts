@@ -7,11 +7,10 @@ import { withoutBinding } from '../db/tenant.js';
 import type { Unit, UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, notFound } from '../errors.js';
 import { check, emailAddress, required } from '../input.js';
-import { type Authority, excessOf } from '../keys/authority.js';
+import { mayGiveRole } from '../keys/givenRoles.js';
 import { type Caller, type KeyUnit, KeyUnits } from '../keys/keyUnit.js';
-import type { Plans, RateLimits } from '../keys/plans.js';
-import { ROLE_GRANTS, type RoleName } from '../scopes/roles.js';
-import { scopeSet } from '../scopes/scope.js';
+import type { Plans } from '../keys/plans.js';
+import type { RoleName } from '../scopes/roles.js';
 import type { Mailer } from './mail.js';
 
 /** Milliseconds. */
@@ -55,7 +54,7 @@ export class InvitationService {
       const open = { acceptedAt: null, revokedAt: null, expiresAt: { gt: now } };
       // Another one of the same address takes the place of the first, whose link may be lost.
       for (const { id, role } of await tx.invitation.findMany({ where: { ...open, email, environment: 'LIVE' } })) {
-        if (bound !== 'operator') mayInvite(bound, role, policy.plan);
+        mayGiveRole(bound, { role, environment: 'LIVE' }, policy.plan);
         await tx.invitation.update({ where: { id }, data: { revokedAt: now } });
         unit.audit(about(id, 'revoke'));
       }
@@ -95,7 +94,7 @@ export class InvitationService {
       const invitation = await unit.tx.invitation.findUnique({ where: { id } });
       const isSeen = bound === 'operator' || bound.environment === 'LIVE';
       if (invitation?.environment !== 'LIVE' || !isSeen) throw notFound('invitation', id);
-      if (bound !== 'operator') mayInvite(bound, invitation.role, policy.plan);
+      mayGiveRole(bound, { role: invitation.role, environment: 'LIVE' }, policy.plan);
       if (invitation.acceptedAt) throw new ApiError('CONFLICT', 'It was accepted already. Remove the user instead.');
       if (!invitation.revokedAt) {
         await unit.tx.invitation.update({ where: { id }, data: { revokedAt: unit.now } });
@@ -120,7 +119,7 @@ async function hadLetters(unit: Unit, workspaceId: string, email: string): Promi
 
 /** @throws FORBIDDEN beyond the caller's own reach; CONFLICT for who is in, or a user already as something else */
 async function mayBeInvited({ unit: { tx }, bound, policy }: KeyUnit, email: string, role: RoleName): Promise<void> {
-  if (bound !== 'operator') mayInvite(bound, role, policy.plan);
+  mayGiveRole(bound, { role, environment: 'LIVE' }, policy.plan);
   const user = await tx.user.findFirst({ where: { environment: 'LIVE', email } });
   if (user?.personId) {
     throw new ApiError('CONFLICT', `${email} is in the workspace already.`, { fields: { email: ['is a member'] } });
@@ -136,28 +135,3 @@ async function mayBeInvited({ unit: { tx }, bound, policy }: KeyUnit, email: str
 const about = (id: string, verb: string) => ({
   ...{ action: `invitation.${verb}`, targetType: 'Invitation', targetId: id, environment: 'LIVE' as const },
 });
-
-/**
- * A member of a role may do what the role allows, for all projects and from everywhere, until somebody ends it: so must whoever
- * invites.
- */
-function excessOfRole(bound: Authority, role: RoleName, plan: RateLimits) {
-  const scopes = scopeSet(ROLE_GRANTS[role]);
-  const given: Authority = {
-    ...{ environment: 'LIVE', scopes, granted: scopes, projects: null, actsAs: bound.actsAs, operations: null },
-    ...{ expiresAt: null, renewalTerm: null, allowedIps: null, limits: plan },
-    ownLimits: { perMinute: null, perHour: null },
-  };
-  return excessOf(given, bound);
-}
-
-export const reachesRole = (bound: Authority, role: RoleName, plan: RateLimits): boolean =>
-  excessOfRole(bound, role, plan) === undefined;
-
-/** @throws FORBIDDEN */
-function mayInvite(bound: Authority, role: RoleName, plan: RateLimits): void {
-  const excess = excessOfRole(bound, role, plan);
-  if (!excess) return;
-  const what = excess.of === 'scopes' ? excess.missing.join(', ') : excess.of;
-  throw new ApiError('FORBIDDEN', `${role} reaches beyond the caller: ${what}. Nobody gives more than they hold.`);
-}

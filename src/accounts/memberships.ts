@@ -8,10 +8,11 @@ import { ApiError } from '../errors.js';
 import { keyStatus } from '../keys/apiKey.js';
 import { authorityOf } from '../keys/authority.js';
 import { addWorkspace } from '../keys/bootstrap.js';
+import { reachesRole } from '../keys/givenRoles.js';
 import type { Plan, Plans } from '../keys/plans.js';
 import { withBonds } from '../keys/storedKeys.js';
 import type { RoleName } from '../scopes/roles.js';
-import { hashOfInvitation, reachesRole } from './invitationService.js';
+import { hashOfInvitation } from './invitationService.js';
 
 export interface Person {
   readonly id: string;

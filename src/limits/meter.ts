@@ -6,6 +6,7 @@ import type { Principal } from '../auth/principal.js';
 import { ApiError, rateLimited, serviceBusy } from '../errors.js';
 import type { KeyMonitor } from '../keys/keyMonitor.js';
 import { type KeyLimits, narrowestWindow } from './keyLimits.js';
+import { POINTS_PER_REQUEST } from './operationLimits.js';
 import type { Pacing } from './pacing.js';
 import type { RateLimitResult, WindowState } from './slidingWindow.js';
 
@@ -13,6 +14,8 @@ export class Meter {
   #last: RateLimitResult | undefined;
   #refusing: WindowState | undefined;
   #spent = 0;
+  /** Charged with the next ones: they make no whole request yet. */
+  #points = 0;
   /** Operations. */
   #begun = 0;
   /** What the body was charged for its size. */
@@ -72,6 +75,18 @@ export class Meter {
     if (excess) throw excess;
     const { allowed, retryAfter } = await this.charge(requests);
     if (!allowed) throw limitReached(retryAfter);
+  }
+
+  /**
+   * Charges work that shows itself while the request runs, before it is done.
+   * @param points of which what makes no whole request is added to what shows itself next
+   * @throws RATE_LIMITED, COST_LIMIT_EXCEEDED
+   */
+  async chargePoints(points: number): Promise<void> {
+    this.#points += points;
+    const requests = Math.floor(this.#points / POINTS_PER_REQUEST);
+    this.#points -= requests * POINTS_PER_REQUEST;
+    await this.chargeOrRefuse(requests);
   }
 
   /**

@@ -118,6 +118,9 @@ interface DetachedTask {
   readonly stateId: string | null;
 }
 
+/** Told how many other tasks a change is about to change; what it throws undoes the change. */
+export type ChargeTasks = (tasks: number) => Promise<void>;
+
 /** A task that was changed, and where it was before. */
 export interface ChangedTask {
   readonly id: string;
@@ -237,8 +240,8 @@ export class TaskService {
   }
 
   /** Changes what is given; null clears a field that may be empty. */
-  async update(actor: Actor, input: TaskChange): Promise<ChangedTask> {
-    return this.units.run(actor, (unit) => this.#change(unit, input));
+  async update(actor: Actor, input: TaskChange, charge: ChargeTasks): Promise<ChangedTask> {
+    return this.units.run(actor, (unit) => this.#change(unit, input, charge));
   }
 
   /**
@@ -246,7 +249,7 @@ export class TaskService {
    * another, so that each finds the place that the one before left.
    * @throws BAD_USER_INPUT for a task to stand next to that is elsewhere
    */
-  async move(actor: Actor, input: TaskMove): Promise<ChangedTask> {
+  async move(actor: Actor, input: TaskMove, charge: ChargeTasks): Promise<ChangedTask> {
     const { id, projectId: target, status, stateId, stateSlug, beforeId, afterId, expectedUpdatedAt } = input;
     if (beforeId != null && afterId != null) throw badInput({ afterId: ['must not be given together with beforeId'] });
     const anchorId = beforeId ?? afterId ?? null;
@@ -259,14 +262,16 @@ export class TaskService {
       if (projectId === null || projectId !== known.projectId) await unit.lockWorkspace();
       if (projectId !== null) await unit.lock('Project', projectId);
       const { position, shifted } = await placeFor(unit, { id, projectId, anchorId, isBefore: beforeId != null });
+      if (shifted.length > 0) await charge(shifted.length);
       await this.#shift(unit, projectId, shifted);
-      return this.#change(unit, {
+      const change = {
         ...{ id, position, expectedUpdatedAt },
         // Where it was moved meanwhile, that is told.
         ...(target !== undefined && { projectId: target }),
         ...(status != null && { status }),
         ...{ stateId, stateSlug },
-      });
+      };
+      return this.#change(unit, change, charge);
     });
   }
 
@@ -291,7 +296,7 @@ export class TaskService {
   }
 
   /** @throws CONFLICT for an order that the task has left meanwhile */
-  async #change(unit: Unit, input: TaskChange): Promise<ChangedTask> {
+  async #change(unit: Unit, input: TaskChange, charge: ChargeTasks): Promise<ChangedTask> {
     const { id, keepStatus, keepStateSlugs, keepPriority, keepFractions, expectedUpdatedAt, ...fields } = input;
     const { tags, stateId, stateSlug, ...data } = given(check(changeable, fields));
     if (data.description === '') data.description = null;
@@ -327,6 +332,7 @@ export class TaskService {
     inOrder({ ...before, ...data });
     const moves = data.projectId !== undefined && data.projectId !== before.projectId;
     if (moves && !place && (await hasSubTaskOrTask(unit, before))) throw movedMeanwhile();
+    if (moves && place && place.below.length > 0) await charge(Math.min(place.below.length, MOST_SUB_TASKS));
     if (data.projectId != null && moves) mustBeOpen(project, data.projectId);
     const slug = keepStateSlugs || moves ? await slugOfState(unit, before.stateId) : undefined;
     const isKept = keepStatus?.includes(before.status) || (keepStateSlugs && isAt(keepStateSlugs, slug, before.status));

@@ -8,9 +8,9 @@ import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, badInput, notFound } from '../errors.js';
 import { check, emailAddress, expectVersion, given, required, text } from '../input.js';
 import type { ApiKeyService } from '../keys/apiKeyService.js';
+import { mayGiveRole } from '../keys/givenRoles.js';
 import type { Caller } from '../keys/keyUnit.js';
-import { ROLE_GRANTS } from '../scopes/roles.js';
-import { type Scope, type ScopeSet, scopeSet } from '../scopes/scope.js';
+import type { Scope, ScopeSet } from '../scopes/scope.js';
 import type { TaskService } from '../tasks/taskService.js';
 
 const rules = z.object({ email: required(emailAddress), name: required(text(1, 100)), role: required(z.string()) });
@@ -29,7 +29,7 @@ interface UserChange {
 export class UserService {
   constructor(
     private readonly units: UnitOfWork,
-    private readonly keys: Pick<ApiKeyService, 'endOfUser'>,
+    private readonly keys: Pick<ApiKeyService, 'endOfUser' | 'units'>,
     private readonly tasks: Pick<TaskService, 'detach'>,
   ) {}
 
@@ -54,8 +54,11 @@ export class UserService {
     });
   }
 
-  /** @param held the scopes of the caller: a user who is OWNER or ADMIN, or becomes one, takes admin:* */
-  async update(actor: Actor, held: ScopeSet, input: UserChange): Promise<{ id: string }> {
+  /**
+   * @param held the scopes of the caller: a user who is OWNER or ADMIN, or becomes one, takes admin:*
+   * @param caller whose authority the change of a role takes
+   */
+  async update(actor: Actor, held: ScopeSet, caller: Caller, input: UserChange): Promise<{ id: string }> {
     const { id, keepRole, expectedUpdatedAt, ...fields } = input;
     const data = given(check(changeable, fields)) as { email?: string; name?: string; role?: Role };
     // Keys that act as the user reach other projects, perhaps.
@@ -74,7 +77,7 @@ export class UserService {
       if (data.role) {
         mayAssign(held, data.role);
         if (data.role !== 'OWNER') await keepAnOwner(unit, before);
-        if (data.role !== before.role) await this.#reach(unit, held, before, data.role);
+        if (data.role !== before.role) await this.#reach(unit, caller, before, data.role);
       }
       if (data.email !== undefined && data.email !== before.email) {
         await freeEmail(unit, data.email);
@@ -91,17 +94,11 @@ export class UserService {
    * What the user's sessions, and keys that act as the user, may do changes with the role.
    * @throws FORBIDDEN where the caller does not hold what they get
    */
-  async #reach(
-    unit: Unit,
-    held: ScopeSet,
-    { id, role, personId }: { id: string; role: Role; personId: string | null },
-    next: Role,
-  ): Promise<void> {
+  async #reach(unit: Unit, caller: Caller, { id, role, environment, personId }: User, next: Role): Promise<void> {
     const acting = await unit.tx.apiKey.count({ where: { actsAsId: id, revokedAt: null } });
     if (acting === 0 && personId === null) return;
-    const before = scopeSet(ROLE_GRANTS[role]);
-    const missing = [...scopeSet(ROLE_GRANTS[next])].find((scope) => !before.has(scope) && !held.has(scope));
-    if (missing) throw needs(missing);
+    const { bound, policy } = await this.keys.units.context(unit, caller);
+    mayGiveRole(bound, { role: next, before: role, environment }, policy.plan);
     // Caches know what they hold.
     unit.keysChanged();
   }

@@ -1,5 +1,4 @@
 /** What a change costs by the rows that it finds, which are counted and paid for before it begins. */
-import { POINTS_PER_REQUEST } from '../../limits/operationLimits.js';
 import { CHANGED_ROW } from '../../operations/cost.js';
 import { MOST_TASKS } from '../../tasks/bulkService.js';
 import type { Context } from '../context.js';
@@ -10,8 +9,16 @@ export const chargeTasks = (context: Context, tasks: number): Promise<void> => c
 /** Rows that are moved as they are: a point each. */
 export const chargeRows = (context: Context, rows: number): Promise<void> => charge(context, rows);
 
-async function charge({ meter }: Pick<Context, 'meter'>, points: number): Promise<void> {
-  await meter.chargeOrRefuse(Math.floor(points / POINTS_PER_REQUEST));
+const charge = ({ meter }: Pick<Context, 'meter'>, points: number): Promise<void> => meter.chargePoints(points);
+
+/** What changes with a user who is removed: the tasks that they are assigned to, and whatever they made, which forgets them. */
+export async function chargeUser(context: Context, id: string): Promise<void> {
+  const { db } = context;
+  await chargeTasks(context, await db.task.count({ where: { assigneeId: id } }));
+  const where = { createdById: id };
+  for (const made of [db.task, db.project, db.taskRelationship, db.comment, db.label]) {
+    await chargeRows(context, await (made as typeof db.task).count({ where }));
+  }
 }
 
 /** What goes to the trash with tasks, and the sub-tasks that stay. @param where as Prisma takes it; of more tasks than one change may have none goes */

@@ -203,6 +203,7 @@ builder.relayMutationField(
     nullable: true,
     authScopes: { scope: 'projects:write' },
     grantScopes: ['self'],
+    extensions: { rows: ({ stateIds }: { stateIds?: unknown }) => (Array.isArray(stateIds) ? stateIds.length : 0) },
     resolve: (_root, { input: { projectId, stateIds } }, { services, actor }) =>
       services.states.reorder(actor, projectId, stateIds),
   },

@@ -4,7 +4,7 @@ import { queryFromInfo } from '@pothos/plugin-prisma';
 import type { ChangedTask, TaskService } from '../../tasks/taskService.js';
 import { changing } from '../plans/source.js';
 import { builder, expectedUpdatedAt, type InputFields, rowField } from './builder.js';
-import { chargeDeletion } from './charges.js';
+import { chargeDeletion, chargeTasks } from './charges.js';
 import { Task, TaskPriority, TaskStatus } from './task.js';
 
 export const KEEP =
@@ -104,8 +104,8 @@ builder.relayMutationField(
     description: 'Changes what is given; null clears a field that may be empty.',
     authScopes: { scope: 'tasks:write' },
     grantScopes: ['self'],
-    ...changing((input: Parameters<TaskService['update']>[1], { services, actor }) =>
-      services.tasks.update(actor, input),
+    ...changing((input: Parameters<TaskService['update']>[1], context) =>
+      context.services.tasks.update(context.actor, input, (tasks) => chargeTasks(context, tasks)),
     ),
   },
   {
@@ -144,7 +144,9 @@ builder.relayMutationField(
       'Puts a task in a place of the order of a project, which is that of POSITION. Moves at once do not get in the way of each other.',
     authScopes: { scope: 'tasks:write' },
     grantScopes: ['self'],
-    ...changing((input: Parameters<TaskService['move']>[1], { services, actor }) => services.tasks.move(actor, input)),
+    ...changing((input: Parameters<TaskService['move']>[1], context) =>
+      context.services.tasks.move(context.actor, input, (tasks) => chargeTasks(context, tasks)),
+    ),
   },
   { outputFields: (t) => rowField(t, 'task', Task) },
 );

@@ -3,6 +3,7 @@ import { notFound } from '../../errors.js';
 import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
 import { oneRow } from '../plans/source.js';
 import { builder, expectedUpdatedAt, rowField } from './builder.js';
+import { chargeUser } from './charges.js';
 import { enumFilter } from './filters.js';
 import { Node } from './node.js';
 import { type ListArgs, rowTable } from './rowTable.js';
@@ -126,7 +127,7 @@ builder.relayMutationField(
     authScopes: { scope: 'users:write' },
     grantScopes: ['self'],
     resolve: (_root, { input }, { services, actor, principal }) =>
-      services.users.update(actor, principal.authority.scopes, input),
+      services.users.update(actor, principal.authority.scopes, callerOf(principal), input),
   },
   {
     outputFields: (t) => rowField(t, 'user', User),
@@ -150,7 +151,9 @@ builder.relayMutationField(
     description:
       'Removes a user. Their tasks stay, unassigned; keys that they made stay too, for a key belongs to the workspace.',
     authScopes: { scope: 'users:delete' },
-    resolve: async (_root, { input: { id, revokeKeys, expectedUpdatedAt } }, { services, actor, principal }) => {
+    resolve: async (_root, { input: { id, revokeKeys, expectedUpdatedAt } }, context) => {
+      const { services, actor, principal } = context;
+      await chargeUser(context, id);
       const options = { id, revokeKeys: revokeKeys === true, expectedUpdatedAt };
       const revokedKeys = await services.users.delete(actor, principal.authority.scopes, callerOf(principal), options);
       return { deletedUserId: id, revokedKeys };
