@@ -1,5 +1,6 @@
 /** Changes of many tasks by one operation. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { TaskService } from '../src/tasks/taskService.js';
 import { fillTenant } from './support/factories.js';
 import { restClient } from './support/rest.js';
 import { type GraphQLAnswer, startTestServer, type TestServer } from './support/server.js';
@@ -76,6 +77,23 @@ describe('many tasks', () => {
       ],
     });
     expect(await server.system.task.count()).toBe(before + 2);
+  });
+
+  it('are told as far as they were made where the database fails in the middle, and the others are not tried', async () => {
+    const create = TaskService.prototype.create;
+    let calls = 0;
+    const spy = vi.spyOn(TaskService.prototype, 'create').mockImplementation(function (this: TaskService, ...args) {
+      calls += 1;
+      // PostgreSQL's word for a connection that an administrator ended.
+      if (calls === 3) return Promise.reject(Object.assign(new Error('terminating connection'), { code: '57P01' }));
+      return create.apply(this, args);
+    });
+    const tasks = Array.from({ length: 5 }, (_, index) => ({ title: `Cut ${index}` }));
+    const outcome = await made('createTasks', { tasks, atomic: false });
+    spy.mockRestore();
+    expect([calls, outcome.count]).toEqual([3, 2]);
+    expect(outcome.errors).toMatchObject([2, 3, 4].map((index) => ({ index, code: 'SERVICE_UNAVAILABLE' })));
+    expect(await server.system.task.count({ where: { title: { startsWith: 'Cut' } } })).toBe(2);
   });
 
   it('are changed alike, with an audit entry, an event and another version each', async () => {

@@ -1,5 +1,5 @@
 /** Idempotency-Key on POST /graphql, and what both surfaces share of it. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RestAnswer, type RestCall, restClient } from './support/rest.js';
 import { startTestServer, type TestServer } from './support/server.js';
 
@@ -76,6 +76,38 @@ describe('on /graphql', () => {
     );
     expect(JSON.parse((await send('mend', task('Mended'), key)).text).errors).toBeUndefined();
     expect(await count('Mended')).toBe(1);
+  });
+
+  it('undoes a change whose claim another request has taken over meanwhile', async () => {
+    const { idempotency, tasks } = server.services;
+    const { id: keyId } = await server.system.apiKey.findFirstOrThrow({ where: { workspaceId: server.workspace.id } });
+    const claim = {
+      ...{ ...TENANT(), keyId, idempotencyKey: 'late' },
+      ...{ credential: 'c', reach: 'r', fingerprint: 'f' },
+    };
+    const claimed = await idempotency.claim(claim);
+    if (claimed.kind !== 'first') throw new Error(claimed.kind);
+    const held = { claim, since: claimed.since };
+    const actor = { ...TENANT(), keyId: null, userId: null, ip: null, userAgent: null, requestId: null };
+    const create = () => tasks.create(actor, { title: 'Late' });
+    const since = new Date(claimed.since.getTime() + 60_001);
+    await server.system.idempotencyRecord.updateMany({
+      where: { idempotencyKey: 'late' },
+      data: { createdAt: since },
+    });
+    await expect(idempotency.runWithClaim(held, create)).rejects.toMatchObject({ code: 'CONFLICT' });
+    await idempotency.release(held);
+    expect([await count('Late'), await records('late')]).toEqual([0, 1]);
+    expect((await idempotency.runWithClaim({ claim, since }, create)).changed).toBe(true);
+    expect(await count('Late')).toBe(1);
+  });
+
+  it('answers what was changed although its answer cannot be kept', async () => {
+    const keep = vi.spyOn(server.services.idempotency, 'keep').mockRejectedValueOnce(new Error('disk full'));
+    const first = await send('unkept', task('Unkept'));
+    keep.mockRestore();
+    expect([first.status, JSON.parse(first.text).errors, await count('Unkept')]).toEqual([200, undefined, 1]);
+    expect([(await send('unkept', task('Unkept'))).status, await count('Unkept')]).toEqual([409, 1]);
   });
 
   it('holds for a batch as a whole', async () => {

@@ -6,7 +6,10 @@
  */
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
 import type { PrismaClient } from '#prisma/client.js';
+import { ApiError } from '../errors.js';
 import { isUniqueViolation } from './databaseError.js';
+import { RawValues } from './insertions.js';
+import type { Provider } from './provider.js';
 import type { Tenant } from './tenant.js';
 import { withClaim } from './unitOfWork.js';
 
@@ -26,6 +29,13 @@ export interface Claim extends Tenant {
   readonly fingerprint: string;
 }
 
+/** A claim that a request holds, until another takes it for abandoned. */
+export interface HeldClaim {
+  readonly claim: Claim;
+  /** When it was taken. */
+  readonly since: Date;
+}
+
 interface Kept {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -34,15 +44,25 @@ interface Kept {
 
 export type Claimed =
   /** Nobody was here before: run the request, then keep or release the claim. */
-  | { readonly kind: 'first' }
+  | { readonly kind: 'first'; readonly since: Date }
   | { readonly kind: 'answered'; readonly answer: Kept }
   | { readonly kind: 'running' }
   | { readonly kind: 'other_request' }
   /** It was carried out, and its answer was lost or is for a credential that may do something else. */
   | { readonly kind: 'answer_not_kept' };
 
+const RECORD = 'IdempotencyRecord';
+const TAKEN_OVER = 'The request took so long that another with the same Idempotency-Key was run in its place.';
+
+/** The record while it is that of the request which holds the claim. */
+const ownOf = ({ claim: { keyId, idempotencyKey }, since }: HeldClaim) => ({ keyId, idempotencyKey, createdAt: since });
+
 export class Idempotency {
-  constructor(private readonly system: PrismaClient) {}
+  constructor(
+    private readonly system: PrismaClient,
+    private readonly provider: Provider,
+    private readonly onError: (error: unknown) => void,
+  ) {}
 
   async claim(claim: Claim, now = new Date()): Promise<Claimed> {
     const { keyId, idempotencyKey, workspaceId, environment, fingerprint } = claim;
@@ -54,7 +74,7 @@ export class Idempotency {
           ...{ createdAt: now, expiresAt: new Date(now.getTime() + DAY) },
         },
       });
-      return { kind: 'first' };
+      return { kind: 'first', since: now };
     } catch (error) {
       if (!isUniqueViolation(error)) throw error;
     }
@@ -71,7 +91,7 @@ export class Idempotency {
         where: { keyId, idempotencyKey, status: null, createdAt: known.createdAt },
         data: { createdAt: now },
       });
-      return { kind: taken.count === 1 ? 'first' : 'running' };
+      return taken.count === 1 ? { kind: 'first', since: now } : { kind: 'running' };
     }
     if (known.status === COMMITTED) return { kind: isDead ? 'answer_not_kept' : 'running' };
     const answer = known.body === null ? undefined : decrypt(claim, known.body);
@@ -81,20 +101,24 @@ export class Idempotency {
   /**
    * Runs the claim's request: each of its changes marks the claim as carried out, in the transaction of the change.
    * @returns what it came to, and whether anything was changed
+   * @throws ApiError CONFLICT, and undoes the change, where another request has taken the claim over
    */
-  async runWithClaim<T>(
-    { keyId, idempotencyKey }: Claim,
-    run: () => Promise<T>,
-  ): Promise<{ result: T; changed: boolean }> {
+  async runWithClaim<T>(held: HeldClaim, run: () => Promise<T>): Promise<{ result: T; changed: boolean }> {
     let changed = false;
     const result = await withClaim(
       {
-        mark: (raw) =>
-          raw.execute('UPDATE "IdempotencyRecord" SET "status" = $1 WHERE "keyId" = $2 AND "idempotencyKey" = $3', [
-            COMMITTED,
-            keyId,
-            idempotencyKey,
-          ]),
+        mark: async (raw) => {
+          const values = new RawValues(this.provider);
+          const status = values.add(RECORD, 'status', COMMITTED);
+          const own = Object.entries(ownOf(held)).map(
+            ([name, value]) => `"${name}" = ${values.add(RECORD, name, value)}`,
+          );
+          const marked = await raw.execute(
+            `UPDATE "IdempotencyRecord" SET "status" = ${status} WHERE ${own.join(' AND ')}`,
+            values.all,
+          );
+          if (marked === 0) throw new ApiError('CONFLICT', TAKEN_OVER);
+        },
         committed: () => {
           changed = true;
         },
@@ -104,17 +128,19 @@ export class Idempotency {
     return { result, changed };
   }
 
-  async keep(claim: Claim, { status, headers, body }: Kept): Promise<void> {
-    const { keyId, idempotencyKey } = claim;
-    await this.system.idempotencyRecord.updateMany({
-      where: { keyId, idempotencyKey },
-      data: { status, body: encrypt(claim, { headers, body }) },
-    });
+  async keep(held: HeldClaim, { status, headers, body }: Kept): Promise<void> {
+    const data = { status, body: encrypt(held.claim, { headers, body }) };
+    await this.system.idempotencyRecord.updateMany({ where: ownOf(held), data });
+  }
+
+  /** The same for a request that changed something, which is answered in any case. */
+  async keepIfPossible(held: HeldClaim, answer: Kept): Promise<void> {
+    await this.keep(held, answer).catch(this.onError);
   }
 
   /** Nothing was changed, so the request may be sent again; a claim that is marked stays. */
-  async release({ keyId, idempotencyKey }: Claim): Promise<void> {
-    await this.system.idempotencyRecord.deleteMany({ where: { keyId, idempotencyKey, status: null } });
+  async release(held: HeldClaim): Promise<void> {
+    await this.system.idempotencyRecord.deleteMany({ where: { ...ownOf(held), status: null } });
   }
 }
 

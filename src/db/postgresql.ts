@@ -17,6 +17,11 @@ const OFTEN = 3;
 const MAX_NAMES = 200;
 /** What looks for words. */
 const COMPARES_TEXT = / I?LIKE /;
+/**
+ * How long PostgreSQL keeps a transaction, and its locks, of which nothing more is heard, in milliseconds: a process or a network may
+ * vanish without closing its connections. Longer than any transaction of ours takes.
+ */
+const SILENCE_LIMIT = 30_000;
 /** How much longer than the server's own limit to wait for its answer, in milliseconds: a host may vanish silently. */
 const ANSWER_GRACE = 5000;
 
@@ -40,7 +45,7 @@ export function postgresqlAdapter(
   // PgBouncer runs each transaction on any connection and refuses settings of a session. Prisma's users know the name.
   if (new URL(databaseUrl).searchParams.get('pgbouncer') === 'true') return new PrismaPg(options);
   return new PrismaPg(
-    { ...options, statement_timeout: statementTimeout },
+    { ...options, statement_timeout: statementTimeout, idle_in_transaction_session_timeout: SILENCE_LIMIT },
     { statementNameGenerator: statementNames() },
   );
 }

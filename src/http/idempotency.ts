@@ -74,13 +74,16 @@ export async function once<T extends JsonAnswer | Response>(
       );
     case 'first':
   }
+  const held = { claim, since: claimed.since };
   try {
-    const { result, changed } = await idempotency.runWithClaim(claim, run);
-    if (!(result instanceof Response) && (changed || isFinal(result))) await idempotency.keep(claim, result);
-    else await idempotency.release(claim);
+    const { result, changed } = await idempotency.runWithClaim(held, run);
+    if (result instanceof Response) await idempotency.release(held);
+    else if (changed) await idempotency.keepIfPossible(held, result);
+    else if (isFinal(result)) await idempotency.keep(held, result);
+    else await idempotency.release(held);
     return result;
   } catch (error) {
-    await idempotency.release(claim).catch(() => {});
+    await idempotency.release(held).catch(() => {});
     throw error;
   }
 }

@@ -1,6 +1,8 @@
 /** Composes the application from its parts; src/server/listen.ts gives it a port. */
+
 import cluster from 'node:cluster';
 import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { InvitationService } from '../accounts/invitationService.js';
 import { Mailer } from '../accounts/mail.js';
 import { Memberships } from '../accounts/memberships.js';
@@ -153,7 +155,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     addressLimits: new AddressLimits(counted(counters.addresses), config.authFailureLimit),
     keyMonitor: new KeyMonitor(database.system, onError),
     taskEvents,
-    idempotency: new Idempotency(database.system),
+    idempotency: new Idempotency(database.system, database.provider, onError),
     trustedDocuments: new TrustedDocuments(database.system, units),
     documents: new DocumentCache(schema),
     introspection: new Introspection(schema, config.introspection),
@@ -166,8 +168,10 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       () => true,
       () => false,
     );
-    const parts = [answers, writability.canWrite(), redis?.isReachable() ?? true];
-    return (await Promise.all(parts)).every(Boolean);
+    const parts = Promise.all([answers, writability.canWrite(), redis?.isReachable() ?? true]);
+    // Probes do not wait as long as a network does that is gone.
+    const late = setTimeout(PROBE_LIMIT, undefined, { ref: false });
+    return (await Promise.race([parts, late]))?.every(Boolean) ?? false;
   };
   return {
     http: createHttpApp({
@@ -213,6 +217,8 @@ function connectBus({ redisUrl, provider, databaseUrl }: Config, id: string, red
   return provider === 'postgresql' ? new PostgresBus(id, databaseUrl) : new ClusterBus(id);
 }
 
+/** Milliseconds in which a probe of readiness is answered. */
+const PROBE_LIMIT = 2500;
 const BACK = { 'out of reach': 'The database is back.', 'not writable': 'The database can be written again.' } as const;
 
 /** Tells of the database in the log, and where it is. */

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { type Actor, changesBetween } from '../audit/entry.js';
 import { groupBy } from '../collections.js';
+import { databaseError } from '../db/databaseError.js';
 import { nextVersionOf, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, badInput, notFound } from '../errors.js';
 import { check, given } from '../input.js';
@@ -270,7 +271,10 @@ export class BulkService {
   }
 }
 
-/** Each of them by itself; what one fails with is told of it alone. */
+/**
+ * Each of them by itself; what one fails with is told of it alone. Where the database fails after some of them were changed, it is told
+ * which were, and the others are not tried.
+ */
 async function each<T>(
   items: readonly T[],
   idOf: (item: T) => string | null,
@@ -281,8 +285,15 @@ async function each<T>(
     try {
       taskIds.push(await change(item));
     } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      errors.push({ index, id: idOf(item), code: error.code, message: error.message });
+      if (error instanceof ApiError) {
+        errors.push({ index, id: idOf(item), code: error.code, message: error.message });
+        continue;
+      }
+      const fault = databaseError(error);
+      if (!fault || taskIds.length === 0) throw error;
+      const { code, message } = fault;
+      const rest = items.slice(index).map((left, at) => ({ index: index + at, id: idOf(left), code, message }));
+      return { taskIds, errors: [...errors, ...rest] };
     }
   }
   return { taskIds, errors };
