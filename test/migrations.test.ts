@@ -1,12 +1,16 @@
 /** The migrations of both providers lead to the schema, and apply to a real database. */
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
+import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import Sqlite from 'better-sqlite3';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Database, migrateDatabase, openDatabase } from '../src/db/database.js';
-import { schemaDrift } from '../src/db/migrate.js';
+import { applyMigrations, schemaDrift } from '../src/db/migrate.js';
 import { postgresqlCatalogueAdapter } from '../src/db/postgresql.js';
 import { sqliteMigrationAdapter } from '../src/db/sqlite.js';
 import { bootstrap } from '../src/keys/bootstrap.js';
@@ -31,6 +35,33 @@ describe('SQLite', () => {
     expect(Number(await pragma('synchronous'))).toBe(2);
     expect(Number(await pragma('foreign_keys'))).toBe(1);
     await database.close();
+  });
+
+  it('go on where a process died, before a migration was whole or before it said so', async () => {
+    const schemaOf = (name: string) => {
+      const file = new Sqlite(path.join(folder, name), { readonly: true });
+      const rows = file.prepare('SELECT type, name, sql FROM sqlite_master ORDER BY type, name').all();
+      file.close();
+      return rows;
+    };
+    await migrateDatabase({ provider: 'sqlite', databaseUrl: `file:${folder}/whole.db` });
+    for (const isDone of [false, true]) {
+      for (const place of [1, 6, 11]) {
+        const name = `died-${isDone}-${place}.db`;
+        const databaseUrl = `file:${folder}/${name}`;
+        await expect(applyMigrations('sqlite', dyingAdapter(databaseUrl, place, isDone))).rejects.toThrow();
+        await migrateDatabase({ provider: 'sqlite', databaseUrl });
+        expect(schemaOf(name), name).toEqual(schemaOf('whole.db'));
+        expect(await migrateDatabase({ provider: 'sqlite', databaseUrl })).toEqual([]);
+      }
+    }
+  });
+
+  it('wait for another process that is at it', async () => {
+    const options = { provider: 'sqlite', databaseUrl: `file:${folder}/at-once.db` } as const;
+    const applied = await Promise.all(Array.from({ length: 3 }, () => taskgate(['migrate'], options.databaseUrl)));
+    expect(applied.map(({ code, stderr }) => [code, stderr])).toEqual([0, 0, 0].map((code) => [code, '']));
+    expect(await migrateDatabase(options)).toEqual([]);
   });
 
   it('count tasks by triggers', async () => {
@@ -133,3 +164,44 @@ describe.skipIf(!server)('PostgreSQL', () => {
     await database.close();
   });
 });
+
+/** @param place which migration it dies at @param isDone after that is in the database, and before it is said to be */
+function dyingAdapter(databaseUrl: string, place: number, isDone: boolean): SqlMigrationAwareDriverAdapterFactory {
+  const adapter = sqliteMigrationAdapter(databaseUrl);
+  return {
+    ...{ provider: adapter.provider, adapterName: adapter.adapterName },
+    async connect() {
+      const connection = await adapter.connect();
+      const [executeScript, queryRaw] = [
+        connection.executeScript.bind(connection),
+        connection.queryRaw.bind(connection),
+      ];
+      let scripts = 0;
+      let isDead = false;
+      connection.executeScript = async (script) => {
+        if (isDead) throw new Error('dead');
+        if (!script.includes('COMMIT')) return executeScript(script);
+        scripts += 1;
+        if (scripts < place || isDone) await executeScript(script);
+        else await executeScript(script.slice(0, script.lastIndexOf(';', script.length * 0.7) + 1));
+        isDead = scripts === place;
+        if (isDead && !isDone) {
+          await executeScript('ROLLBACK');
+          throw new Error('dead');
+        }
+      };
+      connection.queryRaw = (query) => (isDead ? Promise.reject(new Error('dead')) : queryRaw(query));
+      return connection;
+    },
+    connectToShadowDb: () => adapter.connectToShadowDb(),
+  };
+}
+
+const execute = promisify(execFile);
+async function taskgate(args: string[], databaseUrl: string): Promise<{ code: number; stderr: string }> {
+  const env = { ...process.env, DATABASE_URL: databaseUrl };
+  return execute(process.execPath, ['dist/main.js', ...args], { env }).then(
+    ({ stderr }) => ({ code: 0, stderr }),
+    ({ code, stderr }: { code: number; stderr: string }) => ({ code, stderr }),
+  );
+}

@@ -35,19 +35,50 @@ function tablesOfIndex(name: string): string[] {
 export const migrationsFolder = (provider: Provider): string => path.join(PRISMA_FOLDER, 'migrations', provider);
 
 /**
- * Applies what is missing, in order; answers the names of the migrations that it applied.
- * @throws ApiError CONFLICT for a database of another program or a newer version, or whose last migration did not end
+ * Applies what is missing, in order, each whole or not at all; answers the names of the migrations that it applied.
+ * @throws ApiError CONFLICT for a database of another program or a newer version
  */
 export async function applyMigrations(
   provider: Provider,
   adapter: SqlMigrationAwareDriverAdapterFactory,
 ): Promise<string[]> {
+  const limit = performance.now() + PATIENCE;
+  for (;;) {
+    try {
+      return await applyMissing(provider, adapter);
+    } catch (error) {
+      // On PostgreSQL a lock has been waited for; on SQLite another process may be at it.
+      if (provider !== 'sqlite' || !/database is locked|SQLITE_BUSY|SocketTimeout/i.test(String(error))) throw error;
+      if (performance.now() > limit) throw error;
+    }
+    await setTimeout(PAUSE);
+  }
+}
+
+/** How long another process may take for its migration, and between two looks at it, in milliseconds. */
+const PATIENCE = 10_000;
+const PAUSE = 50;
+
+async function applyMissing(provider: Provider, adapter: SqlMigrationAwareDriverAdapterFactory): Promise<string[]> {
   // The engine wants the database to itself, which a running server would not give.
-  const state = await settledState(provider, adapter);
+  let state = await stateOf(provider, adapter);
+  if (state.kind === 'unfinished' && migrationNames(provider).includes(state.migration)) {
+    await settleUnfinished(adapter);
+    state = await stateOf(provider, adapter);
+  }
   const obstacle = obstacleOf(state);
   if (obstacle) throw obstacle;
   if (state.kind === 'current') return [];
-  return withEngine(provider, adapter, async (engine) => {
+  const whole: SqlMigrationAwareDriverAdapterFactory = {
+    ...{ provider: adapter.provider, adapterName: adapter.adapterName },
+    async connect() {
+      const connection = await adapter.connect();
+      runWhole(provider, connection);
+      return connection;
+    },
+    connectToShadowDb: () => adapter.connectToShadowDb(),
+  };
+  return withEngine(provider, whole, async (engine) => {
     const { appliedMigrationNames } = await engine.applyMigrations({
       migrationsList: readMigrations(provider),
       filters: FILTERS[provider],
@@ -61,25 +92,45 @@ export async function stateOf(
   provider: Provider,
   adapter: SqlMigrationAwareDriverAdapterFactory,
 ): Promise<DatabaseState> {
-  return databaseState(
-    provider,
-    adapter,
-    readMigrations(provider).migrationDirectories.map(({ path: name }) => name),
-  );
+  return databaseState(provider, adapter, migrationNames(provider));
 }
 
-/** How long another process may take for its migration, and between two looks at it, in milliseconds. */
-const PATIENCE = 10_000;
-const PAUSE = 50;
+const migrationNames = (provider: Provider) =>
+  readMigrations(provider).migrationDirectories.map(({ path: name }) => name);
 
-/** On SQLite a process does not wait for the migration of another; on PostgreSQL a lock has been waited for. */
-async function settledState(provider: Provider, adapter: SqlMigrationAwareDriverAdapterFactory) {
-  const limit = performance.now() + PATIENCE;
-  for (;;) {
-    const state = await stateOf(provider, adapter);
-    if (state.kind !== 'unfinished' || provider !== 'sqlite' || performance.now() > limit) return state;
-    await setTimeout(PAUSE);
+const UNFINISHED = 'finished_at IS NULL AND rolled_back_at IS NULL';
+/** Said with the migration, in its transaction: that it was applied is known although the process dies before it says so. */
+const APPLIED = `UPDATE _prisma_migrations SET applied_steps_count = 1 WHERE ${UNFINISHED}`;
+
+/** What a process left that died in the middle of a migration: it was applied, or is to be applied again. */
+async function settleUnfinished(adapter: SqlMigrationAwareDriverAdapterFactory): Promise<void> {
+  const connection = await adapter.connect();
+  try {
+    await connection.executeScript(
+      `UPDATE _prisma_migrations SET finished_at = started_at WHERE ${UNFINISHED} AND applied_steps_count > 0;
+       DELETE FROM _prisma_migrations WHERE ${UNFINISHED};`,
+    );
+  } finally {
+    await connection.dispose();
   }
+}
+
+/** A script is one transaction. SQLite makes tables anew without foreign keys, which it leaves off between transactions alone. */
+function runWhole(provider: Provider, connection: SqlDriverAdapter): void {
+  const executeScript = connection.executeScript.bind(connection);
+  connection.executeScript = async (script) => {
+    // PostgreSQL takes several statements for one transaction.
+    if (provider === 'postgresql') return executeScript(`${script}\n;${APPLIED}`);
+    await executeScript('PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE;');
+    try {
+      await executeScript(`${script}\n;${APPLIED}; COMMIT;`);
+    } catch (error) {
+      await executeScript('ROLLBACK').catch(() => {});
+      throw error;
+    } finally {
+      await executeScript('PRAGMA foreign_keys = ON;');
+    }
+  };
 }
 
 /**
