@@ -32,7 +32,7 @@ async function serve(config: Config, alone: boolean): Promise<void> {
   const firstKey = alone ? await prepare(config) : undefined;
   // The other commands, and the first process of several, do without: it takes most of the time that a command starts in.
   const { startServer } = await import('../server/listen.js');
-  const server = await unlessFails(firstKey, () => startServer(config));
+  const server = await startServer(config);
   releaseHeap();
   if (alone) announce(config, server.url, firstKey);
   else {
@@ -53,7 +53,7 @@ async function servePrimary(config: Config): Promise<void> {
   relayMessages();
   answerWorkers();
   answerWatch();
-  await unlessFails(firstKey, () => listenForMetrics(config));
+  await listenForMetrics(config);
   for (let index = 0; index < config.workers; index += 1) cluster.fork();
   cluster.on('message', (_worker, message: { listening?: string }) => {
     if (message.listening === undefined || announced) return;
@@ -65,7 +65,6 @@ async function servePrimary(config: Config): Promise<void> {
     if (!announced) {
       stopping = true;
       process.exitCode = code || 1;
-      tellUnannounced(firstKey);
       for (const other of Object.values(cluster.workers ?? {})) other?.kill('SIGTERM');
       return;
     }
@@ -80,21 +79,6 @@ async function servePrimary(config: Config): Promise<void> {
   }
 }
 
-/** The first key is there, whatever comes of the start, and is shown to nobody later. */
-async function unlessFails<T>(firstKey: string | undefined, start: () => Promise<T>): Promise<T> {
-  try {
-    return await start();
-  } catch (error) {
-    tellUnannounced(firstKey);
-    throw error;
-  }
-}
-
-function tellUnannounced(firstKey: string | undefined): void {
-  if (firstKey === undefined) return;
-  process.stdout.write(`The first admin key was made. It is shown once; keep it in a safe place:\n\n  ${firstKey}\n\n`);
-}
-
 /** Migrations, then the first key; the key is returned only if it was made here. */
 async function prepare(config: Config): Promise<string | undefined> {
   await migrateDatabase(config);
@@ -104,6 +88,10 @@ async function prepare(config: Config): Promise<string | undefined> {
     await repair(database.system);
     const fresh = (await database.system.apiKey.findFirst({ select: { id: true } })) === null;
     const key = await bootstrap(database, config);
+    // At once: nobody is shown it later, whatever comes of the start.
+    if (key !== undefined) {
+      process.stdout.write(`This is the first admin key. It is shown once; keep it in a safe place:\n\n  ${key}\n\n`);
+    }
     for (const line of await planWarnings(database, config)) process.stderr.write(`${line}\n`);
     if (fresh && config.sampleData) await addSampleData(database);
     return key;
@@ -142,10 +130,6 @@ function announce(config: Config, url: string, firstKey: string | undefined): vo
   if (firstKey !== undefined) {
     const { options, address, notes } = wayIn(config, here);
     lines.push(
-      '',
-      'This is the first admin key. It is shown once; keep it in a safe place:',
-      '',
-      `  ${firstKey}`,
       '',
       'Try it:',
       '',

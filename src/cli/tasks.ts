@@ -80,7 +80,13 @@ function formatOption(value: string): TaskFileFormat {
 }
 
 const formatOf = (file: string, { format }: Options): TaskFileFormat =>
-  format ?? (/\.csv$/i.test(file) ? 'CSV' : /\.json$/i.test(file) ? 'JSON' : formatOption(''));
+  format ?? (/\.csv$/i.test(file) ? 'CSV' : /\.json$/i.test(file) ? 'JSON' : unknownFormat());
+
+function unknownFormat(): never {
+  throw badInput({
+    format: ['must be given (--format csv, json or kaneo), or a file whose name ends in .csv or .json'],
+  });
+}
 
 async function importFile(session: WorkspaceSession, file: string, options: Options): Promise<void> {
   const { database, units, actor } = session;
@@ -96,9 +102,14 @@ async function importFile(session: WorkspaceSession, file: string, options: Opti
   const problems: FileProblem[] = [];
   const isTrial = options.dryRun === true;
   let made = 0;
+  let isInterrupted = false;
+  const interrupt = () => {
+    isInterrupted = true;
+  };
+  for (const signal of SIGNALS) process.once(signal, interrupt);
   const bar = progressBar();
   try {
-    for (let from = 0; from < rows.length && (isTrial || problems.length === 0); from += MOST_TASKS) {
+    for (let from = 0; from < rows.length && (isTrial || problems.length === 0) && !isInterrupted; from += MOST_TASKS) {
       const part = rows.slice(from, from + MOST_TASKS);
       const known = knownRows(part, users, projectId);
       const isTried = isTrial || known.problems.length > 0;
@@ -107,8 +118,13 @@ async function importFile(session: WorkspaceSession, file: string, options: Opti
       if (!isTried) made += taskIds.length;
       bar.update('Tasks', from + part.length, rows.length);
     }
+  } catch (error) {
+    bar.stop();
+    if (made > 0) process.stderr.write(`Made ${made} of ${rows.length} tasks before this. ${remaining(made)}\n`);
+    throw error;
   } finally {
     bar.stop();
+    for (const signal of SIGNALS) process.off(signal, interrupt);
   }
   if (options.json) print({ dryRun: isTrial, total: rows.length, made, errors: problems });
   else
@@ -119,12 +135,18 @@ async function importFile(session: WorkspaceSession, file: string, options: Opti
         : `Made ${made} of ${rows.length} tasks.`,
     );
   if (problems.length > 0) {
-    const advice = isTrial
-      ? 'The file has tasks that cannot be made.'
-      : `Mend these, and import what comes after the first ${made} tasks.`;
+    const advice = isTrial ? 'The file has tasks that cannot be made.' : `Correct these lines. ${remaining(made)}`;
     throw new ApiError('BAD_USER_INPUT', advice);
   }
+  if (isInterrupted && !isTrial && made < rows.length) {
+    throw new ApiError('CONFLICT', `It was interrupted. ${remaining(made)}`);
+  }
 }
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
+const remaining = (made: number) =>
+  made === 0 ? 'Then import the file again.' : `Then import what comes after the first ${made} tasks.`;
 
 function tell(problems: readonly FileProblem[], outcome: string): void {
   for (const { index, line, message } of problems.slice(0, MOST_SHOWN)) {
