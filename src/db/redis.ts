@@ -7,6 +7,11 @@ const CONNECT_TIMEOUT = 2000;
 const MAX_RECONNECT_PAUSE = 1000;
 const HEARTBEAT = 1000;
 const ALIVE = 4000;
+/**
+ * How long a connection is silent before it is made again, in milliseconds: one whose other end has vanished says nothing. Something is
+ * asked by each connection more often than that.
+ */
+export const SILENT = 6000;
 
 export interface SharedRedis {
   readonly client: Redis;
@@ -22,6 +27,7 @@ export function connectRedis(url: string, id: string): SharedRedis {
   const client = new Redis(url, {
     commandTimeout: COMMAND_TIMEOUT,
     connectTimeout: CONNECT_TIMEOUT,
+    socketTimeout: SILENT,
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
     retryStrategy: (attempt) => Math.min(attempt * 50, MAX_RECONNECT_PAUSE),

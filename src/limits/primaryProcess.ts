@@ -3,12 +3,15 @@
  * turn of the event loop together.
  */
 import cluster, { type Worker } from 'node:cluster';
+import { LRUCache } from 'lru-cache';
 import { answeredWithin } from './patience.js';
-import type { RemoteCounts, RemoteWindows } from './sharedWindows.js';
+import type { Carried, RemoteCounts, RemoteWindows } from './sharedWindows.js';
 import { MemoryWindows, type Window } from './slidingWindow.js';
 
 /** Milliseconds to wait for an answer. The primary process has nothing else to do. */
 const PATIENCE = 1000;
+/** Processes and identities whose last load is remembered. */
+const MAX_LOADS = 100_000;
 
 interface Question {
   readonly id: number;
@@ -62,10 +65,11 @@ export class PrimaryProcessWindows implements RemoteWindows {
 /** In the primary process. */
 export function answerWorkers(): void {
   const counters = new Map<string, MemoryWindows>();
+  const loads = new LRUCache<string, number>({ max: MAX_LOADS });
   cluster.on('message', (worker: Worker, message: unknown) => {
     if (!has(message, 'questions')) return;
     const answers = (message.questions as Question[]).map(
-      ({ id, args }): Answer => ({ id, value: take(counters, ...args) }),
+      ({ id, args }): Answer => ({ id, value: take(counters, loads, ...args) }),
     );
     if (worker.isConnected()) worker.send({ answers }, () => {});
   });
@@ -74,16 +78,21 @@ export function answerWorkers(): void {
 /** Each kind of identity (`key:`, `address:`) has room of its own, so that a flood of one makes no other forgotten. */
 function take(
   counters: Map<string, MemoryWindows>,
+  loads: LRUCache<string, number>,
   identity: string,
   windows: readonly Window[],
   points: number,
-  carried: readonly number[],
+  carried?: Carried,
 ): RemoteCounts {
   const kind = identity.slice(0, identity.indexOf(':'));
   const counter = counters.get(kind) ?? new MemoryWindows();
   counters.set(kind, counter);
   const now = Date.now();
-  counter.add(identity, windows, carried, now);
+  const carrier = `${carried?.by} ${identity}`;
+  if (carried && (loads.get(carrier) ?? 0) < carried.number) {
+    loads.set(carrier, carried.number);
+    counter.add(identity, windows, carried.sums, now);
+  }
   const counted = counter.counted(identity, windows, now);
   const entries = counted.map((counts) => counts.entries());
   const isAllowed = points <= 0 || windows.every(({ limit }, index) => (counted[index]?.sum ?? 0) + points <= limit);

@@ -1,26 +1,31 @@
 /** Windows in one Redis, in one atomic script; Redis tells the time. */
 import type { Redis } from 'ioredis';
 import { answeredWithin } from './patience.js';
-import type { RemoteCounts, RemoteWindows } from './sharedWindows.js';
+import type { Carried, RemoteCounts, RemoteWindows } from './sharedWindows.js';
 import { slotLength, type Window } from './slidingWindow.js';
 
 /**
- * KEYS: a hash for each window, of slots and of when the last of each came. ARGV: points, then for each window slot
- * length, limit, and what is carried. Drops what no longer counts and adds what is carried; then adds the points to all, if
- * none would go over, or takes what is given back from the newest slots.
+ * KEYS: a hash for each window, of slots, of when the last of each came, and of the last load of each process that brought one.
+ * ARGV: points, the process, which of its loads it brings, then for each window slot length, limit, and what is carried. Drops what
+ * no longer counts and adds what is carried, once; then adds the points to all, if none would go over, or takes what is given back from
+ * the newest slots.
  */
 const SCRIPT = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local points = tonumber(ARGV[1])
+local carrier = 'load ' .. ARGV[2]
+local load = tonumber(ARGV[3])
 local allowed = 1
 local read = {}
 for i, key in ipairs(KEYS) do
-  local slot = tonumber(ARGV[i * 3 - 1])
-  local limit = tonumber(ARGV[i * 3])
-  local carried = tonumber(ARGV[i * 3 + 1])
+  local slot = tonumber(ARGV[i * 3 + 1])
+  local limit = tonumber(ARGV[i * 3 + 2])
+  local carried = tonumber(ARGV[i * 3 + 3])
   local current = math.floor(now / slot)
-  if carried > 0 then
+  if carried > 0 and tonumber(redis.call('HGET', key, carrier) or 0) < load then
+    redis.call('HSET', key, carrier, load)
+    redis.call('PEXPIRE', key, math.ceil(slot * 62))
     redis.call('HINCRBY', key, string.format('%d', current), carried)
     redis.call('HSET', key, string.format('%d', current) .. ' last', now)
   end
@@ -47,7 +52,7 @@ for i, key in ipairs(KEYS) do
 end
 if points < 0 then
   for i, key in ipairs(KEYS) do
-    local current = math.floor(now / tonumber(ARGV[i * 3 - 1]))
+    local current = math.floor(now / tonumber(ARGV[i * 3 + 1]))
     local left = -points
     for back = 0, 60 do
       local name = string.format('%d', current - back)
@@ -58,7 +63,7 @@ if points < 0 then
   end
 elseif allowed == 1 and points > 0 then
   for i, key in ipairs(KEYS) do
-    local slot = tonumber(ARGV[i * 3 - 1])
+    local slot = tonumber(ARGV[i * 3 + 1])
     local current = string.format('%d', math.floor(now / slot))
     redis.call('HINCRBY', key, current, points)
     redis.call('HSET', key, current .. ' last', now)
@@ -83,15 +88,15 @@ export class RedisWindows implements RemoteWindows {
     this.#redis = redis as Redis & WithScript;
   }
 
-  async take(
-    identity: string,
-    windows: readonly Window[],
-    points: number,
-    carried: readonly number[],
-  ): Promise<RemoteCounts> {
+  async take(identity: string, windows: readonly Window[], points: number, carried?: Carried): Promise<RemoteCounts> {
     const keys = windows.map(({ name }) => `taskgate:limit:{${identity}}:${name}`);
-    const numbers = windows.flatMap(({ length, limit }, index) => [slotLength(length), limit, carried[index] ?? 0]);
-    const asked = this.#redis.takeFromWindows(keys.length, ...keys, points, ...numbers);
+    const numbers = windows.flatMap(({ length, limit }, index) => [
+      slotLength(length),
+      limit,
+      carried?.sums[index] ?? 0,
+    ]);
+    const { by = '', number = 0 } = carried ?? {};
+    const asked = this.#redis.takeFromWindows(keys.length, ...keys, points, by, number, ...numbers);
     const [now, read] = await answeredWithin(PATIENCE, 'Redis does not answer.', asked);
     return { now, counted: read.map(inOrder) };
   }

@@ -3,6 +3,7 @@
  * own, in its share of what was left at the last answer, and adds what it counted once there is an answer again. After a failure
  * one request at a time tries, and the others do not wait for it.
  */
+import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { atMost } from '../atMost.js';
 import {
@@ -22,13 +23,22 @@ export interface RemoteCounts {
   readonly counted: readonly SlotEntries[];
 }
 
+/** What a process counted alone, which it brings until it knows that it arrived. */
+export interface Carried {
+  /** The process, and which of its loads it is: one that arrived, and whose answer was lost, counts once. */
+  readonly by: string;
+  readonly number: number;
+  /** By window. */
+  readonly sums: readonly number[];
+}
+
 export interface RemoteWindows {
   /**
    * Takes `points` from every window, or from none.
-   * @param carried by window, what this process counted alone: added before that, whatever the limits are
+   * @param carried added before that, whatever the limits are
    * @throws when it is out of reach
    */
-  take(identity: string, windows: readonly Window[], points: number, carried: readonly number[]): Promise<RemoteCounts>;
+  take(identity: string, windows: readonly Window[], points: number, carried?: Carried): Promise<RemoteCounts>;
 }
 
 /** Milliseconds in which what did not answer is not asked again. */
@@ -42,6 +52,10 @@ export class SharedWindows implements WindowCounter {
   readonly #alone = new MemoryWindows(MAX_KNOWN);
   /** Identities of which a request is under way that brings what was counted alone. */
   readonly #carrying = new Set<string>();
+  /** What was brought, and may have arrived. */
+  readonly #loads = new LRUCache<string, Carried>(atMost(MAX_KNOWN));
+  readonly #id = randomUUID();
+  #lastLoad = 0;
   /** Milliseconds that the shared clock is ahead of this process' own. */
   #ahead = 0;
   #answeredAt = Number.NEGATIVE_INFINITY;
@@ -67,13 +81,12 @@ export class SharedWindows implements WindowCounter {
     const isTrial = this.#away;
     this.#trying ||= isTrial;
     // The first request after a loss must not pass because other processes have not reported yet.
+    // Nor count twice where it arrives and its answer does not: it is brought with what was counted alone.
     const alone = isTrial ? this.#takeAlone(identity, windows, points) : undefined;
-    if (alone?.allowed) this.#takeAlone(identity, windows, -points);
-    const charged = alone?.allowed === false ? 0 : points;
+    const charged = isTrial ? 0 : points;
     // What was counted alone goes on counting here until it is known to count there; one request at a time brings it.
     const isCarrying = !this.#carrying.has(identity);
-    const sums = this.#alone.counted(identity, windows, this.#now()).map(({ sum }) => sum);
-    const carried = isCarrying ? sums : sums.map(() => 0);
+    const carried = isCarrying ? this.#loadOf(identity, windows) : undefined;
     if (isCarrying) this.#carrying.add(identity);
     try {
       const { now, counted } = await this.remote.take(identity, windows, charged, carried);
@@ -83,18 +96,32 @@ export class SharedWindows implements WindowCounter {
       const result = decide(windows, counts, charged, now);
       if (result.allowed) for (const one of counts) one.add(charged, now);
       this.#known.set(identity, counts);
-      if (carried.some((sum) => sum > 0)) {
-        const taken = carried.map((sum) => -sum);
+      if (carried) {
+        this.#loads.delete(identity);
+        const taken = carried.sums.map((sum) => -sum);
         this.#alone.add(identity, windows, taken, this.#now());
       }
-      return alone?.allowed === false ? alone : result;
+      return alone ?? result;
     } catch (error) {
       this.#lost(error);
-      return this.#takeAlone(identity, windows, points);
+      return alone ?? this.#takeAlone(identity, windows, points);
     } finally {
       if (isTrial) this.#trying = false;
       if (isCarrying) this.#carrying.delete(identity);
     }
+  }
+
+  /** What was brought before and may have arrived, else what is to be brought now; undefined: nothing. */
+  #loadOf(identity: string, windows: readonly Window[]): Carried | undefined {
+    const before = this.#loads.get(identity);
+    // A key whose windows have changed meanwhile brings what it has in those.
+    if (before?.sums.length === windows.length) return before;
+    const sums = this.#alone.counted(identity, windows, this.#now()).map(({ sum }) => sum);
+    if (sums.every((sum) => sum === 0)) return undefined;
+    this.#lastLoad += 1;
+    const load = { by: this.#id, number: this.#lastLoad, sums };
+    this.#loads.set(identity, load);
+    return load;
   }
 
   #now(): number {

@@ -7,6 +7,7 @@ import cluster from 'node:cluster';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { z } from 'zod';
+import { SILENT } from '../db/redis.js';
 
 const CHANNEL = 'taskgate';
 /** Milliseconds. */
@@ -14,6 +15,8 @@ const FIRST_PAUSE = 50;
 const LONGEST_PAUSE = 1000;
 const CONNECTION_TIMEOUT = 2000;
 const QUERY_TIMEOUT = 2000;
+/** How often a connection that listens is asked whether it is there: one whose other end has vanished says nothing. */
+const HEARTBEAT = 2000;
 
 interface Message {
   readonly topic: string;
@@ -105,6 +108,7 @@ abstract class Transport implements Bus {
 
 export class RedisBus extends Transport {
   readonly #subscriber: Redis;
+  readonly #heartbeat: NodeJS.Timeout;
 
   constructor(
     id: string,
@@ -114,6 +118,7 @@ export class RedisBus extends Transport {
     super(id);
     this.#subscriber = new Redis(url, {
       connectTimeout: CONNECTION_TIMEOUT,
+      socketTimeout: SILENT,
       maxRetriesPerRequest: null,
       retryStrategy: (attempt) => Math.min(attempt * FIRST_PAUSE, LONGEST_PAUSE),
     });
@@ -122,6 +127,9 @@ export class RedisBus extends Transport {
     this.#subscriber.on('message', (_channel, text) => this.receive(text));
     this.#subscriber.on('ready', () => this.gap());
     void this.#subscriber.subscribe(CHANNEL).catch(() => {});
+    this.#heartbeat = setInterval(() => {
+      if (this.#subscriber.status === 'ready') void this.#subscriber.ping().catch(() => {});
+    }, HEARTBEAT).unref();
   }
 
   protected async send(text: string): Promise<void> {
@@ -130,6 +138,7 @@ export class RedisBus extends Transport {
 
   async close(): Promise<void> {
     await this.sent();
+    clearInterval(this.#heartbeat);
     this.#subscriber.disconnect();
   }
 }
@@ -139,6 +148,7 @@ export class PostgresBus extends Transport {
   #client: pg.Client | undefined;
   #closed = false;
   #pause = FIRST_PAUSE;
+  readonly #heartbeat = setInterval(() => void this.#ask('SELECT 1'), HEARTBEAT).unref();
 
   constructor(
     id: string,
@@ -180,13 +190,18 @@ export class PostgresBus extends Transport {
   }
 
   protected async send(text: string): Promise<void> {
+    await this.#ask('SELECT pg_notify($1, $2)', [CHANNEL, text]);
+  }
+
+  /** Where the other end has vanished, a new connection is made. */
+  async #ask(sql: string, values: string[] = []): Promise<void> {
     const client = this.#client;
-    // Where the other end has vanished, a new connection is made.
-    await client?.query('SELECT pg_notify($1, $2)', [CHANNEL, text]).catch(() => client.end());
+    await client?.query(sql, values).catch(() => client.end());
   }
 
   async close(): Promise<void> {
     await this.sent();
+    clearInterval(this.#heartbeat);
     this.#closed = true;
     await this.#client?.end();
   }

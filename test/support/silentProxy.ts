@@ -1,0 +1,38 @@
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+
+/** Between a client and a server, whose connections can go silent as they do when a host or a network vanishes. */
+export async function silentProxy(target: URL): Promise<{
+  readonly port: number;
+  /** What is connected hears nothing more, and is not closed; new connections work. */
+  silence(): void;
+  close(): Promise<void>;
+}> {
+  const open = new Set<Socket>();
+  const proxy = createServer((client) => {
+    const server = connect(Number(target.port), target.hostname);
+    for (const [one, other] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      open.add(one);
+      one.pipe(other);
+      one.on('error', () => other.destroy());
+      one.on('close', () => open.delete(one));
+    }
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (proxy.address() as AddressInfo).port,
+    silence() {
+      for (const socket of open) {
+        socket.unpipe();
+        socket.removeAllListeners('data');
+        socket.pause();
+      }
+    },
+    async close() {
+      for (const socket of open) socket.destroy();
+      await new Promise((resolve) => proxy.close(resolve));
+    },
+  };
+}
