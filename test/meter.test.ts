@@ -184,6 +184,12 @@ describe('cost', () => {
       }),
     ).toBe(plain + 100);
     expect(await points('{ tasks(first: 1, search: "two words") { nodes { id } } }')).toBe(plain + 100);
+    const related = {
+      or: [{ labels: { some: { name: { eq: 'x' } } } }, { parent: { parent: { title: { eq: 'x' } } } }],
+    };
+    expect(
+      await points('query ($f: TaskFilter) { tasks(first: 1, filter: $f) { nodes { id } } }', { f: related }),
+    ).toBe(plain + 30);
     expect(await points('{ tasks(first: 1) { totalCount } }')).toBe(1);
     expect(await points('{ tasks(first: 1, filter: { status: { eq: DONE } }) { totalCount } }')).toBe(51);
     const five = Array.from(

@@ -339,6 +339,38 @@ describe('a key that acts as a user', () => {
     expect(codes(await write(key))).toEqual(['FORBIDDEN']);
   });
 
+  it('is told that a task is blocked where it sees a task that blocks it', async () => {
+    const user = await userOf('MEMBER');
+    const projects = [inside.projectId];
+    const { key } = (await create({ scopes: ['tasks:read'], actsAs: user, projects })).data.createApiKey;
+    const made = async (projectId: string, assigneeId?: string) =>
+      (
+        await server.gql('mutation ($input: CreateTaskInput!) { createTask(input: $input) { task { id } } }', {
+          input: { title: 'Blocked or blocking', projectId, assigneeId },
+        })
+      ).data.createTask.task.id as string;
+    const [task, near, far] = [
+      await made(inside.projectId, user),
+      await made(inside.projectId),
+      await made(outside.projectId),
+    ];
+    const block = async (taskId: string) => {
+      const input = { type: 'BLOCKS', taskId, targetTaskId: task };
+      const text =
+        'mutation ($input: CreateTaskRelationshipInput!) { createTaskRelationship(input: $input) { taskRelationship { id } } }';
+      expect((await server.gql(text, { input })).errors).toBeUndefined();
+    };
+    const told = async () => {
+      const { data } = await server.gql('{ viewer { notifications { totalCount nodes { kind } } } }', {}, key);
+      const { totalCount, nodes } = data.viewer.notifications;
+      return [totalCount, nodes.map(({ kind }: { kind: string }) => kind)];
+    };
+    await block(far);
+    expect(await told()).toEqual([1, ['ASSIGNED']]);
+    await block(near);
+    expect((await told())[1]).toContain('BLOCKED');
+  });
+
   it('ends with the user', async () => {
     const user = await userOf('MEMBER');
     const { key, apiKey } = await acting(user);

@@ -28,7 +28,15 @@ const CONDITIONS: Readonly<Record<string, Condition>> = {
   // Those of its projects, and what it made itself and has put nowhere yet.
   Label: (bound) => ({ OR: [{ tags: { some: { task: ofTask(bound) } } }, { createdByKeyId: bound.keyId }] }),
   TimeEntry: (bound) => ({ task: ofTask(bound) }),
-  Notification: (bound) => ({ task: ofTask(bound) }),
+  // That a task is blocked is told where one is seen that blocks it.
+  Notification: (bound) => ({
+    AND: [
+      { task: ofTask(bound) },
+      {
+        OR: [{ kind: { not: 'BLOCKED' } }, { task: { incoming: { some: { type: 'BLOCKS', task: ofTask(bound) } } } }],
+      },
+    ],
+  }),
   // A tie to a task of another project says that there is one.
   TaskRelationship: (bound) => ({ task: ofTask(bound), targetTask: ofTask(bound) }),
   AuditEvent: ofTask,

@@ -1,14 +1,15 @@
 /**
  * What an operation costs, from its text, its variables and the schema: a field costs
  * nothing, an object 1, and a list multiplies what is below it by what it can return: `first` or `last`, the ids that were
- * given, or the size that it declares (`extensions: { size }`). A count of the rows of another row costs 1. What reads every row costs more, and a field that takes
- * more than that declares it (`extensions: { cost }`). Fragments are measured once,
+ * given, or the size that it declares (`extensions: { size }`). A count of the rows of another row costs 1. What reads every row costs more, and a field, or a
+ * field of a filter, that takes more than that declares it (`extensions: { cost }`). Fragments are measured once,
  * whatever their name and however often they are spread, so that measuring costs no more than the text is long.
  */
 import {
   type DocumentNode,
   type FieldNode,
   type GraphQLField,
+  type GraphQLInputType,
   type GraphQLInterfaceType,
   type GraphQLNamedType,
   type GraphQLObjectType,
@@ -163,6 +164,7 @@ function costOf(
       declaredCost(field.extensions) +
       changedRows(field, input) * CHANGED_ROW +
       scans * SCAN +
+      costOfFilters(field, { input, filter: takes('filter') ? argumentOf(node, 'filter') : undefined }) +
       (takes('offset') ? passedOver(argumentOf(node, 'offset')) : 0) +
       (node.name.value === 'totalCount' ? costOfCount(around) : 0);
     const named = getNamedType(field.type);
@@ -241,6 +243,29 @@ function containsIn(filter: unknown): number {
     }
   }
   return found;
+}
+
+/** What the fields of a field's filter declare: its own, or that of its input. */
+function costOfFilters(
+  { args }: GraphQLField<unknown, unknown>,
+  { input, filter }: { readonly input: { readonly filter?: unknown } | undefined; readonly filter: unknown },
+): number {
+  const typeOf = (name: string) => args.find((argument) => argument.name === name)?.type;
+  const inputType = getNamedType(typeOf('input'));
+  const inner = isInputObjectType(inputType) ? inputType.getFields()['filter'] : undefined;
+  return costOfInput(typeOf('filter'), filter) + costOfInput(inner?.type, input?.filter);
+}
+
+function costOfInput(type: GraphQLInputType | undefined, value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  if (Array.isArray(value)) return value.reduce((sum: number, one) => sum + costOfInput(type, one), 0);
+  const named = type && getNamedType(type);
+  if (!isInputObjectType(named)) return 0;
+  const fields = named.getFields();
+  return Object.entries(value).reduce((sum, [name, inner]) => {
+    const field = fields[name];
+    return field && inner != null ? sum + declaredCost(field.extensions) + costOfInput(field.type, inner) : sum;
+  }, 0);
 }
 
 function changedRows(field: GraphQLField<unknown, unknown>, input: unknown): number {

@@ -79,6 +79,9 @@ type Page = Omit<Awaited<ReturnType<typeof resolveConnection>>, 'edges'> & {
   edges: { cursor: string; node: { id: string } }[];
 };
 
+/** Points of a filter that looks, for each row, at rows of another table. */
+const RELATED = 10;
+
 const FILTERS: Readonly<Record<string, unknown>> = {
   ID: IdFilter,
   String: StringFilter,
@@ -174,12 +177,12 @@ export function rowTable(model: string, { name = model, columns, search = [], se
       return input.implement({
         fields: (t) => ({
           ...Object.fromEntries(
-            filters.map(([column, { type, description, scope }]) => [
+            filters.map(([column, { type, description, scope, related, holds }]) => [
               column,
               t.field({
                 type: (type ?? FILTERS[stored(column).type]) as never,
                 ...(description && { description }),
-                ...(scope && { extensions: { scope } }),
+                extensions: { ...(scope && { scope }), ...((related || holds) && { cost: RELATED }) },
               }),
             ]),
           ),
