@@ -18,7 +18,7 @@ import {
   useComputedColorScheme,
   useMantineColorScheme,
 } from '@mantine/core';
-import { useDisclosure } from '@mantine/hooks';
+import { useDisclosure, useMediaQuery, useWindowEvent } from '@mantine/hooks';
 import { useEffect, useState } from 'react';
 import { Link, Navigate, Outlet, useLocation, useNavigate, useNavigation } from 'react-router';
 import { signOut } from './account.ts';
@@ -42,6 +42,9 @@ const SETTINGS = [
   ['/settings/usage', 'Usage and limits', undefined],
   ['/settings/account', 'Your account', undefined],
 ] as const;
+
+/** Where the navigation is closed until it is asked for: below the breakpoint `sm`. */
+const NARROW = '(max-width: 47.99em)';
 
 function Brand() {
   return (
@@ -128,7 +131,12 @@ function Shell() {
   const isMoving = useNavigation().state === 'loading';
   // The pages of keys say more than that.
   const [, , scope] = [...WORK, ...SETTINGS].find(([to]) => pathname.startsWith(to)) ?? [];
-  const refused = scope !== undefined && scope !== 'keys:read' && !may(scope) ? scope : undefined;
+  const saysItself = pathname.startsWith('/settings/api-keys');
+  const refused = scope !== undefined && !saysItself && !may(scope) ? scope : undefined;
+  const isNarrow = useMediaQuery(NARROW) ?? false;
+  useWindowEvent('keydown', ({ key }) => {
+    if (key === 'Escape') close();
+  });
   // biome-ignore lint/correctness/useExhaustiveDependencies: closed when the page changes
   useEffect(close, [pathname]);
   return (
@@ -143,7 +151,15 @@ function Shell() {
       <AppShell.Header px="md">
         <Group h="100%" justify="space-between" wrap="nowrap">
           <Group gap="sm" wrap="nowrap">
-            <Burger opened={opened} onClick={toggle} hiddenFrom="sm" size="sm" aria-label="Navigation" />
+            <Burger
+              opened={opened}
+              onClick={toggle}
+              hiddenFrom="sm"
+              size="sm"
+              aria-label="Navigation"
+              aria-expanded={opened}
+              aria-controls="pages"
+            />
             <Anchor component={Link} to="/" underline="never" c="inherit" aria-label="Taskgate, start">
               <Brand />
             </Anchor>
@@ -154,7 +170,7 @@ function Shell() {
           </Group>
         </Group>
       </AppShell.Header>
-      <AppShell.Navbar p="sm" aria-label="Pages">
+      <AppShell.Navbar p="sm" id="pages" aria-label="Pages" inert={isNarrow && !opened}>
         <WorkspaceSwitch />
         <AppShell.Section grow component={ScrollArea} mt="xs">
           <Links links={WORK} />

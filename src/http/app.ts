@@ -139,9 +139,11 @@ export function createHttpApp(options: HttpOptions) {
   );
 
   app.get('/graphql', async (c, next) => {
-    const wantsPage = c.req.header('accept')?.includes('text/html') && c.req.query('query') === undefined;
-    if (!wantsPage) return next();
-    return sendPlayground(c);
+    // The page keeps its query in the address, by which it is opened again; programs send their key.
+    const hasKey = c.req.header('authorization') !== undefined || c.req.header('x-api-key') !== undefined;
+    const hasQuery = c.req.query('query') !== undefined;
+    const wantsPage = hasQuery ? !hasKey && namesPageFirst(c) : c.req.header('accept')?.includes('text/html');
+    return wantsPage ? sendPlayground(c) : next();
   });
 
   const graphql = createGraphQL(services.documents, logger, config.trustedOnly);
@@ -191,8 +193,8 @@ export function createHttpApp(options: HttpOptions) {
   }
 
   app.notFound((c) => {
-    // Browsers name text/html first. What is an API tells programs, whatever they take.
-    const wantsPage = /^\s*text\/html\b(?!\s*;\s*q=0)/i.test(c.req.header('accept') ?? '');
+    const wantsPage = namesPageFirst(c);
+    // What is an API tells programs, whatever they take.
     const isProgram = /^\/(?:api|v\d+|graphql|mcp|assets|credentials|security|\.well-known)(?:\/|$)/.test(c.req.path);
     const isRead = c.req.method === 'GET' || c.req.method === 'HEAD';
     if (wantsPage && isRead && !isProgram) return page(c);
@@ -291,3 +293,6 @@ function releaseWhenSent(outgoing: ServerResponse | undefined, budget: AnswerBud
 function routeOf(c: Context): string {
   return matchedRoutes(c).findLast(({ path }) => !path.includes('*'))?.path ?? 'none';
 }
+
+/** As browsers do. */
+const namesPageFirst = (c: Context): boolean => /^\s*text\/html\b(?!\s*;\s*q=0)/i.test(c.req.header('accept') ?? '');

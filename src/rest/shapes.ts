@@ -59,7 +59,13 @@ const COMMA_SEPARATED = { style: 'form', explode: false } as const;
 export const boolean = z
   .enum(['true', 'false'])
   .transform((value) => value === 'true')
-  .meta({ override: { type: 'boolean' } });
+  .meta({
+    override: ({ jsonSchema }) => {
+      jsonSchema.type = 'boolean';
+      // Those are texts, as which it stands in an address.
+      delete jsonSchema.enum;
+    },
+  });
 
 /** What is shown of a row. */
 export const shownId = z.string();

@@ -1,5 +1,6 @@
 /** The audit log: who did what, from where; filtered, and taken away as a file. */
 import {
+  Anchor,
   Button,
   Code,
   Collapse,
@@ -12,11 +13,14 @@ import {
   UnstyledButton,
 } from '@mantine/core';
 import { useState } from 'react';
-import { useClient, useQuery } from 'urql';
+import { Link } from 'react-router';
+import { type CombinedError, type OperationResult, useClient, useQuery } from 'urql';
 import { graphql, type ResultOf } from '../graphql.ts';
+import { number } from '../parts/bars.tsx';
 import { Page } from '../parts/page.tsx';
 import { Empty, Failure, Loading } from '../parts/states.tsx';
 import { exact, When } from '../parts/time.tsx';
+import { usePlace } from '../workspace.tsx';
 
 const AUDIT = graphql(`
   query Audit($first: Int!, $after: String, $filter: AuditFilter) {
@@ -29,6 +33,11 @@ const AUDIT = graphql(`
 const ACTORS = graphql(`
   query AuditActors { users(first: 200) { nodes { id name } } }
 `);
+const KEYS = graphql(`
+  query AuditKeys { apiKeys(first: 100) { nodes { id name } } }
+`);
+/** Where what an entry is about is shown. */
+const PAGES: Readonly<Record<string, string>> = { ApiKey: '/settings/api-keys', Task: '/tasks' };
 
 type Event = NonNullable<ResultOf<typeof AUDIT>['auditLog']>['nodes'][number];
 
@@ -44,7 +53,11 @@ export default function AuditPage() {
   const [cursors, setCursors] = useState<readonly string[]>([]);
   const [open, setOpen] = useState<string>();
   const [taken, setTaken] = useState<number>();
+  const [failed, setFailed] = useState<CombinedError>();
+  const [left, setLeft] = useState(false);
+  const { may } = usePlace();
   const [{ data: people }] = useQuery({ query: ACTORS });
+  const [{ data: keys }] = useQuery({ query: KEYS, pause: !may('keys:read') });
   const filter = {
     ...(target && { targetType: { eq: target } }),
     ...(actor && { actorUserId: { eq: actor } }),
@@ -55,20 +68,35 @@ export default function AuditPage() {
     variables: { first: 50, after: cursors.at(-1) ?? null, filter },
   });
   const names = new Map(people?.users?.nodes.map(({ id, name }) => [id, name]));
-  const who = ({ actorUserId, actorKeyId }: Event) =>
-    (actorUserId && names.get(actorUserId)) ?? (actorKeyId ? 'a key' : 'the server');
+  const keyNames = new Map(keys?.apiKeys?.nodes.map(({ id, name }) => [id, name]));
+  const who = ({ actorUserId, actorKeyId }: Event) => {
+    const user = actorUserId === null ? undefined : names.get(actorUserId);
+    const key = actorKeyId === null ? undefined : keyNames.get(actorKeyId);
+    const parts = [user, key && `key ${key}`].filter(Boolean);
+    return parts.join(', ') || (actorKeyId ? 'a key' : 'the server');
+  };
   const take = async () => {
     const events: Event[] = [];
     let after: string | null = null;
+    setFailed(undefined);
+    setLeft(false);
     do {
       setTaken(events.length);
-      const page: ResultOf<typeof AUDIT>['auditLog'] | undefined = (
-        await client.query(AUDIT, { first: 100, after, filter }, { requestPolicy: 'network-only' }).toPromise()
-      ).data?.auditLog;
-      events.push(...(page?.nodes ?? []));
-      after = page?.pageInfo.hasNextPage ? page.pageInfo.endCursor : null;
+      const answer: OperationResult<ResultOf<typeof AUDIT>> = await client
+        .query(AUDIT, { first: 100, after, filter }, { requestPolicy: 'network-only' })
+        .toPromise();
+      const page: ResultOf<typeof AUDIT>['auditLog'] | undefined = answer.data?.auditLog;
+      if (answer.error || !page) {
+        setTaken(undefined);
+        // A file of some of them would be taken for all.
+        setFailed(answer.error);
+        return;
+      }
+      events.push(...page.nodes);
+      after = page.pageInfo.hasNextPage ? page.pageInfo.endCursor : null;
     } while (after !== null && events.length < MOST);
     setTaken(undefined);
+    setLeft(after !== null);
     const columns = [
       'createdAt',
       'action',
@@ -92,7 +120,7 @@ export default function AuditPage() {
   return (
     <Page
       title="Audit log"
-      about="Every change, who made it and from where. Nothing of it can be changed."
+      about="Every change, who made it and from where. Entries cannot be edited or deleted."
       actions={
         <Button variant="default" loading={taken !== undefined} onClick={() => void take()}>
           Export as CSV
@@ -140,9 +168,21 @@ export default function AuditPage() {
           </Text>
         )}
       </Group>
+      {failed && <Failure error={failed} onRetry={() => void take()} />}
+      {left && (
+        <Text size="sm" role="status">
+          The file has the newest {number(MOST)} entries that fit; there are older ones. Filter them to take fewer at a
+          time.
+        </Text>
+      )}
       {error && !log && <Failure error={error} onRetry={() => again({ requestPolicy: 'network-only' })} />}
       {!log && !error && <Loading />}
-      {log?.nodes.length === 0 && <Empty title="No entry fits">Take a filter away.</Empty>}
+      {log?.nodes.length === 0 &&
+        (Object.keys(filter).length > 0 ? (
+          <Empty title="No entry matches">Remove a filter.</Empty>
+        ) : (
+          <Empty title="No changes yet">Every change appears here: who made it, when and from where.</Empty>
+        ))}
       {log && log.nodes.length > 0 && (
         <ScrollArea type="auto" className="panel" tabIndex={0} role="region" aria-label="Audit log">
           <Table miw={760} verticalSpacing={6}>
@@ -165,6 +205,7 @@ export default function AuditPage() {
                     <UnstyledButton
                       aria-expanded={open === event.id}
                       onClick={() => setOpen(open === event.id ? undefined : event.id)}
+                      fz="sm"
                       style={{ textDecoration: 'underline dotted' }}
                     >
                       <code>{event.action}</code>
@@ -179,7 +220,7 @@ export default function AuditPage() {
                   </Table.Td>
                   <Table.Td>{who(event)}</Table.Td>
                   <Table.Td>
-                    {event.targetType} <code style={{ fontSize: 11 }}>{event.targetId?.slice(-8)}</code>
+                    {event.targetType} <Target event={event} />
                   </Table.Td>
                   <Table.Td>{event.ip ?? '–'}</Table.Td>
                 </Table.Tr>
@@ -209,6 +250,17 @@ export default function AuditPage() {
         </Group>
       )}
     </Page>
+  );
+}
+
+function Target({ event: { targetType, targetId } }: { event: Event }) {
+  const page = PAGES[targetType ?? ''];
+  const end = <code style={{ fontSize: 11 }}>{targetId?.slice(-8)}</code>;
+  if (!page) return end;
+  return (
+    <Anchor component={Link} to={`${page}/${targetId}`} size="sm">
+      {end}
+    </Anchor>
   );
 }
 

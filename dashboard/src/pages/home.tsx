@@ -17,8 +17,8 @@ const HOME = graphql(`
 `);
 const KEYS = graphql(`
   query HomeKeys {
-    apiKeys(first: 30) { totalCount nodes { id lastUsedAt requestsToday status } }
-    keyReview(first: 5, risk: HIGH) { score apiKey { id name } }
+    apiKeys(first: 100) { totalCount nodes { id lastUsedAt requestsToday status } }
+    keyReview(first: 50, risk: HIGH) { score apiKey { id name } }
     alerts(first: 1) { totalCount }
   }
 `);
@@ -38,7 +38,9 @@ export default function HomePage() {
   const counts = data.taskCounts?.[0]?.counts ?? [];
   const tasks = counts.reduce((sum, one) => sum + one.count, 0);
   const nodes = keys?.apiKeys?.nodes ?? [];
-  const isUsed = nodes.some(({ lastUsedAt }) => lastUsedAt !== null);
+  const isWhole = nodes.length === keys?.apiKeys?.totalCount;
+  const isUsed = !isWhole || nodes.some(({ lastUsedAt }) => lastUsedAt !== null);
+  const review = keys?.keyReview ?? [];
   return (
     <Page title={`Welcome, ${person.name}`}>
       {may('keys:write') && keys && !isUsed && <FirstSteps hasKey={nodes.length > 1} />}
@@ -50,11 +52,15 @@ export default function HomePage() {
         {keys?.apiKeys && (
           <Figure to="/settings/api-keys" label="API keys" value={keys.apiKeys.totalCount}>
             {number(nodes.reduce((sum, one) => sum + one.requestsToday, 0))} requests today
+            {isWhole ? '' : ` by the newest ${nodes.length}`}
           </Figure>
         )}
         {keys?.keyReview && (
-          <Figure to="/settings/review" label="Keys at high risk" value={keys.keyReview.length}>
-            {keys.keyReview.map(({ apiKey }) => apiKey?.name).join(', ')}
+          <Figure to="/settings/review" label="Keys at high risk" value={review.length} isLeast={review.length === 50}>
+            {review
+              .slice(0, 5)
+              .map(({ apiKey }) => apiKey?.name)
+              .join(', ')}
           </Figure>
         )}
         {keys?.alerts && <Figure to="/settings/alerts" label="Alerts" value={keys.alerts.totalCount} />}
@@ -67,11 +73,14 @@ function Figure({
   to,
   label,
   value,
+  isLeast = false,
   children,
 }: {
   to: string;
   label: string;
   value: number;
+  /** There may be more. */
+  isLeast?: boolean;
   children?: React.ReactNode;
 }) {
   return (
@@ -81,6 +90,7 @@ function Figure({
       </Text>
       <Anchor component={Link} to={to} fz={28} fw={650} c="inherit" underline="hover">
         {number(value)}
+        {isLeast && '+'}
       </Anchor>
       {children && (
         <Text size="xs" c="dimmed" mt={4}>

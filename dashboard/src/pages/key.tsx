@@ -235,7 +235,9 @@ function Use({ apiKey, onReload }: { apiKey: ApiKey; onReload: Reload }) {
     return () => window.clearInterval(timer);
   }, [isUnused, onReload]);
   if (usage.total === 0) {
-    const [operation] = apiKey.operationSets[0]?.operations ?? [];
+    const operations = apiKey.operationSets[0]?.operations ?? [];
+    // A line to try the key changes nothing where it can.
+    const operation = operations.find(({ text }) => !/^\s*mutation\b/.test(text)) ?? operations[0];
     return (
       <Section
         title="Usage"
@@ -247,8 +249,8 @@ function Use({ apiKey, onReload }: { apiKey: ApiKey; onReload: Reload }) {
       >
         <Text size="sm" mb="xs">
           {isWorking
-            ? 'It was not used in 30 days. Put the key in place of the dots, and its use appears here within a few seconds:'
-            : 'It was not used in 30 days.'}
+            ? 'No use in the last 30 days. Put the key in place of the dots, and its use appears here within a few seconds:'
+            : 'No use in the last 30 days.'}
         </Text>
         {isWorking && (
           <Copyable

@@ -19,11 +19,12 @@ import {
 import { useDebouncedValue } from '@mantine/hooks';
 import { type ReactNode, useEffect, useState } from 'react';
 import { useForm } from 'react-hook-form';
-import { Link } from 'react-router';
+import { Link, useBeforeUnload, useBlocker } from 'react-router';
 import { useQuery } from 'urql';
 import { curlLine } from '../curl.ts';
 import { graphql, type ResultOf } from '../graphql.ts';
 import { counted } from '../parts/bars.tsx';
+import { Confirm } from '../parts/confirm.tsx';
 import { Copyable } from '../parts/copy.tsx';
 import { documentsIn, READABLE, together } from '../parts/operationsIn.ts';
 import { Page } from '../parts/page.tsx';
@@ -323,13 +324,18 @@ function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void
 function MadeKey({ made, document, onAnother }: { made: Made; document: string; onAnother: () => void }) {
   const { key, apiKey, operations } = made;
   const curl = curlLine(key, apiKey?.isLocked ? document : undefined);
+  const [isCopied, setCopied] = useState(false);
+  useBeforeUnload((event) => {
+    if (!isCopied) event.preventDefault();
+  });
+  const blocker = useBlocker(({ historyAction }) => !isCopied && historyAction === 'POP');
   return (
     <Page title={`Key created: ${apiKey?.name}`}>
       <Stack maw={760}>
         <Alert color="yellow" variant="outline" title="Copy the key now">
           It is shown this once. Nobody can read it again: what is stored is a hash of it.
         </Alert>
-        <Copyable text={key} label="Copy the key" testId="new-key" />
+        <Copyable text={key} label="Copy the key" testId="new-key" onCopy={() => setCopied(true)} />
         <Row label="It may">
           <Scopes scopes={apiKey?.scopes ?? []} />
           {apiKey?.isLocked && (
@@ -337,7 +343,7 @@ function MadeKey({ made, document, onAnother }: { made: Made; document: string; 
           )}
         </Row>
         <Title order={2}>Try it</Title>
-        <Copyable text={curl} label="Copy the line" testId="curl" />
+        <Copyable text={curl} label="Copy the line" testId="curl" onCopy={() => setCopied(true)} />
         <Group>
           <Button component={Link} to={`/settings/api-keys/${apiKey?.id}`}>
             Go to the key
@@ -350,6 +356,16 @@ function MadeKey({ made, document, onAnother }: { made: Made; document: string; 
           </Anchor>
         </Group>
       </Stack>
+      <Confirm
+        title="Leave without copying the key?"
+        action="Leave"
+        opened={blocker.state === 'blocked'}
+        isRunning={false}
+        onClose={() => blocker.reset?.()}
+        onConfirm={() => blocker.proceed?.()}
+      >
+        <Text size="sm">It is not shown again. You would have to generate another one.</Text>
+      </Confirm>
     </Page>
   );
 }

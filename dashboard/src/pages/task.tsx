@@ -20,7 +20,7 @@ import { useQuery } from 'urql';
 import { graphql, type ResultOf } from '../graphql.ts';
 import { Confirm } from '../parts/confirm.tsx';
 import { Page } from '../parts/page.tsx';
-import { Empty, Failure, Loading } from '../parts/states.tsx';
+import { Empty, Failure, Loading, wordsOf } from '../parts/states.tsx';
 import { PRIORITIES, type Priority, STATUSES, type Status, useTaskNews } from '../parts/tasks.ts';
 import { When } from '../parts/time.tsx';
 import { STATUS_TONES, Toned, words } from '../parts/tones.tsx';
@@ -116,6 +116,7 @@ export default function TaskPage() {
   }
   if (!task) return <Loading />;
   const canWrite = may('tasks:write');
+  const failure = update.error ?? remove.error;
   /** Saved against the version that is shown: what somebody else changed meanwhile is not undone. */
   const save = async (changes: object) => {
     const done = await update.run({ input: { id, ...changes, expectedUpdatedAt: task.updatedAt } });
@@ -151,7 +152,7 @@ export default function TaskPage() {
         )
       }
     >
-      {(update.error ?? remove.error) && (
+      {failure && (
         <Alert
           color="red"
           variant="outline"
@@ -165,7 +166,7 @@ export default function TaskPage() {
             reload();
           }}
         >
-          {(update.error ?? remove.error)?.message.replace('[GraphQL] ', '')}
+          {failure && wordsOf(failure).message}
         </Alert>
       )}
       <SimpleGrid cols={{ base: 1, md: 2 }}>
@@ -246,7 +247,12 @@ function Words({
         {isChanged && (
           <Alert color="yellow" variant="outline" title="Somebody else changed this meanwhile">
             <Stack gap="xs" align="flex-start">
-              <Text size="sm">Saving replaces their text: “{theirs.title}”</Text>
+              {theirs.title !== read.title && <Text size="sm">Saving replaces their title: “{theirs.title}”</Text>}
+              {theirs.description !== read.description && (
+                <Text size="sm" lineClamp={6} style={{ whiteSpace: 'pre-wrap' }}>
+                  Saving replaces their description: “{theirs.description}”
+                </Text>
+              )}
               <Button size="xs" variant="default" onClick={take}>
                 Discard mine and show theirs
               </Button>

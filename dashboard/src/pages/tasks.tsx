@@ -306,7 +306,7 @@ function Rows({ rows, onEnd }: { rows: readonly TaskRow[]; onEnd: () => void }) 
                 </Text>
               )}
               {task.dueDate && (
-                <Text span size="xs" title={day(task.dueDate)}>
+                <Text span size="xs" title={day(task.dueDate)} className="wide">
                   due {relative(task.dueDate)}
                 </Text>
               )}

@@ -1,4 +1,5 @@
-import { Card, Progress, SimpleGrid, Table, Text, Title } from '@mantine/core';
+import { Anchor, Card, Progress, SimpleGrid, Table, Text, Title } from '@mantine/core';
+import { Link } from 'react-router';
 import { useQuery } from 'urql';
 import { graphql } from '../graphql.ts';
 import { number } from '../parts/bars.tsx';
@@ -17,7 +18,7 @@ const USAGE = graphql(`
   }
 `);
 const KEYS = graphql(`
-  query UsageKeys { apiKeys(first: 100) { nodes { id name requestsToday requestsThisMonth } } }
+  query UsageKeys { apiKeys(first: 100) { totalCount nodes { id name requestsToday requestsThisMonth } } }
 `);
 
 export default function UsagePage() {
@@ -60,7 +61,7 @@ export default function UsagePage() {
               aria-label={`${limit - remaining} of ${limit} used`}
             />
             <Text size="sm" c="dimmed">
-              Your sessions used {number(limit - remaining)} of {number(limit)}; the first comes back{' '}
+              Your sessions used {number(limit - remaining)} of {number(limit)}; the next one is free again{' '}
               <When at={resetAt} />
             </Text>
           </Card>
@@ -88,6 +89,11 @@ export default function UsagePage() {
           <Title order={2} mb="xs">
             Requests of keys
           </Title>
+          {used.length < (keys?.apiKeys?.totalCount ?? 0) && (
+            <Text size="sm" c="dimmed" mb="xs">
+              Of the newest {used.length} keys.
+            </Text>
+          )}
           <Table maw={560} aria-label="Requests of keys">
             <Table.Thead>
               <Table.Tr>
@@ -99,7 +105,11 @@ export default function UsagePage() {
             <Table.Tbody>
               {used.map(({ id, name, requestsToday, requestsThisMonth }) => (
                 <Table.Tr key={id}>
-                  <Table.Td>{name}</Table.Td>
+                  <Table.Td style={{ overflowWrap: 'anywhere' }}>
+                    <Anchor component={Link} to={`/settings/api-keys/${id}`} size="sm">
+                      {name}
+                    </Anchor>
+                  </Table.Td>
                   <Table.Td>{number(requestsToday)}</Table.Td>
                   <Table.Td>{number(requestsThisMonth)}</Table.Td>
                 </Table.Tr>

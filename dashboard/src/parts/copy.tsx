@@ -1,7 +1,14 @@
 import { Button, CopyButton, Group } from '@mantine/core';
 
 /** Text to copy whole, and the button that does it. */
-export function Copyable({ text, label, testId }: { text: string; label: string; testId?: string }) {
+interface CopyableProps {
+  text: string;
+  label: string;
+  testId?: string;
+  onCopy?: () => void;
+}
+
+export function Copyable({ text, label, testId, onCopy }: CopyableProps) {
   return (
     <Group align="flex-start" wrap="nowrap" className="panel" p="xs" gap="xs">
       <code className="secret grow" data-testid={testId}>
@@ -9,7 +16,15 @@ export function Copyable({ text, label, testId }: { text: string; label: string;
       </code>
       <CopyButton value={text} timeout={3000}>
         {({ copied, copy }) => (
-          <Button size="xs" variant={copied ? 'filled' : 'default'} onClick={copy} aria-live="polite">
+          <Button
+            size="xs"
+            variant={copied ? 'filled' : 'default'}
+            onClick={() => {
+              copy();
+              onCopy?.();
+            }}
+            aria-live="polite"
+          >
             {copied ? 'Copied' : label}
           </Button>
         )}

@@ -19,7 +19,11 @@ export function updateCommand(variables: ProcessVariables): Command {
     .option('--auto-renew', 'extend by the same term before it lapses (enterprise plan)')
     .option('--no-auto-renew', 'let it expire')
     .option('--allowed-ips <list>', 'replaces the allow-list; any: any address', anyOrListOption)
-    .option('--projects <list>', 'replaces the projects that it is bound to, by id or slug; any: all', anyOrListOption)
+    .option(
+      '--projects <list>',
+      'replaces the projects that it is bound to, by id, slug or key; any: all',
+      anyOrListOption,
+    )
     .option('--acts-as <user>', 'the user as whom it acts, by id or email; nobody: nobody')
     .option('--unlock', 'let it run any operation again, within its scopes')
     .option('--rate-per-minute <requests>', "its own limit instead of the plan's", numberOption)

@@ -44,7 +44,7 @@ export function createCommand(variables: ProcessVariables): Command {
     .option('--expires-at <date>', 'ISO 8601, such as 2027-01-31T00:00:00Z', dateOption)
     .option('--auto-renew', 'extend by the same term before it lapses (enterprise plan)')
     .option('--allowed-ips <list>', 'comma-separated CIDR blocks', listOption)
-    .option('--projects <list>', 'the projects that it sees and changes, by id or slug', listOption)
+    .option('--projects <list>', 'the projects that it sees and changes, by id, slug or key', listOption)
     .option('--acts-as <user>', 'the user as whom it acts, by id or email')
     .option('--rate-per-minute <requests>', "its own limit instead of the plan's", numberOption)
     .option('--rate-per-hour <requests>', "its own limit instead of the plan's", numberOption)

@@ -3,16 +3,18 @@ import type { TenantDatabase } from '../../db/tenant.js';
 import { ApiError } from '../../errors.js';
 import type { Pins } from '../../keys/operationLock.js';
 
-/** Ids of projects, by their ids or slugs. @throws ApiError NOT_FOUND */
+/** Ids of projects, by their ids, slugs or keys. @throws ApiError NOT_FOUND */
 export async function projectsNamed(db: Pick<TenantDatabase, 'project'>, names: readonly string[]): Promise<string[]> {
-  const where = { OR: [{ id: { in: [...names] } }, { slug: { in: [...names] } }] };
-  const rows = await db.project.findMany({ where, select: { id: true, slug: true } });
+  const keyOf = (name: string) => name.toUpperCase();
+  const where = { OR: [{ id: { in: [...names] } }, { slug: { in: [...names] } }, { key: { in: names.map(keyOf) } }] };
+  const rows = await db.project.findMany({ where, select: { id: true, slug: true, key: true } });
   return names.map((name) => {
-    const row = rows.find(({ id, slug }) => id === name || slug === name);
+    const row =
+      rows.find(({ id, slug }) => id === name || slug === name) ?? rows.find(({ key }) => key === keyOf(name));
     if (!row)
       throw new ApiError(
         'NOT_FOUND',
-        `No project with the id or slug ${JSON.stringify(name.slice(0, 100))} in the environment of the key.`,
+        `No project with the id, slug or key ${JSON.stringify(name.slice(0, 100))} in the environment of the key.`,
       );
     return row.id;
   });
