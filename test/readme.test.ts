@@ -1,6 +1,7 @@
 /** The README's examples, run as they stand (apart from the port). */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SCOPES } from '../src/scopes/scope.js';
@@ -64,6 +65,24 @@ describe('the README', () => {
   it('docs/documents.md registers a document by the line that it gives', async () => {
     const [, line = ''] = /```sh\n(curl[^`]+)```/.exec(readFileSync('docs/documents.md', 'utf8')) ?? [];
     expect(JSON.parse(await run('bash', ['-c'], line)).data.addTrustedDocument.document.scopes).toEqual(['tasks:read']);
+  });
+
+  it('docs/board.md subscribes by the line that it gives', async () => {
+    const [, line = ''] = /```sh\n(curl -sN[^`]+)```/.exec(readFileSync('docs/board.md', 'utf8')) ?? [];
+    const env = { ...process.env, TASKGATE_KEY: server.adminKey };
+    const child = spawn('bash', ['-c', `exec ${line.replaceAll('http://127.0.0.1:4000', server.origin)}`], { env });
+    let output = '';
+    child.stdout.on('data', (chunk) => {
+      output += String(chunk);
+    });
+    const timer = setInterval(
+      () => void server.gql('mutation { createTask(input: { title: "Heard" }) { task { id } } }'),
+      200,
+    );
+    while (!output.includes('Heard')) await setTimeout(50);
+    clearInterval(timer);
+    child.kill();
+    expect(output).toMatch(/event: next\ndata: \{"data":\{"taskChanged":\{"action":"CREATED"/);
   });
 
   it('lists every scope', () => {

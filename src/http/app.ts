@@ -139,6 +139,9 @@ export function createHttpApp(options: HttpOptions) {
   );
 
   app.get('/graphql', async (c, next) => {
+    if (c.req.header('upgrade')?.toLowerCase() === 'websocket') {
+      return refuse(c, new ApiError('NOT_ACCEPTABLE', NO_WEBSOCKETS));
+    }
     // The page keeps its query in the address, by which it is opened again; programs send their key.
     const hasKey = c.req.header('authorization') !== undefined || c.req.header('x-api-key') !== undefined;
     const hasQuery = c.req.query('query') !== undefined;
@@ -293,6 +296,9 @@ function releaseWhenSent(outgoing: ServerResponse | undefined, budget: AnswerBud
 function routeOf(c: Context): string {
   return matchedRoutes(c).findLast(({ path }) => !path.includes('*'))?.path ?? 'none';
 }
+
+const NO_WEBSOCKETS =
+  'There are no WebSockets here. Subscriptions are server-sent events: send the operation by POST and accept text/event-stream.';
 
 /** As browsers do. */
 const namesPageFirst = (c: Context): boolean => /^\s*text\/html\b(?!\s*;\s*q=0)/i.test(c.req.header('accept') ?? '');
