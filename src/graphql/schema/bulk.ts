@@ -73,6 +73,7 @@ builder.relayMutationField(
   },
   {
     nullable: true,
+    description: 'Makes up to 1,000 tasks: all or none, or each by itself (`atomic: false`).',
     authScopes: { scope: 'tasks:write' },
     extensions: rows,
     resolve: async (_root, { input }, { services, actor }) =>

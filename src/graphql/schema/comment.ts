@@ -94,6 +94,7 @@ builder.queryFields((t) => ({
     type: Comment,
     ...oneRow('Comment', 'comment'),
     nullable: true,
+    description: 'By its id.',
     authScopes: { scope: 'tasks:read' },
     args: { id: t.arg.id({ required: true }) },
     resolve: async (query, _root, { id }, { db }) => {
@@ -129,6 +130,7 @@ builder.relayMutationField(
   },
   {
     nullable: true,
+    description: 'Adds a comment to a task, or an answer to one.',
     authScopes: { scope: 'tasks:write' },
     grantScopes: ['self'],
     ...changing((input: Parameters<CommentService['create']>[1], { services, actor }) =>

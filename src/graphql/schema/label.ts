@@ -83,6 +83,7 @@ builder.queryFields((t) => ({
     type: Label,
     ...oneRow('Label', 'label'),
     nullable: true,
+    description: 'By its id.',
     authScopes: { scope: 'tasks:read' },
     args: { id: t.arg.id({ required: true }) },
     resolve: async (query, _root, { id }, { db }) => {

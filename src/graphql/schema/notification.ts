@@ -87,6 +87,7 @@ builder.relayMutationField(
   },
   {
     nullable: true,
+    description: 'Marks notifications of the user whom the key acts for as read.',
     authScopes: { scope: 'tasks:write' },
     resolve: async (_root, { input: { ids } }, { services, actor }) => {
       if (ids && ids.length > MOST_MARKED) throw badInput({ ids: [`must have at most ${MOST_MARKED} entries`] });

@@ -51,6 +51,7 @@ builder.queryFields((t) => ({
   oauthApp: t.prismaField({
     type: OauthApp,
     nullable: true,
+    description: 'By its id.',
     authScopes: { scope: 'keys:read' },
     args: { id: t.arg.id({ required: true }) },
     resolve: async (query, _root, { id }, { db }) => {

@@ -60,6 +60,7 @@ builder.queryFields((t) => ({
     type: Project,
     ...oneRow('Project', 'project'),
     nullable: true,
+    description: 'By its id.',
     authScopes: { scope: 'projects:read' },
     args: { id: t.arg.id({ required: true }) },
     resolve: async (query, _root, { id }, { db }) => {
@@ -72,6 +73,7 @@ builder.queryFields((t) => ({
     {
       type: Project,
       nullable: true,
+      description: 'Projects, newest first where no order is given.',
       authScopes: { scope: 'projects:read' },
       args: {
         filter: t.arg({ type: table.filterInput() }),
@@ -106,6 +108,7 @@ builder.relayMutationField(
   },
   {
     nullable: true,
+    description: 'Makes a project, with the seven states that each new one has.',
     authScopes: { scope: 'projects:write' },
     grantScopes: ['self'],
     ...changing((input: Parameters<ProjectService['create']>[1], { services, actor }) =>

@@ -59,6 +59,7 @@ const RateLimit = builder.objectRef<RateLimitResult>('RateLimit').implement({
 builder.queryField('rateLimit', (t) =>
   t.field({
     type: RateLimit,
+    description: 'How the key stands against its limits. An operation of this alone is free 60 times a minute.',
     resolve: (_root, _args, { principal, services }) => services.keyLimits.peek(principal),
   }),
 );

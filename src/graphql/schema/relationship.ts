@@ -131,6 +131,7 @@ builder.relayMutationField(
   },
   {
     nullable: true,
+    description: 'Removes a tie between two tasks. It is not kept in the trash.',
     authScopes: { scope: 'tasks:write' },
     resolve: (_root, { input }, { services, actor }) => services.relationships.delete(actor, input),
   },

@@ -102,6 +102,7 @@ builder.queryFields((t) => ({
     type: State,
     ...oneRow('State', 'state'),
     nullable: true,
+    description: 'By its id.',
     authScopes: { scope: 'tasks:read' },
     args: { id: t.arg.id({ required: true }) },
     resolve: async (query, _root, { id }, { db }) => {
@@ -201,6 +202,7 @@ builder.relayMutationField(
   },
   {
     nullable: true,
+    description: 'Puts the states of a project in another order.',
     authScopes: { scope: 'projects:write' },
     grantScopes: ['self'],
     extensions: { rows: ({ stateIds }: { stateIds?: unknown }) => (Array.isArray(stateIds) ? stateIds.length : 0) },

@@ -285,6 +285,7 @@ builder.queryFields((t) => ({
     {
       type: Task,
       nullable: true,
+      description: 'Tasks, newest first where no order is given: by a filter, or by words of a search.',
       authScopes: { scope: 'tasks:read' },
       args: taskConnectionArgs,
       ...table.listField(listTasks),

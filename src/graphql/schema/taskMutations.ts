@@ -49,6 +49,7 @@ builder.relayMutationField(
   },
   {
     nullable: true,
+    description: 'Makes a task.',
     authScopes: { scope: 'tasks:write' },
     grantScopes: ['self'],
     ...changing((input: Parameters<TaskService['create']>[1], { services, actor }) =>

@@ -81,6 +81,7 @@ builder.queryFields((t) => ({
     type: TimeEntry,
     ...oneRow('TimeEntry', 'time entry'),
     nullable: true,
+    description: 'By its id.',
     authScopes: { scope: 'tasks:read' },
     args: { id: t.arg.id({ required: true }) },
     resolve: async (query, _root, { id }, { db }) => {

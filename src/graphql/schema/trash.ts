@@ -65,7 +65,13 @@ const Trash = builder.objectRef<object>('Trash').implement({
 });
 
 builder.queryField('trash', (t) =>
-  t.field({ type: Trash, nullable: true, authScopes: { scope: 'tasks:read' }, resolve: () => ({}) }),
+  t.field({
+    type: Trash,
+    nullable: true,
+    description: 'What was deleted in the last 30 days, by kind.',
+    authScopes: { scope: 'tasks:read' },
+    resolve: () => ({}),
+  }),
 );
 
 /** What each kind takes to be brought back, and to be deleted for good. */

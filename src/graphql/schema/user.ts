@@ -58,6 +58,7 @@ builder.queryFields((t) => ({
     type: User,
     ...oneRow('User', 'user'),
     nullable: true,
+    description: 'By its id.',
     authScopes: { scope: 'users:read' },
     args: { id: t.arg.id({ required: true }) },
     resolve: async (query, _root, { id }, { db }) => {
@@ -70,6 +71,7 @@ builder.queryFields((t) => ({
     {
       type: User,
       nullable: true,
+      description: 'The users of the workspace in the environment of the key, newest first where no order is given.',
       authScopes: { scope: 'users:read' },
       args: {
         filter: t.arg({ type: table.filterInput() }),

@@ -49,5 +49,10 @@ export const Viewer = builder.objectRef<Context['principal']>('Viewer').implemen
 });
 
 builder.queryField('viewer', (t) =>
-  t.field({ type: Viewer, grantScopes: ['self'], resolve: (_root, _args, { principal }) => principal }),
+  t.field({
+    type: Viewer,
+    description: 'Who asks: the key, its scopes, its workspace and environment, and the user whom it acts for.',
+    grantScopes: ['self'],
+    resolve: (_root, _args, { principal }) => principal,
+  }),
 );
