@@ -41,7 +41,8 @@ export class ApiError extends Error {
 /** Bad input, by field: `{ title: ["must not be empty"] }`. */
 export function badInput(fields: Readonly<Record<string, readonly string[]>>): ApiError {
   const message = Object.entries(fields)
-    .map(([field, problems]) => `${field} ${problems.join(', ')}`)
+    // What is no rule of ours begins as a sentence does.
+    .map(([field, problems]) => `${field}${/^[A-Z]/.test(problems[0] ?? '') ? ':' : ''} ${problems.join(', ')}`)
     .join('; ');
   return new ApiError('BAD_USER_INPUT', message, { fields });
 }

@@ -4,13 +4,14 @@ import { ApiError } from '../errors.js';
 
 export function explain(error: unknown): string {
   if (error instanceof ConfigError || error instanceof ApiError) return error.message;
-  const { code, message, port, address, hostname, variable } = error as {
+  const { code, message, port, path, address, hostname, variable } = error as {
     code?: string;
     hostname?: string;
     /** Which one named the port. */
     variable?: string;
     message?: string;
     port?: number;
+    path?: string;
     address?: string;
   };
   switch (code) {
@@ -27,7 +28,7 @@ export function explain(error: unknown): string {
     case 'EROFS':
       return `A folder cannot be made or read: ${message}. Check DATABASE_URL.`;
     case 'ENOENT':
-      return `A file is missing: ${message}.`;
+      return path === undefined ? `A file is missing: ${message}.` : `There is no file or folder ${path}.`;
     default:
       return databaseFault(message ?? String(error)) ?? `Failed: ${reason(message ?? String(error))}`;
   }

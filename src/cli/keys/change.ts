@@ -4,7 +4,7 @@ import { DEFAULT_GRACE } from '../../keys/apiKeyService.js';
 import { DEFAULT_WORKSPACE } from '../../keys/bootstrap.js';
 import type { ProcessVariables } from '../processVariables.js';
 import { numberOption, print } from '../session.js';
-import { anyOrListOption, expiryOption, listOption, noneAsNull } from './options.js';
+import { anyOrListOption, expiryOption, limitOption, listOption, noneAsNull } from './options.js';
 import { projectsNamed, userNamed } from './rows.js';
 import { present, withKey } from './show.js';
 
@@ -26,8 +26,8 @@ export function updateCommand(variables: ProcessVariables): Command {
     )
     .option('--acts-as <user>', 'the user as whom it acts, by id or email; nobody: nobody')
     .option('--unlock', 'let it run any operation again, within its scopes')
-    .option('--rate-per-minute <requests>', "its own limit instead of the plan's", numberOption)
-    .option('--rate-per-hour <requests>', "its own limit instead of the plan's", numberOption)
+    .option('--rate-per-minute <requests>', 'its own limit; plan: that of the plan', limitOption)
+    .option('--rate-per-hour <requests>', 'its own limit; plan: that of the plan', limitOption)
     .option('--workspace <slug>', 'whose key it is', DEFAULT_WORKSPACE)
     .option('--json', 'print JSON')
     .exitOverride()
@@ -44,6 +44,8 @@ export function updateCommand(variables: ProcessVariables): Command {
           ...(unlock && { lock: null }),
           expiresAt: noneAsNull(change.expiresAt),
           allowedIps: noneAsNull(change.allowedIps),
+          ratePerMinute: noneAsNull(change.ratePerMinute),
+          ratePerHour: noneAsNull(change.ratePerHour),
         });
         if (json) print(present(updated));
         else process.stdout.write(`Key ${id} is changed.\n`);

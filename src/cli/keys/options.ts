@@ -1,6 +1,7 @@
 /** What the options of several commands are read as. */
 import { InvalidArgumentError } from 'commander';
 import { z } from 'zod';
+import { numberOption } from '../session.js';
 
 /** An empty one is a variable that was not set, most likely, and would take everything away. */
 export function listOption(value: string): string[] {
@@ -24,6 +25,9 @@ export const noneAsNull = <T>(value: T | typeof NONE | undefined) => (value === 
 export function expiryOption(value: string): Date | typeof NONE {
   return value === 'never' ? NONE : dateOption(value);
 }
+
+/** A limit of the key's own; `plan`: none. */
+export const limitOption = (value: string): number | typeof NONE => (value === 'plan' ? NONE : numberOption(value));
 
 /** `any`: no bound. */
 export function anyOrListOption(value: string): string[] | typeof NONE {
