@@ -253,7 +253,7 @@ describe.skipIf(!executablePath)('in a browser', () => {
     await enter(page, 'ada@example.com');
     await page.getByLabel('Name').fill('Locked');
     await page.getByLabel('Operations', { exact: true }).fill(`query It's { tasks { totalCount } }`);
-    await page.getByText('These are no operations of this API').waitFor();
+    await page.getByText('These operations are not valid here').waitFor();
     await page
       .getByLabel('Operations', { exact: true })
       .fill(`query Open($n: Int!, $s: String!) { tasks(first: $n, search: $s) { totalCount } }`);

@@ -19,7 +19,7 @@ export default function InvitationPage() {
     readInvitation(token).then(setInvitation, setError);
   }, [token]);
   const { person } = state;
-  if (error) return <Failure title="The invitation does not hold" error={error} />;
+  if (error) return <Failure title="The invitation is not valid" error={error} />;
   if (!invitation) return <Loading />;
   const accept = async () => {
     setBusy(true);

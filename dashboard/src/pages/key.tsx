@@ -152,7 +152,7 @@ function Reach({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
           {scopes.length === 0
             ? 'It has no scopes, and may do nothing but ask about itself. '
             : isLocked
-              ? 'It runs its own operations alone. '
+              ? 'It runs only the operations it is locked to. '
               : 'It runs any operation within its scopes. '}
           {projectIds
             ? `It sees ${projectIds.length} ${projectIds.length === 1 ? 'project' : 'projects'} and nothing else. `
@@ -199,7 +199,7 @@ function Facts({ apiKey }: { apiKey: ApiKey }) {
         apiKey.rateLimit.perHour && `${number(apiKey.rateLimit.perHour)} an hour`,
       ]
         .filter(Boolean)
-        .join(', ') || 'as the plan has them',
+        .join(', ') || 'those of the plan',
     ],
     ['Expires', <When key="expires" at={apiKey.expiresAt} />],
     ['Created', <When key="made" at={apiKey.createdAt} />],
@@ -278,7 +278,7 @@ function Use({ apiKey, onReload }: { apiKey: ApiKey; onReload: Reload }) {
         <Counted title="By scope" counts={usage.byScope} none="It used no scope." />
         <Counted title="By network" counts={usage.byNetwork} none="From nowhere yet." />
         <Counted title="By status" counts={usage.byStatus} none="No answers yet." />
-        <Counted title="Refused for want of" counts={usage.byMissingScope} none="Nothing was refused." />
+        <Counted title="Missing scopes" counts={usage.byMissingScope} none="Nothing was refused." />
       </SimpleGrid>
     </Section>
   );

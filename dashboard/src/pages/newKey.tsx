@@ -81,7 +81,7 @@ export default function NewKeyPage() {
   return (
     <Page
       title="Generate New Key"
-      about={`For the ${environment === 'live' ? 'live environment' : 'sandbox'}; the switch above chooses.`}
+      about={`For the ${environment === 'live' ? 'live environment' : 'sandbox'}; change it with the switch at the top.`}
     >
       <NewKeyForm onMade={(result, document) => setMade({ made: result, document })} />
     </Page>
@@ -229,7 +229,7 @@ function NewKeyForm({ onMade }: { onMade: (made: Made, document: string) => void
             )}
             <div aria-live="polite" data-testid="needs">
               {needs instanceof Error && (
-                <Alert color="red" variant="outline" title="These are no operations of this API">
+                <Alert color="red" variant="outline" title="These operations are not valid here">
                   {wordsOf(needs).message}
                 </Alert>
               )}
@@ -338,9 +338,7 @@ function MadeKey({ made, document, onAnother }: { made: Made; document: string; 
         <Copyable text={key} label="Copy the key" testId="new-key" onCopy={() => setCopied(true)} />
         <Row label="It may">
           <Scopes scopes={apiKey?.scopes ?? []} />
-          {apiKey?.isLocked && (
-            <Text size="sm">and runs its {counted(operations?.length ?? 0, 'operation')} alone</Text>
-          )}
+          {apiKey?.isLocked && <Text size="sm">and runs only its {counted(operations?.length ?? 0, 'operation')}</Text>}
         </Row>
         <Title order={2}>Try it</Title>
         <Copyable text={curl} label="Copy the line" testId="curl" onCopy={() => setCopied(true)} />

@@ -61,7 +61,7 @@ export default function ReviewPage() {
   const pending = data?.scopeGrants?.nodes.filter(({ status }) => status === 'PENDING') ?? [];
   const reviewed = data?.keyReview?.filter((one) => one.score > 0);
   return (
-    <Page title="Least privilege" about="Keys that hold more than they use, those with the most to say first.">
+    <Page title="Least privilege" about="Keys that hold more than they use; the highest risk first.">
       {pending.length > 0 && (
         <Alert color="yellow" variant="outline" title="Keys ask for scopes">
           <Stack gap="xs">
@@ -134,7 +134,7 @@ export default function ReviewPage() {
           </List>
           {proposal.scopes && (
             <Group gap="xs">
-              <Text size="sm">It would do with</Text>
+              <Text size="sm">It would work with</Text>
               <Scopes scopes={proposal.scopes} />
             </Group>
           )}

@@ -80,7 +80,7 @@ export function SignUpForm({
           type="email"
           autoComplete="username"
           readOnly={email !== ''}
-          description={email === '' ? undefined : 'Whom the invitation is for'}
+          description={email === '' ? undefined : 'The address that was invited'}
           error={errors.email?.message}
           {...register('email')}
         />

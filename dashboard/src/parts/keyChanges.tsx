@@ -135,7 +135,7 @@ export function Tighten({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) 
             <Text size="sm">
               {isYoung
                 ? 'To give it more again, it is changed by hand.'
-                : 'You can give it back from this page for seven days.'}
+                : 'You can give these permissions back from this page for seven days.'}
             </Text>
           </Stack>
         )}

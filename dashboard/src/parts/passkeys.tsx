@@ -45,7 +45,7 @@ export function Passkeys() {
         Passkeys
       </Title>
       <Text size="sm" c="dimmed" mb="xs">
-        Sign in by your device, with its PIN, your finger or your face. A passkey works at this address alone.
+        Sign in with your device: its PIN, your finger or your face. A passkey works at this address alone.
       </Text>
       {error && <Failure error={error} onRetry={load} />}
       <Stack gap="xs" maw={760}>

@@ -36,8 +36,11 @@ export const STATUS_TONES: Readonly<Record<string, Tone>> = {
   CANCELED: 'bad',
 };
 
-/** IN_PROGRESS -> In progress */
+/** IN_PROGRESS -> In Progress, as a new project calls the state. */
 export function words(constant: string): string {
-  const text = constant === 'TODO' ? 'to do' : constant.toLowerCase().replaceAll('_', ' ');
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  const text = constant === 'TODO' ? 'to_do' : constant.toLowerCase();
+  return text
+    .split('_')
+    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+    .join(' ');
 }
