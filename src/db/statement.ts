@@ -112,10 +112,11 @@ export class Statement {
 
   /**
    * Whether what the rows of a page refer to is looked up for these alone, said so. PostgreSQL may take those that have a word for far
-   * fewer than they are, and read the whole other table for all of them; SQLite looks each up in any case.
+   * fewer than they are, and read the whole other table for all of them; SQLite looks each up in any case. Pages of each of some rows are
+   * small.
    */
   get joinsLate(): boolean {
-    return this.provider === 'postgresql';
+    return this.provider === 'postgresql' && this.parent === undefined;
   }
 
   /**

@@ -10,7 +10,7 @@ const GROWTH_FACTOR = 2;
  * By how many percent the old objects may grow until those without use are looked for. By default V8 lets a heap of this size grow
  * to several times what is in use.
  */
-const OLD_GROWTH = 30;
+const OLD_GROWTH = 35;
 
 /** Leaves that room as small as it is. Before anything else is loaded. */
 export function holdHeap(): void {

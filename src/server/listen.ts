@@ -15,7 +15,8 @@ import { listenForMetrics, type MetricsServer } from './metricsServer.js';
 
 /** Milliseconds. */
 const HEADERS_TIMEOUT = 10_000;
-const REQUEST_TIMEOUT = 30_000;
+/** For a whole request to arrive. Less than it may take to be answered, so that one that does not arrive is answered once. */
+const REQUEST_TIMEOUT = 28_000;
 /** How often slow requests are looked for. */
 const CHECKING_INTERVAL = 1000;
 const SHUTDOWN_LIMIT = 30_000;
