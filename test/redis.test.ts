@@ -150,9 +150,9 @@ describe.skipIf(!hasRedis)('over Redis', () => {
       used = await send(server);
       sent += 1;
     }
-    // Of each process, one that waited when it was frozen may count twice.
+    // Of each process, what was on its way when Redis froze may count twice: one here.
     expect(used).toBeGreaterThanOrEqual(sent);
     expect(used).toBeLessThanOrEqual(sent + 2);
-    expect(sent).toBeGreaterThan(40);
+    expect(sent).toBeGreaterThan(20);
   });
 });

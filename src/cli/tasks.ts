@@ -102,6 +102,7 @@ async function importFile(session: WorkspaceSession, file: string, options: Opti
   const problems: FileProblem[] = [];
   const isTrial = options.dryRun === true;
   let made = 0;
+  let checked = 0;
   let isInterrupted = false;
   const interrupt = () => {
     isInterrupted = true;
@@ -116,6 +117,7 @@ async function importFile(session: WorkspaceSession, file: string, options: Opti
       const { taskIds, errors } = await bulk.import(who, known.tasks, { isAtomic: true, isTrial: isTried });
       problems.push(...problemsOf(known, errors).map((problem) => ({ ...problem, index: from + problem.index })));
       if (!isTried) made += taskIds.length;
+      checked += part.length;
       bar.update('Tasks', from + part.length, rows.length);
     }
   } catch (error) {
@@ -125,6 +127,14 @@ async function importFile(session: WorkspaceSession, file: string, options: Opti
   } finally {
     bar.stop();
     for (const signal of SIGNALS) process.off(signal, interrupt);
+  }
+  if (isInterrupted && problems.length === 0 && checked < rows.length) {
+    throw new ApiError(
+      'CONFLICT',
+      isTrial
+        ? `It was interrupted after ${checked} of ${rows.length} tasks.`
+        : `It was interrupted. ${remaining(made)}`,
+    );
   }
   if (options.json) print({ dryRun: isTrial, total: rows.length, made, errors: problems });
   else
@@ -137,9 +147,6 @@ async function importFile(session: WorkspaceSession, file: string, options: Opti
   if (problems.length > 0) {
     const advice = isTrial ? 'The file has tasks that cannot be made.' : `Correct these lines. ${remaining(made)}`;
     throw new ApiError('BAD_USER_INPUT', advice);
-  }
-  if (isInterrupted && !isTrial && made < rows.length) {
-    throw new ApiError('CONFLICT', `It was interrupted. ${remaining(made)}`);
   }
 }
 

@@ -99,7 +99,10 @@ const migrationNames = (provider: Provider) =>
   readMigrations(provider).migrationDirectories.map(({ path: name }) => name);
 
 const UNFINISHED = 'finished_at IS NULL AND rolled_back_at IS NULL';
-/** Said with the migration, in its transaction: that it was applied is known although the process dies before it says so. */
+/**
+ * Said with the migration, in its transaction: that it was applied is known although the process dies before it says so. First, so that
+ * PostgreSQL holds the row for as long as it goes on with the script of a process that has died.
+ */
 const APPLIED = `UPDATE _prisma_migrations SET applied_steps_count = 1 WHERE ${UNFINISHED}`;
 
 /** What a process left that died in the middle of a migration: it was applied, or is to be applied again. */
@@ -107,8 +110,8 @@ async function settleUnfinished(adapter: SqlMigrationAwareDriverAdapterFactory):
   const connection = await adapter.connect();
   try {
     await connection.executeScript(
-      `UPDATE _prisma_migrations SET finished_at = started_at WHERE ${UNFINISHED} AND applied_steps_count > 0;
-       DELETE FROM _prisma_migrations WHERE ${UNFINISHED};`,
+      `DELETE FROM _prisma_migrations WHERE ${UNFINISHED} AND applied_steps_count = 0;
+       UPDATE _prisma_migrations SET finished_at = started_at WHERE ${UNFINISHED};`,
     );
   } finally {
     await connection.dispose();
@@ -120,10 +123,10 @@ function runWhole(provider: Provider, connection: SqlDriverAdapter): void {
   const executeScript = connection.executeScript.bind(connection);
   connection.executeScript = async (script) => {
     // PostgreSQL takes several statements for one transaction.
-    if (provider === 'postgresql') return executeScript(`${script}\n;${APPLIED}`);
+    if (provider === 'postgresql') return executeScript(`${APPLIED};\n${script}`);
     await executeScript('PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE;');
     try {
-      await executeScript(`${script}\n;${APPLIED}; COMMIT;`);
+      await executeScript(`${APPLIED};\n${script}\n;COMMIT;`);
     } catch (error) {
       await executeScript('ROLLBACK').catch(() => {});
       throw error;

@@ -28,7 +28,7 @@ const CONDITIONS: Readonly<Record<string, Condition>> = {
   // Those of its projects, and what it made itself and has put nowhere yet.
   Label: (bound) => ({ OR: [{ tags: { some: { task: ofTask(bound) } } }, { createdByKeyId: bound.keyId }] }),
   TimeEntry: (bound) => ({ task: ofTask(bound) }),
-  // That a task is blocked is told where one is seen that blocks it.
+  // That a task is blocked is told where one is seen that blocks it; how often it was told then counts those that are not seen.
   Notification: (bound) => ({
     AND: [
       { task: ofTask(bound) },

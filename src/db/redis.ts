@@ -8,10 +8,10 @@ const MAX_RECONNECT_PAUSE = 1000;
 const HEARTBEAT = 1000;
 const ALIVE = 4000;
 /**
- * How long a connection is silent before it is made again, in milliseconds: one whose other end has vanished says nothing. Something is
- * asked by each connection more often than that.
+ * How long a connection does not answer before it is made again, in milliseconds: one whose other end has vanished says nothing. Something
+ * is asked by each connection more often than that.
  */
-export const SILENT = 6000;
+export const SILENT = 5000;
 
 export interface SharedRedis {
   readonly client: Redis;
@@ -27,7 +27,6 @@ export function connectRedis(url: string, id: string): SharedRedis {
   const client = new Redis(url, {
     commandTimeout: COMMAND_TIMEOUT,
     connectTimeout: CONNECT_TIMEOUT,
-    socketTimeout: SILENT,
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
     retryStrategy: (attempt) => Math.min(attempt * 50, MAX_RECONNECT_PAUSE),
@@ -36,17 +35,23 @@ export function connectRedis(url: string, id: string): SharedRedis {
   client.on('error', () => {});
 
   let known = 1;
+  let answeredAt = performance.now();
   const beat = async () => {
+    if (client.status === 'ready' && performance.now() - answeredAt > SILENT) return client.disconnect(true);
     try {
       const now = Date.now();
       await client.zadd('taskgate:processes', now, id);
       await client.zremrangebyscore('taskgate:processes', 0, now - ALIVE);
       known = Math.max(1, await client.zcard('taskgate:processes'));
+      answeredAt = performance.now();
     } catch {
       // Redis is away: the last number stands.
     }
   };
-  client.on('ready', () => void beat());
+  client.on('ready', () => {
+    answeredAt = performance.now();
+    void beat();
+  });
   const timer = setInterval(() => void beat(), HEARTBEAT).unref();
 
   const settled = new Promise<void>((resolve) => {

@@ -76,7 +76,7 @@ export function obstacleOf(state: DatabaseState): ApiError | undefined {
       );
     case 'unfinished':
       return conflict(
-        `The migration ${state.migration} of the database was begun and did not end. Restore a backup from before it.`,
+        `The migration ${state.migration} of the database was begun and did not end. A start, or taskgate migrate, goes on with one that this version knows; otherwise restore a backup from before it.`,
       );
     default:
       return undefined;

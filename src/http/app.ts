@@ -143,7 +143,9 @@ export function createHttpApp(options: HttpOptions) {
       return refuse(c, new ApiError('NOT_ACCEPTABLE', NO_WEBSOCKETS));
     }
     // The page keeps its query in the address, by which it is opened again; programs send their key.
-    const hasKey = c.req.header('authorization') !== undefined || c.req.header('x-api-key') !== undefined;
+    const hasKey = ['authorization', 'x-api-key', 'x-taskgate-workspace'].some(
+      (name) => c.req.header(name) !== undefined,
+    );
     const hasQuery = c.req.query('query') !== undefined;
     const wantsPage = hasQuery ? !hasKey && namesPageFirst(c) : c.req.header('accept')?.includes('text/html');
     return wantsPage ? sendPlayground(c) : next();

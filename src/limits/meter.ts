@@ -80,13 +80,15 @@ export class Meter {
   /**
    * Charges work that shows itself while the request runs, before it is done.
    * @param points of which what makes no whole request is added to what shows itself next
+   * @param isCapped for what cannot be done in parts: no more is charged than a window of the key holds
    * @throws RATE_LIMITED, COST_LIMIT_EXCEEDED
    */
-  async chargePoints(points: number): Promise<void> {
+  async chargePoints(points: number, isCapped = false): Promise<void> {
     this.#points += points;
     const requests = Math.floor(this.#points / POINTS_PER_REQUEST);
     this.#points -= requests * POINTS_PER_REQUEST;
-    await this.chargeOrRefuse(requests);
+    const most = isCapped ? Math.max(0, narrowestWindow(this.principal).limit - this.#spent) : requests;
+    await this.chargeOrRefuse(Math.min(requests, most));
   }
 
   /**

@@ -23,8 +23,8 @@ for i, key in ipairs(KEYS) do
   local limit = tonumber(ARGV[i * 3 + 2])
   local carried = tonumber(ARGV[i * 3 + 3])
   local current = math.floor(now / slot)
-  if carried > 0 and tonumber(redis.call('HGET', key, carrier) or 0) < load then
-    redis.call('HSET', key, carrier, load)
+  if carried > 0 and tonumber(string.match(redis.call('HGET', key, carrier) or '0', '^%d+')) < load then
+    redis.call('HSET', key, carrier, string.format('%d:%d', load, now))
     redis.call('PEXPIRE', key, math.ceil(slot * 62))
     redis.call('HINCRBY', key, string.format('%d', current), carried)
     redis.call('HSET', key, string.format('%d', current) .. ' last', now)
@@ -45,6 +45,9 @@ for i, key in ipairs(KEYS) do
         kept[#kept + 1] = count
         kept[#kept + 1] = last
       end
+    elseif string.sub(name, 1, 5) == 'load ' then
+      local at = tonumber(string.match(count, ':(%d+)$') or 0)
+      if at + slot * 62 <= now then redis.call('HDEL', key, name) end
     end
   end
   if points > 0 and total + points > limit then allowed = 0 end

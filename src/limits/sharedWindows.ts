@@ -82,8 +82,8 @@ export class SharedWindows implements WindowCounter {
     this.#trying ||= isTrial;
     // The first request after a loss must not pass because other processes have not reported yet.
     // Nor count twice where it arrives and its answer does not: it is brought with what was counted alone.
-    const alone = isTrial ? this.#takeAlone(identity, windows, points) : undefined;
-    const charged = isTrial ? 0 : points;
+    const alone = isTrial && points > 0 ? this.#takeAlone(identity, windows, points) : undefined;
+    const charged = alone ? 0 : points;
     // What was counted alone goes on counting here until it is known to count there; one request at a time brings it.
     const isCarrying = !this.#carrying.has(identity);
     const carried = isCarrying ? this.#loadOf(identity, windows) : undefined;
@@ -113,10 +113,12 @@ export class SharedWindows implements WindowCounter {
 
   /** What was brought before and may have arrived, else what is to be brought now; undefined: nothing. */
   #loadOf(identity: string, windows: readonly Window[]): Carried | undefined {
-    const before = this.#loads.get(identity);
-    // A key whose windows have changed meanwhile brings what it has in those.
-    if (before?.sums.length === windows.length) return before;
     const sums = this.#alone.counted(identity, windows, this.#now()).map(({ sum }) => sum);
+    const before = this.#loads.get(identity);
+    // What has left the windows meanwhile is not brought. A key that has other windows by now brings what it has in those.
+    if (before?.sums.length === windows.length) {
+      return { ...before, sums: before.sums.map((sum, index) => Math.min(sum, sums[index] ?? 0)) };
+    }
     if (sums.every((sum) => sum === 0)) return undefined;
     this.#lastLoad += 1;
     const load = { by: this.#id, number: this.#lastLoad, sums };

@@ -118,17 +118,25 @@ export class RedisBus extends Transport {
     super(id);
     this.#subscriber = new Redis(url, {
       connectTimeout: CONNECTION_TIMEOUT,
-      socketTimeout: SILENT,
       maxRetriesPerRequest: null,
       retryStrategy: (attempt) => Math.min(attempt * FIRST_PAUSE, LONGEST_PAUSE),
     });
     // Each failure is retried; without a listener the process would end.
     this.#subscriber.on('error', () => {});
     this.#subscriber.on('message', (_channel, text) => this.receive(text));
-    this.#subscriber.on('ready', () => this.gap());
+    let answeredAt = performance.now();
+    const answered = () => {
+      answeredAt = performance.now();
+    };
+    this.#subscriber.on('ready', () => {
+      answered();
+      this.gap();
+    });
     void this.#subscriber.subscribe(CHANNEL).catch(() => {});
     this.#heartbeat = setInterval(() => {
-      if (this.#subscriber.status === 'ready') void this.#subscriber.ping().catch(() => {});
+      if (this.#subscriber.status !== 'ready') return;
+      if (performance.now() - answeredAt > SILENT) this.#subscriber.disconnect(true);
+      else void this.#subscriber.ping().then(answered, () => {});
     }, HEARTBEAT).unref();
   }
 

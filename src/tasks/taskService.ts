@@ -332,8 +332,9 @@ export class TaskService {
     inOrder({ ...before, ...data });
     const moves = data.projectId !== undefined && data.projectId !== before.projectId;
     if (moves && !place && (await hasSubTaskOrTask(unit, before))) throw movedMeanwhile();
-    if (moves && place && place.below.length > 0) await charge(Math.min(place.below.length, MOST_SUB_TASKS));
     if (data.projectId != null && moves) mustBeOpen(project, data.projectId);
+    const below = moves && place ? place.below.length : 0;
+    if (below > 0 && below <= MOST_SUB_TASKS) await charge(below);
     const slug = keepStateSlugs || moves ? await slugOfState(unit, before.stateId) : undefined;
     const isKept = keepStatus?.includes(before.status) || (keepStateSlugs && isAt(keepStateSlugs, slug, before.status));
     const keepsStatus = !asksState || isKept;

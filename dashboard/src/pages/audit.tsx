@@ -14,7 +14,7 @@ import {
 } from '@mantine/core';
 import { useState } from 'react';
 import { Link } from 'react-router';
-import { type CombinedError, type OperationResult, useClient, useQuery } from 'urql';
+import { CombinedError, type OperationResult, useClient, useQuery } from 'urql';
 import { graphql, type ResultOf } from '../graphql.ts';
 import { number } from '../parts/bars.tsx';
 import { Page } from '../parts/page.tsx';
@@ -89,7 +89,7 @@ export default function AuditPage() {
       if (answer.error || !page) {
         setTaken(undefined);
         // A file of some of them would be taken for all.
-        setFailed(answer.error);
+        setFailed(answer.error ?? new CombinedError({ networkError: new Error('There is no answer.') }));
         return;
       }
       events.push(...page.nodes);

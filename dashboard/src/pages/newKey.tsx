@@ -328,7 +328,7 @@ function MadeKey({ made, document, onAnother }: { made: Made; document: string; 
   useBeforeUnload((event) => {
     if (!isCopied) event.preventDefault();
   });
-  const blocker = useBlocker(({ historyAction }) => !isCopied && historyAction === 'POP');
+  const blocker = useBlocker(!isCopied);
   return (
     <Page title={`Key created: ${apiKey?.name}`}>
       <Stack maw={760}>

@@ -1,4 +1,4 @@
-/** What a change costs by the rows that it finds, which are counted and paid for before it begins. */
+/** What a change costs by the rows that it finds, which are counted and paid for before they are changed. */
 import { CHANGED_ROW } from '../../operations/cost.js';
 import { MOST_TASKS } from '../../tasks/bulkService.js';
 import type { Context } from '../context.js';
@@ -11,14 +11,17 @@ export const chargeRows = (context: Context, rows: number): Promise<void> => cha
 
 const charge = ({ meter }: Pick<Context, 'meter'>, points: number): Promise<void> => meter.chargePoints(points);
 
-/** What changes with a user who is removed: the tasks that they are assigned to, and whatever they made, which forgets them. */
-export async function chargeUser(context: Context, id: string): Promise<void> {
-  const { db } = context;
-  await chargeTasks(context, await db.task.count({ where: { assigneeId: id } }));
+/**
+ * What changes with a user who is removed: the tasks that they are assigned to, and whatever they made, which forgets them. However much
+ * that is, they can be removed.
+ */
+export async function chargeUser({ db, meter }: Context, id: string): Promise<void> {
+  let points = CHANGED_ROW * (await db.task.count({ where: { assigneeId: id } }));
   const where = { createdById: id };
   for (const made of [db.task, db.project, db.taskRelationship, db.comment, db.label]) {
-    await chargeRows(context, await (made as typeof db.task).count({ where }));
+    points += await (made as typeof db.task).count({ where });
   }
+  await meter.chargePoints(points, true);
 }
 
 /** What goes to the trash with tasks, and the sub-tasks that stay. @param where as Prisma takes it; of more tasks than one change may have none goes */
