@@ -30,7 +30,7 @@ export function mayGiveRole(bound: Bound, given: GivenRole, plan: RateLimits): v
     'FORBIDDEN',
     `${given.role} reaches beyond the caller: ${what}. Nobody gives more than they hold.`,
     {
-      ...(missing.length > 0 && { requiredScopes: missing, missingScopes: missing }),
+      ...(missing.length > 0 && { missingScopes: missing }),
     },
   );
 }
