@@ -1,5 +1,6 @@
 /** One line that says what went wrong and how to mend it. */
 import { ConfigError } from '../config.js';
+import { isLocked } from '../db/databaseError.js';
 import { ApiError } from '../errors.js';
 
 export function explain(error: unknown): string {
@@ -36,7 +37,7 @@ export function explain(error: unknown): string {
 
 /** Faults of the database, recognised by the driver's words: they pass through Prisma's engine, which keeps no code. */
 function databaseFault(message: string): string | undefined {
-  if (/database is locked|SQLITE_BUSY|SocketTimeout/i.test(message)) {
+  if (isLocked(message)) {
     return 'The database file is locked by another process. Stop it, or set DATABASE_URL to another file.';
   }
   if (/readonly database|SQLITE_READONLY/i.test(message)) {

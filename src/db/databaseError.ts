@@ -79,6 +79,9 @@ export function isConnectionLost(error: unknown): boolean {
   return isLost((error ?? {}) as Fault);
 }
 
+/** Whether another process has the SQLite file, by the driver's words: they pass through Prisma's migration engine, which keeps no code. */
+export const isLocked = (message: string): boolean => /database is locked|SQLITE_BUSY|SocketTimeout/i.test(message);
+
 /** In the words of whoever knows best: the innermost cause. */
 export function reasonOf(error: unknown): string {
   let fault = (error ?? {}) as Fault;

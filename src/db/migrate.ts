@@ -13,6 +13,7 @@ import {
 } from '@prisma/driver-adapter-utils';
 import * as bindings from '@prisma/schema-engine-wasm/schema_engine_bg';
 import { PACKAGE_ROOT } from '../packageRoot.js';
+import { isLocked } from './databaseError.js';
 import type { Provider } from './provider.js';
 import { type DatabaseState, databaseState, obstacleOf } from './state.js';
 
@@ -48,8 +49,7 @@ export async function applyMigrations(
       return await applyMissing(provider, adapter);
     } catch (error) {
       // On PostgreSQL a lock has been waited for; on SQLite another process may be at it.
-      if (provider !== 'sqlite' || !/database is locked|SQLITE_BUSY|SocketTimeout/i.test(String(error))) throw error;
-      if (performance.now() > limit) throw error;
+      if (provider !== 'sqlite' || !isLocked(String(error)) || performance.now() > limit) throw error;
     }
     await setTimeout(PAUSE);
   }

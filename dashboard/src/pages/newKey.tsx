@@ -19,13 +19,13 @@ import {
 import { useDebouncedValue } from '@mantine/hooks';
 import { type ReactNode, useEffect, useState } from 'react';
 import { useForm } from 'react-hook-form';
-import { Link, useBeforeUnload, useBlocker } from 'react-router';
+import { Link } from 'react-router';
 import { useQuery } from 'urql';
 import { curlLine } from '../curl.ts';
 import { graphql, type ResultOf } from '../graphql.ts';
 import { counted } from '../parts/bars.tsx';
-import { Confirm } from '../parts/confirm.tsx';
 import { Copyable } from '../parts/copy.tsx';
+import { AskBeforeLeaving } from '../parts/leaving.tsx';
 import { documentsIn, READABLE, together } from '../parts/operationsIn.ts';
 import { Page } from '../parts/page.tsx';
 import { ScopePicker, Scopes } from '../parts/scopes.tsx';
@@ -325,10 +325,6 @@ function MadeKey({ made, document, onAnother }: { made: Made; document: string; 
   const { key, apiKey, operations } = made;
   const curl = curlLine(key, apiKey?.isLocked ? document : undefined);
   const [isCopied, setCopied] = useState(false);
-  useBeforeUnload((event) => {
-    if (!isCopied) event.preventDefault();
-  });
-  const blocker = useBlocker(!isCopied);
   return (
     <Page title={`Key created: ${apiKey?.name}`}>
       <Stack maw={760}>
@@ -354,16 +350,9 @@ function MadeKey({ made, document, onAnother }: { made: Made; document: string; 
           </Anchor>
         </Group>
       </Stack>
-      <Confirm
-        title="Leave without copying the key?"
-        action="Leave"
-        opened={blocker.state === 'blocked'}
-        isRunning={false}
-        onClose={() => blocker.reset?.()}
-        onConfirm={() => blocker.proceed?.()}
-      >
-        <Text size="sm">It is not shown again. You would have to generate another one.</Text>
-      </Confirm>
+      <AskBeforeLeaving when={!isCopied} title="Leave without copying the key?">
+        It is not shown again. You would have to generate another one.
+      </AskBeforeLeaving>
     </Page>
   );
 }

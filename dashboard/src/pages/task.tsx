@@ -15,10 +15,10 @@ import {
   Title,
 } from '@mantine/core';
 import { useEffect, useState } from 'react';
-import { Link, useBeforeUnload, useBlocker, useParams } from 'react-router';
+import { Link, useParams } from 'react-router';
 import { useQuery } from 'urql';
 import { graphql, type ResultOf } from '../graphql.ts';
-import { Confirm } from '../parts/confirm.tsx';
+import { AskBeforeLeaving } from '../parts/leaving.tsx';
 import { Page } from '../parts/page.tsx';
 import { Empty, Failure, Loading, wordsOf } from '../parts/states.tsx';
 import { PRIORITIES, type Priority, STATUSES, type Status, useTaskNews } from '../parts/tasks.ts';
@@ -231,10 +231,6 @@ function Words({
   };
   const isSaved = theirs.title === draft.title && theirs.description === draft.description;
   if (isChanged && (!isDirty || isSaved)) take();
-  useBeforeUnload((event) => {
-    if (isDirty) event.preventDefault();
-  });
-  const blocker = useBlocker(isDirty && !isSaved);
   return (
     <form
       onSubmit={(event) => {
@@ -283,16 +279,9 @@ function Words({
           </Group>
         )}
       </Stack>
-      <Confirm
-        title="Leave without saving?"
-        action="Leave"
-        opened={blocker.state === 'blocked'}
-        isRunning={false}
-        onClose={() => blocker.reset?.()}
-        onConfirm={() => blocker.proceed?.()}
-      >
-        <Text size="sm">What you wrote is not saved.</Text>
-      </Confirm>
+      <AskBeforeLeaving when={isDirty && !isSaved} title="Leave without saving?">
+        What you wrote is not saved.
+      </AskBeforeLeaving>
     </form>
   );
 }
