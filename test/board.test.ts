@@ -563,7 +563,7 @@ describe('the activity of a task', () => {
     expect(activity.nodes[0]).toMatchObject({ action: 'task.update', actorUserId: other.userId });
     expect(JSON.parse(activity.nodes[0].changes)).toEqual({
       title: { from: 'T', to: 'Two' },
-      status: { from: 2, to: 5 },
+      status: { from: 'TODO', to: 'DONE' },
     });
     expect(activity.nodes[1]).toMatchObject({ action: 'task.create', actorUserId: place.userId });
     const answer = await server.gql(`{ task(id: "${id}") { activity { nodes { id ip } } } }`, {}, reader);
@@ -649,6 +649,8 @@ describe("by Kaneo's routes", () => {
     ]);
     const activity = await read(`/api/activity/${id}`);
     expect(activity.map(({ type }: { type: string }) => type).sort()).toEqual(['create', 'status_changed', 'task']);
+    const changed = activity.find(({ type }: { type: string }) => type === 'status_changed');
+    expect(changed.eventData).toEqual({ field: 'status', from: 'to-do', to: expect.stringMatching(/^[a-z-]+$/) });
     const found = await read('/api/search?q=albatross');
     expect(found).toMatchObject({ totalCount: 1, results: [{ id, type: 'task', status: 'done' }], tasks: [{ id }] });
     expect((await read(`/api/search?q=albatross&projectId=${place.projectId}`)).totalCount).toBe(0);

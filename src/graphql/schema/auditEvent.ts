@@ -2,6 +2,7 @@
 
 import { builder } from './builder.js';
 import { type ListArgs, rowTable } from './rowTable.js';
+import { shownChanges } from './taskEnums.js';
 
 const table = rowTable('AuditEvent', {
   name: 'Audit',
@@ -27,9 +28,9 @@ const AuditEvent = builder.prismaObject('AuditEvent', {
     ...table.fields(t),
     changes: t.string({
       nullable: true,
-      description: 'JSON: field -> { from, to }',
-      select: { changes: true },
-      resolve: ({ changes }) => (changes === null ? null : JSON.stringify(changes)),
+      description: 'JSON: field -> { from, to }; statuses and priorities by their names',
+      select: { targetType: true, changes: true },
+      resolve: ({ targetType, changes }) => shownChanges(targetType, changes),
     }),
   }),
 });

@@ -5,7 +5,8 @@ import type { Filter } from '../connections/filter.js';
 import type { Context } from '../context.js';
 import { builder } from './builder.js';
 import { chargeDeletion } from './charges.js';
-import { listTasks, TaskFilter, TaskPriority, TaskStatus } from './task.js';
+import { listTasks, TaskFilter } from './task.js';
+import { TaskPriority, TaskStatus } from './taskEnums.js';
 import { ESTIMATE, newTaskFields, stateFields } from './taskMutations.js';
 
 const BulkError = builder.objectRef<ItemError>('BulkError').implement({

@@ -8,7 +8,8 @@ import { chargeTasks } from './charges.js';
 import { enumFilter } from './filters.js';
 import { Node } from './node.js';
 import { innerListField, type ListArgs, rowTable } from './rowTable.js';
-import { listTasks, Task, TaskConnection, TaskEdge, TaskStatus, taskConnectionArgs } from './task.js';
+import { listTasks, Task, TaskConnection, TaskEdge, taskConnectionArgs } from './task.js';
+import { TaskStatus } from './taskEnums.js';
 import { KEEP } from './taskMutations.js';
 import { Project } from './types.js';
 

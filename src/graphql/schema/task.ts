@@ -10,30 +10,9 @@ import { builder } from './builder.js';
 import { enumFilter, IdFilter, TagsFilter } from './filters.js';
 import { Node } from './node.js';
 import { innerListField, type ListArgs, rowTable } from './rowTable.js';
+import { TaskPriority, TaskStatus } from './taskEnums.js';
 import { Project } from './types.js';
 import { User } from './user.js';
-
-/** Stored as numbers, so that both databases sort and compare them alike. */
-export const TaskStatus = builder.enumType('TaskStatus', {
-  values: {
-    BACKLOG: { value: 0 },
-    TRIAGE: { value: 1 },
-    TODO: { value: 2 },
-    IN_PROGRESS: { value: 3 },
-    IN_REVIEW: { value: 4 },
-    DONE: { value: 5 },
-    CANCELED: { value: 6 },
-  } as const,
-});
-export const TaskPriority = builder.enumType('TaskPriority', {
-  values: {
-    NONE: { value: 0 },
-    LOW: { value: 1 },
-    MEDIUM: { value: 2 },
-    HIGH: { value: 3 },
-    URGENT: { value: 4 },
-  } as const,
-});
 
 /** By its name, as others are that are made later. */
 const LabelsFilter = builder.inputType('LabelsFilter', {

@@ -3,6 +3,7 @@ import { OFFSET_DESCRIPTION } from '../connections/keyset.js';
 import { builder } from './builder.js';
 import { innerListField, type ListArgs, rowTable } from './rowTable.js';
 import { Task } from './task.js';
+import { shownChanges } from './taskEnums.js';
 
 const table = rowTable('AuditEvent', {
   name: 'TaskActivity',
@@ -25,9 +26,9 @@ const TaskActivity = builder.prismaObject('AuditEvent', {
     taskId: t.string({ select: { targetId: true }, resolve: ({ targetId }) => targetId ?? '' }),
     changes: t.string({
       nullable: true,
-      description: 'JSON: field -> { from, to }',
-      select: { changes: true },
-      resolve: ({ changes }) => (changes === null ? null : JSON.stringify(changes)),
+      description: 'JSON: field -> { from, to }; statuses and priorities by their names',
+      select: { targetType: true, changes: true },
+      resolve: ({ targetType, changes }) => shownChanges(targetType, changes),
     }),
   }),
 });

@@ -2,7 +2,8 @@
 import { badInput } from '../../errors.js';
 import type { Context } from '../context.js';
 import { builder } from './builder.js';
-import { listTasks, TaskFilter, TaskPriority, TaskStatus } from './task.js';
+import { listTasks, TaskFilter } from './task.js';
+import { TaskPriority, TaskStatus } from './taskEnums.js';
 
 const TaskGroup = builder.enumType('TaskGroup', {
   values: {

@@ -5,7 +5,8 @@ import type { ChangedTask, TaskService } from '../../tasks/taskService.js';
 import { changing } from '../plans/source.js';
 import { builder, expectedUpdatedAt, type InputFields, rowField } from './builder.js';
 import { chargeDeletion, chargeTasks } from './charges.js';
-import { Task, TaskPriority, TaskStatus } from './task.js';
+import { Task } from './task.js';
+import { TaskPriority, TaskStatus } from './taskEnums.js';
 
 export const KEEP =
   'Where it has one of these, it keeps it, whatever else is given: for clients that know fewer words and send back what they were shown.';

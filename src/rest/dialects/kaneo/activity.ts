@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type CorePage, PAGE, pageQuery } from '../../pages.js';
 import { route } from '../../route.js';
 import { type Moment, shownDate, shownId } from '../../shapes.js';
+import { KANEO_PRIORITY, KANEO_STATUS } from '../words.js';
 import { ALL } from './shapes.js';
 
 const TYPES = {
@@ -34,6 +35,14 @@ interface CoreActivity {
   readonly changes: string | null;
 }
 
+/** Kaneo's words for what is told by a name. */
+const WORDS = new Map<string, { show(value: string): string }>([
+  ['status', KANEO_STATUS],
+  ['priority', KANEO_PRIORITY],
+]);
+const inWords = (field: string, value: unknown): unknown =>
+  typeof value === 'string' ? (WORDS.get(field)?.show(value) ?? value) : value;
+
 function showActivity({ id, action, taskId, actorUserId, createdAt, changes }: CoreActivity) {
   const shown = (name: string, type: string, eventData: object | null) => ({
     ...{
@@ -58,7 +67,7 @@ function showActivity({ id, action, taskId, actorUserId, createdAt, changes }: C
     .map(([field, { from = null, to = null }]) => {
       const type =
         field === 'assigneeId' && to === null ? 'unassigned' : (TYPES[field as keyof typeof TYPES] ?? 'task');
-      return shown(field, type, { field, from, to });
+      return shown(field, type, { field, from: inWords(field, from), to: inWords(field, to) });
     });
 }
 
