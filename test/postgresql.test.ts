@@ -7,6 +7,7 @@ import { statementNames } from '../src/db/postgresql.js';
 import { createDatabase, postgresql } from './support/postgresql.js';
 import { run } from './support/process.js';
 import { startTestServer } from './support/server.js';
+import { silentProxy } from './support/silentProxy.js';
 import { until } from './support/stream.js';
 
 const server = await postgresql();
@@ -45,6 +46,35 @@ describe.skipIf(!server)('a statement that takes too long', () => {
     );
     expect(databaseError(error)?.code).toBe('SERVICE_UNAVAILABLE');
     await short.close();
+    await own.drop();
+  });
+});
+
+describe.skipIf(!server)('a database of which nothing more is heard', () => {
+  it('is told by the probe while the statements still wait', async () => {
+    const own = await createDatabase(server ?? '');
+    const proxy = await silentProxy(new URL(own.url));
+    const api = await startTestServer({
+      DATABASE_URL: own.url.replace(/:\d+\//, `:${proxy.port}/`),
+      DATABASE_STATEMENT_TIMEOUT: '1000',
+    });
+    const ready = async () => (await fetch(`${api.origin}/health/ready`)).status;
+    expect(await ready()).toBe(200);
+    proxy.silence(true);
+    const held = api.gql('{ tasks { nodes { id } } }').then(() => 'given up');
+    expect(await Promise.race([held, ready()])).toBe(503);
+    await held;
+    await api.stop();
+    await proxy.close();
+    await own.drop();
+  });
+
+  it('ends the transactions of a process that vanished', async () => {
+    const own = await createDatabase(server ?? '');
+    const database = await openDatabase({ provider: 'postgresql', databaseUrl: own.url });
+    const rows = await database.system.$queryRaw`SHOW idle_in_transaction_session_timeout`;
+    expect(rows).toEqual([{ idle_in_transaction_session_timeout: '30s' }]);
+    await database.close();
     await own.drop();
   });
 });

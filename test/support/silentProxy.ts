@@ -3,12 +3,17 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 /** Between a client and a server, whose connections can go silent as they do when a host or a network vanishes. */
 export async function silentProxy(target: URL): Promise<{
   readonly port: number;
-  /** What is connected hears nothing more, and is not closed; new connections work. */
-  silence(): void;
+  /** What is connected hears nothing more, and is not closed. @param isForGood whether new connections are silent too */
+  silence(isForGood?: boolean): void;
   close(): Promise<void>;
 }> {
   const open = new Set<Socket>();
+  let isSilent = false;
   const proxy = createServer((client) => {
+    if (isSilent) {
+      open.add(client);
+      return;
+    }
     const server = connect(Number(target.port), target.hostname);
     for (const [one, other] of [
       [client, server],
@@ -23,7 +28,8 @@ export async function silentProxy(target: URL): Promise<{
   await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
   return {
     port: (proxy.address() as AddressInfo).port,
-    silence() {
+    silence(isForGood = false) {
+      isSilent = isForGood;
       for (const socket of open) {
         socket.unpipe();
         socket.removeAllListeners('data');
