@@ -158,6 +158,12 @@ it('an unknown path answers 404, and a wrong method 405', async () => {
   expect((await fetch(`${server.origin}/nothing`)).status).toBe(404);
   const headers = { authorization: `Bearer ${server.adminKey}` };
   expect((await fetch(server.url, { method: 'DELETE', headers })).status).toBe(405);
+  for (const path of ['/openapi.json', '/docs', '/health/ready', '/metrics']) {
+    const refused = await fetch(server.origin + path, { method: 'POST', headers });
+    expect([path, refused.status, refused.headers.get('allow')]).toEqual([path, 405, 'GET, HEAD, OPTIONS']);
+    const options = await fetch(server.origin + path, { method: 'OPTIONS' });
+    expect([path, options.status, options.headers.get('allow')]).toEqual([path, 204, 'GET, HEAD, OPTIONS']);
+  }
 });
 
 describe('a result without data', () => {

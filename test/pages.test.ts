@@ -12,6 +12,7 @@ let call: (method: string, path: string, request?: RestCall) => Promise<RestAnsw
 let project: string;
 let hub: string;
 let board: string;
+let workflow: string;
 
 beforeAll(async () => {
   server = await startTestServer();
@@ -22,7 +23,12 @@ beforeAll(async () => {
   const make = async (name: string) => (await system.project.create({ data: { ...tenant, name } })).id;
   project = await make('Small');
   board = await make('Large');
-  for (let i = 2; i < ROWS; i += 1) await make(`P${i}`);
+  for (let i = 2; i < ROWS; i += 1) workflow = await make(`P${i}`);
+  await system.state.createMany({
+    data: Array.from({ length: ROWS }, (_, order) => ({
+      ...{ ...tenant, projectId: workflow, name: `S${order}`, slug: `s${order}`, order, category: 2 },
+    })),
+  });
   for (let i = 1; i < ROWS; i += 1) {
     await system.user.create({ data: { ...tenant, email: `u${i}@example.com`, name: `U${i}` } });
     await server.createKey([]);
@@ -64,6 +70,10 @@ beforeAll(async () => {
     // With the two that tags made.
     if (i > 3) await system.label.create({ data: { ...tenant, name: `L${i}`, key: `l${i}`, color: '#000000' } });
   }
+  const all = await system.label.findMany();
+  await system.taskTag.createMany({
+    data: all.map(({ id: labelId, name, key }) => ({ ...tenant, taskId: hub, labelId, name, key })),
+  });
 });
 afterAll(() => server.stop());
 
@@ -71,6 +81,7 @@ type Row = { id: string };
 const own = (body: unknown) => body as Row[];
 const exported = (body: { tasks: { title: string }[] }) => body.tasks.map(({ title }) => ({ id: title }));
 const data = (body: { data: Row[] }) => body.data;
+const results = (body: { results: Row[] }) => body.results;
 const columns = (body: { columns: { tasks: Row[] }[] }) => body.columns.flatMap(({ tasks }) => tasks);
 const lists: [string, () => string, (body: never) => Row[], number][] = [
   ['/api/tasks', () => `/api/tasks?project_id=${project}`, own, ROWS],
@@ -86,6 +97,12 @@ const lists: [string, () => string, (body: never) => Row[], number][] = [
   ['/api/activity/{id}', () => `/api/activity/${hub}`, own, ROWS],
   ['/api/notification', () => '/api/notification', own, ROWS],
   ['/api/workspace/{id}/members', () => `/api/workspace/${server.workspace.id}/members`, own, ROWS],
+  ['/api/label/task/{id}', () => `/api/label/task/${hub}`, own, ROWS],
+  ['/api/task-relation/{id}', () => `/api/task-relation/${hub}`, own, ROWS],
+  ['/api/column/{id}', () => `/api/column/${workflow}`, own, ROWS],
+  ['/api/auth/organization/list', () => '/api/auth/organization/list', own, 1],
+  // Ten tasks.
+  ['/api/search', () => '/api/search?q=T100', results, 10],
   ['/v1/tasks', () => `/v1/tasks?projectId=${project}`, data, ROWS],
   ['/v1/projects', () => '/v1/projects', data, ROWS],
   ['/v1/users', () => '/v1/users', data, ROWS],
@@ -168,6 +185,21 @@ describe.each(lists)('%s', (_name, at, rowsOf, total) => {
       expect((await call('GET', withQuery(at(), query))).status, query).toBe(400);
     }
   });
+});
+
+it('a search of several kinds goes through one after another', async () => {
+  const seen: string[] = [];
+  for (let page = 1; page < 30; page += 1) {
+    // Projects and comments, after no task.
+    const { body } = await call('GET', `/api/search?q=${page % 2 ? 'p' : 'P'}&limit=2&page=${page}`);
+    seen.push(...body.results.map(({ id, type }: { id: string; type: string }) => `${type} ${id}`));
+    if (body.results.length === 0) break;
+    expect(body.totalCount).toBe(seen.length > 0 ? body.totalCount : 0);
+  }
+  const { body } = await call('GET', '/api/search?q=p&limit=50');
+  expect(seen).toEqual(body.results.map(({ id, type }: { id: string; type: string }) => `${type} ${id}`));
+  expect(new Set(seen).size).toBe(body.totalCount);
+  expect((await call('GET', '/api/search?q=p&limit=50&page=21')).status).toBe(400);
 });
 
 describe('lists that say nothing of pages', () => {

@@ -84,6 +84,36 @@ describe('If-Match', () => {
     }
   });
 
+  it('holds for labels, and refuses what is changed without one row that has a tag', async () => {
+    const { id } = (await call('POST', '/api/label', { body: { name: 'bug', color: '#ff0000' } })).body;
+    const path = `/api/label/${id}`;
+    const seen = (await call('GET', path)).headers.get('etag') as string;
+    const rename = (name: string) =>
+      call('PUT', path, { headers: { 'if-match': seen }, body: { name, color: '#00ff00' } });
+    expect((await rename('one')).status).toBe(200);
+    expect((await rename('two')).status).toBe(412);
+    expect((await call('DELETE', path, { headers: { 'if-match': seen } })).status).toBe(412);
+    expect((await call('GET', path)).body.name).toBe('one');
+
+    const taskId = await task();
+    const projectId = await project();
+    const untagged = [
+      ['PUT', `/api/label/${id}/task`, { taskId }],
+      ['PATCH', '/api/notification/read-all', undefined],
+      ['PUT', `/api/column/reorder/${projectId}`, { columns: [{ id: 'x', position: 0 }] }],
+      ['PATCH', '/api/task/bulk', { taskIds: [taskId], operation: 'updatePriority', value: 'high' }],
+    ] as const;
+    for (const [method, at, body] of untagged) {
+      const answer = await call(method, at, { headers: { 'if-match': seen }, ...(body && { body }) });
+      expect([at, answer.status, answer.text]).toEqual([at, 412, expect.stringContaining('has no ETag')]);
+    }
+    expect((await call('GET', `/api/task/${taskId}`)).body.priority).not.toBe('high');
+    const { status } = await call('PUT', `/api/label/${id}/task`, { headers: { 'if-match': '*' }, body: { taskId } });
+    expect(status).toBe(200);
+    const current = (await call('GET', path)).headers.get('etag') as string;
+    expect((await call('DELETE', path, { headers: { 'if-match': current } })).status).toBe(200);
+  });
+
   it('holds for the rotation and the revocation of a key, and for a relationship, whoever else is at it', async () => {
     const { apiKey } = await server.createKey([]);
     const key = `/v1/api-keys/${apiKey.id}`;

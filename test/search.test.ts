@@ -99,6 +99,25 @@ describe('a search', () => {
     expect(data.searchTasks.edges.at(-1)?.comment?.body).toContain('Deploy this zebra');
   });
 
+  it('compares each letter without case, a sigma in any of its forms, and says where', async () => {
+    const made = [await create({ title: 'ΣΊΣΥΦΟΣ αα' }), await create({ title: 'Ο σίσυφος ανεβαίνει' })];
+    for (const word of ['σίσυφος', 'ΣΊΣΥΦΟΣ', 'σίσυφοσ', 'Σίσυφο', 'ίσυφοΣ']) {
+      expect((await titles(word)).length, word).toBe(2);
+      const { data } = await server.gql(
+        'query ($w: String!) { tasks(filter: { title: { contains: $w } }) { totalCount } }',
+        {
+          w: word,
+        },
+      );
+      expect(data.tasks.totalCount, word).toBe(2);
+    }
+    const [found] = (await search('σίσυφος')).data.searchTasks.edges;
+    expect(found?.snippet.matches).toHaveLength(1);
+    const { data } = await server.gql('{ tasks(filter: { title: { startsWith: "σίσυφοσ" } }) { totalCount } }');
+    expect(data.tasks.totalCount).toBe(1);
+    for (const one of made) await remove('Task', one);
+  });
+
   it('needs all words in the task, or in one comment', async () => {
     expect((await titles('DEPLOY zebra')).sort()).toEqual(
       ['Deploy', 'Deployment of the zebra', 'Later', 'Quiet'].sort(),

@@ -130,7 +130,7 @@ describe('a task', () => {
       { id: task.id },
     );
     expect(JSON.parse(data.task.activity.nodes[0].changes)).toMatchObject({
-      status: { to: 4 },
+      status: { to: 'IN_REVIEW' },
       stateId: { from: state.id },
     });
   });
@@ -370,6 +370,16 @@ describe("Kaneo's columns", () => {
     const renamed = await body('PUT', `/api/column/${ideas.id}`, { name: 'Someday', isFinal: true });
     expect(renamed).toMatchObject({ name: 'Someday', slug: 'ideas', isFinal: true });
     expect(await body('PUT', `/api/column/${ideas.id}`, { isFinal: false })).toMatchObject({ isFinal: false });
+    const places = new Map(
+      (await body('GET', path)).map(({ id, position }: State & { position: number }) => [id, position]),
+    );
+    expect(renamed.position).toBe(places.get(ideas.id));
+    const last = await body('POST', path, { name: 'Last' });
+    expect(last.position).toBe(3);
+    await body('POST', `/api/task/${project.id}`, { title: 'Kept', status: 'last' });
+    const held = await body('DELETE', `/api/column/${last.id}`, undefined, 409);
+    expect(JSON.stringify(held)).toContain('There are tasks in it (1)');
+    expect(JSON.stringify(held)).not.toContain('intoId');
     await body('PUT', `/api/column/${ideas.id}`, {}, 400);
     await body('PUT', '/api/column/none', { name: 'x' }, 404);
     await body('DELETE', '/api/column/none', undefined, 404);

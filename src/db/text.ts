@@ -1,21 +1,41 @@
 import type { Provider } from './provider.js';
 
+/** A test of a column, as Prisma takes it. */
+export interface TextTest {
+  readonly contains?: string;
+  readonly startsWith?: string;
+  readonly mode?: 'insensitive';
+}
+
 /**
  * Text that contains another as it stands, whatever the case: `%` and `_` are characters like others. Prisma hands the
  * text to LIKE unescaped; PostgreSQL's escape character is the backslash, and SQLite's LIKE is replaced (sqlite.ts).
+ * @returns tests of which one must hold
  */
-export function containsText(provider: Provider, text: string): { contains: string; mode?: 'insensitive' } {
-  const contains = literally(text);
-  return provider === 'postgresql' ? { contains, mode: 'insensitive' } : { contains };
+export function containsText(provider: Provider, text: string): TextTest[] {
+  return formsOf(provider, text).map((contains) => ({ contains, ...caseOf(provider) }));
 }
 
 /** The same for text that begins with another. */
-export function startsWithText(provider: Provider, text: string): { startsWith: string; mode?: 'insensitive' } {
-  const startsWith = literally(text);
-  return provider === 'postgresql' ? { startsWith, mode: 'insensitive' } : { startsWith };
+export function startsWithText(provider: Provider, text: string): TextTest[] {
+  return formsOf(provider, text).map((startsWith) => ({ startsWith, ...caseOf(provider) }));
 }
 
-const literally = (text: string) => text.replace(/[\\%_]/g, (character) => `\\${character}`);
+const caseOf = (provider: Provider) => (provider === 'postgresql' ? ({ mode: 'insensitive' } as const) : {});
+
+/** PostgreSQL knows one small form of each capital: a final sigma is compared as it is written, and as the other. */
+function formsOf(provider: Provider, text: string): string[] {
+  const literal = text.replace(/[\\%_]/g, (character) => `\\${character}`);
+  if (provider !== 'postgresql' || !/[σςΣ]/.test(literal)) return [literal];
+  const plain = literal.replace(/[ςΣ]/g, 'σ');
+  return [...new Set([literal, plain, plain.replace(/σ(?!\p{L})/gu, 'ς')])];
+}
+
+/** In small letters, of which each capital has one. As long as `toLowerCase` makes it. */
+export function foldCase(text: string): string {
+  const small = text.toLowerCase();
+  return small.includes('ς') ? small.replaceAll('ς', 'σ') : small;
+}
 
 /**
  * LIKE for SQLite, as far as it is used here, where every pattern is `%` text `%` or text `%`: with the backslash as the escape
@@ -32,12 +52,9 @@ export function likeContains(onCall: () => void = () => {}): (pattern: unknown, 
     if (pattern !== known) {
       known = pattern;
       isPrefix = !pattern.startsWith('%');
-      needle = pattern
-        .slice(isPrefix ? 0 : 1, -1)
-        .replace(/\\([\\%_])/g, '$1')
-        .toLowerCase();
+      needle = foldCase(pattern.slice(isPrefix ? 0 : 1, -1).replace(/\\([\\%_])/g, '$1'));
     }
-    const text = String(value).toLowerCase();
+    const text = foldCase(String(value));
     return (isPrefix ? text.startsWith(needle) : text.includes(needle)) ? 1 : 0;
   };
 }

@@ -7,8 +7,8 @@ type Fields = Readonly<Record<string, readonly string[]>>;
 
 interface Origin {
   readonly method: string;
-  /** What the dialect calls the core's input fields. */
-  readonly fields?: Readonly<Record<string, string>>;
+  /** What the dialect calls the core's input fields; null: it has no such field. */
+  readonly fields?: Readonly<Record<string, string | null>>;
 }
 
 /** The first of the errors, with the caller's names of fields. */
@@ -21,9 +21,16 @@ export function apiErrorOf(errors: readonly GraphQLError[], { method, fields: na
     return new ApiError('PRECONDITION_FAILED', first.message);
   }
   if (fields) {
-    const own = Object.entries(fields as Fields).map(([field, problems]) => [names[field] ?? field, problems] as const);
-    const problems = Object.fromEntries(own);
-    if (code !== 'BAD_USER_INPUT') return new ApiError(code, first.message, { ...details, fields: problems });
+    const problems = Object.fromEntries(
+      Object.entries(fields as Fields).flatMap(([field, found]) => {
+        const name = names[field];
+        return name === null ? [] : [[name ?? field, found] as const];
+      }),
+    );
+    if (code !== 'BAD_USER_INPUT') {
+      const known = Object.keys(problems).length > 0 && { fields: problems };
+      return new ApiError(code, first.message, { ...details, ...known });
+    }
     return method === 'get' ? badParameters(problems) : badInput(problems);
   }
   // No field of GraphQL means anything here.

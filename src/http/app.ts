@@ -197,12 +197,25 @@ export function createHttpApp(options: HttpOptions) {
     app.post('/security/leaked-keys', limitBody, leakedKeys(services, publicKeys, config.leakReportRevoke));
   }
 
+  const allowedAt = (path: string): string | undefined => {
+    const methods = app.routes.filter((one) => one.path === path && one.method !== 'ALL').map(({ method }) => method);
+    if (methods.length === 0) return undefined;
+    return [...new Set([...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'])].join(', ');
+  };
   app.notFound((c) => {
     const wantsPage = namesPageFirst(c);
     // What is an API tells programs, whatever they take.
     const isProgram = /^\/(?:api|v\d+|graphql|mcp|assets|credentials|security|\.well-known)(?:\/|$)/.test(c.req.path);
     const isRead = c.req.method === 'GET' || c.req.method === 'HEAD';
     if (wantsPage && isRead && !isProgram) return page(c);
+    const allow = allowedAt(c.req.path);
+    if (allow !== undefined && c.req.method === 'OPTIONS') return c.body(null, 204, { allow });
+    if (allow !== undefined) {
+      return refuse(
+        c,
+        new ApiError('METHOD_NOT_ALLOWED', `${c.req.method} is not allowed here; ${allow} are.`, { allow }),
+      );
+    }
     return refuse(c, new ApiError('NOT_FOUND', `There is no ${c.req.path} here.`));
   });
   app.onError((error, c) => refuse(c, failureOf(error, c.get('requestId'), logger)));

@@ -142,5 +142,6 @@ const TOKEN_OPERATION = {
     400: oauthFailure('invalid_request, unsupported_grant_type or invalid_scope.'),
     401: oauthFailure('invalid_client.'),
     429: oauthFailure('slow_down.'),
+    default: failure('What else may go wrong.'),
   },
 };

@@ -113,6 +113,31 @@ export function pageHeaders(
   };
 }
 
+/** Rows of a list that the core answers whole. */
+const MOST_WHOLE = 1000;
+const NO_MORE = { hasNextPage: false, endCursor: null };
+
+/** Cursors of lists that are cut here lead to rows by their number. */
+const CUT = 'row';
+
+/** What a route takes whose rows are cut here. */
+export const cutQuery = (most = MOST_WHOLE, usual = most) => pageQuery(most, usual);
+
+/** The number of the first row. @throws ApiError for what is not a cursor of such a list */
+export function cutStart(query: PageQuery): number {
+  const { offset, after } = startOf(query);
+  if (after !== undefined && after !== CUT) throw badParameters({ cursor: ['is not a cursor of this list'] });
+  return offset;
+}
+
+/** @param shown rows of the page @param totalCount of all pages */
+export function cutHeaders(shown: number, totalCount: number, query: PageQuery, url: URL): Record<string, string> {
+  const end = cutStart(query) + shown;
+  const hasNextPage = shown > 0 && end < totalCount;
+  const pageInfo = hasNextPage ? { hasNextPage, endCursor: CUT } : NO_MORE;
+  return pageHeaders({ totalCount, pageInfo, nodes: Array.from({ length: shown }) }, query, url);
+}
+
 /** Characters: clients take a limited amount of headers, and the links repeat the whole query. */
 const MAX_LINK = 4096;
 

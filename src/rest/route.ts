@@ -51,16 +51,18 @@ export interface Route<Query = unknown, Body = unknown, Data = unknown> {
   /** It asks for the limits alone, which is free within bounds. */
   readonly isLook?: true;
   readonly list?: List<Data>;
+  /** A list that the core answers whole, of which the page is cut (`cutQuery`). */
+  readonly isWhole?: true;
   /** Its answer tells when it was made. */
   readonly isTimed?: true;
   /** When the one row that is answered was changed last, for changes that are for this version alone (If-Match). */
   readonly version?: (data: Data) => Moment;
   /** What of the answer stays the same while its figures come and go; by default all of it. */
   readonly stable?: (answer: never) => unknown;
-  /** The path of the row that is changed, where it is not the route's own; null: no route shows that row alone. */
+  /** The path of the row that is changed, where it is not the route's own; null: no route shows that alone, and a change with If-Match is refused. */
   readonly of?: string | null;
-  /** What the dialect calls the core's input fields, for errors. */
-  readonly fields?: Readonly<Record<string, string>>;
+  /** What the dialect calls the core's input fields, for errors; null: it has no such field. */
+  readonly fields?: Readonly<Record<string, string | null>>;
   /** The answer holds a secret, so no cache may keep it. */
   readonly secret?: true;
 }

@@ -13,7 +13,7 @@ import { once } from '../http/idempotency.js';
 import { refusalAnswer } from '../http/refusal.js';
 import { isMatch, type JsonAnswer, send } from '../http/send.js';
 import { MAX_PAGE } from '../operations/pageLimits.js';
-import { type PageQuery, pageHeaders, pageVariables, startOf } from './pages.js';
+import { cutHeaders, cutStart, type PageQuery, pageHeaders, pageVariables, startOf } from './pages.js';
 import { readRequest } from './request.js';
 import { parametersOf, type Route, type RouteRequest } from './route.js';
 import type { Moment } from './shapes.js';
@@ -37,6 +37,8 @@ export function runRoute(
   urlOf: (c: KeyedContext) => URL,
 ): RunKeyed {
   const names = parametersOf(route);
+  const changesRow = route.method !== 'get' && (route.method !== 'post' || route.of !== undefined);
+  const isUntagged = changesRow && !reader;
   return async (c, context) => {
     context.use.counts = 'request';
     await context.meter.begin(route.isLook, announcedBytes(c) ?? 0);
@@ -56,6 +58,7 @@ export function runRoute(
     const run = async (): Promise<JsonAnswer> => {
       try {
         const ifMatch = c.req.header('if-match');
+        if (ifMatch !== undefined && isUntagged && ifMatch.trim() !== '*') throw untagged();
         const expected =
           ifMatch === undefined || !reader ? undefined : await expectMatch(ifMatch, reader, request, graphql, context);
         return await runRead(route, expecting(route, variables, expected), request, graphql, context);
@@ -107,13 +110,17 @@ function nameOf({ path, isTimed }: Route, { url, workspaceId }: RouteRequest, da
 }
 
 async function answerOf(route: Route, data: unknown, request: RouteRequest): Promise<JsonAnswer> {
-  const answer = route.answer?.(data, request);
-  const page = route.list?.page(data, request.query as PageQuery);
+  const query = request.query as PageQuery;
+  const whole = route.answer?.(data, request);
+  const rows = route.isWhole ? (whole as readonly unknown[]) : undefined;
+  const answer = rows ? rows.slice(cutStart(query), cutStart(query) + query.limit) : whole;
+  const page = route.list?.page(data, query);
   return {
     status: route.status,
     body: route.answer ? await inParts(answer) : '',
     headers: {
-      ...(page && pageHeaders(page, request.query as PageQuery, request.url, route.list?.usual)),
+      ...(page && pageHeaders(page, query, request.url, route.list?.usual)),
+      ...(rows && cutHeaders((answer as readonly unknown[]).length, rows.length, query, request.url)),
       ...route.headers?.(data, request),
       ...(route.secret && { 'cache-control': 'no-store' }),
     },
@@ -240,6 +247,11 @@ function expecting({ operation }: Route, variables: Variables, expectedUpdatedAt
     return operation.variables.has('expectedUpdatedAt') ? { ...variables, expectedUpdatedAt } : variables;
   }
   return { ...variables, input: { ...(variables['input'] as object), expectedUpdatedAt } };
+}
+
+/** Better refused than made to a row that is not the one that was meant. */
+function untagged(): ApiError {
+  return new ApiError('PRECONDITION_FAILED', 'What is changed here has no ETag: send it without If-Match.');
 }
 
 function changedSince(): ApiError {

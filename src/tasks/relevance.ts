@@ -1,5 +1,7 @@
 /** How well a task fits a search, and the part of a text that shows why. Words are compared without case, anywhere in a text. */
 
+import { foldCase } from '../db/text.js';
+
 /** Where a word was found counts, and whether a word of the text begins with it, or is it. */
 const WEIGHTS = { whole: 10, start: 8, inside: 5, elsewhere: 2, comment: 1 } as const;
 /** Characters of a snippet, and before its first match. */
@@ -17,8 +19,8 @@ export interface Snippet {
 
 /** @param title of a task whose title and description have all the words */
 export function titleScore(title: string, words: readonly string[]): number {
-  const text = title.toLowerCase();
-  return words.reduce((sum, word) => sum + scoreOf(text, word.toLowerCase()), 0);
+  const text = foldCase(title);
+  return words.reduce((sum, word) => sum + scoreOf(text, foldCase(word)), 0);
 }
 
 /** Of a task one of whose comments has all the words. */
@@ -42,9 +44,9 @@ const isLetter = (character: string) => /[\p{L}\p{N}\p{M}]/u.test(character);
 /** The beginning of the text, or what stands around the first of the words. Places are in UTF-16 code units. */
 export function snippetOf(text: string, words: readonly string[]): Snippet {
   // Where small letters are more than capitals, places would be others.
-  const lower = text.toLowerCase();
+  const lower = foldCase(text);
   const searched = lower.length === text.length ? lower : text;
-  const wanted = [...new Set(words.map((word) => (searched === lower ? word.toLowerCase() : word)))].filter(Boolean);
+  const wanted = [...new Set(words.map((word) => (searched === lower ? foldCase(word) : word)))].filter(Boolean);
   const first = Math.min(...wanted.map((word) => searched.indexOf(word)).filter((at) => at >= 0));
   const from = Number.isFinite(first) && first > BEFORE ? wholeFrom(text, first - BEFORE) : 0;
   const to = from + SNIPPET >= text.length ? text.length : wholeFrom(text, from + SNIPPET);

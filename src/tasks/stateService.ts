@@ -145,7 +145,7 @@ export class StateService {
         if (intoId !== null && !other) throw notFound('state', intoId);
         const ids = await tasksIn(unit, id);
         if (ids.length > 0 && !other) {
-          throw new ApiError('CONFLICT', `There are tasks in it (${ids.length}). Say to which state they go.`, {
+          throw new ApiError('CONFLICT', `There are tasks in it (${ids.length}), which have to go to another state.`, {
             fields: { intoId: ['is required'] },
           });
         }

@@ -30,19 +30,19 @@ const NAMED = new Map([
   ['State category', namesOf(STATUSES)],
 ]);
 
+/** PostgreSQL keeps the fields of JSON in an order of its own. */
+const inOrder = (fields: object) => Object.entries(fields).sort(([one], [other]) => (one < other ? -1 : 1));
+
 /**
  * The changes of an entry of the audit log as JSON, with the names of what is stored as numbers.
  * @param changes field -> { from, to }
  */
 export function shownChanges(targetType: string | null, changes: unknown): string | null {
   if (changes === null || typeof changes !== 'object') return null;
-  const shown = Object.entries(changes).map(([field, change]) => {
+  const shown = inOrder(changes).map(([field, change]) => {
+    if (typeof change !== 'object' || change === null) return [field, change];
     const names = NAMED.get(`${targetType} ${field}`);
-    if (!names || typeof change !== 'object' || change === null) return [field, change];
-    return [
-      field,
-      Object.fromEntries(Object.entries(change).map(([side, value]) => [side, names.get(value) ?? value])),
-    ];
+    return [field, Object.fromEntries(inOrder(change).map(([side, value]) => [side, names?.get(value) ?? value]))];
   });
   return JSON.stringify(Object.fromEntries(shown));
 }

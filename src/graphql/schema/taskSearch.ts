@@ -2,6 +2,7 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import type { Join, RowSelection } from '../../db/selection.js';
 import type { Table } from '../../db/statement.js';
+import { foldCase } from '../../db/text.js';
 import { badInput } from '../../errors.js';
 import { DEFAULT_PAGE, MAX_PAGE } from '../../operations/pageLimits.js';
 import { isStorableDate } from '../../storable.js';
@@ -276,7 +277,7 @@ async function withSnippets(page: readonly Ranked[], words: readonly string[], {
 
 function fieldOf({ commentId, title }: Ranked, text: string, words: readonly string[]): Field {
   if (commentId !== null) return 'COMMENT';
-  const has = (where: string, word: string) => where.toLowerCase().includes(word.toLowerCase());
+  const has = (where: string, word: string) => foldCase(where).includes(foldCase(word));
   if (words.every((word) => has(title, word))) return 'TITLE';
   return words.some((word) => numberOf(word) !== undefined && !has(title, word) && !has(text, word))
     ? 'IDENTIFIER'

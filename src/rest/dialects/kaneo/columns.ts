@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ApiError } from '../../../errors.js';
 import { text } from '../../../input.js';
 import { slugOf } from '../../../tasks/states.js';
+import { cutQuery } from '../../pages.js';
 import { route } from '../../route.js';
 import { atLeastOne, id, type Moment, shownDate, shownId } from '../../shapes.js';
 import { columnSlug, isColumn, isReserved, wordOf } from './statuses.js';
@@ -50,6 +51,17 @@ interface CoreColumns {
   readonly states: { readonly nodes: readonly CoreColumn[] };
 }
 
+/** A column, and the states among which its place is counted. */
+const PLACED = `${COLUMN} project { states(first: ${MOST}) { nodes { id slug } } }`;
+interface PlacedColumn extends CoreColumn {
+  readonly project: { readonly states: { readonly nodes: readonly Pick<CoreColumn, 'id' | 'slug'>[] } };
+}
+function showPlaced({ project, ...column }: PlacedColumn) {
+  const order = project.states.nodes.filter(isColumn).findIndex(({ id }) => id === column.id);
+  // One that is called backlog is no column of the list.
+  return showColumn(order < 0 ? column : { ...column, order });
+}
+
 const name = text(1, 100);
 const looks = { icon: text(0, 100).nullish(), color: z.string().nullish(), isFinal: z.boolean().optional() };
 const shared = { tag: 'Kaneo columns', status: 200 } as const;
@@ -70,6 +82,8 @@ export const columns = [
     method: 'get',
     path: '/api/column/{id}',
     summary: 'The columns of the project of this id, in their order; their slugs are what a task has for its status',
+    query: z.object(cutQuery()),
+    isWhole: true,
     operation: `query ListKaneoColumns($id: ID!) {
       project(id: $id) { states(first: ${MOST}) { nodes { ${COLUMN} } } }
     }`,
@@ -83,7 +97,7 @@ export const columns = [
     summary: 'Add a column at the end of the project of this id; its slug is made of its name',
     body: z.object({ name, ...looks }).meta({ id: 'NewKaneoColumn' }),
     operation: `mutation CreateKaneoColumn($input: CreateStateInput!) {
-      createState(input: $input) { state { ${COLUMN} } }
+      createState(input: $input) { state { ${PLACED} } }
     }`,
     variables: ({ params, body: { name, icon, color, isFinal } }) => {
       mustBeFree(name);
@@ -92,7 +106,7 @@ export const columns = [
       const more = { ...(slug && { slug }), ...(isFinal && { category: 'DONE' }) };
       return { input: { projectId: params['id'], name, ...look, ...more } };
     },
-    answer: ({ createState: { state } }: { createState: { state: CoreColumn } }) => showColumn(state),
+    answer: ({ createState: { state } }: { createState: { state: PlacedColumn } }) => showPlaced(state),
     answers: KColumn,
     fields: { slug: 'name' },
   }),
@@ -125,7 +139,7 @@ export const columns = [
     summary: 'Change what is given of a column; its slug stays. A final one makes its tasks done',
     body: atLeastOne({ name, ...looks }),
     operation: `mutation UpdateKaneoColumn($input: UpdateStateInput!) {
-      updateState(input: $input) { state { ${COLUMN} } }
+      updateState(input: $input) { state { ${PLACED} } }
     }`,
     variables: ({ params, body: { isFinal, icon, color, ...body } }) => ({
       input: {
@@ -136,7 +150,7 @@ export const columns = [
         }),
       },
     }),
-    answer: ({ updateState: { state } }: { updateState: { state: CoreColumn } }) => showColumn(state),
+    answer: ({ updateState: { state } }: { updateState: { state: PlacedColumn } }) => showPlaced(state),
     answers: KColumn,
   }),
   route({
@@ -152,5 +166,6 @@ export const columns = [
     }`,
     answer: ({ deleteState: { deletedStateId, ...column } }: Deleted) => showColumn({ ...column, id: deletedStateId }),
     answers: KColumn,
+    fields: { intoId: null },
   }),
 ];

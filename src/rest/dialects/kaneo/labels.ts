@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { ApiError, notFound } from '../../../errors.js';
 import { text } from '../../../input.js';
-import { type CorePage, PAGE, pageQuery } from '../../pages.js';
+import { type CorePage, cutQuery, PAGE, pageQuery } from '../../pages.js';
 import { type RouteRequest, route } from '../../route.js';
 import { id, type Moment, shownDate, shownId } from '../../shapes.js';
 import { ALL, ownWorkspace } from './shapes.js';
@@ -33,6 +33,11 @@ const showLabel = ({ id, ...label }: CoreLabel, taskId: string | null, { workspa
   taskId,
   workspaceId,
 });
+
+interface LabelOfTask {
+  readonly label: CoreLabel & { readonly updatedAt: Moment };
+  readonly task?: { readonly labels: { readonly nodes: readonly unknown[] } };
+}
 
 interface Removed {
   readonly changed: boolean;
@@ -79,6 +84,8 @@ export const labels = [
     path: '/api/label/task/{id}',
     summary: 'List the labels of a task, by name',
     tag,
+    query: z.object(cutQuery()),
+    isWhole: true,
     operation: `query ListKaneoTaskLabels($id: ID!) {
       task(id: $id) { labels(first: 50, orderBy: [{ field: NAME }]) { nodes { ${LABEL} } } }
     }`,
@@ -112,7 +119,7 @@ export const labels = [
     summary: 'Get a label, of the workspace or of a task',
     tag,
     operation: `query GetKaneoLabel($id: ID!, $taskId: ID!, $isOfTask: Boolean!) {
-      label(id: $id) { ${LABEL} }
+      label(id: $id) { ${LABEL} updatedAt }
       task(id: $taskId) @include(if: $isOfTask) { labels(first: 1, filter: { id: { eq: $id } }) { nodes { id } } }
     }`,
     variables: (request) => {
@@ -120,19 +127,20 @@ export const labels = [
       return { id, taskId: taskId ?? '', isOfTask: taskId !== null };
     },
     status: 200,
-    answer: ({ label, task }: { label: CoreLabel; task?: { labels: { nodes: readonly unknown[] } } }, request) => {
+    answer: ({ label, task }: LabelOfTask, request) => {
       const { taskId } = partsOf(request);
       if (task?.labels.nodes.length === 0) throw notFound('label', request.params['id'] ?? '');
-      return showLabel(label, taskId, request);
+      const { updatedAt: _, ...shown } = label;
+      return showLabel(shown, taskId, request);
     },
     answers: KLabel,
+    version: ({ label }) => label.updatedAt,
   }),
   route({
     method: 'put',
     path: '/api/label/{id}',
     summary: 'Rename and recolour a label, on all tasks that have it',
     tag,
-    of: null,
     body: z.object({ name, color }).meta({ id: 'KaneoLabelChange' }),
     operation: `mutation UpdateKaneoLabel($input: UpdateLabelInput!) { updateLabel(input: $input) { label { ${LABEL} } } }`,
     variables: (request) => ({ input: { ...request.body, id: partsOf(request).id } }),
@@ -146,10 +154,11 @@ export const labels = [
     path: '/api/label/{id}',
     summary: 'Take a label from its task; one of the workspace is deleted, and taken from all tasks',
     tag,
-    of: null,
-    operation: `mutation DeleteKaneoLabel($id: ID!, $taskId: ID!, $isOfTask: Boolean!) {
+    operation: `mutation DeleteKaneoLabel($id: ID!, $taskId: ID!, $isOfTask: Boolean!, $expectedUpdatedAt: DateTime) {
       removeLabel(input: { id: $id, taskId: $taskId }) @include(if: $isOfTask) { changed label { ${LABEL} } }
-      deleteLabel(input: { id: $id }) @skip(if: $isOfTask) { deletedLabelId name color createdAt }
+      deleteLabel(input: { id: $id, expectedUpdatedAt: $expectedUpdatedAt }) @skip(if: $isOfTask) {
+        deletedLabelId name color createdAt
+      }
     }`,
     variables: (request) => {
       const { id, taskId } = partsOf(request);

@@ -1,7 +1,7 @@
 /** Whose key it is, the workspace and its members as Kaneo shows them, and what a user is told. */
 import { z } from 'zod';
 import { notFound } from '../../../errors.js';
-import { type CorePage, PAGE, pageQuery } from '../../pages.js';
+import { type CorePage, cutQuery, PAGE, pageQuery } from '../../pages.js';
 import { type RouteRequest, route } from '../../route.js';
 import { type Moment, shownDate, shownId } from '../../shapes.js';
 import { ALL, ownWorkspace } from './shapes.js';
@@ -120,6 +120,8 @@ export const people = [
     path: '/api/auth/organization/list',
     summary: 'The workspace of the key, in a list',
     tag,
+    query: z.object(cutQuery()),
+    isWhole: true,
     operation: `query ListKaneoOrganizations { viewer { ${WORKSPACE} } }`,
     status: 200,
     answer: ({ viewer: { workspace } }: { viewer: { workspace: CoreWorkspace } }) => [showWorkspace(workspace)],

@@ -1,6 +1,7 @@
 /** Kaneo's relations of tasks: relationships, and sub-tasks, whose relation has the id `subtask.<task>`. */
 import { z } from 'zod';
 import { notFound } from '../../../errors.js';
+import { cutQuery } from '../../pages.js';
 import { type RouteRequest, route } from '../../route.js';
 import { id, type Moment, shownDate, shownId } from '../../shapes.js';
 import { KANEO_PRIORITY as PRIORITY } from '../words.js';
@@ -73,6 +74,8 @@ export const relations = [
     path: '/api/task-relation/{id}',
     summary: 'List what the task of this id has to do with others; 100 of each kind',
     tag,
+    query: z.object(cutQuery()),
+    isWhole: true,
     operation: `query ListKaneoRelations($id: ID!) {
       task(id: $id) {
         ${TASK}

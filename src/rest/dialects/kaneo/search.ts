@@ -1,7 +1,10 @@
 /** Kaneo's search, over tasks, projects and comments. */
 import { z } from 'zod';
-import { route } from '../../route.js';
-import { integer, type Moment, shownDate, shownId } from '../../shapes.js';
+import { badParameters } from '../../../errors.js';
+import { MAX_PAGE } from '../../../operations/pageLimits.js';
+import { cutHeaders, cutQuery, cutStart } from '../../pages.js';
+import { type RouteRequest, route } from '../../route.js';
+import { type Moment, shownDate, shownId } from '../../shapes.js';
 import { KANEO_PRIORITY as PRIORITY } from '../words.js';
 import {
   type CoreProject,
@@ -43,6 +46,33 @@ interface Found {
   readonly viewer?: { readonly workspace: CoreWorkspace };
 }
 
+type SearchRequest = RouteRequest<{ readonly q: string; readonly projectId?: string | undefined }>;
+
+/** Tasks, then projects, then comments, and the workspace; as far as they were read, and how many there are. */
+function listOf({ tasks, projects, comments, viewer }: Found, { query, workspaceId }: SearchRequest) {
+  const { q, projectId } = query;
+  const named = [viewer?.workspace].filter(
+    (workspace) => workspace?.name.toLowerCase().includes(q.toLowerCase()) && !projectId,
+  ) as CoreWorkspace[];
+  const rows = [
+    ...(tasks?.nodes ?? []).map((task) => ({
+      ...{ id: task.id, type: 'task', title: task.title, description: task.description, taskNumber: task.number },
+      ...{ projectId: task.projectId, status: showStatus(task), priority: PRIORITY.show(task.priority) },
+      ...{ workspaceId, createdAt: task.createdAt },
+    })),
+    ...(projects?.nodes ?? []).map(({ id, name, description, createdAt }) => ({
+      ...{ id, type: 'project', title: name, description, projectId: id, workspaceId, createdAt },
+    })),
+    ...(comments?.nodes ?? []).map(({ id, body, createdAt, task }) => ({
+      ...{ id, type: 'comment', title: task?.title ?? '', content: body, taskId: task?.id },
+      ...{ projectId: task?.projectId, taskNumber: task?.number, workspaceId, createdAt },
+    })),
+    ...named.map(({ id, name, createdAt }) => ({ id, type: 'workspace', title: name, workspaceId, createdAt })),
+  ];
+  const counted = [tasks, projects, comments].reduce((sum, list) => sum + (list?.totalCount ?? 0), 0);
+  return { rows, totalCount: counted + named.length };
+}
+
 export const search = [
   route({
     method: 'get',
@@ -54,7 +84,7 @@ export const search = [
       type: z.enum(TYPES).default('all'),
       workspaceId: z.string().optional(),
       projectId: z.string().optional(),
-      limit: integer(1, 50, 20),
+      ...cutQuery(50, 20),
     }),
     operation: `query SearchKaneo(
       $q: String!, $first: Int!, $tasks: TaskFilter, $projects: ProjectFilter, $comments: CommentFilter
@@ -72,9 +102,13 @@ export const search = [
     variables: (request) => {
       const { q, type, workspaceId, projectId, limit } = request.query;
       ownWorkspace(workspaceId, request);
+      // They follow each other in one list: any of them may fill it up to the end of the page.
+      const first = cutStart(request.query) + limit;
+      if (first > MAX_PAGE)
+        throw badParameters({ page: [`leads beyond row ${MAX_PAGE}, further than this search goes`] });
       const wants = (one: (typeof TYPES)[number]) => type === one || type === 'all';
       return {
-        ...{ q, first: limit, isTasks: wants('tasks'), isProjects: wants('projects') },
+        ...{ q, first, isTasks: wants('tasks'), isProjects: wants('projects') },
         ...{ isComments: wants('comments'), isWorkspaces: wants('workspaces') },
         comments: { deletedAt: { eq: null }, ...(projectId !== undefined && { projectId: { eq: projectId } }) },
         ...(projectId !== undefined && {
@@ -84,35 +118,21 @@ export const search = [
       };
     },
     status: 200,
-    answer: ({ tasks, projects, comments, viewer }: Found, request) => {
-      const { q, projectId, limit } = request.query;
-      const { workspaceId } = request;
-      const said = comments?.nodes ?? [];
-      const named = [viewer?.workspace].filter(
-        (workspace) => workspace?.name.toLowerCase().includes(q.toLowerCase()) && !projectId,
-      ) as CoreWorkspace[];
-      const results = [
-        ...(tasks?.nodes ?? []).map((task) => ({
-          ...{ id: task.id, type: 'task', title: task.title, description: task.description, taskNumber: task.number },
-          ...{ projectId: task.projectId, status: showStatus(task), priority: PRIORITY.show(task.priority) },
-          ...{ workspaceId, createdAt: task.createdAt },
-        })),
-        ...(projects?.nodes ?? []).map(({ id, name, description, createdAt }) => ({
-          ...{ id, type: 'project', title: name, description, projectId: id, workspaceId, createdAt },
-        })),
-        ...said.map(({ id, body, createdAt, task }) => ({
-          ...{ id, type: 'comment', title: task?.title ?? '', content: body, taskId: task?.id },
-          ...{ projectId: task?.projectId, taskNumber: task?.number, workspaceId, createdAt },
-        })),
-        ...named.map(({ id, name, createdAt }) => ({ id, type: 'workspace', title: name, workspaceId, createdAt })),
-      ].slice(0, limit);
+    answer: (data: Found, request) => {
+      const start = cutStart(request.query);
+      const pageOf = <Row>(rows: readonly Row[] = []) => rows.slice(start, start + request.query.limit);
+      const { rows, totalCount } = listOf(data, request);
       return {
-        results,
-        totalCount: (tasks?.totalCount ?? 0) + (projects?.totalCount ?? 0) + (comments?.totalCount ?? 0) + named.length,
-        searchQuery: q,
-        tasks: (tasks?.nodes ?? []).map(showTask),
-        projects: (projects?.nodes ?? []).map((project) => showProject(project, request)),
+        ...{ results: pageOf(rows), totalCount, searchQuery: request.query.q },
+        tasks: pageOf(data.tasks?.nodes).map(showTask),
+        projects: pageOf(data.projects?.nodes).map((project) => showProject(project, request)),
       };
+    },
+    headers: (data: Found, request) => {
+      const { limit } = request.query;
+      const { rows, totalCount } = listOf(data, request);
+      const shown = rows.slice(cutStart(request.query)).slice(0, limit).length;
+      return cutHeaders(shown, totalCount, request.query, request.url);
     },
     answers: z
       .object({
