@@ -268,6 +268,31 @@ describe('--from', () => {
   });
 });
 
+describe('a project that is named', () => {
+  it('by its id is that one, whatever others are called', async () => {
+    const tenant = { workspaceId: server.workspace.id, environment: 'LIVE' as const };
+    const make = async (data: object) =>
+      (await server.system.project.create({ data: { ...tenant, name: 'Named', ...data } })).id;
+    const other = await make({ slug: project });
+    const bound = async (name: string) => {
+      const { projects } = (await mint('--scopes', 'tasks:read', '--projects', name)) as unknown as {
+        projects: string[];
+      };
+      return projects;
+    };
+    expect(await bound(project)).toEqual([project]);
+    expect(await bound(other)).toEqual([other]);
+    const keyed = await make({ key: 'ZQX' });
+    expect(await bound('zqx')).toEqual([keyed]);
+    await make({ slug: 'ZQX' });
+    expect(await run(['keys', 'create', '--name', 'x', '--scopes', 'tasks:read', '--projects', 'ZQX'])).toMatchObject({
+      ...{ code: 1, stderr: expect.stringContaining('the slug of one project and the key of another') },
+    });
+    const plain = await run(['keys', 'create', '--name', 'x', '--scopes', 'tasks:read', '--projects', 'website']);
+    expect(plain.stdout).toMatch(/^Key key_\S+ \(live; tasks:read; in Website alone\)\.\n/);
+  });
+});
+
 describe('what was really called', () => {
   it('is in routes and tools, as the operations that they are', async () => {
     const rest = await mint('--from-rest', 'GET /api/tasks', 'PATCH /v1/tasks/{id}', '--lock');
@@ -397,6 +422,12 @@ describe('a locked key', () => {
 describe('an audit', () => {
   it('is for people, for CI and for code hosts', async () => {
     await mint('--scopes', 'admin:*');
+    for (const days of ['0', '401', '99999999999']) {
+      expect(await run(['keys', 'audit', '--days', days])).toMatchObject({
+        code: 1,
+        stderr: 'days must be from 1 to 400\n',
+      });
+    }
     expect(await run(['keys', 'audit', '--fail-on', 'high'])).toMatchObject({ code: 0 });
     const failed = await run(['keys', 'audit', '--fail-on', 'medium']);
     expect(failed).toMatchObject({ code: 1, stdout: expect.stringContaining('It may do everything.') });

@@ -3,6 +3,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { ApiKey } from '#prisma/client.js';
 import type { TenantDatabase } from '../db/tenant.js';
+import { badInput } from '../errors.js';
 import { KEYS } from './apiKey.js';
 import { authorityOf, type StoredKey } from './authority.js';
 import type { Plan } from './plans.js';
@@ -10,6 +11,8 @@ import { type KeyUse, type Review, reviewKey } from './review.js';
 import { lineageOf, withBonds } from './storedKeys.js';
 import { since } from './usage.js';
 
+/** Of whose use is looked at. */
+export const MOST_DAYS = 400;
 /** Keys of one batch. */
 const BATCH = 200;
 /** Keys that are looked at: as many as a workspace has that work. */
@@ -31,9 +34,16 @@ interface Options {
   readonly plan: Plan;
 }
 
-/** Those with the most to say first. @param where which keys, besides that they work */
+/**
+ * Those with the most to say first.
+ * @param where which keys, besides that they work
+ * @throws BAD_USER_INPUT for days that are none
+ */
 export async function reviewKeys(db: Reader, options: Options, where: object = {}): Promise<ReviewedKey[]> {
-  const { now } = options;
+  const { now, days } = options;
+  if (!Number.isInteger(days) || days < 1 || days > MOST_DAYS) {
+    throw badInput({ days: [`must be from 1 to ${MOST_DAYS}`] });
+  }
   const working = { revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] };
   const reviewed: ReviewedKey[] = [];
   for (let after = ''; reviewed.length < MOST; ) {

@@ -118,6 +118,8 @@ export function decideGrant(request: ResolvedRequest, bound: Bound, policy: Poli
   const caller = bound === 'operator' ? undefined : bound;
   const scopes = grantsOf(request);
   const projects = request.projects === undefined ? (caller?.projects ?? null) : request.projects;
+  // They are kept in one text, with spaces between.
+  if ([...(projects ?? [])].some((id) => !/^\S+$/.test(id))) throw badInput({ projects: ['must be ids of projects'] });
   const inherited = caller?.allowedIps ?? null;
   const allowedIps = request.allowedIps === undefined ? inherited : parseBlocks(request.allowedIps);
   const expiresAt = request.expiresAt === undefined ? (caller?.expiresAt ?? null) : request.expiresAt;

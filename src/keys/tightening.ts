@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ApiKey, KeyTightening } from '#prisma/client.js';
 import type { Actor } from '../audit/entry.js';
 import type { UnitOfWork } from '../db/unitOfWork.js';
-import { ApiError, badInput } from '../errors.js';
+import { ApiError } from '../errors.js';
 import { newId } from '../ids.js';
 import { expectVersion } from '../input.js';
 import { type Scope, scopeSet } from '../scopes/scope.js';
@@ -20,7 +20,6 @@ import { outOfReach } from './rules.js';
 
 /** Milliseconds in which what was taken is given back. */
 const UNDONE_WITHIN = 7 * 86_400_000;
-const MOST_DAYS = 400;
 
 export const TIGHTENED_PARTS = ['SCOPES', 'PROJECTS', 'ALLOW_LIST'] as const;
 export type TightenedPart = (typeof TIGHTENED_PARTS)[number];
@@ -65,9 +64,7 @@ export class Tightenings {
    * work any more
    */
   async tighten(actor: Actor, caller: Caller, id: string, options: Options): Promise<Tightened> {
-    const { days, dryRun } = options;
-    if (!Number.isInteger(days) || days < 1 || days > MOST_DAYS)
-      throw badInput({ days: [`must be from 1 to ${MOST_DAYS}`] });
+    const { dryRun } = options;
     const change = (context: KeyUnit) => this.#tighten(context, id, options);
     return dryRun ? this.#units.look(actor, caller, change) : this.#units.run(actor, caller, change);
   }

@@ -1,11 +1,13 @@
 /** `taskgate keys create`: from scopes, or from the operations that the key will run. */
 import { Command } from 'commander';
-import type { Environment } from '#prisma/client.js';
+import type { ApiKey, Environment } from '#prisma/client.js';
 import { ApiError } from '../../errors.js';
 import { given } from '../../input.js';
+import { listOf } from '../../keys/authority.js';
 import { DEFAULT_WORKSPACE } from '../../keys/bootstrap.js';
 import type { KeyRequest } from '../../keys/rules.js';
 import { parseGrants, scopeSet } from '../../scopes/scope.js';
+import { printable } from '../printable.js';
 import type { ProcessVariables } from '../processVariables.js';
 import { environmentOption, numberOption, print, type WorkspaceSession, withWorkspace } from '../session.js';
 import {
@@ -64,13 +66,21 @@ export function createCommand(variables: ProcessVariables): Command {
       const { apiKey, key } = await session.keys.create(session.actor(options.environment), 'operator', request);
       if (options.json) return print({ ...present(apiKey), key, ...(sources && { operations: shown(sources) }) });
       const scopes = apiKey.scopes || 'no scopes';
-      const place = `${options.environment.toLowerCase()}; ${scopes}${apiKey.isLocked ? '; locked' : ''}`;
+      const place = `${options.environment.toLowerCase()}; ${scopes}${await boundTo(session, apiKey)}${apiKey.isLocked ? '; locked' : ''}`;
       process.stdout.write(
         `Key ${apiKey.id} (${place}).\n${sources ? reportOf(sources) : ''}` +
           `It is shown once; keep it in a safe place:\n\n  ${key}\n\n`,
       );
     });
   });
+}
+
+/** The projects that it is bound to, as people call them. */
+async function boundTo({ database, actor }: WorkspaceSession, { environment, projectIds }: ApiKey): Promise<string> {
+  if (projectIds === null) return '';
+  const where = { id: { in: listOf(projectIds) } };
+  const projects = await database.forTenant(actor(environment)).project.findMany({ where, select: { name: true } });
+  return `; in ${projects.map(({ name }) => printable(name)).join(', ')} alone`;
 }
 
 /** Before anything is read or made. @throws CommanderError */

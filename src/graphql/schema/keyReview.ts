@@ -1,7 +1,7 @@
 /** What keys could do without: their review, and taking back what they do not use. */
 import { callerOf } from '../../auth/principal.js';
 import { badInput } from '../../errors.js';
-import { type ReviewedKey, reviewKeys } from '../../keys/keyReview.js';
+import { MOST_DAYS, type ReviewedKey, reviewKeys } from '../../keys/keyReview.js';
 import { type Proposal, REVIEW_CODES, type Review, RISKS } from '../../keys/review.js';
 import { partsOf, scopesTaken, TIGHTENED_PARTS, type Tightened, type TightenedPart } from '../../keys/tightening.js';
 import { dayOf } from '../../keys/usage.js';
@@ -11,7 +11,6 @@ import { ApiKey, Count, EnvironmentEnum } from './apiKey.js';
 import { builder, expectedUpdatedAt, rowField } from './builder.js';
 
 const USUAL_DAYS = 90;
-const MOST_DAYS = 400;
 const SHOWN = 50;
 const MOST_SHOWN = 200;
 /** Points: all keys and their use are looked at. */
@@ -77,12 +76,6 @@ const KeyReviewType = builder.objectRef<ReviewedKey>('KeyReview').implement({
   }),
 });
 
-function daysOf(days: number | null | undefined): number {
-  const asked = days ?? USUAL_DAYS;
-  if (asked < 1 || asked > MOST_DAYS) throw badInput({ days: [`must be from 1 to ${MOST_DAYS}`] });
-  return asked;
-}
-
 builder.queryField('keyReview', (t) =>
   t.field({
     type: [KeyReviewType],
@@ -101,7 +94,7 @@ builder.queryField('keyReview', (t) =>
       const [take, skip] = [first ?? SHOWN, offset ?? 0];
       if (take < 0 || take > MOST_SHOWN) throw badInput({ first: [`must be from 0 to ${MOST_SHOWN}`] });
       if (skip < 0 || skip > MAX_OFFSET) throw badInput({ offset: [`must be from 0 to ${MAX_OFFSET}`] });
-      const options = { days: daysOf(days), now: services.clock(), plan: principal.plan };
+      const options = { days: days ?? USUAL_DAYS, now: services.clock(), plan: principal.plan };
       const all = await reviewKeys(db, options, { environment: environment ?? principal.environment });
       const least = RISKS.indexOf(risk ?? 'NONE');
       return all.filter((one) => RISKS.indexOf(one.risk) >= least).slice(skip, skip + take);
