@@ -267,6 +267,25 @@ describe('the code flow', () => {
     }
   });
 
+  it('takes of all that a resource lists what the application may have', async () => {
+    const app = await register();
+    const config = await discover(app);
+    const about = await fetch(`${server.origin}/.well-known/oauth-protected-resource/mcp`);
+    const { resource, scopes_supported } = (await about.json()) as { resource: string; scopes_supported: string[] };
+    expect(scopes_supported).toContain('projects:read');
+    expect(scopes_supported).not.toContain('admin:*');
+    const scope = scopes_supported.join(' ');
+    const { request } = await asking(config, { scope, resource });
+    const { body } = await ada.post('/api/account/authorization', { request });
+    const asked = body.scopes.map((one: { name: string }) => one.name).sort();
+    expect(asked).toEqual(['tasks:read', 'tasks:write']);
+    for (const wrong of [{ scope }, { scope: 'users:read', resource }, { scope: 'tasks:read nothing', resource }]) {
+      const { request: other } = await asking(config, wrong);
+      const { redirectTo } = (await ada.post('/api/account/authorization', { request: other })).body;
+      expect(new URL(redirectTo).searchParams.get('error')).toBe('invalid_scope');
+    }
+  });
+
   it('sends nobody to an address that is not registered, nor to one of an application that is unknown', async () => {
     const app = await register();
     const config = await discover(app);

@@ -1,5 +1,5 @@
 /** What an application asks a user for (RFC 6749 4.1.1, RFC 7636 4.3): what of it holds, decided without effects. */
-import { scopeSet } from '../scopes/scope.js';
+import { isScopeSubset, narrowed, scopeSet } from '../scopes/scope.js';
 import { isRegistered } from './redirectUri.js';
 
 /** Whether a text has the form of an application's id, so that no other is looked for. */
@@ -47,14 +47,14 @@ export function parametersOf(query: string): Parameters | undefined {
 }
 
 export function checkAuthorizationRequest(parameters: Parameters, app: AskingApp): AuthorizationRequest {
-  const given = parameters.get('redirect_uri');
+  const named = parameters.get('redirect_uri');
   const [only, ...others] = app.redirectUris;
-  const redirectUri = given ?? (others.length === 0 ? only : undefined);
+  const redirectUri = named ?? (others.length === 0 ? only : undefined);
   if (redirectUri === undefined) {
     return { kind: 'refused', problem: 'The application does not say where to send you back to (redirect_uri).' };
   }
-  if (given !== undefined && !isRegistered(given, app.redirectUris)) {
-    return { kind: 'refused', problem: `${shown(given)} is not an address of this application (redirect_uri).` };
+  if (named !== undefined && !isRegistered(named, app.redirectUris)) {
+    return { kind: 'refused', problem: `${shown(named)} is not an address of this application (redirect_uri).` };
   }
   const state = parameters.get('state');
   const failed = (error: string, description: string): AuthorizationRequest => {
@@ -75,15 +75,14 @@ export function checkAuthorizationRequest(parameters: Parameters, app: AskingApp
     return failed('invalid_request', 'code_challenge must be the base64url of a SHA-256.');
   }
   if (parameters.get('prompt') === 'none') return failed('interaction_required', 'A user decides each time.');
-  const scopes = parameters.get('scope')?.split(' ').filter(Boolean) ?? app.scopes;
-  const most = scopeSet(app.scopes);
-  const beyond = scopes.filter((scope) => scopeSet([scope]).size === 0 || !isWithin(scope, most));
-  if (scopes.length === 0 || beyond.length > 0) {
+  const given = parameters.get('scope')?.split(' ').filter(Boolean) ?? app.scopes;
+  const isKnown = given.every((scope) => scopeSet([scope]).size > 0);
+  // Who names a resource (RFC 8707) asks for all that the resource lists, of which the application gets its own (RFC 6749 3.3).
+  const scopes = isKnown && parameters.has('resource') ? narrowed(given, app.scopes) : given;
+  if (!isKnown || scopes.length === 0 || !isScopeSubset(scopeSet(scopes), scopeSet(app.scopes))) {
     return failed('invalid_scope', 'The application may not ask for all of these scopes.');
   }
   return { kind: 'asked', asked: { redirectUri, scopes: [...new Set(scopes)], state, codeChallenge } };
 }
-
-const isWithin = (scope: string, most: ReadonlySet<string>) => [...scopeSet([scope])].every((one) => most.has(one));
 
 const shown = (text: string) => JSON.stringify(text.slice(0, 200));
