@@ -240,6 +240,37 @@ describe('expectedUpdatedAt', () => {
     expect(late.errors?.[0]?.extensions['code']).toBe(name.startsWith('delete') ? 'NOT_FOUND' : 'CONFLICT');
   });
 
+  it.each([
+    ['updateTask', newTask, 'task { id updatedAt title tags }', ['title', 'tags']],
+    ['updateProject', newProject, 'project { id updatedAt name }', ['name']],
+    ['updateUser', newUser, 'user { id updatedAt name email role }', ['name', 'email', 'role']],
+    ['updateApiKey', newKey, 'apiKey { id updatedAt name scopes }', ['name', 'scopes']],
+  ] as const)(
+    '%s that changes nothing is no other version, and no entry of the audit log',
+    async (name, make, selection, fields) => {
+      const { id, updatedAt } = await make();
+      const type = `${name[0]?.toUpperCase()}${name.slice(1)}Input`;
+      const [kind = ''] = selection.split(' ');
+      const entries = () => server.system.auditEvent.count({ where: { targetId: id } });
+      const written = await entries();
+      const run = async (input: object) => {
+        const { data, errors } = await server.gql(
+          `mutation ($input: ${type}!) { ${name}(input: $input) { ${selection} } }`,
+          { input: { id, ...input } },
+        );
+        expect(errors).toBeUndefined();
+        return data[name][kind];
+      };
+      const row = await run({});
+      expect(row.updatedAt).toBe(updatedAt);
+      const same = Object.fromEntries(fields.map((field) => [field, row[field]]));
+      expect((await run({ ...same, expectedUpdatedAt: updatedAt })).updatedAt).toBe(updatedAt);
+      expect(await entries()).toBe(written);
+      expect((await run({ [fields[0]]: 'Another' })).updatedAt).not.toBe(updatedAt);
+      expect(await entries()).toBe(written + 1);
+    },
+  );
+
   it('of ten who saw the same, one changes it', async () => {
     const { id, updatedAt } = await newTask();
     const answers = await Promise.all(

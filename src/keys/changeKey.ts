@@ -58,6 +58,8 @@ export async function changeKey(
   });
   if (isOfApp(before)) await keepWithinConsent(unit, before, after, policy.plan, verb === 'loosen');
   const changes = changesBetween(before, data);
+  // Who has seen it sees the same.
+  if (Object.keys(changes).length === 0 && change.lock === undefined) return before;
   const changed = Object.fromEntries(Object.entries(data).filter(([field]) => field in changes));
   const apiKey = await unit.tx.apiKey.update({
     where: { id },

@@ -149,12 +149,15 @@ async function find(unit: Unit, id: string, expectedUpdatedAt: Date | null | und
 
 async function change(unit: Unit, before: { id: string; updatedAt: Date }, verb: string, data: object) {
   const { id } = before;
+  const changes = changesBetween(before, data);
+  // Who has seen it sees the same.
+  if (Object.keys(changes).length === 0) return { id };
   await unit.tx.project.update({
     where: { id },
     data: { ...data, updatedAt: nextVersion(before, unit.now) },
     select: { id: true },
   });
-  unit.audit({ ...about(id, verb), changes: changesBetween(before, data) });
+  unit.audit({ ...about(id, verb), changes });
   return { id };
 }
 

@@ -349,6 +349,11 @@ export class TaskService {
           moves ? undefined : before,
         );
     Object.assign(data, state);
+    const old = { ...before, tags: before.tags.map(({ name }) => name) };
+    const changes = changesBetween(old, { ...data, ...(tags && !isSameSet(tags, old.tags) && { tags }) });
+    const { projectId: previousProjectId, parentId: previousParentId } = before;
+    // Who has seen it sees the same.
+    if (Object.keys(changes).length === 0) return { id, previousProjectId, previousParentId };
     const after = await tx.task.update({
       where: { id },
       data: { ...data, updatedAt: nextVersion(before, now) },
@@ -366,18 +371,13 @@ export class TaskService {
     }
     if (moves) await moveKept(unit, [id], after.projectId);
     if (moves && place) await this.#moveSubTasks(unit, place.below, after.projectId);
-    const old = { ...before, tags: before.tags.map(({ name }) => name) };
     // Of a task that moved, what it was before is no matter of the project that it came to.
     const projectId = after.projectId === before.projectId ? after.projectId : null;
-    unit.audit({
-      ...aboutTask(id, 'update', projectId),
-      changes: changesBetween(old, { ...data, ...(tags && { tags }) }),
-    });
+    unit.audit({ ...aboutTask(id, 'update', projectId), changes });
     this.#publish(unit, {
       ...{ action: 'UPDATED', taskId: id, projectId: after.projectId },
       ...(after.projectId !== before.projectId && { previousProjectId: before.projectId }),
     });
-    const { projectId: previousProjectId, parentId: previousParentId } = before;
     return { id, previousProjectId, previousParentId };
   }
 
@@ -565,6 +565,9 @@ function inOrder(dates: { startDate?: Date | null | undefined; dueDate?: Date | 
     throw badInput({ dueDate: ['must not lie before startDate'] });
   }
 }
+
+const isSameSet = (some: readonly string[], others: readonly string[]) =>
+  JSON.stringify([...new Set(some)].sort()) === JSON.stringify([...others].sort());
 
 /** @throws NOT_FOUND; CONFLICT when it takes no tasks any more */
 function mustBeOpen(project: { readonly archivedAt: unknown } | undefined, id: string): void {

@@ -83,9 +83,12 @@ export class UserService {
         await freeEmail(unit, data.email);
         await takeInvitationsBack(unit, before.email);
       }
+      const changes = changesBetween(before, data);
+      // Who has seen it sees the same.
+      if (Object.keys(changes).length === 0) return { id };
       await unit.tx.user.update({ where: { id }, data: { ...data, updatedAt: nextVersion(before, unit.now) } });
       if (data.role) await followInSandbox(unit, before, data.role);
-      unit.audit({ ...about(id, 'update'), changes: changesBetween(before, data) });
+      unit.audit({ ...about(id, 'update'), changes });
       return { id };
     });
   }
