@@ -21,6 +21,29 @@ export function hasBadText(value: unknown): boolean {
   return false;
 }
 
+interface Place {
+  readonly value: unknown;
+  /** Undefined: the outermost. */
+  readonly name: string | undefined;
+  readonly above: Place | undefined;
+}
+
+/** Where such a text is in it: names of fields, and numbers in lists. */
+export function badTextAt(outermost: unknown): string[] | undefined {
+  const open: Place[] = [{ value: outermost, name: undefined, above: undefined }];
+  for (let place = open.pop(); place; place = open.pop()) {
+    const { value } = place;
+    if (typeof value === 'string' && !isStorable(value)) {
+      const names: string[] = [];
+      for (let at: Place | undefined = place; at?.name !== undefined; at = at.above) names.unshift(at.name);
+      return names;
+    }
+    if (value === null || typeof value !== 'object') continue;
+    for (const name in value) open.push({ value: (value as Record<string, unknown>)[name], name, above: place });
+  }
+  return undefined;
+}
+
 /** PostgreSQL writes years beyond these in a way that comes back as no date at all. */
 export function isStorableDate(date: Date): boolean {
   const year = date.getUTCFullYear();

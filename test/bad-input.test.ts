@@ -192,10 +192,35 @@ describe('a result without data', () => {
       { input: { title: 'at "input.x"; y', nothing: 1 } },
       { nothing: [expect.stringContaining('not defined')] },
     ],
+    [
+      CREATE,
+      { input: { title: 'a', dueDate: '0000-01-01T00:00:00Z' } },
+      { dueDate: ['DateTime must lie in the years 1 to 9999, UTC.'] },
+    ],
+    [
+      'query ($f: TaskFilter) { tasks(filter: $f) { totalCount } }',
+      { f: { not: { dueDate: { before: 'P1Y' } } } },
+      { 'not.dueDate.before': [expect.stringContaining('Duration must be as')] },
+    ],
   ])('says which variable is wrong: %s %j', async (query, variables, fields) => {
     const wrong = { code: 'BAD_USER_INPUT', fields };
     expect(await ask('application/json', query, variables)).toEqual({ status: 200, ...wrong });
     expect(await ask('application/graphql-response+json', query, variables)).toEqual({ status: 400, ...wrong });
+  });
+
+  it.each([
+    [CREATE, { input: { title: 'a\0' } }, 'title'],
+    [CREATE, { input: { title: 'a', tags: ['x', '\ud800'] } }, 'tags[1]'],
+    ['query ($s: String) { tasks(search: $s) { totalCount } }', { s: '\0' }, 's'],
+    [
+      'query ($s: String) { tasks(search: $s) { totalCount } }',
+      { [`a${'b'.repeat(1000)}`]: '\0' },
+      `a${'b'.repeat(199)}`,
+    ],
+  ])('says where the text is that cannot be stored: %s', async (query, variables, field) => {
+    expect(await ask('application/json', query, variables)).toEqual({
+      ...{ status: 400, code: 'BAD_USER_INPUT', fields: { [field]: [expect.stringContaining('well-formed Unicode')] } },
+    });
   });
 
   it('says so in a moment, whatever is in the input', async () => {

@@ -11,9 +11,13 @@ export function toGraphQLError(error: unknown, logger: Logger): GraphQLError {
   const known = original instanceof ApiError ? original : databaseError(original);
   if (known) return atSameLocation(error, known.message, { code: known.code, ...known.details });
   if (original instanceof GraphQLError) {
-    // Without a code: a variable of the wrong type, or an operation that is not there.
-    if (original.extensions['code'] !== undefined) return error as GraphQLError;
-    const fields = fieldsOf((error as GraphQLError).message);
+    const { code, fields: told } = original.extensions;
+    if (code !== undefined && (code !== 'BAD_USER_INPUT' || told !== undefined)) return error as GraphQLError;
+    const { message } = error as GraphQLError;
+    const fields = fieldsOf(message);
+    if (code !== undefined)
+      return atSameLocation(error, message, { ...original.extensions, ...(fields && { fields }) });
+    // A variable of the wrong type, or an operation that is not there.
     return atSameLocation(error, original.message, {
       ...{ code: 'BAD_USER_INPUT', ...(fields && { fields }) },
       ...original.extensions,

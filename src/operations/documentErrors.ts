@@ -29,10 +29,16 @@ export function tooMuch(limit: OperationLimit, actual: number): GraphQLError {
   });
 }
 
-/** A request that cannot be understood, whatever is in the document. */
-export function badRequest(message: string): GraphQLError {
-  return new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT', http: { status: 400 } } });
+/**
+ * A request that cannot be understood, whatever is in the document.
+ * @param field of the variables, where it is wrong
+ */
+export function badRequest(message: string, field?: string): GraphQLError {
+  const fields = field !== undefined && { fields: { [field.slice(0, LONGEST_FIELD)]: [message] } };
+  return new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT', ...fields, http: { status: 400 } } });
 }
+/** Characters of what a field is called, which the caller chose. */
+const LONGEST_FIELD = 200;
 
 /**
  * An error of a document that cannot run, whoever sends it. `spec`: application/json gets it with status 200 (GraphQL over

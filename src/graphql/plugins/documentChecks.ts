@@ -6,7 +6,7 @@ import { BAD_TEXT, type Document } from '../../operations/document.js';
 import type { DocumentCache } from '../../operations/documentCache.js';
 import { badRequest, tooMuch } from '../../operations/documentErrors.js';
 import { variablesExcess } from '../../operations/inputs.js';
-import { hasBadText } from '../../storable.js';
+import { badTextAt, hasBadText } from '../../storable.js';
 import type { Context } from '../context.js';
 
 /** The first limit that what was sent breaks, before anything is made of it. */
@@ -36,13 +36,21 @@ function errorsIn({ principal, services }: Context, document: Document): readonl
   return document.errors ? services.introspection.errorsOf(document, principal.scopes) : [];
 }
 
+const MOST_NAMED = 5;
+
+/** As errors of variables name them: of an object without the name of the variable. */
+function fieldOf([variable = '', ...path]: readonly string[] = []): string {
+  const named = path.slice(0, MOST_NAMED).map((name) => (/^\d+$/.test(name) ? `[${name}]` : `.${name}`));
+  return path.length === 0 ? variable : named.join('').replace(/^\./, '');
+}
+
 /** Each document is parsed, measured and validated once; what is known of it goes along in the context. */
 export function documentValidation(documents: DocumentCache): Plugin<Context> {
   return {
     onParams({ params }) {
       if (params.query === undefined) throw badRequest('The body must have a "query", the text of a GraphQL document.');
       // Text that not both databases can store as it is.
-      if (hasBadText(params.variables)) throw badRequest(BAD_TEXT);
+      if (hasBadText(params.variables)) throw badRequest(BAD_TEXT, fieldOf(badTextAt(params.variables)));
     },
     onParse({ params: { source }, context, extendContext, setParsedDocument, setParseFn }) {
       const { meter } = context as unknown as Context;
