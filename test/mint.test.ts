@@ -401,6 +401,33 @@ describe('a locked key', () => {
     );
   });
 
+  it.each([
+    ['n="x"', 'n cannot have this value: Int cannot represent'],
+    ['n=null', 'n cannot have this value: Expected non-nullable'],
+    ['n.a=1', 'n.a is no part of n: Int'],
+    ['i.nope=1', 'i.nope is no field of CreateTaskInput'],
+    ['i.tags.x=1', 'i.tags.x is no part of i.tags: [String!]'],
+    ['i.status="SOON"', 'i.status cannot have this value'],
+    ['i={"title":"a"},i.title="a"', 'i.title is pinned twice in P'],
+    ['m=1', 'no operation has a variable m'],
+  ])('takes no pin with which it would never run: %s', async (pins, problem) => {
+    const text = `mutation P($n: Int!, $i: CreateTaskInput!) {
+      createTask(input: $i) { task { children(first: $n) { totalCount } } }
+    }`;
+    const args = pins.split(/,(?=i\.)/).flatMap((pin) => ['--pin', pin]);
+    const refused = await run([
+      'keys',
+      'create',
+      '--name',
+      'x',
+      '--from',
+      fileOf('p.graphql', text),
+      '--lock',
+      ...args,
+    ]);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining(problem) });
+  });
+
   it('is compared with another', async () => {
     const one = await mint('--from', fileOf('a.graphql', 'query A { tasks { totalCount } }'), '--lock');
     const two = await mint('--scopes', 'tasks:read,users:read', '--projects', 'website');

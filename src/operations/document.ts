@@ -140,6 +140,17 @@ export class Operation {
     return reach;
   }
 
+  /** By the names of its variables. */
+  variableTypes(): Map<string, GraphQLInputType> {
+    const defined = this.definition.variableDefinitions ?? [];
+    return new Map(
+      defined.flatMap(({ variable, type }) => {
+        const known = typeFromAST(this.schema, type as NamedTypeNode) as GraphQLInputType | undefined;
+        return known ? [[variable.name.value, known] as const] : [];
+      }),
+    );
+  }
+
   /** What its variables need, beside its fields: inputs take scopes too. */
   requirementOf(variables: Variables): Requirement {
     const values = { ...this.#defaults, ...variables };

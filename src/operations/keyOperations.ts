@@ -1,5 +1,14 @@
 /** Operations that a key is made for, read from documents: what each is known by, and what it needs. */
-import { type GraphQLSchema, Kind, type OperationDefinitionNode, print } from 'graphql';
+import {
+  coerceInputValue,
+  type GraphQLInputType,
+  type GraphQLSchema,
+  getNullableType,
+  isInputObjectType,
+  Kind,
+  type OperationDefinitionNode,
+  print,
+} from 'graphql';
 import { badInput } from '../errors.js';
 import type { Scope } from '../scopes/scope.js';
 import { compileDocument, hashOf, type InvalidDocument, type Operation } from './document.js';
@@ -15,8 +24,8 @@ export interface DescribedOperation {
   readonly scopes: readonly Scope[];
   /** The fields that need scopes. */
   readonly fields: readonly FieldNeed[];
-  /** The names of its variables. */
-  readonly variables: ReadonlySet<string>;
+  /** Of its variables, by their names. */
+  readonly variables: ReadonlyMap<string, GraphQLInputType>;
 }
 
 /** A value that a variable must have, or a part of one: `input.projectId`. */
@@ -63,13 +72,13 @@ export async function describeOperations(
 }
 
 export function describeOperation(operation: Operation): DescribedOperation {
-  const { document, scopes, neededFields, normalHash, variables } = operation;
+  const { document, scopes, neededFields, normalHash } = operation;
   const isAlone = document.ast.definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION).length === 1;
   // One of several is kept by itself, so that it can be named by the hash of its text.
   const text = isAlone ? document.text : operation.normalText;
   return {
     ...{ hash: normalHash, textHash: hashOf(text), name: labelOf(operation), text },
-    ...{ scopes, fields: neededFields, variables },
+    ...{ scopes, fields: neededFields, variables: operation.variableTypes() },
   };
 }
 
@@ -88,7 +97,7 @@ function firstField({ selectionSet }: OperationDefinitionNode): string {
 
 /**
  * The operations with the values that their variables must have.
- * @throws BAD_USER_INPUT for a variable that no operation has
+ * @throws BAD_USER_INPUT for a variable that no operation has, and for a value that it cannot have
  */
 export function pinned<Of extends Pick<DescribedOperation, 'name' | 'variables'>>(
   operations: readonly Of[],
@@ -107,7 +116,9 @@ export function pinned<Of extends Pick<DescribedOperation, 'name' | 'variables'>
       if ((operation != null && operation !== name) || !variables.has(root)) continue;
       isUsed = true;
       const own = used[index] ?? {};
-      if (Object.hasOwn(own, variable)) problems.push(`${variable} is pinned twice in ${name}`);
+      const other = Object.keys(own).find((one) => isWithin(one, variable) || isWithin(variable, one));
+      const problem = other === undefined ? pinProblem(variable, value, variables) : `is pinned twice in ${name}`;
+      if (problem !== undefined) problems.push(`${variable} ${problem}`);
       own[variable] = value;
     }
     if (!isUsed)
@@ -115,6 +126,32 @@ export function pinned<Of extends Pick<DescribedOperation, 'name' | 'variables'>
   }
   if (problems.length > 0) throw badInput({ pins: problems });
   return operations.map((operation, index) => ({ ...operation, pins: used[index] ?? {} }));
+}
+
+/** Whether a path is the other one, or leads to a part of it. */
+const isWithin = (inner: string, outer: string) => inner === outer || inner.startsWith(`${outer}.`);
+
+/** Why an operation with such a pin would never run. */
+function pinProblem(
+  path: string,
+  value: unknown,
+  variables: ReadonlyMap<string, GraphQLInputType>,
+): string | undefined {
+  const [root = '', ...names] = path.split('.');
+  let type = variables.get(root);
+  for (const [index, name] of names.entries()) {
+    const above = type && getNullableType(type);
+    if (!isInputObjectType(above)) return `is no part of ${[root, ...names.slice(0, index)].join('.')}: ${above}`;
+    type = above.getFields()[name]?.type;
+    if (!type) return `is no field of ${above}`;
+  }
+  let problem: string | undefined;
+  if (type) {
+    coerceInputValue(value, type, (_path, _value, error) => {
+      problem ??= `cannot have this value: ${error.message}`;
+    });
+  }
+  return problem;
 }
 
 /** A variable, and names of input fields. */
