@@ -84,6 +84,14 @@ describe('a document that', () => {
   });
 });
 
+it.each([[['']], [['', '']], [['a b']]])('%j are no ids of projects', async (projects) => {
+  const create = 'mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { key } }';
+  const { errors } = await server.gql(create, { input: { name: 'k', scopes: [], projects } });
+  expect(errors?.[0]?.extensions).toMatchObject({
+    ...{ code: 'BAD_USER_INPUT', fields: { projects: ['must be ids of projects'] } },
+  });
+});
+
 describe('variables that', () => {
   const create = 'mutation ($input: CreateTaskInput!) { createTask(input: $input) { task { id title } } }';
   it.each([
