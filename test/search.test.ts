@@ -118,6 +118,14 @@ describe('a search', () => {
     for (const one of made) await remove('Task', one);
   });
 
+  it('finds keys by their names', async () => {
+    await server.createKey(['tasks:read'], 'LIVE', { name: 'Σίσυφος at night' });
+    for (const word of ['NIGHT', 'σίσυφοΣ', 'σίσυφοσ AT']) {
+      const { data } = await server.gql('query ($w: String!) { apiKeys(search: $w) { nodes { name } } }', { w: word });
+      expect(data.apiKeys.nodes, word).toEqual([{ name: 'Σίσυφος at night' }]);
+    }
+  });
+
   it('needs all words in the task, or in one comment', async () => {
     expect((await titles('DEPLOY zebra')).sort()).toEqual(
       ['Deploy', 'Deployment of the zebra', 'Later', 'Quiet'].sort(),

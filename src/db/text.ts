@@ -1,24 +1,28 @@
 import type { Provider } from './provider.js';
 
-/** A test of a column, as Prisma takes it. */
-export interface TextTest {
-  readonly contains?: string;
-  readonly startsWith?: string;
-  readonly mode?: 'insensitive';
-}
-
 /**
- * Text that contains another as it stands, whatever the case: `%` and `_` are characters like others. Prisma hands the
- * text to LIKE unescaped; PostgreSQL's escape character is the backslash, and SQLite's LIKE is replaced (sqlite.ts).
- * @returns tests of which one must hold
+ * Rows whose column has a text that contains another as it stands, whatever the case: `%` and `_` are characters like others.
+ * Prisma hands the text to LIKE unescaped; PostgreSQL's escape character is the backslash, and SQLite's LIKE is replaced (sqlite.ts).
+ * @returns a condition, as Prisma takes it
  */
-export function containsText(provider: Provider, text: string): TextTest[] {
-  return formsOf(provider, text).map((contains) => ({ contains, ...caseOf(provider) }));
+export function containsText(provider: Provider, column: string, text: string): Record<string, unknown> {
+  return anyOf(
+    column,
+    formsOf(provider, text).map((contains) => ({ contains, ...caseOf(provider) })),
+  );
 }
 
 /** The same for text that begins with another. */
-export function startsWithText(provider: Provider, text: string): TextTest[] {
-  return formsOf(provider, text).map((startsWith) => ({ startsWith, ...caseOf(provider) }));
+export function startsWithText(provider: Provider, column: string, text: string): Record<string, unknown> {
+  return anyOf(
+    column,
+    formsOf(provider, text).map((startsWith) => ({ startsWith, ...caseOf(provider) })),
+  );
+}
+
+function anyOf(column: string, tests: readonly object[]): Record<string, unknown> {
+  const [first, ...others] = tests.map((test) => ({ [column]: test }));
+  return others.length === 0 ? { ...first } : { OR: [first, ...others] };
 }
 
 const caseOf = (provider: Provider) => (provider === 'postgresql' ? ({ mode: 'insensitive' } as const) : {});

@@ -4,7 +4,7 @@
  * lost between `x` and `not x` as it is in SQL.
  */
 import type { Provider } from '../../db/provider.js';
-import { containsText, startsWithText, type TextTest, tagKey } from '../../db/text.js';
+import { containsText, startsWithText, tagKey } from '../../db/text.js';
 import { badInput } from '../../errors.js';
 import type { Scope, ScopeSet } from '../../scopes/scope.js';
 import { after, type Duration } from './duration.js';
@@ -182,12 +182,10 @@ export function searchWhere(
   also: (word: string) => object | undefined = () => undefined,
 ): Where[] {
   return words.map((word) => {
-    const found = columns.flatMap((column) => testsOf(column, containsText(provider, word)));
+    const found = columns.map((column) => containsText(provider, column, word));
     return { OR: [...found, ...[also(word)].flatMap((where) => where ?? [])] };
   });
 }
-
-const testsOf = (column: string, tests: readonly TextTest[]): object[] => tests.map((test) => ({ [column]: test }));
 
 const OPPOSITE: Readonly<Record<string, string>> = {
   eq: 'neq',
@@ -224,8 +222,7 @@ function compare(
   const missing = { [column]: null };
   if (comparator === 'contains' || comparator === 'startsWith') {
     const matching = comparator === 'contains' ? containsText : startsWithText;
-    const tests = testsOf(column, matching(asker.provider, String(operand)));
-    const test = tests.length === 1 ? { ...tests[0] } : { OR: tests };
+    const test = matching(asker.provider, column, String(operand));
     if (!negated) return test;
     return nullable ? { OR: [{ NOT: test }, missing] } : { NOT: test };
   }

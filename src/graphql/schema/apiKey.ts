@@ -277,7 +277,7 @@ builder.queryFields((t) => ({
               mentions(args.filter, 'environment') ? {} : { environment: context.principal.environment },
               expiringWithin(args.expiringWithinDays),
               // As one text, not by its words.
-              search ? { name: containsText(context.services.database.provider, search) } : {},
+              search ? containsText(context.services.database.provider, 'name', search) : {},
             ],
           }),
       ),
