@@ -428,6 +428,19 @@ describe('a locked key', () => {
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining(problem) });
   });
 
+  it("is made of what Relay's compiler wrote", async () => {
+    const text =
+      'query AppQuery(\n  $n: Int!\n) {\n  tasks(first: $n) {\n    nodes {\n      title\n      id\n    }\n  }\n}\n';
+    const params = { cacheID: 'x', id: null, metadata: {}, name: 'AppQuery', operationKind: 'query', text };
+    const file = fileOf(
+      'AppQuery.graphql.ts',
+      `/** @generated SignedSource<<x>> */\nconst node: ConcreteRequest = ${JSON.stringify({ params }, undefined, 2)};\nexport default node;\n`,
+    );
+    const { scopes, operations: found, key } = await mint('--from', file, '--lock');
+    expect([scopes, found.map(({ name }) => name)]).toEqual([['tasks:read'], ['AppQuery']]);
+    expect((await server.gql(text, { n: 1 }, key)).errors).toBeUndefined();
+  });
+
   it('is compared with another', async () => {
     const one = await mint('--from', fileOf('a.graphql', 'query A { tasks { totalCount } }'), '--lock');
     const two = await mint('--scopes', 'tasks:read,users:read', '--projects', 'website');

@@ -163,7 +163,10 @@ function Reach({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
           <Alert color="yellow" variant="outline" title="Unused permissions">
             <Stack gap="xs" align="flex-start">
               <Scopes scopes={unusedScopes} />
-              <Text size="sm">were not used in the last 90 days.</Text>
+              <Text size="sm">
+                were not used in the last 90 days. Tightening keeps what it used: of a permission like tasks:*, and of
+                its projects, those alone.
+              </Text>
               {may('keys:write') && <Tighten apiKey={apiKey} onDone={onDone} />}
             </Stack>
           </Alert>

@@ -82,23 +82,43 @@ export function Rename({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
   );
 }
 
+interface Bounds {
+  readonly scopes: readonly string[];
+  readonly projects?: readonly string[] | null;
+}
+interface Proposal {
+  readonly before: Bounds;
+  readonly after: Bounds;
+}
+
+const isOther = ({ before, after }: Proposal) =>
+  before.scopes.join() !== after.scopes.join() || before.projects?.join() !== after.projects?.join();
+
+/** What becomes of its projects, where that changes. */
+function keptProjects({ before, after }: Proposal): string | undefined {
+  if (!after.projects || before.projects?.join() === after.projects.join()) return undefined;
+  const kept = after.projects.length === 1 ? 'the one project' : `the ${after.projects.length} projects`;
+  return `It keeps ${kept} that it used, of ${before.projects ? `${before.projects.length}` : 'all'}.`;
+}
+
 /**
  * Shows what would be taken before it is: what the server proposes, which can be undone; of a key that is too young for a proposal,
  * what it has not used so far.
  */
 export function Tighten({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
   const [opened, setOpened] = useState(false);
-  const [proposed, setProposed] = useState<readonly string[]>();
+  const [proposed, setProposed] = useState<Proposal>();
   const tighten = useChange(TIGHTEN);
   const update = useChange(RENAME);
   const { id, updatedAt: expectedUpdatedAt, scopes, unusedScopes } = apiKey;
-  const isYoung = proposed !== undefined && proposed.join() === scopes.join();
+  const { after: kept } = proposed ?? {};
+  const isYoung = proposed !== undefined && !isOther(proposed);
   const used = scopes.filter((scope) => !unusedScopes.includes(scope));
   const look = async () => {
     setOpened(true);
     setProposed(undefined);
     const result = await tighten.run({ input: { id, dryRun: true } });
-    setProposed(result?.tightenApiKey?.after.scopes);
+    setProposed(result?.tightenApiKey ?? undefined);
   };
   const apply = async () => {
     const done = isYoung
@@ -122,7 +142,7 @@ export function Tighten({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) 
         onClose={() => setOpened(false)}
         onConfirm={() => void apply()}
       >
-        {proposed === undefined ? (
+        {proposed === undefined || kept === undefined ? (
           <Loading />
         ) : (
           <Stack gap="xs">
@@ -131,7 +151,8 @@ export function Tighten({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) 
                 ? `It was made ${relative(apiKey.createdAt)}, and ${number(apiKey.usage.total)} requests say little of what it will use. It would keep what it used so far:`
                 : 'It keeps what it used in 90 days:'}
             </Text>
-            <Scopes scopes={isYoung ? used : proposed} />
+            <Scopes scopes={isYoung ? used : kept.scopes} />
+            {keptProjects(proposed) && <Text size="sm">{keptProjects(proposed)}</Text>}
             <Text size="sm">
               {isYoung
                 ? 'To give it more again, it is changed by hand.'

@@ -1,4 +1,4 @@
-/** GraphQL in the files of an app: whole files, tagged templates of JavaScript and TypeScript, and gql() of Python. */
+/** GraphQL in the files of an app: whole files, tagged templates of JavaScript and TypeScript, what Relay compiled, and gql() of Python. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { ApiError } from '../../errors.js';
@@ -47,9 +47,18 @@ async function textsIn(file: string, shown: string): Promise<FoundInFiles> {
   const text = readFileSync(file, 'utf8');
   if (GRAPHQL.has(extension)) return { texts: [{ text, where: shown }], unreadable: [] };
   if (extension === '.py') return pythonStrings(text, shown);
+  const compiled = compiledByRelay(text);
+  if (compiled !== undefined) return { texts: [{ text: compiled, where: shown }], unreadable: [] };
   // Most files of an app have none, and reading one as a program takes its time.
   if (!/gql|graphql/i.test(text)) return NOTHING;
   return templatesIn(PAGES.has(extension) ? scriptsOf(text) : text, shown, PAGES.has(extension) ? '.ts' : '');
+}
+
+/** What Relay's compiler made of an operation: the text that is sent, which its templates are not. */
+function compiledByRelay(text: string): string | undefined {
+  if (!text.includes('"operationKind":')) return undefined;
+  const [, literal] = /"text": ("(?:[^"\\\n]|\\.)*")/.exec(text) ?? [];
+  return literal === undefined ? undefined : (JSON.parse(literal) as string);
 }
 
 const NOTHING: FoundInFiles = { texts: [], unreadable: [] };
