@@ -176,7 +176,11 @@ function Reach({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
             <Text size="sm">
               Tightened {relative(createdAt)}:{' '}
               {before.scopes.filter((one) => !after.scopes.includes(one)).join(', ') || 'bounds'} taken
-              {refusals.length > 0 && `; ${refusals.reduce((sum, one) => sum + one.count, 0)} requests missed it since`}
+              {refusals.length > 0 &&
+                `; ${counted(
+                  refusals.reduce((sum, one) => sum + one.count, 0),
+                  'request',
+                )} missed it since`}
               {undoneAt && '; given again'}
             </Text>
             {at === 0 && !undoneAt && isWorking && may('keys:write') && <Loosen apiKey={apiKey} onDone={onDone} />}

@@ -100,16 +100,16 @@ export default function KeysPage() {
           )}
           {keys && keys.nodes.length > 0 && (
             <ScrollArea type="auto" className="panel" tabIndex={0} role="region" aria-label="API keys">
-              <Table verticalSpacing="sm" miw={860} highlightOnHover>
+              <Table verticalSpacing="sm" miw={{ base: 0, sm: 860 }} highlightOnHover>
                 <Table.Thead>
                   <Table.Tr>
                     <Table.Th>Name</Table.Th>
-                    <Table.Th>Key</Table.Th>
+                    <Table.Th visibleFrom="sm">Key</Table.Th>
                     <Table.Th>State</Table.Th>
-                    <Table.Th>Scopes</Table.Th>
+                    <Table.Th visibleFrom="sm">Scopes</Table.Th>
                     <Table.Th>Last used</Table.Th>
-                    <Table.Th>Today</Table.Th>
-                    <Table.Th>Expires</Table.Th>
+                    <Table.Th visibleFrom="sm">Today</Table.Th>
+                    <Table.Th visibleFrom="sm">Expires</Table.Th>
                     <Table.Th>Risk</Table.Th>
                   </Table.Tr>
                 </Table.Thead>
@@ -125,26 +125,26 @@ export default function KeysPage() {
                           <Text size="xs" c="dimmed">
                             {[
                               key.isLocked && 'locked to operations',
-                              key.projectIds && `${key.projectIds.length} projects`,
+                              key.projectIds && counted(key.projectIds.length, 'project'),
                             ]
                               .filter(Boolean)
                               .join(', ')}
                           </Text>
                         </Table.Td>
-                        <Table.Td>
+                        <Table.Td visibleFrom="sm">
                           <code style={{ fontSize: 12 }}>{key.prefix}</code>
                         </Table.Td>
                         <Table.Td>
                           <Toned tone={KEY_TONES[key.status] ?? 'calm'}>{words(key.status)}</Toned>
                         </Table.Td>
-                        <Table.Td maw={260}>
+                        <Table.Td maw={260} visibleFrom="sm">
                           <Scopes scopes={key.scopes} />
                         </Table.Td>
                         <Table.Td>
                           <When at={key.lastUsedAt} />
                         </Table.Td>
-                        <Table.Td>{number(key.requestsToday)}</Table.Td>
-                        <Table.Td>
+                        <Table.Td visibleFrom="sm">{number(key.requestsToday)}</Table.Td>
+                        <Table.Td visibleFrom="sm">
                           <When at={key.expiresAt} />
                         </Table.Td>
                         <Table.Td>

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { Link } from 'react-router';
 import { graphql } from '../graphql.ts';
 import type { ApiKey } from './apiKey.ts';
-import { Bars, number } from './bars.tsx';
+import { Bars, counted } from './bars.tsx';
 import { Confirm } from './confirm.tsx';
 import { Copyable } from './copy.tsx';
 import { Dialog } from './dialog.tsx';
@@ -148,7 +148,7 @@ export function Tighten({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) 
           <Stack gap="xs">
             <Text size="sm">
               {isYoung
-                ? `It was made ${relative(apiKey.createdAt)}, and ${number(apiKey.usage.total)} requests say little of what it will use. It would keep what it used so far:`
+                ? `It was made ${relative(apiKey.createdAt)}, and ${counted(apiKey.usage.total, 'request')} say little of what it will use. It would keep what it used so far:`
                 : 'It keeps what it used in 90 days:'}
             </Text>
             <Scopes scopes={isYoung ? used : kept.scopes} />
