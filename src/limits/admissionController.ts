@@ -7,8 +7,8 @@
  * longer than it may be, then they come faster than they go: the oldest are let go, and until it calms down the queue is
  * kept at half that length.
  *
- * Large operations hold the process longest. A key has one of them under way, and all keys together a few; while others are
- * there, the process has as long a pause from them as it worked on them, so that the small ones come in between. They wait
+ * Large operations hold the process longest. A key has one of them under way, or, while it is alone, as many as all keys together:
+ * a few; while others are there, the process has as long a pause from them as it worked on them, so that the small ones come in between. They wait
  * in a queue of their own: one key that sends many does not cause other keys' operations to be shed.
  */
 import { performance as utilization } from 'node:perf_hooks';
@@ -69,8 +69,8 @@ export class AdmissionController {
   #largeQueue: Waiting[] = [];
   #arrivals = 0;
   #running = 0;
-  /** Keys with a large operation under way. */
-  readonly #large = new Set<string>();
+  /** The keys of the large operations under way. */
+  readonly #large: string[] = [];
   /** When the next large operation may begin, and when a small one began last. */
   #largeNotBefore = Number.NEGATIVE_INFINITY;
   #smallAt = Number.NEGATIVE_INFINITY;
@@ -156,8 +156,16 @@ export class AdmissionController {
 
   #mayBegin(work: Work | undefined): boolean {
     if (!work || work.cost < LARGE) return true;
-    if (this.#large.size >= MOST_LARGE || this.#large.has(work.key)) return false;
-    return performance.now() >= this.#largeNotBefore;
+    if (this.#large.length >= MOST_LARGE) return false;
+    const now = performance.now();
+    if (this.#large.includes(work.key) && !this.#isAlone(work.key, now)) return false;
+    return now >= this.#largeNotBefore;
+  }
+
+  /** Whether nobody else is there for whom the process would be kept from waiting for the database. */
+  #isAlone(key: string, now: number): boolean {
+    if (now - this.#smallAt <= CALM || this.#queue.length > 0) return false;
+    return [...this.#largeQueue.map(({ work }) => work?.key), ...this.#large].every((other) => other === key);
   }
 
   #begin(work: Work | undefined): Release {
@@ -169,7 +177,7 @@ export class AdmissionController {
       setImmediate(this.#endTurn);
     }
     const isLarge = work !== undefined && work.cost >= LARGE;
-    if (isLarge) this.#large.add(work.key);
+    if (isLarge) this.#large.push(work.key);
     else this.#smallAt = performance.now();
     const before = isLarge ? utilization.eventLoopUtilization() : undefined;
     let isReleased = false;
@@ -177,7 +185,7 @@ export class AdmissionController {
       if (isReleased) return;
       isReleased = true;
       this.#running -= 1;
-      if (isLarge) this.#large.delete(work.key);
+      if (isLarge) this.#large.splice(this.#large.indexOf(work.key), 1);
       if (before) this.#pause(utilization.eventLoopUtilization(before).active);
       if (!this.#taken) this.#next();
     };

@@ -78,6 +78,36 @@ describe('admission', () => {
     expect(gate.shouldShed()).toBe(false);
   });
 
+  it('gives a key that is alone two large operations, until others are there', async () => {
+    now += 10_000;
+    const gate = new AdmissionController({ running: 100, queue: 100 });
+    const large = (key: string) => waiter(gate, { key, cost: 5000 });
+    const [a1, a2, a3] = [large('a'), large('a'), large('a')];
+    const states = () => [a1, a2, a3].map((entry) => entry?.state);
+    for (let i = 0; i < 20; i += 1) await turn();
+    expect(states()).toEqual([true, true, undefined]);
+    const small = waiter(gate, { key: 'b', cost: 10 });
+    for (let i = 0; i < 20; i += 1) await turn();
+    expect(small?.state).toBe(true);
+    a1?.release?.();
+    now += 900;
+    waiter(gate, { key: 'b', cost: 10 });
+    for (let i = 0; i < 20; i += 1) await turn();
+    // The other one is under way still.
+    expect(states()).toEqual([true, true, undefined]);
+    now += 10_000;
+    const b1 = large('b');
+    for (let i = 0; i < 20; i += 1) await turn();
+    expect([...states(), b1?.state]).toEqual([true, true, undefined, true]);
+    a2?.release?.();
+    b1?.release?.();
+    now += 10_000;
+    await until(() => {
+      large('c').release?.();
+      return a3?.state === true;
+    });
+  });
+
   it('gives a key one large operation at a time, and all keys two; small ones come in between', async () => {
     const gate = new AdmissionController({ running: 100, queue: 100 });
     const large = (key: string) => waiter(gate, { key, cost: 5000 });
