@@ -218,6 +218,11 @@ describe.skipIf(!executablePath)('in a browser', () => {
     await page.getByRole('dialog').getByText('tasks:read').waitFor();
     await page.getByRole('dialog').getByRole('button', { name: 'Tighten' }).click();
     await page.getByText(/Tightened just now: projects:read taken/).waitFor();
+    await page.getByRole('button', { name: 'Tighten' }).click();
+    await page.getByText('There is nothing to take').waitFor();
+    expect(await page.getByRole('dialog').getByRole('button', { name: 'Tighten' }).isDisabled()).toBe(true);
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'hidden' });
     const missed = await fresh.gql('{ projects { totalCount } }', {}, key);
     expect(missed.errors?.[0]?.extensions['code']).toBe('FORBIDDEN');
     await page.getByRole('button', { name: 'Undo' }).click();

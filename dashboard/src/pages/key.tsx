@@ -142,6 +142,8 @@ function Reach({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
   const { may } = usePlace();
   const { scopes, unusedScopes, projectIds, allowedIps, isLocked, tightenings } = apiKey;
   const isWorking = apiKey.status === 'ACTIVE';
+  // Scopes of which it may have used a part, or projects.
+  const isWide = scopes.some((scope) => scope.endsWith(':*')) || projectIds === null;
   // Of a key that was made just now, its use says nothing yet.
   const isKnown = apiKey.usage.total >= 20 || Date.now() - new Date(apiKey.createdAt).getTime() > 86_400_000;
   return (
@@ -170,6 +172,12 @@ function Reach({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) {
               {may('keys:write') && <Tighten apiKey={apiKey} onDone={onDone} />}
             </Stack>
           </Alert>
+        )}
+        {unusedScopes.length === 0 && isWide && isWorking && isKnown && may('keys:write') && (
+          <Group gap="xs" justify="space-between">
+            <Text size="sm">Tightening keeps what it used in the last 90 days.</Text>
+            <Tighten apiKey={apiKey} onDone={onDone} />
+          </Group>
         )}
         {tightenings.map(({ createdAt, undoneAt, before, after, refusals }, at) => (
           <Group key={createdAt} gap="xs" justify="space-between">

@@ -107,7 +107,7 @@ export default function KeysPage() {
                     <Table.Th visibleFrom="sm">Key</Table.Th>
                     <Table.Th>State</Table.Th>
                     <Table.Th visibleFrom="sm">Scopes</Table.Th>
-                    <Table.Th>Last used</Table.Th>
+                    <Table.Th visibleFrom="sm">Last used</Table.Th>
                     <Table.Th visibleFrom="sm">Today</Table.Th>
                     <Table.Th visibleFrom="sm">Expires</Table.Th>
                     <Table.Th>Risk</Table.Th>
@@ -140,7 +140,7 @@ export default function KeysPage() {
                         <Table.Td maw={260} visibleFrom="sm">
                           <Scopes scopes={key.scopes} />
                         </Table.Td>
-                        <Table.Td>
+                        <Table.Td visibleFrom="sm">
                           <When at={key.lastUsedAt} />
                         </Table.Td>
                         <Table.Td visibleFrom="sm">{number(key.requestsToday)}</Table.Td>

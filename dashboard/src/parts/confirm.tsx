@@ -10,6 +10,7 @@ export function Confirm({
   action,
   opened,
   isRunning,
+  isDisabled = false,
   error,
   onClose,
   onConfirm,
@@ -20,6 +21,8 @@ export function Confirm({
   action: string;
   opened: boolean;
   isRunning: boolean;
+  /** There is nothing to confirm. */
+  isDisabled?: boolean;
   error?: Error | undefined;
   onClose: () => void;
   onConfirm: () => void;
@@ -33,7 +36,7 @@ export function Confirm({
           <Button variant="default" onClick={onClose}>
             Cancel
           </Button>
-          <Button color="red.9" loading={isRunning} onClick={onConfirm}>
+          <Button color="red.9" loading={isRunning} disabled={isDisabled} onClick={onConfirm}>
             {action}
           </Button>
         </Group>

@@ -113,6 +113,7 @@ export function Tighten({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) 
   const { id, updatedAt: expectedUpdatedAt, scopes, unusedScopes } = apiKey;
   const { after: kept } = proposed ?? {};
   const isYoung = proposed !== undefined && !isOther(proposed);
+  const isNothing = isYoung && unusedScopes.length === 0;
   const used = scopes.filter((scope) => !unusedScopes.includes(scope));
   const look = async () => {
     setOpened(true);
@@ -138,12 +139,15 @@ export function Tighten({ apiKey, onDone }: { apiKey: ApiKey; onDone: Reload }) 
         action="Tighten"
         opened={opened}
         isRunning={tighten.isRunning || update.isRunning}
+        isDisabled={proposed === undefined || isNothing}
         error={tighten.error ?? update.error}
         onClose={() => setOpened(false)}
         onConfirm={() => void apply()}
       >
         {proposed === undefined || kept === undefined ? (
-          <Loading />
+          !tighten.error && <Loading />
+        ) : isNothing ? (
+          <Text size="sm">There is nothing to take: as far as its use says, it needs all that it holds.</Text>
         ) : (
           <Stack gap="xs">
             <Text size="sm">
