@@ -28,7 +28,7 @@ interface Place {
   readonly above: Place | undefined;
 }
 
-/** Where such a text is in it: names of fields, and numbers in lists. */
+/** Where such a text is in it: names of fields, and numbers in lists. Keeps the way to each value, so that it is for what was refused. */
 export function badTextAt(outermost: unknown): string[] | undefined {
   const open: Place[] = [{ value: outermost, name: undefined, above: undefined }];
   for (let place = open.pop(); place; place = open.pop()) {

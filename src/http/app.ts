@@ -34,7 +34,7 @@ import { NOTHING_ALLOWED } from './page.js';
 import { mountPasskeys } from './passkeys.js';
 import { plainGraphQL } from './plainGraphQL.js';
 import { sendPlayground } from './playground.js';
-import { failureOf, refuse } from './refusal.js';
+import { allowed, failureOf, methodNotAllowed, refuse } from './refusal.js';
 import { noteEnd } from './requestEnd.js';
 import type { OpenStreams } from './streams.js';
 
@@ -199,8 +199,7 @@ export function createHttpApp(options: HttpOptions) {
 
   const allowedAt = (path: string): string | undefined => {
     const methods = app.routes.filter((one) => one.path === path && one.method !== 'ALL').map(({ method }) => method);
-    if (methods.length === 0) return undefined;
-    return [...new Set([...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'])].join(', ');
+    return methods.length === 0 ? undefined : allowed(methods);
   };
   app.notFound((c) => {
     const wantsPage = namesPageFirst(c);
@@ -210,12 +209,7 @@ export function createHttpApp(options: HttpOptions) {
     if (wantsPage && isRead && !isProgram) return page(c);
     const allow = allowedAt(c.req.path);
     if (allow !== undefined && c.req.method === 'OPTIONS') return c.body(null, 204, { allow });
-    if (allow !== undefined) {
-      return refuse(
-        c,
-        new ApiError('METHOD_NOT_ALLOWED', `${c.req.method} is not allowed here; ${allow} are.`, { allow }),
-      );
-    }
+    if (allow !== undefined) return refuse(c, methodNotAllowed(c.req.method, allow));
     return refuse(c, new ApiError('NOT_FOUND', `There is no ${c.req.path} here.`));
   });
   app.onError((error, c) => refuse(c, failureOf(error, c.get('requestId'), logger)));

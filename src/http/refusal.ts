@@ -32,6 +32,14 @@ export function failureOf(error: unknown, requestId: string, logger: Logger): Ap
   return new ApiError('INTERNAL_SERVER_ERROR', 'Something went wrong on our side.');
 }
 
+/** For the header Allow. @param methods that a path has handlers for */
+export function allowed(methods: readonly string[]): string {
+  return [...new Set([...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'])].join(', ');
+}
+
+export const methodNotAllowed = (method: string, allow: string): ApiError =>
+  new ApiError('METHOD_NOT_ALLOWED', `${method} is not allowed here; ${allow} are.`, { allow });
+
 export function refuse(c: HttpContext, error: ApiError): Response {
   // For the log.
   c.set('refusal', error.code);

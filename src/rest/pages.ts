@@ -115,7 +115,9 @@ export function pageHeaders(
 
 /** Rows of a list that the core answers whole. */
 const MOST_WHOLE = 1000;
-const NO_MORE = { hasNextPage: false, endCursor: null };
+
+/** Of a page after which there is none. */
+export const END = { hasNextPage: false, endCursor: null };
 
 /** Cursors of lists that are cut here lead to rows by their number. */
 const CUT = 'row';
@@ -130,11 +132,18 @@ export function cutStart(query: PageQuery): number {
   return offset;
 }
 
-/** @param shown rows of the page @param totalCount of all pages */
-export function cutHeaders(shown: number, totalCount: number, query: PageQuery, url: URL): Record<string, string> {
-  const end = cutStart(query) + shown;
-  const hasNextPage = shown > 0 && end < totalCount;
-  const pageInfo = hasNextPage ? { hasNextPage, endCursor: CUT } : NO_MORE;
+/** The rows of the page. @param rows as far as they are known: to its end at least */
+export function cut<Row>(rows: readonly Row[], query: PageQuery): Row[] {
+  const start = cutStart(query);
+  return rows.slice(start, start + query.limit);
+}
+
+/** @param totalCount of all pages */
+export function cutHeaders(totalCount: number, query: PageQuery, url: URL): Record<string, string> {
+  const start = cutStart(query);
+  const shown = Math.min(query.limit, Math.max(0, totalCount - start));
+  const hasNextPage = shown > 0 && start + shown < totalCount;
+  const pageInfo = hasNextPage ? { hasNextPage, endCursor: CUT } : END;
   return pageHeaders({ totalCount, pageInfo, nodes: Array.from({ length: shown }) }, query, url);
 }
 

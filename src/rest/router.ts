@@ -1,7 +1,6 @@
 /** Gives the rows of the table their paths: what is there, what may be sent to it, and what it answers. */
-import { ApiError } from '../errors.js';
 import type { Door } from '../http/app.js';
-import { refuse } from '../http/refusal.js';
+import { allowed, methodNotAllowed, refuse } from '../http/refusal.js';
 import { plainReads } from './plainReads.js';
 import type { Route } from './route.js';
 import { routes } from './routes.js';
@@ -27,7 +26,7 @@ export function mountRoutes({ app, graphql, keyed, limitBody, urlOf, addressOf, 
       c.set('route', rows[0]?.path ?? pattern);
       const handler = handlers.get(method === 'HEAD' ? 'GET' : method);
       if (handler) return handler(c as never);
-      return refuse(c, new ApiError('METHOD_NOT_ALLOWED', `${method} is not allowed here; ${allow} are.`, { allow }));
+      return refuse(c, methodNotAllowed(method, allow));
     });
   }
 }
@@ -50,8 +49,4 @@ function byPattern(): [string, Route[]][] {
 function readerOf({ method, path, of }: Route): Route | undefined {
   if (method === 'get' || of === null || (method === 'post' && of === undefined)) return undefined;
   return routes.find((row) => row.method === 'get' && row.path === (of ?? path));
-}
-
-function allowed(methods: readonly string[]): string {
-  return [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ');
 }

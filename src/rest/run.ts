@@ -13,7 +13,7 @@ import { once } from '../http/idempotency.js';
 import { refusalAnswer } from '../http/refusal.js';
 import { isMatch, type JsonAnswer, send } from '../http/send.js';
 import { MAX_PAGE } from '../operations/pageLimits.js';
-import { cutHeaders, cutStart, type PageQuery, pageHeaders, pageVariables, startOf } from './pages.js';
+import { cut, cutHeaders, END, type PageQuery, pageHeaders, pageVariables, startOf } from './pages.js';
 import { readRequest } from './request.js';
 import { parametersOf, type Route, type RouteRequest } from './route.js';
 import type { Moment } from './shapes.js';
@@ -113,14 +113,14 @@ async function answerOf(route: Route, data: unknown, request: RouteRequest): Pro
   const query = request.query as PageQuery;
   const whole = route.answer?.(data, request);
   const rows = route.isWhole ? (whole as readonly unknown[]) : undefined;
-  const answer = rows ? rows.slice(cutStart(query), cutStart(query) + query.limit) : whole;
+  const answer = rows ? cut(rows, query) : whole;
   const page = route.list?.page(data, query);
   return {
     status: route.status,
     body: route.answer ? await inParts(answer) : '',
     headers: {
       ...(page && pageHeaders(page, query, request.url, route.list?.usual)),
-      ...(rows && cutHeaders((answer as readonly unknown[]).length, rows.length, query, request.url)),
+      ...(rows && cutHeaders(rows.length, query, request.url)),
       ...route.headers?.(data, request),
       ...(route.secret && { 'cache-control': 'no-store' }),
     },
@@ -220,8 +220,6 @@ async function loadOthers(
   Object.assign(pageOf(data), { nodes: rows, pageInfo });
   return rows.length === before;
 }
-
-const END = { hasNextPage: false, endCursor: null };
 
 /**
  * Whether the row is what the caller saw (RFC 9110 13.1.1).

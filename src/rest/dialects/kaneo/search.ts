@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { badParameters } from '../../../errors.js';
 import { MAX_PAGE } from '../../../operations/pageLimits.js';
-import { cutHeaders, cutQuery, cutStart } from '../../pages.js';
+import { cut, cutHeaders, cutQuery, cutStart } from '../../pages.js';
 import { type RouteRequest, route } from '../../route.js';
 import { type Moment, shownDate, shownId } from '../../shapes.js';
 import { KANEO_PRIORITY as PRIORITY } from '../words.js';
@@ -48,13 +48,22 @@ interface Found {
 
 type SearchRequest = RouteRequest<{ readonly q: string; readonly projectId?: string | undefined }>;
 
-/** Tasks, then projects, then comments, and the workspace; as far as they were read, and how many there are. */
-function listOf({ tasks, projects, comments, viewer }: Found, { query, workspaceId }: SearchRequest) {
-  const { q, projectId } = query;
-  const named = [viewer?.workspace].filter(
-    (workspace) => workspace?.name.toLowerCase().includes(q.toLowerCase()) && !projectId,
-  ) as CoreWorkspace[];
-  const rows = [
+/** The workspace, where it is one of those that are found. */
+function namedWorkspace({ viewer }: Found, { query: { q, projectId } }: SearchRequest): CoreWorkspace[] {
+  const { workspace } = viewer ?? {};
+  const isFound = workspace?.name.toLowerCase().includes(q.toLowerCase()) && !projectId;
+  return workspace && isFound ? [workspace] : [];
+}
+
+const totalOf = (data: Found, request: SearchRequest): number =>
+  [data.tasks, data.projects, data.comments].reduce((sum, list) => sum + (list?.totalCount ?? 0), 0) +
+  namedWorkspace(data, request).length;
+
+/** Tasks, then projects, then comments, and the workspace; as far as they were read. */
+function rowsOf(data: Found, request: SearchRequest) {
+  const { tasks, projects, comments } = data;
+  const { workspaceId } = request;
+  return [
     ...(tasks?.nodes ?? []).map((task) => ({
       ...{ id: task.id, type: 'task', title: task.title, description: task.description, taskNumber: task.number },
       ...{ projectId: task.projectId, status: showStatus(task), priority: PRIORITY.show(task.priority) },
@@ -67,10 +76,14 @@ function listOf({ tasks, projects, comments, viewer }: Found, { query, workspace
       ...{ id, type: 'comment', title: task?.title ?? '', content: body, taskId: task?.id },
       ...{ projectId: task?.projectId, taskNumber: task?.number, workspaceId, createdAt },
     })),
-    ...named.map(({ id, name, createdAt }) => ({ id, type: 'workspace', title: name, workspaceId, createdAt })),
+    ...namedWorkspace(data, request).map(({ id, name, createdAt }) => ({
+      id,
+      type: 'workspace',
+      title: name,
+      workspaceId,
+      createdAt,
+    })),
   ];
-  const counted = [tasks, projects, comments].reduce((sum, list) => sum + (list?.totalCount ?? 0), 0);
-  return { rows, totalCount: counted + named.length };
 }
 
 export const search = [
@@ -118,22 +131,14 @@ export const search = [
       };
     },
     status: 200,
-    answer: (data: Found, request) => {
-      const start = cutStart(request.query);
-      const pageOf = <Row>(rows: readonly Row[] = []) => rows.slice(start, start + request.query.limit);
-      const { rows, totalCount } = listOf(data, request);
-      return {
-        ...{ results: pageOf(rows), totalCount, searchQuery: request.query.q },
-        tasks: pageOf(data.tasks?.nodes).map(showTask),
-        projects: pageOf(data.projects?.nodes).map((project) => showProject(project, request)),
-      };
-    },
-    headers: (data: Found, request) => {
-      const { limit } = request.query;
-      const { rows, totalCount } = listOf(data, request);
-      const shown = rows.slice(cutStart(request.query)).slice(0, limit).length;
-      return cutHeaders(shown, totalCount, request.query, request.url);
-    },
+    answer: (data: Found, request) => ({
+      results: cut(rowsOf(data, request), request.query),
+      totalCount: totalOf(data, request),
+      searchQuery: request.query.q,
+      tasks: cut(data.tasks?.nodes ?? [], request.query).map(showTask),
+      projects: cut(data.projects?.nodes ?? [], request.query).map((project) => showProject(project, request)),
+    }),
+    headers: (data: Found, request) => cutHeaders(totalOf(data, request), request.query, request.url),
     answers: z
       .object({
         ...{ results: z.array(KFound), totalCount: z.int(), searchQuery: z.string() },
