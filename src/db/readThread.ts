@@ -2,7 +2,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { DriverAdapterError } from '@prisma/driver-adapter-utils';
 import type { ReadAnswer, ReadRequest } from './readThreads.js';
-import { connectReader } from './sqliteReader.js';
+import { connectReader, driverOf } from './sqliteReader.js';
+import { RowStatements } from './sqliteStatements.js';
 
 /** Calls of our code between two looks at the clock. */
 const CALLS = 256;
@@ -16,16 +17,28 @@ const checkTime = () => {
 const LATE = 'the statement takes longer than it may';
 
 const { file } = workerData as { file: string };
-const connection = connectReader(file, checkTime);
+const connected = connectReader(file, checkTime).then((connection) => ({
+  connection,
+  statements: new RowStatements(driverOf(connection)),
+}));
 
-parentPort?.on('message', async ({ query, timeout }: ReadRequest) => {
+parentPort?.on('message', async ({ query, isRows, timeout }: ReadRequest) => {
   deadline = performance.now() + timeout;
-  parentPort?.postMessage(await answerTo(query));
+  parentPort?.postMessage(await answerTo(query, isRows));
 });
 
-async function answerTo(query: ReadRequest['query']): Promise<ReadAnswer> {
+async function answerTo(query: ReadRequest['query'], isRows: boolean): Promise<ReadAnswer> {
   try {
-    return { result: await (await connection).queryRaw(query) };
+    const { connection, statements } = await connected;
+    if (isRows) {
+      try {
+        return { rows: statements.all(query.sql, query.args) };
+      } catch (error) {
+        if (String(error).includes(LATE)) throw error;
+        // The adapter says what is wrong in Prisma's words.
+      }
+    }
+    return { result: await connection.queryRaw(query) };
   } catch (error) {
     if (String(error).includes(LATE)) return { cause: { kind: 'SocketTimeout' } };
     return error instanceof DriverAdapterError ? { cause: error.cause } : { error };

@@ -22,20 +22,23 @@ const YOUNG_GENERATION = 6;
 
 export interface ReadRequest {
   readonly query: SqlQuery;
+  /** Whether rows alone are asked for, as they are stored: the adapter takes as long to make its own of them as to read them. */
+  readonly isRows: boolean;
   /** Milliseconds. */
   readonly timeout: number;
 }
 
 export type ReadAnswer =
-  | { readonly result: SqlResultSet }
+  | Rows
   /** What the database or the adapter said. */
   | { readonly cause: DriverAdapterError['cause'] }
   | { readonly error: unknown };
 
-interface Read {
-  readonly query: SqlQuery;
+type Rows = { readonly result: SqlResultSet } | { readonly rows: unknown[][] };
+
+interface Read extends Pick<ReadRequest, 'query' | 'isRows'> {
   readonly reader: Reader | undefined;
-  resolve(result: SqlResultSet): void;
+  resolve(answer: Rows): void;
   reject(error: unknown): void;
 }
 
@@ -58,10 +61,22 @@ export class ReadThreads {
   ) {}
 
   /** @throws DriverAdapterError as the adapter does; SocketTimeout when it takes too long */
-  async query(query: SqlQuery, reader = currentReader()): Promise<SqlResultSet> {
+  async query(query: SqlQuery): Promise<SqlResultSet> {
+    const answer = await this.#read(query, false);
+    if ('result' in answer) return answer.result;
+    throw new Error('a thread answered rows where their columns were asked for');
+  }
+
+  /** As they are stored. @throws as query does */
+  async rows(query: SqlQuery, reader?: Reader): Promise<unknown[][]> {
+    const answer = await this.#read(query, true, reader);
+    return 'rows' in answer ? answer.rows : answer.result.rows;
+  }
+
+  async #read(query: SqlQuery, isRows: boolean, reader = currentReader()): Promise<Rows> {
     if (this.#closed) throw new DriverAdapterError({ kind: 'ConnectionClosed' });
-    const answer = new Promise<SqlResultSet>((resolve, reject) => {
-      this.#waiting.push({ query, reader, resolve, reject });
+    const answer = new Promise<Rows>((resolve, reject) => {
+      this.#waiting.push({ query, isRows, reader, resolve, reject });
       this.#next();
     });
     const settled = answer.then(
@@ -116,7 +131,7 @@ export class ReadThreads {
       // Keeps the process alive until it is answered.
       thread.worker.ref();
       thread.timer = startTimer(() => this.#giveUp(thread), this.timeout + GRACE);
-      const request: ReadRequest = { query: read.query, timeout: this.timeout };
+      const request: ReadRequest = { query: read.query, isRows: read.isRows, timeout: this.timeout };
       thread.worker.postMessage(request);
     }
   }
@@ -133,7 +148,7 @@ export class ReadThreads {
     clearTimeout(thread.timer);
     thread.read = undefined;
     thread.worker.unref();
-    if ('result' in answer) read?.resolve(answer.result);
+    if ('result' in answer || 'rows' in answer) read?.resolve(answer);
     else read?.reject('cause' in answer ? new DriverAdapterError(answer.cause) : answer.error);
     this.#next();
   }

@@ -95,7 +95,7 @@ function splitReadsFromWrites(
     getConnectionInfo: () => ({ maxBindValues: MAX_BIND_VALUES, supportsRelationJoins: false }),
     async queryRows(query, asking) {
       const thread = threadFor(query);
-      if (thread) return (await thread.query(query, asking)).rows;
+      if (thread) return thread.rows(query, asking);
       try {
         return rows.all(query.sql, query.args);
       } catch {
@@ -122,7 +122,7 @@ function splitReadsFromWrites(
       const all: unknown[][][] = [];
       for (const args of each) {
         const query = { sql, argTypes, args: [...args] };
-        const found = (await (thread?.query(query, asking) ?? reader.queryRaw(query))).rows;
+        const found = thread ? await thread.rows(query, asking) : (await reader.queryRaw(query)).rows;
         seen(found);
         all.push(found);
       }

@@ -47,20 +47,32 @@ export function foldCase(text: string): string {
  * @param onCall called with each comparison
  */
 export function likeContains(onCall: () => void = () => {}): (pattern: unknown, value: unknown) => number | null {
-  let known: unknown;
-  let needle = '';
-  let isPrefix = false;
+  const needles = new Map<string, Needle>();
   return (pattern, value) => {
     onCall();
     if (typeof pattern !== 'string' || value === null) return null;
-    if (pattern !== known) {
-      known = pattern;
-      isPrefix = !pattern.startsWith('%');
-      needle = foldCase(pattern.slice(isPrefix ? 0 : 1, -1).replace(/\\([\\%_])/g, '$1'));
+    let known = needles.get(pattern);
+    if (!known) {
+      known = needleOf(pattern);
+      if (needles.size === MOST_NEEDLES) needles.clear();
+      needles.set(pattern, known);
     }
     const text = foldCase(String(value));
-    return (isPrefix ? text.startsWith(needle) : text.includes(needle)) ? 1 : 0;
+    return (known.isPrefix ? text.startsWith(known.text) : text.includes(known.text)) ? 1 : 0;
   };
+}
+
+/** Patterns of one statement are asked by turns for each row. */
+const MOST_NEEDLES = 64;
+
+interface Needle {
+  readonly isPrefix: boolean;
+  readonly text: string;
+}
+
+function needleOf(pattern: string): Needle {
+  const isPrefix = !pattern.startsWith('%');
+  return { isPrefix, text: foldCase(pattern.slice(isPrefix ? 0 : 1, -1).replace(/\\([\\%_])/g, '$1')) };
 }
 
 /** Of labels that nobody gave one. */

@@ -129,7 +129,7 @@ export class TextIndex {
     const known = longest.map(trigramsOf).filter((trigrams) => trigrams.length > 0);
     const isListed = texts.least <= PROBE;
     /** Whether it need not be looked up which texts have the word. */
-    const isKnown = ({ share }: Found<never>) => isListed && (texts.isNewest || share >= SHARE);
+    const isKnown = ({ share }: Found<never>) => share >= SHARE || (isListed && texts.isNewest);
     let whole: Found<T> | undefined;
     let rarest: Found<T> | undefined;
     let share = 1;
@@ -140,7 +140,7 @@ export class TextIndex {
       share *= found.share;
       if (!found.isWhole) {
         if (!rarest || found.share < rarest.share) rarest = found;
-        if (isListed) this.#frequent.set(name, { ...found, values: [] });
+        this.#frequent.set(name, { ...found, values: [] });
         continue;
       }
       const both = new Set(found.values);
@@ -149,7 +149,11 @@ export class TextIndex {
       if (whole.values.length <= FEW) break;
     }
     const isRare = texts.isNewest && rarest && rarest.share < SHARE;
-    if (whole || known.length < 2 || share >= SHARE || isRare) return whole ?? rarest;
+    if (whole || known.length < 2 || share >= SHARE || isRare) {
+      // Which texts have a frequent word was not looked up.
+      const isWanted = !whole && rarest?.values.length === 0 && !isListed;
+      return rarest && isWanted ? this.#find(tenant, rarest.trigrams, texts) : (whole ?? rarest);
+    }
     // Each of them is in many texts; all of them may be in few.
     return this.#find(tenant, [...new Set(known.flat())], texts);
   }
