@@ -41,8 +41,12 @@ async function fill(url, count) {
   const one = async (sql) => (isPostgresql ? (await client.query(sql)).rows[0] : sqlite.prepare(sql).get());
   const { id: workspaceId } = await one('SELECT "id" FROM "Workspace"');
   const env = isPostgresql ? `'LIVE'::"Environment"` : `'LIVE'`;
+  // The last one is made now.
+  const first = Date.now() - count * 1000;
   const time = (n) =>
-    isPostgresql ? `TIMESTAMP '2026-01-01' + ${n} * INTERVAL '1 second'` : `1767225600000 + ${n} * 1000`;
+    isPostgresql
+      ? `TIMESTAMP '${new Date(first).toISOString().replace('Z', '')}' + ${n} * INTERVAL '1 second'`
+      : `${first} + ${n} * 1000`;
   const numbers = (from, to) =>
     isPostgresql
       ? `generate_series(${from}, ${to - 1}) AS "n"("i")`

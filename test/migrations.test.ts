@@ -144,7 +144,7 @@ describe.skipIf(!server)('PostgreSQL', () => {
       await other.query('CREATE SCHEMA extensions');
       await other.query('CREATE EXTENSION pg_trgm SCHEMA extensions');
       await migrateDatabase({ provider: 'postgresql', databaseUrl: url(`${name}_elsewhere`) });
-      const { rows } = await other.query(`SELECT indexname FROM pg_indexes WHERE indexname = 'Task_text_idx'`);
+      const { rows } = await other.query(`SELECT indexname FROM pg_indexes WHERE indexname = 'Task_recent_text_idx'`);
       expect(rows).toHaveLength(1);
     } finally {
       await other.end();

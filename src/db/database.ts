@@ -7,6 +7,7 @@ import { measured, type OnStatement } from './measured.js';
 import { applyMigrations, stateOf } from './migrate.js';
 import type { PoolOptions } from './postgresql.js';
 import type { Provider } from './provider.js';
+import { RecentTexts } from './recentTexts.js';
 import { withReplica } from './replica.js';
 import { type RowConnection, Rows } from './rows.js';
 import { sqliteAdapter, sqliteFile, sqliteMigrationAdapter } from './sqlite.js';
@@ -26,6 +27,7 @@ export interface Database {
   /** Reads of plans, which need no client between them and the database. */
   readonly rows: Rows;
   readonly texts: TextIndex;
+  readonly recentTexts: RecentTexts;
   /** For units of work: a transaction on the driver. */
   readonly inTransaction: <T>(run: (transaction: InsertingTransaction) => Promise<T>) => Promise<T>;
   close(): Promise<void>;
@@ -132,6 +134,7 @@ export async function openDatabase({
     hasReplica: replicaUrl !== undefined,
     rows: new Rows(provider, tenants.connected, onQuery),
     texts: new TextIndex(provider, tenants.connected, onQuery),
+    recentTexts: new RecentTexts(provider, tenants.connected, onQuery),
     inTransaction: async (run) => inTransaction(system.connected(), provider, onQuery ?? (() => {}), run),
     async close() {
       isClosed = true;

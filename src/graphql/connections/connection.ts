@@ -39,6 +39,11 @@ export interface List {
    * @param isForPage whether only the page is read: these may be its rows alone
    */
   readonly narrow?: ((isForPage?: boolean) => Promise<Narrowed | undefined>) | undefined;
+  /**
+   * Reads the rows of its page.
+   * @param read reads them of those that satisfy a condition besides, or of all; undefined where the page is not sooner found so
+   */
+  readonly soon?: (<Row>(read: (within?: object) => Promise<Row[]>) => Promise<Row[]>) | undefined;
 }
 
 interface ConnectionOptions extends List {

@@ -64,13 +64,18 @@ function prepared(
     const count = rows.prepareCount(reach, asked.model, { AND: [asked.where, within] }, asked.count);
     return (reader) => Promise.all([find(reader), count(reader)]);
   };
-  const { narrow } = asked;
+  const { narrow, soon } = asked;
   const all = prepare();
   if (!narrow) return { read: all, cut };
+  const readSoon = async (reader: Reader): Promise<[Row[], number]> => {
+    if (!soon || shape.hasCount) return all(reader);
+    const readWithin = async (where?: object) => (await (where ? prepare({ where }) : all)(reader))[0];
+    return [await readingFor(reader, () => soon(readWithin)), 0];
+  };
   const readAmong = async (isForPage: boolean, reader: Reader) => {
     const narrowed = await readingFor(reader, () => narrow(isForPage));
     const isPage = narrowed?.isPage === true;
-    return { isPage, found: await (narrowed ? prepare(narrowed) : all)(reader) };
+    return { isPage, found: await (narrowed ? prepare(narrowed)(reader) : readSoon(reader)) };
   };
   const read: ReadList = async (reader) => {
     const version = rows.version(reach);

@@ -220,7 +220,15 @@ export function rowTable(model: string, { name = model, columns, search = [], se
       const narrow = isNarrowed
         ? (isForPage = false) => indexed(words, context, isForPage ? newestPage(all, args, order) : undefined)
         : undefined;
-      return { model, args, order, where: all, count, narrow };
+      const { recentTexts } = context.services.database;
+      const { reach } = context;
+      const soon = isNarrowed
+        ? <Row>(read: (within?: object) => Promise<Row[]>) => {
+            const page = newestPage(all, args, order);
+            return page ? recentTexts.newest(reach, words, page, read) : read();
+          }
+        : undefined;
+      return { model, args, order, where: all, count, narrow, soon };
     },
     /** A field that answers a list: its resolver, and what a plan reads in its place. */
     listField<Args extends ListArgs>(list: (args: Args, context: Context) => List) {

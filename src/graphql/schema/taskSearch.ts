@@ -1,7 +1,7 @@
 /** Tasks by the words of their titles, descriptions and comments, those first that fit best. */
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import type { Join, RowSelection } from '../../db/selection.js';
-import type { Table } from '../../db/statement.js';
+import type { Table, Where } from '../../db/statement.js';
 import { foldCase } from '../../db/text.js';
 import { badInput } from '../../errors.js';
 import { DEFAULT_PAGE, MAX_PAGE } from '../../operations/pageLimits.js';
@@ -157,7 +157,7 @@ type RankedRow = [id: string, title: string, createdAt: Date, commentId?: string
 /** All that are ranked, the best first. @param within what the tasks must satisfy, as Prisma takes it */
 async function rank(words: readonly string[], within: object, context: Context): Promise<Ranked[]> {
   const { reach, reader, services } = context;
-  const { provider, rows, texts } = services.database;
+  const { provider, recentTexts, rows, texts } = services.database;
   const { where, narrow } = listTasks({ search: words.join(' ') }, context, within);
   const orderBy = [{ createdAt: 'desc' as const }, { id: 'desc' as const }];
   const newest = (selection: RowSelection, conditions: object[]) =>
@@ -167,6 +167,7 @@ async function rank(words: readonly string[], within: object, context: Context):
   const findTasks = (more: object) => newest(TASKS, [where, more]);
   const inComments = [...searchWhere(words, ['body'], provider), { deletedAt: null, task: within }];
   const findComments = (more: object) => newest(COMMENTS, [...inComments, more]);
+  const all = { where: where as Where, take: MOST_RANKED };
   const isNamed = words.some((word) => numberOf(word) !== undefined);
   const [tasks, comments] = await Promise.all([
     isNamed
@@ -176,7 +177,7 @@ async function rank(words: readonly string[], within: object, context: Context):
             found,
             () => texts.tasks(reach, words),
             (numbers) => findTasks({ number: { in: numbers } }),
-            () => findTasks({}),
+            () => recentTexts.newest(reach, words, all, (recent) => findTasks(recent ?? {})),
           ),
         ),
     texts.newestComments(reach, words, MOST_TRIED).then((found) =>
