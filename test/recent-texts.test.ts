@@ -123,6 +123,17 @@ describe.runIf(process.env['TEST_POSTGRES_TEMPLATE'])('a search of many tasks on
     expect((await list('quokka', 3)).numbers).toEqual([1, ...newest('quokka', 2)]);
   });
 
+  it('shows a key that is bound to a project the tasks of that project alone', async () => {
+    const { data } = await server.gql(
+      'mutation ($p: [ID!]) { createApiKey(input: { name: "Bound", scopes: ["tasks:read"], projects: $p }) { key } }',
+      { p: [projectId] },
+    );
+    const found = await list('alpha', 20, '', data.createApiKey.key);
+    // The first is the newest now; see above.
+    expect(found.numbers).toEqual([1, ...newest('alpha', 19, (index) => index % 2 === 0)]);
+    expect(recentReads()).toBe(1);
+  });
+
   it('is an index of the days and the words', async () => {
     const explained = await server.system.$transaction(async (tx) => {
       await tx.$executeRawUnsafe('SET LOCAL enable_seqscan = off');
