@@ -163,6 +163,14 @@ describe('a key that is bound to projects', () => {
     expect(codes(await create({ scopes: [], projects: ['nothing'] }))).toEqual(['NOT_FOUND']);
   });
 
+  it('is told of no invitation that another key made', async () => {
+    const users = await keyBoundTo([inside.projectId], ['users:*']);
+    const revoke = 'mutation ($id: ID!) { revokeInvitation(input: { id: $id }) { __typename } }';
+    for (const id of [inside.invitationId, 'none']) {
+      expect(codes(await server.gql(revoke, { id }, users))).toEqual(['NOT_FOUND']);
+    }
+  });
+
   it('is the same by REST', async () => {
     const headers = { 'x-api-key': bound, 'content-type': 'application/json' };
     const get = async (path: string) => {

@@ -90,9 +90,10 @@ export class InvitationService {
 
   /** @throws NOT_FOUND, CONFLICT when it was accepted already */
   async revoke(actor: Actor, caller: Caller, id: string): Promise<{ id: string }> {
-    return this.#units.look(actor, caller, async ({ unit, bound, policy }) => {
+    return this.#units.look(actor, caller, async ({ unit, bound, policy, key }) => {
       const invitation = await unit.tx.invitation.findUnique({ where: { id } });
-      const isSeen = bound === 'operator' || bound.environment === 'LIVE';
+      const isOwn = key !== undefined && invitation?.createdByKeyId === key.id;
+      const isSeen = bound === 'operator' || (bound.environment === 'LIVE' && (bound.projects === null || isOwn));
       if (invitation?.environment !== 'LIVE' || !isSeen) throw notFound('invitation', id);
       mayGiveRole(bound, { role: invitation.role, environment: 'LIVE' }, policy.plan);
       if (invitation.acceptedAt) throw new ApiError('CONFLICT', 'It was accepted already. Remove the user instead.');

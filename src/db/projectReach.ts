@@ -97,9 +97,40 @@ export function mustBeImplied(model: string, field: string, other: string): void
   throw new Error(`${model}.${field} is not read by a key that is bound to projects`);
 }
 
-/** The column that says which project a row is of; undefined: none does, or one that is read anyway. */
+/** The column that says which project a row is of; undefined: none does. */
 export function projectColumn(model: string): 'projectId' | 'id' | undefined {
-  return model === 'Task' || model === 'State' ? 'projectId' : model === 'Project' ? 'id' : undefined;
+  return model === 'Project' ? 'id' : OF_PROJECT.has(model) ? 'projectId' : undefined;
+}
+
+const OF_PROJECT = new Set(['Task', 'State', 'TrashItem', 'AuditEvent']);
+/** Rows of the project of their task. */
+const OF_TASK = new Set(['TaskTag', 'Comment', 'TimeEntry', 'Notification', 'TaskRelationship']);
+
+/** Whether a row is of the project of the task that it has. */
+export const isOfTask = (model: string): boolean => OF_TASK.has(model);
+
+/**
+ * The projects that an answer tells of which is no row with its project: a count of rows, a sum of them, a label.
+ * @param all that the rows must satisfy, each by itself
+ */
+export function toldProjects(
+  model: string,
+  all: readonly (readonly [name: string, test: unknown])[],
+  { projects }: ProjectBound,
+): readonly string[] {
+  const column = projectColumn(model);
+  if (column === undefined && !OF_TASK.has(model) && model !== 'Label') return [];
+  // Of tasks that were read.
+  if (all.some(([name]) => name === 'taskId')) return [];
+  const meant = all.flatMap(([name, test]) => (name === column ? [valuesOf(test)] : []));
+  return projects.filter((id) => meant.every((values) => values === undefined || values.includes(id)));
+}
+
+/** @returns undefined for another comparison */
+function valuesOf(test: unknown): readonly unknown[] | undefined {
+  if (typeof test === 'string') return [test];
+  const { in: some, equals } = (test ?? {}) as { in?: readonly unknown[]; equals?: unknown };
+  return some ?? (equals === undefined ? undefined : [equals]);
 }
 
 /** Tells of which projects rows were read. */

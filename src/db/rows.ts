@@ -4,11 +4,12 @@
  */
 import type { ArgType, SqlQuery, SqlResultSet } from '@prisma/driver-adapter-utils';
 import { LRUCache } from 'lru-cache';
-import { noteProjects, projectColumn } from './projectReach.js';
+import { isOfTask, noteProjects, projectColumn, toldProjects } from './projectReach.js';
 import type { Provider } from './provider.js';
 import type { Reader } from './reader.js';
 import { find, headOf, NEWEST, NUMBERS, page, type RowQuery, type RowSelection } from './selection.js';
 import { PARENT, Statement, typeOf, type Where } from './statement.js';
+import { conjunctsOf } from './taggedTasks.js';
 import { boundWhere, nameOfReach, type Reach, type Tenant } from './tenant.js';
 
 /** The newest tasks of those that satisfy a condition. */
@@ -53,7 +54,12 @@ export class Rows {
    */
   prepare(reach: Reach, query: RowQuery): (reader: Reader) => Promise<unknown[][]> {
     const { sql, statement, read } = this.#select(reach, query);
-    return async (reader) => read(await this.#query(sql, statement, reader), reader);
+    const { bound } = reach;
+    return async (reader) => {
+      const rows = read(await this.#query(sql, statement, reader), reader);
+      if (bound && query.selection.model === 'Label' && rows.length > 0) noteProjects(bound.projects, reader);
+      return rows;
+    };
   }
 
   /** The same for the row of an id, if there is one within reach: its statement is made once for each reach. */
@@ -204,7 +210,12 @@ export class Rows {
     }
     const found = find(statement, model, ` FROM ${statement.quote(model)}`, boundWhere(reach, model, where));
     const sql = `SELECT COUNT(*)${found}`;
-    return async (reader) => Number((await this.#query(sql, statement, reader))[0]?.[0]);
+    const told = reach.bound ? toldProjects(model, conjunctsOf(where), reach.bound) : [];
+    return async (reader) => {
+      const count = Number((await this.#query(sql, statement, reader))[0]?.[0]);
+      if (count > 0) noteProjects(told, reader);
+      return count;
+    };
   }
 
   /**
@@ -263,9 +274,9 @@ export class Rows {
     let head = heads.get(name);
     if (!head) {
       const statement = new Statement(this.provider);
-      const noted = reach.bound ? projectColumn(selection.model) : undefined;
+      const noted = reach.bound ? projectOf(selection) : undefined;
       const read = writtenRows(selection);
-      const selected = noted ? withColumn(selection, noted) : selection;
+      const selected = noted ?? selection;
       const sql = headOf(statement, reach, selected);
       const types = selected.columns.map(({ table, column }) => typeOf(table.model, column));
       head = {
@@ -321,9 +332,18 @@ function writtenRows({ columns }: RowSelection): (rows: unknown[][]) => unknown[
   };
 }
 
-/** The selection with one more column at the end. */
-function withColumn({ model, columns, joins }: RowSelection, column: string): RowSelection {
-  return { model, columns: [...columns, { table: { alias: model, model }, column }], joins };
+/** The selection with the project of each row at the end, where it has one. */
+function projectOf({ model, columns, joins }: RowSelection): RowSelection | undefined {
+  const own = { alias: model, model };
+  const column = projectColumn(model);
+  if (column) return { model, columns: [...columns, { table: own, column }], joins };
+  if (!isOfTask(model)) return undefined;
+  const task = { alias: 'noted', model: 'Task' };
+  return {
+    model,
+    columns: [...columns, { table: task, column: 'projectId' }],
+    joins: [...joins, { ...task, from: own, column: 'taskId' }],
+  };
 }
 
 /** The project of each row is its last column. */

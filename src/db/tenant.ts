@@ -10,7 +10,16 @@ import type { ProjectBound } from '../audit/entry.js';
 import { notFound } from '../errors.js';
 import { AsyncValue } from './asyncValue.js';
 import { MODELS } from './datamodel.js';
-import { mustBeImplied, mustStayWithin, noteProjects, projectColumn, projectCondition } from './projectReach.js';
+import {
+  isOfTask,
+  mustBeImplied,
+  mustStayWithin,
+  noteProjects,
+  projectColumn,
+  projectCondition,
+  toldProjects,
+} from './projectReach.js';
+import { conjunctsOf } from './taggedTasks.js';
 
 export interface Tenant {
   readonly workspaceId: string;
@@ -163,12 +172,26 @@ function bind(client: PrismaClient, reach: Reach): TenantDatabase {
         if (!open && WRITES.has(operation)) throw new Error(`${model}.${operation} outside of a unit of work`);
         const bound = bindArguments(model, shape, operation, (args ?? {}) as Args, reach);
         await checkForeignKeys(open ?? (extended as unknown as TenantTransaction), shape, bound);
-        const column = reach.bound && ANSWERS_ROWS.test(operation) ? projectColumn(model) : undefined;
-        if (!column) return query(bound);
-        const selected = bound['select'] as Args | undefined;
-        const rows = await query(selected ? { ...bound, select: { ...selected, [column]: true } } : bound);
-        noteProjects([rows].flat().map((row) => (row as Args | null)?.[column]));
-        return rows;
+        if (!reach.bound) return query(bound);
+        const column = projectColumn(model);
+        if (column && ANSWERS_ROWS.test(operation)) {
+          const selected = bound['select'] as Args | undefined;
+          const rows = await query(selected ? { ...bound, select: { ...selected, [column]: true } } : bound);
+          noteProjects([rows].flat().map((row) => (row as Args | null)?.[column]));
+          return rows;
+        }
+        // What a change reads for itself is said by its entries in the audit log.
+        if (open) return query(bound);
+        if (isOfTask(model) && ANSWERS_ROWS.test(operation)) {
+          const rows = await query(withTask(bound));
+          noteProjects([rows].flat().map((row) => (row as { task?: Args } | null)?.task?.['projectId']));
+          return rows;
+        }
+        const answer = await query(bound);
+        const isNothing = answer === 0 || answer === null || (Array.isArray(answer) && answer.length === 0);
+        const all = conjunctsOf(((args as Args | undefined)?.['where'] as Args | undefined) ?? {});
+        if (!isNothing) noteProjects(toldProjects(model, all, reach.bound));
+        return answer;
       },
     },
   });
@@ -177,6 +200,17 @@ function bind(client: PrismaClient, reach: Reach): TenantDatabase {
     transaction((tx) => openTransaction.run(tx, () => run(tx)), options);
   // Defined, not assigned: an assignment would reach the client below.
   return Object.create(extended, { $transaction: { value: inside } }) as TenantDatabase;
+}
+
+/** The arguments, with the project of the task of each row. */
+function withTask(args: Args): Args {
+  const part = args['select'] ? 'select' : 'include';
+  const wanted = args[part] as Args | undefined;
+  const task = wanted?.['task'];
+  const inner = (typeof task === 'object' && task !== null ? task : {}) as Args;
+  const isWhole = task === true || (task !== undefined && !inner['select']);
+  const selected = isWhole ? task : { ...inner, select: { ...(inner['select'] as Args | undefined), projectId: true } };
+  return { ...args, [part]: { ...wanted, task: selected } };
 }
 
 function bindArguments(model: string, shape: ModelShape, operation: string, args: Args, reach: Reach): Args {

@@ -12,7 +12,7 @@ import { type Actor, type AuditEntry, auditRow } from '../audit/entry.js';
 import { AsyncValue } from './asyncValue.js';
 import type { Database } from './database.js';
 import { type RawStatements, said } from './insertions.js';
-import { mustStayWithin } from './projectReach.js';
+import { mustStayWithin, noteProjects } from './projectReach.js';
 import type { Provider } from './provider.js';
 import { forNobody } from './reader.js';
 import { takeNumberWithin } from './taskNumbers.js';
@@ -114,7 +114,7 @@ export class UnitOfWork {
             tx,
             actor,
             now,
-            audit: (entry) => void entries.push(entry),
+            audit: noting(actor, entries),
             afterCommit: (effect) => void effects.push(effect),
             keysChanged: () => {
               keysChanged = true;
@@ -166,7 +166,7 @@ export class UnitOfWork {
             rows.map((row) => ({ ...row, workspaceId, environment })),
           );
         },
-        audit: (entry) => void entries.push(entry),
+        audit: noting(actor, entries),
         afterCommit: (effect) => void effects.push(effect),
         nextTaskNumber: () => takeNumberWithin(transaction, actor),
       });
@@ -221,4 +221,12 @@ export const nextVersionOf = (rows: readonly { readonly updatedAt: Date }[], now
 /** Later than it was, whatever the clock says, so that no two versions of a row have the same time. */
 export function nextVersion(before: { readonly updatedAt: Date }, now: Date): Date {
   return new Date(Math.max(now.getTime(), before.updatedAt.getTime() + 1));
+}
+
+/** What is changed is of a project, whatever is answered of it. */
+function noting({ bound }: Actor, entries: AuditEntry[]): (entry: AuditEntry) => void {
+  return (entry) => {
+    if (bound) noteProjects([entry.projectId]);
+    entries.push(entry);
+  };
 }

@@ -30,6 +30,7 @@ import type { Metrics } from '../metrics.js';
 import type { Operation, ValidDocument } from '../operations/document.js';
 import type { DocumentCache } from '../operations/documentCache.js';
 import type { ProjectService } from '../projects/projectService.js';
+import type { Scope } from '../scopes/scope.js';
 import type { BulkService } from '../tasks/bulkService.js';
 import type { CommentService } from '../tasks/commentService.js';
 import type { LabelService } from '../tasks/labelService.js';
@@ -199,6 +200,7 @@ export function createContext(
       isGone: () => use.ended,
       take: use.budget.read,
       sawProject: (id) => void use.projects.add(id),
+      usedScope: (scope) => void use.scopes.add(scope as Scope),
     },
     services,
   };

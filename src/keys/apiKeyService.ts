@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import type { ApiKey, Environment } from '#prisma/client.js';
 import { type Actor, changesBetween, serverActor } from '../audit/entry.js';
+import { noteScopes } from '../db/reader.js';
 import { withoutBinding } from '../db/tenant.js';
 import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, badInput } from '../errors.js';
@@ -16,7 +17,7 @@ import { isOfApp, KEYS } from './apiKey.js';
 import type { StoredKey } from './authority.js';
 import { changeKey, mustBeThere, type Remember, userOf } from './changeKey.js';
 import { displayPrefix, generateKey, hashKey } from './format.js';
-import { aboutKey, type Caller, findChangeable, findKey, type KeyUnit, KeyUnits } from './keyUnit.js';
+import { aboutKey, type Caller, findChangeable, findKey, type KeyUnit, KeyUnits, noteGiven } from './keyUnit.js';
 import { checkOperations, newLock, writeOperations } from './operationSets.js';
 import type { Plans } from './plans.js';
 import {
@@ -83,6 +84,7 @@ export class ApiKeyService {
     return this.units.run(actor, caller, async (context) => {
       const { unit, bound, policy } = context;
       const grant = decideGrant(await resolved(context, actor.environment, request), bound, policy);
+      noteGiven(context, grant);
       await mustBeThere(unit, grant);
       await keepRoom(unit);
       const key = generateKey(grant.environment);
@@ -240,7 +242,11 @@ export class ApiKeyService {
           'Keys of the other environment would end too, which the calling key does not reach.',
         );
       }
-      if (mayRevoke(key, bound, callingKeyId, policy.plan)) continue;
+      if (mayRevoke(key, bound, callingKeyId, policy.plan)) {
+        if (bound !== 'operator' && bound.scopes.has('keys:delete')) noteScopes(['keys:delete']);
+        else noteGiven(context, key);
+        continue;
+      }
       if (caller !== 'operator' && key.id === caller.keyId) {
         throw new ApiError('FORBIDDEN', 'An access token does not end its key. The key itself does.');
       }

@@ -8,7 +8,7 @@ import { isScopeSubset, scopeSet } from '../scopes/scope.js';
 import { isAdministrator, keepAnAdministrator } from './administrators.js';
 import { isOfApp } from './apiKey.js';
 import { authorityOf, boundsOf, isSubset, type KeyBounds, listOf, type StoredKey } from './authority.js';
-import { aboutKey, type KeyUnit } from './keyUnit.js';
+import { aboutKey, type KeyUnit, noteGiven } from './keyUnit.js';
 import type { Plan } from './plans.js';
 import { decideChange, type KeyChange, type KeyGrant, type ResolvedRequest } from './rules.js';
 import { endGrants } from './scopeGrants.js';
@@ -42,6 +42,7 @@ export async function changeKey(
   const { id } = before;
   const actsAs = actsAsId === undefined ? undefined : await userOf(unit, actsAsId);
   const { environment: _environment, ...data } = decideChange(before, { ...change, actsAs }, bound, policy);
+  noteGiven(context, { id, scopes: data.scopes });
   const after = { ...before, ...data, role: actsAs === undefined ? before.role : (actsAs?.role ?? null) };
   const lock = change.lock === undefined ? before.lock : change.lock;
   if (

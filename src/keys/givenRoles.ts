@@ -3,6 +3,7 @@
  * from everywhere, until somebody ends it: so must whoever gives it.
  */
 import type { Environment } from '#prisma/client.js';
+import { noteScopes } from '../db/reader.js';
 import { ApiError } from '../errors.js';
 import { ROLE_GRANTS, type RoleName } from '../scopes/roles.js';
 import { type ScopeSet, scopeSet } from '../scopes/scope.js';
@@ -22,8 +23,12 @@ export const reachesRole = (bound: Authority, role: RoleName, plan: RateLimits):
 
 /** @throws FORBIDDEN beyond the caller's own reach */
 export function mayGiveRole(bound: Bound, given: GivenRole, plan: RateLimits): void {
-  const excess = bound === 'operator' ? undefined : excessOfRole(bound, given, plan);
-  if (!excess) return;
+  if (bound === 'operator') return;
+  const excess = excessOfRole(bound, given, plan);
+  if (!excess) {
+    noteScopes(scopesOf(given));
+    return;
+  }
   const missing = excess.of === 'scopes' ? excess.missing : [];
   const what = missing.length > 0 ? missing.join(', ') : excess.of;
   throw new ApiError(
@@ -36,18 +41,26 @@ export function mayGiveRole(bound: Bound, given: GivenRole, plan: RateLimits): v
 }
 
 /** @returns undefined where they get nothing that they do not have, or nothing beyond the caller */
-function excessOfRole(
-  bound: Authority,
-  { role, before, environment }: GivenRole,
-  plan: RateLimits,
-): Excess | undefined {
-  const had: ScopeSet = scopeSet(before === undefined ? [] : ROLE_GRANTS[before]);
-  const scopes = new Set([...scopeSet(ROLE_GRANTS[role])].filter((scope) => !had.has(scope)));
+function excessOfRole(bound: Authority, given: GivenRole, plan: RateLimits): Excess | undefined {
+  const scopes = scopesOf(given);
   if (scopes.size === 0) return undefined;
-  const given: Authority = {
-    ...{ environment, scopes, granted: scopes, projects: null, actsAs: bound.actsAs, operations: null },
+  const authority: Authority = {
+    ...{
+      environment: given.environment,
+      scopes,
+      granted: scopes,
+      projects: null,
+      actsAs: bound.actsAs,
+      operations: null,
+    },
     ...{ expiresAt: null, renewalTerm: null, allowedIps: null, limits: plan },
     ownLimits: { perMinute: null, perHour: null },
   };
-  return excessOf(given, bound);
+  return excessOf(authority, bound);
+}
+
+/** That they do not have already. */
+function scopesOf({ role, before }: GivenRole): ScopeSet {
+  const had: ScopeSet = scopeSet(before === undefined ? [] : ROLE_GRANTS[before]);
+  return new Set([...scopeSet(ROLE_GRANTS[role])].filter((scope) => !had.has(scope)));
 }

@@ -5,10 +5,12 @@
 import type { ApiKey, Environment } from '#prisma/client.js';
 import type { Actor } from '../audit/entry.js';
 import { seesKey } from '../db/projectReach.js';
+import { noteScopes } from '../db/reader.js';
 import type { Unit, UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, notFound, UNAUTHENTICATED_MESSAGE } from '../errors.js';
+import { scopeSet } from '../scopes/scope.js';
 import { keyStatus } from './apiKey.js';
-import { authorityOf, type Narrowing, reachesEnvironment, type StoredKey } from './authority.js';
+import { authorityOf, listOf, type Narrowing, reachesEnvironment, type StoredKey } from './authority.js';
 import type { Plans } from './plans.js';
 import { type Bound, mayChange, outOfReach, type Policy } from './rules.js';
 import { withBonds } from './storedKeys.js';
@@ -86,10 +88,22 @@ export async function findKey({ unit, environments, key, bound }: KeyUnit, id: s
 export async function findChangeable(context: KeyUnit, id: string): Promise<StoredKey> {
   const key = await findKey(context, id);
   if (!mayChange(key, context.bound, context.policy.plan)) throw outOfReach();
+  noteGiven(context, key);
   if (keyStatus(key, context.unit.now) !== 'ACTIVE') {
     throw new ApiError('CONFLICT', `The API key ${id} was rotated or revoked, or has expired; it cannot be changed.`);
   }
   return key;
+}
+
+/**
+ * Tells that the caller took what another key holds, or comes to hold, for nobody gives, changes or ends more than they hold. What it
+ * does to itself takes nothing of it.
+ */
+export function noteGiven(
+  { key: caller, bound }: KeyUnit,
+  { id, scopes }: { readonly id?: string; readonly scopes: string },
+) {
+  if (bound !== 'operator' && (id === undefined || id !== caller?.id)) noteScopes(scopeSet(listOf(scopes)));
 }
 
 async function bonded(unit: Unit, row: ApiKey): Promise<StoredKey> {

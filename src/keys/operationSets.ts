@@ -12,7 +12,7 @@ import { newId } from '../ids.js';
 import { expectVersion } from '../input.js';
 import { boundsOf, listOf } from './authority.js';
 import { changeKey, type Remember } from './changeKey.js';
-import { aboutKey, type Caller, findChangeable, type KeyUnit, KeyUnits } from './keyUnit.js';
+import { aboutKey, type Caller, findChangeable, type KeyUnit, KeyUnits, noteGiven } from './keyUnit.js';
 import { type LockedOperation, lockOf, type OperationLock, type Pins } from './operationLock.js';
 import type { Plans } from './plans.js';
 import { decideChange, type NewOperation } from './rules.js';
@@ -196,7 +196,7 @@ export class OperationSets {
     const lock = lockOf([...newLock(operations).values(), runsOn].flat());
     const scopes = [...new Set([...operations, ...runsOn].flatMap((operation) => operation.scopes))].sort();
     // Whether it may be, whoever asks.
-    decideChange(key, { lock, scopes }, bound, policy);
+    noteGiven(context, { ...key, ...decideChange(key, { lock, scopes }, bound, policy) });
     const { added, removed, pins } = difference;
     const isSame = isRunning && added.length + removed.length + pins.length === 0;
     if (dryRun || isSame) return { apiKey: key, difference, applied: false };

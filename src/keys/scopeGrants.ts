@@ -14,7 +14,7 @@ import { parseGrants, type Scope, scopeSet } from '../scopes/scope.js';
 import { raiseAlert } from './alerts.js';
 import { keyStatus } from './apiKey.js';
 import { authorityOf, excessOf, listOf, type StoredKey, scopesWith } from './authority.js';
-import { aboutKey, type Caller, findKey, type KeyUnit, KeyUnits } from './keyUnit.js';
+import { aboutKey, type Caller, findKey, type KeyUnit, KeyUnits, noteGiven } from './keyUnit.js';
 import type { Plans } from './plans.js';
 import { outOfReach } from './rules.js';
 
@@ -240,12 +240,14 @@ async function findPending(context: KeyUnit, id: string) {
 }
 
 /** @throws FORBIDDEN unless the key, as it is and with what it asks for, lies within the caller */
-function mustCover({ bound, policy, key: callingKey }: KeyUnit, key: StoredKey, { scopes }: ScopeGrant): void {
+function mustCover(context: KeyUnit, key: StoredKey, { scopes }: ScopeGrant): void {
+  const { bound, policy, key: callingKey } = context;
   if (bound === 'operator') return;
   if (callingKey?.id === key.id) throw new ApiError('FORBIDDEN', 'Another key decides what this one asks for.');
   const wider = { ...key, scopes: [...new Set([...listOf(key.scopes), ...listOf(scopes)])].join(' ') };
   const excess = excessOf(authorityOf(key, policy.plan), bound) ?? excessOf(authorityOf(wider, policy.plan), bound);
   if (excess) throw outOfReach();
+  noteGiven(context, wider);
 }
 
 function note(unit: Unit, key: ApiKey, verb: string, { id, scopes }: ScopeGrant, changes: object): void {

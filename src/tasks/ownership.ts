@@ -1,5 +1,6 @@
 /** Whose comments and time entries are, and who may take them away. */
 import type { Actor } from '../audit/entry.js';
+import { noteScopes } from '../db/reader.js';
 import { ApiError } from '../errors.js';
 import type { ScopeSet } from '../scopes/scope.js';
 
@@ -21,8 +22,11 @@ export function isOwn({ userId, keyId }: Owner, actor: Actor): boolean {
  * @throws FORBIDDEN
  */
 export function mustMayDelete(owner: Owner, actor: Actor, held: ScopeSet, what: string): void {
-  if (isOwn(owner, actor) || held.has('tasks:delete')) return;
-  throw new ApiError('FORBIDDEN', `Another's ${what} takes the scope tasks:delete.`, {
-    ...{ requiredScopes: ['tasks:delete'], missingScopes: ['tasks:delete'] },
-  });
+  if (isOwn(owner, actor)) return;
+  if (!held.has('tasks:delete')) {
+    throw new ApiError('FORBIDDEN', `Another's ${what} takes the scope tasks:delete.`, {
+      ...{ requiredScopes: ['tasks:delete'], missingScopes: ['tasks:delete'] },
+    });
+  }
+  noteScopes(['tasks:delete']);
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Role, User } from '#prisma/client.js';
 import { type Actor, changesBetween } from '../audit/entry.js';
 import { refuseBound } from '../db/projectReach.js';
+import { noteScopes } from '../db/reader.js';
 import { withoutBinding } from '../db/tenant.js';
 import { nextVersion, type Unit, type UnitOfWork } from '../db/unitOfWork.js';
 import { ApiError, badInput, notFound } from '../errors.js';
@@ -122,7 +123,7 @@ export class UserService {
     }: { id: string; revokeKeys: boolean; expectedUpdatedAt?: Date | null | undefined },
   ): Promise<number> {
     refuseBound(actor.bound, 'deletes no users: what they are assigned to may be in others');
-    if (revokeKeys && !held.has('keys:delete') && !held.has('keys:write')) throw needs('keys:delete');
+    if (revokeKeys) mayEndKeys(held);
     return this.units.run(
       actor,
       async (unit) => {
@@ -192,7 +193,16 @@ const about = (id: string, verb: string) => ({ action: `user.${verb}`, targetTyp
 
 /** Who holds users:write alone must not make owners, or touch one. */
 function mayAssign(held: ScopeSet, role: Role): void {
-  if ((role === 'OWNER' || role === 'ADMIN') && !held.has('admin:*')) throw needs('admin:*');
+  if (role !== 'OWNER' && role !== 'ADMIN') return;
+  if (!held.has('admin:*')) throw needs('admin:*');
+  noteScopes(['admin:*']);
+}
+
+/** Which keys those are, and whether the caller may end them, is asked with each of them. */
+function mayEndKeys(held: ScopeSet): void {
+  const [scope] = (['keys:delete', 'keys:write'] as const).filter((one) => held.has(one));
+  if (!scope) throw needs('keys:delete');
+  noteScopes([scope]);
 }
 
 function needs(scope: Scope): ApiError {

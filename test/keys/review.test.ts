@@ -81,6 +81,122 @@ describe('the review of keys', () => {
   });
 });
 
+describe('what a key used', () => {
+  const noted = async (id: string, dimension: string) => {
+    await server.flushUsage();
+    const rows = await server.system.apiKeyUsage.findMany({ where: { keyId: id, dimension } });
+    return rows.map(({ value }) => value).sort();
+  };
+  const run = async (query: string, key: string, variables = {}) => {
+    const { data, errors } = await server.gql(query, variables, key);
+    expect(errors).toBeUndefined();
+    return data;
+  };
+
+  it('has the scopes that no field declares: for rows of others, for what it gives, for what an id turns out to be', async () => {
+    const adminsComment = async () => {
+      const text = 'mutation ($t: ID!) { createComment(input: { taskId: $t, body: "Hello" }) { comment { id } } }';
+      return (await run(text, server.adminKey, { t: inside.taskId })).createComment.comment.id;
+    };
+    const user = (email: string) =>
+      server.system.user.create({
+        data: { workspaceId: server.workspace.id, environment: 'LIVE', email, name: 'Somebody', role: 'MEMBER' },
+      });
+    const member = await user('acting@example.com');
+    const cases: [scopes: string[], used: string[], text: string, variables: object, more?: object][] = [
+      [
+        ['tasks:*'],
+        ['tasks:delete', 'tasks:write'],
+        'mutation ($c: ID!) { deleteComment(input: { id: $c }) { __typename } }',
+        { c: await adminsComment() },
+        { actsAsId: member.id },
+      ],
+      [
+        ['keys:write', 'tasks:read', 'users:read'],
+        ['keys:write', 'tasks:read'],
+        'mutation { createApiKey(input: { name: "Given", scopes: ["tasks:read"] }) { __typename } }',
+        {},
+      ],
+      [
+        ['users:delete', 'keys:delete', 'tasks:read'],
+        ['keys:delete', 'users:delete'],
+        'mutation ($u: ID!) { deleteUser(input: { id: $u, revokeKeys: true }) { revokedKeys } }',
+        { u: (await user('gone@example.com')).id },
+      ],
+      [['tasks:read', 'users:read'], ['tasks:read'], 'query ($t: ID!) { node(id: $t) { id } }', { t: inside.taskId }],
+      [
+        ['users:write', 'tasks:*', 'projects:*', 'users:read'],
+        ['projects:read', 'tasks:read', 'users:read', 'users:write'],
+        'mutation { inviteUser(input: { email: "viewer@example.com", role: VIEWER }) { __typename } }',
+        {},
+      ],
+    ];
+    for (const [scopes, used, text, variables, more] of cases) {
+      const { key, apiKey } = await server.createKey(scopes, 'LIVE', more);
+      await run(text, key, variables);
+      expect([text, await noted(apiKey.id, 'scope')]).toEqual([text, used]);
+    }
+  });
+
+  it('has nothing of what it does to itself', async () => {
+    const { key, apiKey } = await server.createKey(['keys:write', 'tasks:read']);
+    await run('mutation ($k: ID!) { updateApiKey(input: { id: $k, name: "Mine" }) { __typename } }', key, {
+      k: apiKey.id,
+    });
+    expect(await noted(apiKey.id, 'scope')).toEqual(['keys:write']);
+  });
+
+  it('has the projects that it wrote to, or was told of', async () => {
+    const projects = [inside.projectId, outside.projectId];
+    const bound = () => server.createKey(['tasks:*', 'projects:*', 'audit:read'], 'LIVE', { projects });
+    const ofTask = { t: outside.taskId };
+    const comment = 'mutation ($t: ID!) { createComment(input: { taskId: $t, body: "Hello" }) { comment { id } } }';
+    await run(comment, server.adminKey, ofTask);
+    const gone = await run(
+      'mutation ($p: ID!) { createTask(input: { title: "Gone", projectId: $p }) { task { id } } }',
+      server.adminKey,
+      { p: outside.projectId },
+    );
+    await run('mutation ($t: ID!) { deleteTask(input: { id: $t }) { __typename } }', server.adminKey, {
+      t: gone.createTask.task.id,
+    });
+    const only = [outside.projectId];
+    const both = [...projects].sort();
+    const p = { p: outside.projectId };
+    const cases: [text: string, variables: object, used: string[]][] = [
+      ['mutation ($p: ID!) { createTask(input: { title: "New", projectId: $p }) { __typename } }', p, only],
+      [
+        'mutation ($p: ID!) { createTasks(input: { tasks: [{ title: "New", projectId: $p }] }) { __typename } }',
+        p,
+        only,
+      ],
+      [
+        'mutation ($p: ID!) { importTasks(input: { format: CSV, content: "title\\nrow\\n", projectId: $p }) { __typename } }',
+        p,
+        only,
+      ],
+      ['query ($t: ID!) { comments(first: 5, filter: { taskId: { eq: $t } }) { nodes { id } } }', ofTask, only],
+      ['query ($t: ID!) { task(id: $t) { comments(first: 5) { nodes { body } } } }', ofTask, only],
+      [
+        'query ($p: ID!) { taskCounts(groupBy: [STATUS], filter: { projectId: { eq: $p } }) { counts { count } } }',
+        p,
+        only,
+      ],
+      ['{ taskCounts(groupBy: [LABEL, STATUS]) { counts { count } } }', {}, both],
+      ['query ($p: ID!) { tasks(filter: { projectId: { eq: $p } }) { totalCount } }', p, only],
+      ['{ tasks { totalCount } }', {}, both],
+      ['{ trash { tasks(first: 5, search: "Gone") { nodes { id } } } }', {}, only],
+      ['{ labels(first: 5) { nodes { name } } }', {}, both],
+      ['{ viewer { apiKey { id } } }', {}, []],
+    ];
+    for (const [text, variables, used] of cases) {
+      const { key, apiKey } = await bound();
+      await run(text, key, variables);
+      expect([text, await noted(apiKey.id, 'project')]).toEqual([text, used]);
+    }
+  });
+});
+
 describe('tightening', () => {
   const BOUNDS = '{ scopes projects allowedIps }';
   const tighten = (id: string, more = '', by = server.adminKey) =>

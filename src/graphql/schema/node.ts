@@ -1,10 +1,11 @@
 /** The Node interface, and finding any row by its id. */
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import type { GraphQLResolveInfo } from 'graphql';
+import { noteScopes } from '../../db/reader.js';
 import { type ApiError, badInput, notFound } from '../../errors.js';
 import { KEYS } from '../../keys/apiKey.js';
 import { requirementOf } from '../../operations/requirement.js';
-import { satisfies } from '../../scopes/scope.js';
+import { closest, satisfies } from '../../scopes/scope.js';
 import type { Context } from '../context.js';
 import { builder } from './builder.js';
 
@@ -51,12 +52,15 @@ async function findNodes(
   const found = new Map<string, Row>();
   for (const { typeName, model } of KINDS) {
     const type = info.schema.getType(typeName);
-    if (!type || !satisfies(context.principal.scopes, requirementOf(type))) continue;
+    if (!type) continue;
+    const requirement = requirementOf(type);
+    if (!satisfies(context.principal.scopes, requirement)) continue;
     const wanted = [...new Set(ids)].filter((id) => !found.has(id) && prefixOf(id) === PREFIXES[typeName]);
     if (wanted.length === 0) continue;
     const query = queryFromInfo({ context, info, typeName, select: { id: true } });
     const delegate = context.db[model] as unknown as { findMany(query: object): Promise<Row[]> };
     const rows = await delegate.findMany({ ...query, where: { ...SHOWN[typeName], id: { in: wanted } } });
+    if (rows.length > 0) noteScopes(closest(context.principal.scopes, requirement).required, context.reader);
     for (const row of rows) found.set(row.id, { ...row, __typename: typeName } as Row);
   }
   return ids.map((id) => found.get(id) ?? notFound('node', id));
