@@ -103,11 +103,14 @@ export function projectColumn(model: string): 'projectId' | 'id' | undefined {
 }
 
 const OF_PROJECT = new Set(['Task', 'State', 'TrashItem', 'AuditEvent']);
-/** Rows of the project of their task. */
-const OF_TASK = new Set(['TaskTag', 'Comment', 'TimeEntry', 'Notification', 'TaskRelationship']);
+/** The tasks of a row, of whose projects it is. */
+const TASKS_OF: Readonly<Record<string, readonly string[]>> = {
+  ...{ TaskTag: ['task'], Comment: ['task'], TimeEntry: ['task'], Notification: ['task'] },
+  TaskRelationship: ['task', 'targetTask'],
+};
 
-/** Whether a row is of the project of the task that it has. */
-export const isOfTask = (model: string): boolean => OF_TASK.has(model);
+/** By which relations a row has the tasks of whose projects it is; the column of each has `Id` at its end. */
+export const tasksOf = (model: string): readonly string[] => TASKS_OF[model] ?? [];
 
 /**
  * The projects that an answer tells of which is no row with its project: a count of rows, a sum of them, a label.
@@ -119,7 +122,7 @@ export function toldProjects(
   { projects }: ProjectBound,
 ): readonly string[] {
   const column = projectColumn(model);
-  if (column === undefined && !OF_TASK.has(model) && model !== 'Label') return [];
+  if (column === undefined && !TASKS_OF[model] && model !== 'Label') return [];
   // Of tasks that were read.
   if (all.some(([name]) => name === 'taskId')) return [];
   const meant = all.flatMap(([name, test]) => (name === column ? [valuesOf(test)] : []));

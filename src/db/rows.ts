@@ -4,7 +4,7 @@
  */
 import type { ArgType, SqlQuery, SqlResultSet } from '@prisma/driver-adapter-utils';
 import { LRUCache } from 'lru-cache';
-import { isOfTask, noteProjects, projectColumn, toldProjects } from './projectReach.js';
+import { noteProjects, projectColumn, tasksOf, toldProjects } from './projectReach.js';
 import type { Provider } from './provider.js';
 import type { Reader } from './reader.js';
 import { find, headOf, NEWEST, NUMBERS, page, type RowQuery, type RowSelection } from './selection.js';
@@ -274,9 +274,9 @@ export class Rows {
     let head = heads.get(name);
     if (!head) {
       const statement = new Statement(this.provider);
-      const noted = reach.bound ? projectOf(selection) : undefined;
+      const selected = reach.bound ? withProjects(selection) : selection;
+      const noted = selected.columns.length - selection.columns.length;
       const read = writtenRows(selection);
-      const selected = noted ?? selection;
       const sql = headOf(statement, reach, selected);
       const types = selected.columns.map(({ table, column }) => typeOf(table.model, column));
       head = {
@@ -284,7 +284,7 @@ export class Rows {
         types,
         args: statement.args,
         argTypes: statement.argTypes,
-        read: noted ? notingProjects(read) : read,
+        read: noted > 0 ? notingProjects(read, noted) : read,
       };
       heads.set(name, head);
     }
@@ -332,26 +332,25 @@ function writtenRows({ columns }: RowSelection): (rows: unknown[][]) => unknown[
   };
 }
 
-/** The selection with the project of each row at the end, where it has one. */
-function projectOf({ model, columns, joins }: RowSelection): RowSelection | undefined {
+/** The selection with the projects of each row at the end, where it has some. */
+function withProjects({ model, columns, joins }: RowSelection): RowSelection {
   const own = { alias: model, model };
   const column = projectColumn(model);
   if (column) return { model, columns: [...columns, { table: own, column }], joins };
-  if (!isOfTask(model)) return undefined;
-  const task = { alias: 'noted', model: 'Task' };
-  return {
-    model,
-    columns: [...columns, { table: task, column: 'projectId' }],
-    joins: [...joins, { ...task, from: own, column: 'taskId' }],
-  };
+  const tasks = tasksOf(model).map((relation) => ({
+    ...{ alias: `noted_${relation}`, model: 'Task' },
+    ...{ from: own, column: `${relation}Id` },
+  }));
+  const noted = tasks.map((table) => ({ table, column: 'projectId' }));
+  return { model, columns: [...columns, ...noted], joins: [...joins, ...tasks] };
 }
 
-/** The project of each row is its last column. */
+/** @param noted how many columns at the end of each row have its projects */
 const notingProjects =
-  (read: Head['read']): Head['read'] =>
+  (read: Head['read'], noted: number): Head['read'] =>
   (rows, reader) => {
     noteProjects(
-      rows.map((row) => row.at(-1)),
+      rows.flatMap((row) => row.slice(-noted)),
       reader,
     );
     return read(rows, reader);

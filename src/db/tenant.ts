@@ -11,12 +11,12 @@ import { notFound } from '../errors.js';
 import { AsyncValue } from './asyncValue.js';
 import { MODELS } from './datamodel.js';
 import {
-  isOfTask,
   mustBeImplied,
   mustStayWithin,
   noteProjects,
   projectColumn,
   projectCondition,
+  tasksOf,
   toldProjects,
 } from './projectReach.js';
 import { conjunctsOf } from './taggedTasks.js';
@@ -182,9 +182,11 @@ function bind(client: PrismaClient, reach: Reach): TenantDatabase {
         }
         // What a change reads for itself is said by its entries in the audit log.
         if (open) return query(bound);
-        if (isOfTask(model) && ANSWERS_ROWS.test(operation)) {
-          const rows = await query(withTask(bound));
-          noteProjects([rows].flat().map((row) => (row as { task?: Args } | null)?.task?.['projectId']));
+        const tasks = tasksOf(model);
+        if (tasks.length > 0 && ANSWERS_ROWS.test(operation)) {
+          const rows = await query(tasks.reduce(withTask, bound));
+          const tasksIn = [rows].flat().flatMap((row) => tasks.map((name) => (row as Args | null)?.[name]));
+          noteProjects(tasksIn.map((task) => (task as Args | null | undefined)?.['projectId']));
           return rows;
         }
         const answer = await query(bound);
@@ -202,15 +204,15 @@ function bind(client: PrismaClient, reach: Reach): TenantDatabase {
   return Object.create(extended, { $transaction: { value: inside } }) as TenantDatabase;
 }
 
-/** The arguments, with the project of the task of each row. */
-function withTask(args: Args): Args {
+/** The arguments, with the project of a task of each row. @param relation by which the row has it */
+function withTask(args: Args, relation: string): Args {
   const part = args['select'] ? 'select' : 'include';
   const wanted = args[part] as Args | undefined;
-  const task = wanted?.['task'];
+  const task = wanted?.[relation];
   const inner = (typeof task === 'object' && task !== null ? task : {}) as Args;
   const isWhole = task === true || (task !== undefined && !inner['select']);
   const selected = isWhole ? task : { ...inner, select: { ...(inner['select'] as Args | undefined), projectId: true } };
-  return { ...args, [part]: { ...wanted, task: selected } };
+  return { ...args, [part]: { ...wanted, [relation]: selected } };
 }
 
 function bindArguments(model: string, shape: ModelShape, operation: string, args: Args, reach: Reach): Args {

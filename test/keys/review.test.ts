@@ -160,6 +160,11 @@ describe('what a key used', () => {
     await run('mutation ($t: ID!) { deleteTask(input: { id: $t }) { __typename } }', server.adminKey, {
       t: gone.createTask.task.id,
     });
+    const tie = await run(
+      'mutation ($a: ID!, $b: ID!) { createTaskRelationship(input: { type: RELATES_TO, taskId: $a, targetTaskId: $b }) { taskRelationship { id } } }',
+      server.adminKey,
+      { a: inside.taskId, b: outside.taskId },
+    );
     const only = [outside.projectId];
     const both = [...projects].sort();
     const p = { p: outside.projectId };
@@ -187,6 +192,7 @@ describe('what a key used', () => {
       ['{ tasks { totalCount } }', {}, both],
       ['{ trash { tasks(first: 5, search: "Gone") { nodes { id } } } }', {}, only],
       ['{ labels(first: 5) { nodes { name } } }', {}, both],
+      ['query ($r: ID!) { node(id: $r) { id } }', { r: tie.createTaskRelationship.taskRelationship.id }, both],
       ['{ viewer { apiKey { id } } }', {}, []],
     ];
     for (const [text, variables, used] of cases) {
