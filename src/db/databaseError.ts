@@ -45,6 +45,14 @@ interface Fault {
   readonly meta?: { readonly driverAdapterError?: Fault };
 }
 
+/** Whether the transaction was ended for another that it met, and may be done again. */
+export function isConflict(error: unknown): boolean {
+  return says((error ?? {}) as Fault, (code) => CONFLICTS.has(code));
+}
+
+/** Of PostgreSQL (a conflict, a deadlock), of Prisma and of its adapters. */
+const CONFLICTS = new Set<unknown>(['40001', '40P01', 'P2034', 'TransactionWriteConflict']);
+
 /** What the database refuses for a reason that the caller can mend, or will not meet again in a moment. */
 export function databaseError(error: unknown): ApiError | undefined {
   const fault = (error ?? {}) as Fault;

@@ -1,6 +1,15 @@
 /** The text of a query of rows: what is read, where it begins, the rows of its page, and their order. */
 import type { Statement, Table, Where } from './statement.js';
-import { conjunctsOf, LOOKED_UP, labelOf, labelsOfTask, numbersOf, TAG } from './taggedTasks.js';
+import {
+  type Conjunct,
+  conjunctsOf,
+  isEquality,
+  LOOKED_UP,
+  labelOf,
+  labelsOfTask,
+  numbersOf,
+  TAG,
+} from './taggedTasks.js';
 import { boundWhere, type Reach } from './tenant.js';
 
 /** The row that a column of another table refers to, where it is within reach; all of its columns are null otherwise. */
@@ -34,6 +43,16 @@ const TAGGING: Readonly<Record<string, { readonly column: string; readonly ids: 
 };
 /** Indexes of tasks which SQLite does not choose where it takes others for better, as one of a status. */
 export const NUMBERS = 'Task_workspaceId_environment_number_key';
+/**
+ * By which index rows of another row are found. SQLite, which has counted nothing, takes the index of the whole workspace for as good.
+ */
+const OWNED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  Task: { parentId: 'Task_parentId_createdAt_id_idx', stateId: 'Task_stateId_position_id_idx' },
+  State: { projectId: 'State_projectId_order_id_idx' },
+  Comment: { taskId: 'Comment_taskId_createdAt_id_idx', parentId: 'Comment_parentId_createdAt_id_idx' },
+  TimeEntry: { taskId: 'TimeEntry_taskId_createdAt_id_idx' },
+  AuditEvent: { targetId: 'AuditEvent_targetId_createdAt_id_idx' },
+};
 /** In the order of the list, with the numbers. */
 export const NEWEST = 'Task_workspaceId_environment_createdAt_id_number_idx';
 
@@ -51,7 +70,7 @@ export function find(
 ): string {
   const base = { alias: model, model };
   const tagging = TAGGING[model];
-  const all = tagging ? conjunctsOf(where) : [];
+  const all = conjunctsOf(where);
   const label = model === 'Task' ? labelOf(all, where, orderBy) : undefined;
   const tagged = label ?? (model === 'Label' ? labelsOfTask(all) : undefined);
   const order = label
@@ -60,10 +79,8 @@ export function find(
   const ordered = order.length > 0 ? ` ORDER BY ${order.join(', ')}` : '';
   const from = ` FROM ${statement.quote(model)}`;
   if (!tagging || !tagged) {
-    const numbers = numbersOf(all);
-    const isNewest = orderBy?.[0]?.['createdAt'] !== undefined;
-    const index = numbers > LOOKED_UP && isNewest ? NEWEST : NUMBERS;
-    const found = numbers > 0 ? head.replace(from, from + statement.by(index)) : head;
+    const index = indexOf(model, all, orderBy);
+    const found = index === undefined ? head : head.replace(from, from + statement.by(index));
     return `${found} WHERE ${statement.condition(base, where)}${ordered}`;
   }
   const tags = `${statement.quote(TAG.model)} AS ${statement.quote(TAG.alias)}`;
@@ -75,6 +92,15 @@ export function find(
   const both = head.replace(from, ` FROM ${tags} CROSS JOIN ${found}`);
   const isTagged = statement.condition(TAG, tagged.where);
   return `${both} WHERE ${isOf} AND ${isTagged} AND ${statement.condition(base, tagged.others)}${ordered}`;
+}
+
+/** @returns undefined: which the database takes */
+function indexOf(model: string, all: readonly Conjunct[], orderBy?: readonly Where[]): string | undefined {
+  const numbers = model === 'Task' ? numbersOf(all) : 0;
+  if (numbers > 0) return numbers > LOOKED_UP && orderBy?.[0]?.['createdAt'] !== undefined ? NEWEST : NUMBERS;
+  const owned = OWNED[model] ?? {};
+  for (const [column, test] of all) if (owned[column] !== undefined && isEquality(test)) return owned[column];
+  return undefined;
 }
 
 /** A page of what a query finds. */

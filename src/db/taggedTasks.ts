@@ -89,7 +89,7 @@ function taggedOrder(orderBy: readonly Where[]): Where[] | undefined {
 }
 
 /** The name of a column or relation, and what is asked of it. */
-type Conjunct = readonly [name: string, condition: unknown];
+export type Conjunct = readonly [name: string, condition: unknown];
 
 /** The conditions that all must hold, each by itself. */
 export function conjunctsOf(where: Where, found: Conjunct[] = []): Conjunct[] {
@@ -104,7 +104,7 @@ export function conjunctsOf(where: Where, found: Conjunct[] = []): Conjunct[] {
   return found;
 }
 
-function isEquality(test: unknown): boolean {
+export function isEquality(test: unknown): boolean {
   if (typeof test !== 'object' || test === null || test instanceof Date) return test !== null;
   return 'in' in test;
 }

@@ -6,11 +6,12 @@
  *
  * Lock order: workspace, then projects, users, tasks and relationships, then the change counter, last before the commit.
  */
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { PrismaClient } from '#prisma/client.js';
 import { type Actor, type AuditEntry, auditRow } from '../audit/entry.js';
 import { AsyncValue } from './asyncValue.js';
 import type { Database } from './database.js';
+import { isConflict } from './databaseError.js';
 import { type RawStatements, said } from './insertions.js';
 import { mustStayWithin, noteProjects } from './projectReach.js';
 import type { Provider } from './provider.js';
@@ -77,6 +78,10 @@ export function withClaim<T>(claim: ClaimMark, run: () => Promise<T>): Promise<T
   return claims.run(claim, run);
 }
 
+/** How often a change is tried that meets others, and within how many milliseconds again. */
+const ATTEMPTS = 4;
+const APART = 50;
+
 export class UnitOfWork {
   readonly #keyListeners = new Set<() => void>();
 
@@ -91,7 +96,27 @@ export class UnitOfWork {
     this.#keyListeners.add(listener);
   }
 
+  /**
+   * Commits what `work` did, or nothing of it.
+   * @param work is done again where its transaction met another, so that what it keeps outside of the unit begins anew
+   */
   async run<T>(actor: Actor, work: (unit: Unit) => Promise<T>, options: RunOptions = {}): Promise<T> {
+    return this.#again(() => this.#run(actor, work, options));
+  }
+
+  /** PostgreSQL ends one of two transactions that wait for each other, a second after they met. */
+  async #again<T>(attempt: () => Promise<T>): Promise<T> {
+    for (let attempts = 1; ; attempts += 1) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (this.database.provider !== 'postgresql' || attempts === ATTEMPTS || !isConflict(error)) throw error;
+        await setTimeout(Math.random() * APART);
+      }
+    }
+  }
+
+  async #run<T>(actor: Actor, work: (unit: Unit) => Promise<T>, options: RunOptions): Promise<T> {
     const db = this.database.forTenant({
       workspaceId: actor.workspaceId,
       environment: actor.environment,
@@ -144,6 +169,10 @@ export class UnitOfWork {
 
   /** The same for a change that only adds rows, without the client's way of making statements. */
   async add<T>(actor: Actor, work: (unit: AddingUnit) => Promise<T>): Promise<T> {
+    return this.#again(() => this.#add(actor, work));
+  }
+
+  async #add<T>(actor: Actor, work: (unit: AddingUnit) => Promise<T>): Promise<T> {
     const { provider } = this.database;
     const claim = claims.get();
     const effects: (() => void)[] = [];

@@ -95,12 +95,16 @@ export interface UnitStatements {
   setColumns(model: string, ids: readonly string[], columns: Readonly<Record<string, unknown>>): Promise<void>;
   /** Changes that hold this lock go on one after another, in each workspace. */
   lockWorkspace(): Promise<WorkspaceRow>;
+  /** Beside others that do so; not beside what has the workspace for itself. */
+  lockWorkspaceForReading(): Promise<void>;
   /** No other transaction changes the row until this change is committed; a row that is not there is not locked. */
   lock(model: Lockable, id: string): Promise<void>;
   /** The project as it is, and stays until this change is committed; others may read it so too. */
   lockProjectForReading(id: string): Promise<{ archivedAt: unknown } | undefined>;
   /** Whether there is such a row within the tenant. */
   has(model: string, id: string): Promise<boolean>;
+  /** One change after another of what is of a user, beside those that only refer to the user. */
+  lockTimerOf(userId: string): Promise<void>;
   /** The user stays until this change is committed. */
   lockUserForReading(id: string): Promise<void>;
   /** Ids of tasks whose column has this value, as they stay until this change is committed; at most so many. */
@@ -199,6 +203,9 @@ export function unitStatements(
       if (!row) throw new Error(`no workspace ${workspaceId}`);
       return row;
     },
+    async lockWorkspaceForReading(): Promise<void> {
+      if (isPostgresql) await select(`SELECT 1 FROM "Workspace" WHERE "id" = $1 FOR SHARE`, workspaceId);
+    },
     async lock(model: Lockable, id: string): Promise<void> {
       if (isPostgresql) await lock(model, id, 'FOR UPDATE');
     },
@@ -222,6 +229,9 @@ export function unitStatements(
         environment,
       );
       return rows.length > 0;
+    },
+    async lockTimerOf(userId: string): Promise<void> {
+      if (isPostgresql) await lock('User', userId, 'FOR NO KEY UPDATE');
     },
     async lockUserForReading(id: string): Promise<void> {
       if (isPostgresql) await lock('User', id, 'FOR KEY SHARE');

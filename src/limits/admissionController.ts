@@ -9,7 +9,8 @@
  *
  * Large operations hold the process longest. A key has one of them under way, or, while it is alone, as many as all keys together:
  * a few; while others are there, the process has as long a pause from them as it worked on them, so that the small ones come in between. They wait
- * in a queue of their own: one key that sends many does not cause other keys' operations to be shed.
+ * in a queue of their own: one key that sends many does not cause other keys' operations to be shed. Nor does one that sends many small
+ * ones which the database answers late: a key has a quarter of all under way, and what it sends beyond that waits apart from the others.
  */
 import { performance as utilization } from 'node:perf_hooks';
 
@@ -52,10 +53,24 @@ const MOST_A_TURN = 16;
 /** How long after the last refusal the load is taken to last, in milliseconds. */
 const CALM = 1000;
 
+/** Of the operations under way, the part that one key may have. */
+const SHARE_OF_KEY = 0.25;
+/** Operations of one key that wait for others of the same, and for how long, in milliseconds. */
+const MAX_HELD = 1000;
+const HELD_FOR = 5000;
+
 /** Large operations that wait, of all keys, as a multiple of what one key may have waiting. */
 const LARGE_KEYS = 4;
 
+/** What of a key is under way, of small operations, and what waits for that. */
+interface OfKey {
+  running: number;
+  readonly held: Waiting[];
+}
+
 interface Waiting {
+  /** When it was held back because of others of its key. */
+  readonly heldAt?: number;
   readonly work: Work | undefined;
   /** When it came, by count. */
   readonly order: number;
@@ -67,6 +82,8 @@ export class AdmissionController {
   readonly #limits: AdmissionLimits;
   #queue: Waiting[] = [];
   #largeQueue: Waiting[] = [];
+  readonly #keys = new Map<string, OfKey>();
+  #held = 0;
   #arrivals = 0;
   #running = 0;
   /** The keys of the large operations under way. */
@@ -94,7 +111,7 @@ export class AdmissionController {
   }
 
   get waiting(): number {
-    return this.#queue.length + this.#largeQueue.length;
+    return this.#queue.length + this.#largeQueue.length + this.#held;
   }
 
   /** Since the start. */
@@ -155,11 +172,54 @@ export class AdmissionController {
   }
 
   #mayBegin(work: Work | undefined): boolean {
-    if (!work || work.cost < LARGE) return true;
+    if (!work) return true;
+    if (work.cost < LARGE) return (this.#keys.get(work.key)?.running ?? 0) < this.#mostOfKey;
     if (this.#large.length >= MOST_LARGE) return false;
     const now = performance.now();
     if (this.#large.includes(work.key) && !this.#isAlone(work.key, now)) return false;
     return now >= this.#largeNotBefore;
+  }
+
+  get #mostOfKey(): number {
+    return Math.max(1, Math.floor(SHARE_OF_KEY * this.#limits.running));
+  }
+
+  #keyOf(key: string): OfKey {
+    let ofKey = this.#keys.get(key);
+    if (!ofKey) {
+      ofKey = { running: 0, held: [] };
+      this.#keys.set(key, ofKey);
+    }
+    return ofKey;
+  }
+
+  /** Takes the first of the queue out of the way of others, until one of its key has ended. */
+  #hold(waiting: Waiting, key: string): void {
+    const { held } = this.#keyOf(key);
+    if (held.length >= MAX_HELD) {
+      this.#refused += 1;
+      waiting.settle(undefined);
+      return;
+    }
+    held.push({ ...waiting, heldAt: performance.now() });
+    this.#held += 1;
+  }
+
+  /** One of the key has ended, so that the next of those that were held back is in the queue again. */
+  #ended(key: string): void {
+    const ofKey = this.#keyOf(key);
+    ofKey.running -= 1;
+    const now = performance.now();
+    for (let next = ofKey.held.shift(); next; next = ofKey.held.shift()) {
+      this.#held -= 1;
+      if (now - (next.heldAt ?? now) <= HELD_FOR) {
+        this.#queue.push(next);
+        break;
+      }
+      this.#refused += 1;
+      next.settle(undefined);
+    }
+    if (ofKey.running === 0 && ofKey.held.length === 0) this.#keys.delete(key);
   }
 
   /** Whether nobody else is there for whom the process would be kept from waiting for the database. */
@@ -179,6 +239,7 @@ export class AdmissionController {
     const isLarge = work !== undefined && work.cost >= LARGE;
     if (isLarge) this.#large.push(work.key);
     else this.#smallAt = performance.now();
+    if (work && !isLarge) this.#keyOf(work.key).running += 1;
     const before = isLarge ? utilization.eventLoopUtilization() : undefined;
     let isReleased = false;
     return () => {
@@ -186,6 +247,7 @@ export class AdmissionController {
       isReleased = true;
       this.#running -= 1;
       if (isLarge) this.#large.splice(this.#large.indexOf(work.key), 1);
+      else if (work) this.#ended(work.key);
       if (before) this.#pause(utilization.eventLoopUtilization(before).active);
       if (!this.#taken) this.#next();
     };
@@ -221,6 +283,10 @@ export class AdmissionController {
       this.#late = 0;
     }
     if (this.#running >= this.#limits.running) return false;
+    for (let head = this.#queue[0]; head?.work && !this.#mayBegin(head.work); head = this.#queue[0]) {
+      this.#queue.shift();
+      this.#hold(head, head.work.key);
+    }
     const index = this.#largeQueue.findIndex(({ work }) => this.#mayBegin(work));
     const [small, large] = [this.#queue[0], this.#largeQueue[index]];
     const first = small && large ? (small.order < large.order ? small : large) : (small ?? large);

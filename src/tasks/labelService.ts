@@ -185,6 +185,8 @@ export class LabelService {
 
   async #change(actor: Actor, { id, taskId }: { id: string; taskId: string }, isOn: boolean): Promise<boolean> {
     return this.units.run(actor, async (unit) => {
+      // A change of the label locks it, and then the tasks that have it.
+      await unit.lockWorkspaceForReading();
       await unit.lock('Task', taskId);
       await unit.lock('Label', id);
       const label = await unit.tx.label.findUnique({ where: { id } });

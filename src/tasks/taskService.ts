@@ -153,6 +153,7 @@ export class TaskService {
     return this.units.add(actor, async (unit) => {
       const ids: string[] = [];
       const known = nothingKnown();
+      await lockForParents(unit, inputs);
       for (const [index, data] of all.entries()) {
         try {
           ids.push(await this.#add(unit, data, undefined, known));
@@ -181,6 +182,7 @@ export class TaskService {
         ids = [];
         errors.clear();
         const known = nothingKnown();
+        await lockForParents(unit, inputs);
         for (const [index, input] of inputs.entries()) {
           try {
             ids.push(await this.#add(unit, checkNew(input), undefined, known));
@@ -555,6 +557,11 @@ export async function lockWithSubTasks(unit: Unit, ids: readonly string[]): Prom
 }
 
 /** Says of which item of many an error is. */
+/** In the order in which all changes lock: the first of them locks its project, and the next one of a task would lock the workspace. */
+async function lockForParents(unit: AddingUnit, inputs: readonly NewTask[]): Promise<void> {
+  if (inputs.some(({ parentId }) => parentId != null)) await unit.lockWorkspace();
+}
+
 function ofItem(index: number, error: unknown): unknown {
   if (!(error instanceof ApiError)) return error;
   return new ApiError(error.code, `tasks.${index}: ${error.message}`, error.details);

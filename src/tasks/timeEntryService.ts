@@ -137,7 +137,7 @@ function inOrder({ startedAt, endedAt }: { startedAt: Date; endedAt?: Date | nul
 async function lockTimer(unit: Unit): Promise<void> {
   const { userId } = unit.actor;
   if (userId === null) await unit.lockWorkspace();
-  else await unit.lock('User', userId);
+  else await unit.lockTimerOf(userId);
 }
 
 /**

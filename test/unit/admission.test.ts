@@ -141,4 +141,31 @@ describe('admission', () => {
       return a2?.state === true;
     });
   });
+
+  it('gives a key a quarter of all under way, and lets others pass what it sends beyond that', async () => {
+    const gate = new AdmissionController({ running: 8, queue: 100 });
+    const settled = async () => {
+      for (let turns = 0; turns < 20; turns += 1) await turn();
+    };
+    const many = Array.from({ length: 6 }, () => waiter(gate, { key: 'many', cost: 1 }));
+    const begun = () => many.map(({ state }) => state === true);
+    await settled();
+    expect(begun()).toEqual([true, true, false, false, false, false]);
+    expect([gate.running, gate.waiting]).toEqual([2, 4]);
+    const other = waiter(gate, { key: 'other', cost: 1 });
+    await settled();
+    expect(other.state).toBe(true);
+    many[0]?.release?.();
+    await settled();
+    expect(begun()).toEqual([true, true, true, false, false, false]);
+    // What has waited too long for the others of its key is refused.
+    now += 6000;
+    many[1]?.release?.();
+    await settled();
+    expect(many.map(({ state }) => state)).toEqual([true, true, true, false, false, false]);
+    expect([gate.running, gate.waiting]).toEqual([2, 0]);
+    const next = waiter(gate, { key: 'many', cost: 1 });
+    await settled();
+    expect(next.state).toBe(true);
+  });
 });
