@@ -1,7 +1,7 @@
 /** Bad input gets a clear error, and the server lives on. */
 import { request } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { startTestServer, type TestServer } from './support/server.js';
+import { type GraphQLAnswer, startTestServer, type TestServer } from './support/server.js';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -82,6 +82,29 @@ describe('a document that', () => {
     const found = await answer(await server.post(body, server.adminKey));
     expect(found).toMatchObject({ status: 400, code: 'OPERATION_RESOLUTION_FAILURE' });
   });
+});
+
+describe('variables and extensions that are no JSON', () => {
+  it.each(['variables=x', 'variables=%7B', 'variables=%ff', 'extensions=x'])(
+    '%s, in an address and in a form',
+    async (more) => {
+      const query = 'query=%7Bviewer%7Benvironment%7D%7D';
+      for (const accept of ['*/*', 'application/graphql-response+json']) {
+        const headers = { accept, 'x-api-key': server.adminKey };
+        const form = { ...headers, 'content-type': 'application/x-www-form-urlencoded' };
+        for (const response of [
+          await fetch(`${server.origin}/graphql?${query}&${more}`, { headers }),
+          await fetch(`${server.origin}/graphql`, { method: 'POST', headers: form, body: `${query}&${more}` }),
+        ]) {
+          const { errors } = (await response.json()) as GraphQLAnswer;
+          expect([response.status, errors?.map(({ extensions }) => extensions['code'])]).toEqual([
+            400,
+            ['BAD_REQUEST'],
+          ]);
+        }
+      }
+    },
+  );
 });
 
 it.each([[['']], [['', '']], [['a b']]])('%j are no ids of projects', async (projects) => {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { generateKey } from '../src/keys/format.js';
 import { createLogger } from '../src/server/logger.js';
-import { startTestServer, type TestServer } from './support/server.js';
+import { type GraphQLAnswer, startTestServer, type TestServer } from './support/server.js';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -22,6 +22,16 @@ it('a key made, used, misused, quoted in a query and revoked is found in no log 
     await server.gql('mutation { createTask(input: { title: "x" }) { task { id } } }', {}, key),
     await server.gql(`{ task(id: "${key}") { id } }`, {}, key),
     await server.gql(`query ${key} { viewer { environment } }`, {}, key),
+    // In what is kept of a request beside what it asks, in the form that most clients send, and in another.
+    ...(await Promise.all(
+      ['application/json', 'application/json; charset=utf-8'].map(async (type) => {
+        const headers = { 'content-type': type, 'x-api-key': server.adminKey, 'x-request-id': key, 'user-agent': key };
+        const body = '{"query":"{ viewer { environment } }"}';
+        return (
+          await fetch(`${server.origin}/graphql`, { method: 'POST', headers, body })
+        ).json() as Promise<GraphQLAnswer>;
+      }),
+    )),
     // Where what is kept of a name or a path would end within it.
     await server.gql(`query ${'x'.repeat(60)}_${key} { viewer { environment } }`, {}, key),
     await server.gql(`{ tasks(search: "${key}") { totalCount } shoe }`, {}, key),

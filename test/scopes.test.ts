@@ -185,6 +185,18 @@ describe('a guarded relation', () => {
   });
 });
 
+describe('a field that is selected more than once', () => {
+  it.each([
+    '{ tasks { nodes { id } } tasks { totalCount } }',
+    '{ tasks { totalCount } ...F } fragment F on Query { tasks { nodes { id } } }',
+    '{ t: tasks { totalCount } t: tasks { totalCount } }',
+  ])('has one error: %s', async (text) => {
+    const { data, errors } = await server.gql(text, {}, await server.key(['users:read']));
+    expect(Object.values(data)).toEqual([null]);
+    expect(errors?.map(({ extensions }) => extensions['code'])).toEqual(['FORBIDDEN']);
+  });
+});
+
 describe('a mutation', () => {
   it('is refused whole for one field that is forbidden, with every missing scope and its path, and writes nothing', async () => {
     const key = await server.key(['tasks:write']);

@@ -1,4 +1,5 @@
 /** The Hono application: what every request passes, and the routes that are not REST rows (src/rest). */
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
@@ -14,6 +15,7 @@ import type { Config } from '../config.js';
 import { ApiError } from '../errors.js';
 import type { Services } from '../graphql/context.js';
 import { createGraphQL, type GraphQL } from '../graphql/yoga.js';
+import { hasSecret } from '../keys/format.js';
 import type { UsageRecorder } from '../keys/usage.js';
 import type { AnswerBudget } from '../limits/answerMemory.js';
 import { mountAccounts } from './accounts.js';
@@ -102,6 +104,8 @@ export function createHttpApp(options: HttpOptions) {
   app.use(async (c, next) => {
     const started = performance.now();
     const socket = c.env.incoming?.socket;
+    // It is written to the log.
+    if (hasSecret(c.get('requestId'))) c.set('requestId', randomUUID());
     c.set('ip', clientAddress(socket?.remoteAddress, c.req.header('x-forwarded-for')));
     await next();
     // A response that GraphQL made has only its own headers.

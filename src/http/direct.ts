@@ -12,13 +12,14 @@ import type { Principal } from '../auth/principal.js';
 import type { Config } from '../config.js';
 import { ApiError } from '../errors.js';
 import { type Context, createContext, type Services } from '../graphql/context.js';
+import { hasSecret } from '../keys/format.js';
 import type { UsageRecorder } from '../keys/usage.js';
 import { type BegunRequest, handOver } from './begunRequests.js';
 import type { ClientAddress } from './clientAddress.js';
 import { credentialRefusal, failedAuthentication } from './failedAuthentication.js';
 import { headersOf, LEFT, REQUEST_LIMIT, tooLate } from './gateway.js';
 import { spokeTls } from './https.js';
-import type { Origin } from './origin.js';
+import { type Origin, userAgentOf } from './origin.js';
 import { errorAnswer, failureOf } from './refusal.js';
 import { type EndedRequest, noteEnd, recordUse } from './requestEnd.js';
 import type { WireAnswer } from './send.js';
@@ -74,7 +75,11 @@ export function directAnswers(options: DirectOptions): DirectListener {
     if (!common || credential.kind !== 'key') return otherwise();
     const { key } = credential;
     const ip = clientAddress(socket.remoteAddress, headers['x-forwarded-for'] as string | undefined);
-    const origin = { ip, userAgent: headers['user-agent'] ?? null, requestId: requestIdOf(headers['x-request-id']) };
+    const origin = {
+      ip,
+      userAgent: userAgentOf(headers['user-agent']),
+      requestId: requestIdOf(headers['x-request-id']),
+    };
     const exchange: Exchange = { request, response, plain, origin, started, common, otherwise };
     const begin = (principal: Principal) => {
       const context = createContext(principal, origin, authenticator.session(key, ip), services);
@@ -273,7 +278,11 @@ function hasPlainHeaders({ headers, rawHeaders }: IncomingMessage): boolean {
 
 /** As the application takes it from a client, or a new one. */
 function requestIdOf(given: string | string[] | undefined): string {
-  return typeof given === 'string' && given !== '' && given.length <= 100 && !/[^\w\-=]/.test(given)
+  return typeof given === 'string' &&
+    given !== '' &&
+    given.length <= 100 &&
+    !/[^\w\-=]/.test(given) &&
+    !hasSecret(given)
     ? given
     : randomUUID();
 }

@@ -1,4 +1,5 @@
 import type { Context } from 'hono';
+import { SECRET_PATTERN } from '../keys/format.js';
 
 /** Who sent a request, from where: what alerts and audit entries say of it. */
 export interface Origin {
@@ -8,5 +9,10 @@ export interface Origin {
 }
 
 export function originOf(c: Context): Origin {
-  return { ip: c.get('ip'), userAgent: c.req.header('user-agent') ?? null, requestId: c.get('requestId') };
+  return { ip: c.get('ip'), userAgent: userAgentOf(c.req.header('user-agent')), requestId: c.get('requestId') };
+}
+
+/** It is written to the audit log and to usage, and somebody will put a key there. */
+export function userAgentOf(header: string | undefined): string | null {
+  return header?.replace(SECRET_PATTERN, '[redacted]') ?? null;
 }

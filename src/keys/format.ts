@@ -16,6 +16,8 @@ const PREFIXES = { LIVE: 'sk_live_', TEST: 'sk_test_' } as const satisfies Recor
 export const KEY_PATTERN = /sk_(?:live|test)_[0-9A-Za-z]{49}(?![0-9A-Za-z])/g;
 /** Keys, tokens, and what else is secret in their form, for keeping them out of logs. */
 export const SECRET_PATTERN = /(?:sk|at|rt|ac|cs)_(?:live|test)_[0-9A-Za-z]{49}/g;
+/** Whether somebody put one there. */
+export const hasSecret = (text: string): boolean => text.search(SECRET_PATTERN) >= 0;
 const WHOLE_KEY = /^sk_(?:live|test)_[0-9A-Za-z]{49}$/;
 
 /** A new key from 32 random bytes. */

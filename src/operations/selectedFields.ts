@@ -101,9 +101,10 @@ export function outermostDenied(
   });
 }
 
-/** All scopes that are missing, with the path that needs each. */
+/** All scopes that are missing, with the path that needs each; of what is selected twice there is one answer, and one error. */
 export function forbiddenErrors(denied: readonly SelectedField[], held: ScopeSet) {
-  return denied.map(({ coordinate, own, requirement, path }) =>
+  const places = new Map(denied.map((field) => [`${field.path.join('.')} ${field.coordinate}`, field]));
+  return [...places.values()].map(({ coordinate, own, requirement, path }) =>
     forbidden(held, coordinate, satisfies(held, own) ? requirement : own, path),
   );
 }

@@ -80,7 +80,7 @@ function operationOf(route: Route) {
         ? { description: summary, content: { 'application/json': { schema: answers } } }
         : { description: 'Done.' },
       ...(method === 'get' && { 304: { description: 'Not changed since the tag of If-None-Match.' } }),
-      ...(names.length > 0 && { 404: failure('There is no such row in the workspace of the key.') }),
+      ...((names.length > 0 || body) && { 404: failure('There is no such row in the workspace of the key.') }),
       ...((body || query) && { 400: failure('Something is wrong with the request.') }),
       ...(body && path.startsWith('/v1/') && { 422: failure('A field is missing or wrong.') }),
       401: failure('The key is missing, invalid, expired or revoked.'),

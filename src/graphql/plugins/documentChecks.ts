@@ -1,5 +1,5 @@
 /** What is checked before an operation may run: that there is a document, well-formed, valid and not too large. */
-import type { GraphQLError } from 'graphql';
+import { GraphQLError } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { OPERATION_LIMITS } from '../../limits/operationLimits.js';
 import { BAD_TEXT, type Document } from '../../operations/document.js';
@@ -16,8 +16,22 @@ export function requestExcess(query: unknown, variables: unknown): GraphQLError 
   return variablesExcess(variables);
 }
 
+const NOT_JSON = new GraphQLError('"variables" and "extensions" must be JSON.', {
+  extensions: { code: 'BAD_REQUEST', http: { status: 400 } },
+});
+
 export const requestSizes: Plugin<Context> = {
-  onRequestParse() {
+  onRequestParse({ requestParser, setRequestParser }) {
+    if (requestParser) {
+      setRequestParser(async (request) => {
+        try {
+          return await requestParser(request);
+        } catch (error) {
+          // Of what an address or a form has as text.
+          throw error instanceof SyntaxError ? NOT_JSON : error;
+        }
+      });
+    }
     return {
       onRequestParseDone({ requestParserResult }) {
         const operations = Array.isArray(requestParserResult) ? requestParserResult.length : 1;

@@ -20,6 +20,8 @@ type Group = 'status' | 'stateId' | 'priority' | 'projectId' | 'assigneeId' | 'l
 /** Values of one grouping that are answered, those of most tasks. */
 const MOST_VALUES = 100;
 const MOST_GROUPS = 5;
+/** Of a sum: so many are told of the same numbers by every database. */
+const DIGITS = 12;
 /** Points: each grouping reads every task that the filter finds. */
 const COUNT_COST = 50 * MOST_GROUPS;
 
@@ -89,7 +91,17 @@ async function countBy(by: Group, where: object, { db }: Context): Promise<Count
     orderBy: [{ _count: { id: 'desc' } }, { [by]: 'asc' }],
     take: MOST_VALUES,
   });
-  return rows.map((row) => ({ by, value: row[by] ?? null, count: row._count._all, estimate: row._sum.estimate ?? 0 }));
+  return rows.map((row) => ({
+    by,
+    value: row[by] ?? null,
+    count: row._count._all,
+    estimate: sumOf(row._sum.estimate),
+  }));
+}
+
+/** Databases add in different orders, and so differ in the last digits. */
+function sumOf(sum: number | null): number {
+  return Number((sum ?? 0).toPrecision(DIGITS));
 }
 
 type Grouped = {
