@@ -57,7 +57,7 @@ const CALM = 1000;
 const SHARE_OF_KEY = 0.25;
 /** Operations of one key that wait for others of the same, and for how long, in milliseconds. */
 const MAX_HELD = 1000;
-const HELD_FOR = 5000;
+const HELD_FOR = 15_000;
 
 /** Large operations that wait, of all keys, as a multiple of what one key may have waiting. */
 const LARGE_KEYS = 4;

@@ -159,7 +159,7 @@ describe('admission', () => {
     await settled();
     expect(begun()).toEqual([true, true, true, false, false, false]);
     // What has waited too long for the others of its key is refused.
-    now += 6000;
+    now += 16_000;
     many[1]?.release?.();
     await settled();
     expect(many.map(({ state }) => state)).toEqual([true, true, true, false, false, false]);
