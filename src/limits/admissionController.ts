@@ -201,7 +201,7 @@ export class AdmissionController {
       waiting.settle(undefined);
       return;
     }
-    held.push({ ...waiting, heldAt: performance.now() });
+    held.push({ heldAt: performance.now(), ...waiting });
     this.#held += 1;
   }
 
