@@ -57,6 +57,17 @@ describe.runIf(isSqlite)('on SQLite', () => {
     }
   });
 
+  it('what belongs to a task is found by its own index, whatever has been counted', async () => {
+    server.queries.length = 0;
+    const { errors } = await server.gql(
+      '{ tasks(first: 2) { nodes { children { totalCount } comments(first: 1) { nodes { id } } timeEntries(first: 1) { nodes { id } } } } }',
+    );
+    expect(errors).toBeUndefined();
+    for (const index of ['Task_parentId', 'Comment_taskId', 'TimeEntry_taskId']) {
+      expect(server.queries.join('\n')).toContain(`INDEXED BY \`${index}_createdAt_id_idx\``);
+    }
+  });
+
   it('tasks with rare words are found by their numbers, which the index of texts has', async () => {
     const [index, list] = await plansOf('{ tasks(first: 5, search: "unicorn") { nodes { title } } }');
     expect(index?.plan).toMatch(/SCAN TaskText VIRTUAL TABLE/);

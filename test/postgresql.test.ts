@@ -1,6 +1,7 @@
 /** What only PostgreSQL has: statements that are cancelled, and a replica. */
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { serverActor } from '../src/audit/entry.js';
 import { migrateDatabase, openDatabase } from '../src/db/database.js';
 import { databaseError } from '../src/db/databaseError.js';
 import { statementNames } from '../src/db/postgresql.js';
@@ -275,5 +276,39 @@ describe.skipIf(!server)('a start that cannot be', () => {
     const { code, stderr } = await run(['serve'], { DATABASE_URL: url });
     expect(code).toBe(1);
     expect(stderr.trim()).toMatch(expected);
+  });
+});
+
+describe.skipIf(!server)('two changes that wait for each other', () => {
+  it('are both made: the one that the database ends is done again', async () => {
+    const own = await createDatabase(server ?? '');
+    const api = await startTestServer({ DATABASE_URL: own.url });
+    try {
+      const create = 'mutation { createTask(input: { title: "Locked" }) { task { id } } }';
+      const one: string = (await api.gql(create)).data.createTask.task.id;
+      const other: string = (await api.gql(create)).data.createTask.task.id;
+      const actor = serverActor({ workspaceId: api.workspace.id, environment: 'LIVE' }, 'test');
+      let attempts = 0;
+      let holds = 0;
+      const change = (ids: readonly [string, string], estimate: number) =>
+        api.services.units.run(actor, async (unit) => {
+          attempts += 1;
+          await unit.lock('Task', ids[0]);
+          holds += 1;
+          await until(async () => holds >= 2);
+          await unit.lock('Task', ids[1]);
+          for (const id of ids)
+            await unit.tx.task.update({ where: { id }, data: { estimate: { increment: estimate } } });
+        });
+      const set = 'mutation ($id: ID!) { updateTask(input: { id: $id, estimate: 0 }) { task { id } } }';
+      for (const id of [one, other]) await api.gql(set, { id });
+      await Promise.all([change([one, other], 1), change([other, one], 10)]);
+      expect(attempts).toBe(3);
+      const { data } = await api.gql('{ tasks { nodes { estimate } } }');
+      expect(data.tasks.nodes).toEqual([{ estimate: 11 }, { estimate: 11 }]);
+    } finally {
+      await api.stop();
+      await own.drop();
+    }
   });
 });
