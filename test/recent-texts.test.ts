@@ -3,8 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createWorkspace } from './support/factories.js';
 import { startTestServer, type TestServer } from './support/server.js';
 
-const MANY = 40_000;
-const SECONDS = (6 * 86_400) / MANY;
+/** In twelve days: at every hour some of the last days have enough of them, and not more than half of all. */
+const MANY = 60_000;
+const SECONDS = (12 * 86_400) / MANY;
 /** Words, and how many tasks have one of each. */
 const WORDS = { alpha: 3, quokka: 110, narwhal: 3000 } as const;
 type Word = keyof typeof WORDS;
