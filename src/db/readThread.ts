@@ -27,12 +27,15 @@ parentPort?.on('message', async ({ query, isRows, timeout }: ReadRequest) => {
   parentPort?.postMessage(await answerTo(query, isRows));
 });
 
+/** Nobody asks for them. */
+const NO_COLUMNS = { columnNames: [], columnTypes: [] };
+
 async function answerTo(query: ReadRequest['query'], isRows: boolean): Promise<ReadAnswer> {
   try {
     const { connection, statements } = await connected;
     if (isRows) {
       try {
-        return { rows: statements.all(query.sql, query.args) };
+        return { result: { ...NO_COLUMNS, rows: statements.all(query.sql, query.args) } };
       } catch (error) {
         if (String(error).includes(LATE)) throw error;
         // The adapter says what is wrong in Prisma's words.

@@ -29,16 +29,14 @@ export interface ReadRequest {
 }
 
 export type ReadAnswer =
-  | Rows
+  | { readonly result: SqlResultSet }
   /** What the database or the adapter said. */
   | { readonly cause: DriverAdapterError['cause'] }
   | { readonly error: unknown };
 
-type Rows = { readonly result: SqlResultSet } | { readonly rows: unknown[][] };
-
 interface Read extends Pick<ReadRequest, 'query' | 'isRows'> {
   readonly reader: Reader | undefined;
-  resolve(answer: Rows): void;
+  resolve(result: SqlResultSet): void;
   reject(error: unknown): void;
 }
 
@@ -62,20 +60,17 @@ export class ReadThreads {
 
   /** @throws DriverAdapterError as the adapter does; SocketTimeout when it takes too long */
   async query(query: SqlQuery): Promise<SqlResultSet> {
-    const answer = await this.#read(query, false);
-    if ('result' in answer) return answer.result;
-    throw new Error('a thread answered rows where their columns were asked for');
+    return this.#read(query, false);
   }
 
   /** As they are stored. @throws as query does */
   async rows(query: SqlQuery, reader?: Reader): Promise<unknown[][]> {
-    const answer = await this.#read(query, true, reader);
-    return 'rows' in answer ? answer.rows : answer.result.rows;
+    return (await this.#read(query, true, reader)).rows;
   }
 
-  async #read(query: SqlQuery, isRows: boolean, reader = currentReader()): Promise<Rows> {
+  async #read(query: SqlQuery, isRows: boolean, reader = currentReader()): Promise<SqlResultSet> {
     if (this.#closed) throw new DriverAdapterError({ kind: 'ConnectionClosed' });
-    const answer = new Promise<Rows>((resolve, reject) => {
+    const answer = new Promise<SqlResultSet>((resolve, reject) => {
       this.#waiting.push({ query, isRows, reader, resolve, reject });
       this.#next();
     });
@@ -148,7 +143,7 @@ export class ReadThreads {
     clearTimeout(thread.timer);
     thread.read = undefined;
     thread.worker.unref();
-    if ('result' in answer || 'rows' in answer) read?.resolve(answer);
+    if ('result' in answer) read?.resolve(answer.result);
     else read?.reject('cause' in answer ? new DriverAdapterError(answer.cause) : answer.error);
     this.#next();
   }

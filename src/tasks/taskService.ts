@@ -556,12 +556,12 @@ export async function lockWithSubTasks(unit: Unit, ids: readonly string[]): Prom
   await forNobody(() => unit.lockTasks([...ids, ...subTasks.map(({ id }) => id)]));
 }
 
-/** Says of which item of many an error is. */
 /** In the order in which all changes lock: the first of them locks its project, and the next one of a task would lock the workspace. */
 async function lockForParents(unit: AddingUnit, inputs: readonly NewTask[]): Promise<void> {
   if (inputs.some(({ parentId }) => parentId != null)) await unit.lockWorkspace();
 }
 
+/** Says of which item of many an error is. */
 function ofItem(index: number, error: unknown): unknown {
   if (!(error instanceof ApiError)) return error;
   return new ApiError(error.code, `tasks.${index}: ${error.message}`, error.details);
