@@ -1,14 +1,20 @@
 /**
- * For what was read of tasks, projects and users to be remembered: a number for each workspace and environment that changes
+ * For what was read of tasks, projects and users to be remembered: a version for each workspace and environment that changes
  * with every change of them, by whichever process, in the transaction of the change (triggers; see the migrations).
  */
+import type { SqlQuery, SqlResultSet } from '@prisma/driver-adapter-utils';
 import type Database from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
+import { forNobody } from './reader.js';
 import { prepareAnew } from './sqliteStatements.js';
 import type { Tenant } from './tenant.js';
 
+/** Compared, and nothing else. */
+export type RowVersion = number | string;
+
 const MAX_TENANTS = 1000;
 
+/** SQLite's, which are read in a moment. */
 export class RowVersions {
   readonly #dataVersion: Database.Statement<unknown[]>;
   readonly #changes: Database.Statement<unknown[]>;
@@ -23,18 +29,80 @@ export class RowVersions {
   }
 
   /** As it is now, or was at a moment since this was called. */
-  of({ workspaceId, environment }: Tenant): number {
+  of(tenant: Tenant): RowVersion {
     const seen = this.#dataVersion.get();
     if (seen !== this.#seen) {
       this.#known.clear();
       this.#seen = seen;
     }
-    const name = `${workspaceId} ${environment}`;
+    const name = nameOf(tenant);
     let changes = this.#known.get(name);
     if (changes === undefined) {
-      changes = Number(this.#changes.get(workspaceId, environment) ?? 0);
+      changes = Number(this.#changes.get(tenant.workspaceId, tenant.environment) ?? 0);
       this.#known.set(name, changes);
     }
     return changes;
   }
 }
+
+const VERSIONS = `
+  SELECT "workspaceId", "environment", (
+    SELECT sum("changes")::text FROM "RowChange" AS noted
+    WHERE noted."workspaceId" = asked."workspaceId" AND noted."environment" = asked."environment"::"Environment"
+  ) FROM json_to_recordset($1::json) AS asked("workspaceId" text, "environment" text)`;
+/** How long answers wait for their version before they are read, in milliseconds. */
+const PATIENCE = 250;
+
+/** PostgreSQL's: one statement at a time reads those of all requests that came while the last one ran. */
+export class BatchedRowVersions {
+  #asked = new Map<string, Tenant>();
+  #next: Promise<ReadonlyMap<string, RowVersion>> | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+  /** A statement has not come back within the time. */
+  #isStuck = false;
+
+  constructor(private readonly query: (query: SqlQuery) => Promise<SqlResultSet>) {}
+
+  /** As it is at a moment since this was called; undefined where the database does not tell it soon. */
+  async of(tenant: Tenant): Promise<RowVersion | undefined> {
+    if (this.#isStuck) return undefined;
+    const name = nameOf(tenant);
+    this.#asked.set(name, tenant);
+    this.#next ??= this.#last.then(() => this.#read());
+    return (await this.#next).get(name);
+  }
+
+  #read(): Promise<ReadonlyMap<string, RowVersion>> {
+    const asked = JSON.stringify([...this.#asked.values()]);
+    this.#asked = new Map();
+    this.#next = undefined;
+    const read = new Promise<ReadonlyMap<string, RowVersion>>((resolve) => {
+      const timer = setTimeout(() => {
+        this.#isStuck = true;
+        resolve(NONE);
+      }, PATIENCE);
+      // What is wrong with the database is said where the rows are read.
+      void this.#versions(asked)
+        .catch(() => NONE)
+        .then((versions) => {
+          clearTimeout(timer);
+          this.#isStuck = false;
+          resolve(versions);
+        });
+    });
+    this.#last = read;
+    return read;
+  }
+
+  async #versions(asked: string): Promise<ReadonlyMap<string, RowVersion>> {
+    const query: SqlQuery = { sql: VERSIONS, args: [asked], argTypes: [{ scalarType: 'string', arity: 'scalar' }] };
+    const { rows } = await forNobody(() => this.query(query));
+    return new Map(
+      rows.map(([workspaceId, environment, changes]) => [`${workspaceId} ${environment}`, String(changes ?? 0)]),
+    );
+  }
+}
+
+const NONE: ReadonlyMap<string, RowVersion> = new Map();
+
+const nameOf = ({ workspaceId, environment }: Tenant) => `${workspaceId} ${environment}`;

@@ -7,6 +7,7 @@ import { LRUCache } from 'lru-cache';
 import { noteProjects, projectColumn, tasksOf, toldProjects } from './projectReach.js';
 import type { Provider } from './provider.js';
 import type { Reader } from './reader.js';
+import { BatchedRowVersions, type RowVersion } from './rowVersions.js';
 import { find, headOf, NEWEST, NUMBERS, page, type RowQuery, type RowSelection } from './selection.js';
 import { PARENT, Statement, typeOf, type Where } from './statement.js';
 import { conjunctsOf } from './taggedTasks.js';
@@ -31,8 +32,8 @@ export interface RowConnection {
   queryRows?(query: SqlQuery, reader?: Reader): Promise<unknown[][]>;
   /** The same for each of some arguments, all of one state of the database. @param seen is told the rows of each */
   queryEach?(query: EachQuery, reader?: Reader, seen?: SeenRows): Promise<unknown[][][]>;
-  /** Changes with every change of what the reach has of tasks, projects and users. */
-  rowVersion?(tenant: Tenant): number;
+  /** Changes with every change of what the tenant has of tasks, projects and users. */
+  rowVersion?(tenant: Tenant): RowVersion;
 }
 
 /** In an argument of a statement: the id that it is run with. */
@@ -40,12 +41,16 @@ const ID = Symbol('the id of the row');
 
 export class Rows {
   readonly #heads = new WeakMap<RowSelection, LRUCache<string, Head>>();
+  readonly #versions: BatchedRowVersions | undefined;
 
   constructor(
     private readonly provider: Provider,
     private readonly connection: () => RowConnection,
     private readonly onQuery: (sql: string) => void = () => {},
-  ) {}
+  ) {
+    if (provider === 'postgresql')
+      this.#versions = new BatchedRowVersions((query) => this.connection().queryRaw(query));
+  }
 
   /**
    * @returns a function that reads the rows, each an array of its columns; a date is a Date. It may be kept: it depends on
@@ -177,11 +182,17 @@ export class Rows {
     };
   }
 
+  /** Whether a version costs a statement. */
+  get hasDistantVersions(): boolean {
+    return this.#versions !== undefined;
+  }
+
   /**
-   * A number that changes with every change of the tasks, projects and users within reach.
+   * What changes with every change of the tasks, projects and users within reach.
    * @returns undefined where the database does not tell
    */
-  version(reach: Reach): number | undefined {
+  version(reach: Reach): RowVersion | undefined | Promise<RowVersion | undefined> {
+    if (this.#versions) return this.#versions.of(reach);
     try {
       return this.connection().rowVersion?.(reach);
     } catch {

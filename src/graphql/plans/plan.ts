@@ -8,6 +8,7 @@ import {
   OperationTypeNode,
   visit,
 } from 'graphql';
+import type { RowVersion } from '../../db/rowVersions.js';
 import { NotTranslated } from '../../db/statement.js';
 import type { Executable } from '../../operations/document.js';
 import type { Variables } from '../../operations/variables.js';
@@ -69,9 +70,15 @@ export async function runPlan(
   if (told !== undefined) return { data: told, errors: [], isAnswered: true };
   const plans = plansOf(executable);
   const { rememberedAnswers, database, metrics } = context.services;
+  const name =
+    plans.hasStable && rememberedAnswers.isOn
+      ? rememberedAnswers.nameFor(executable, variables, context.reach)
+      : undefined;
   // Read before the rows: what is remembered may be newer than its version says, and never older.
-  const version = plans.hasStable && rememberedAnswers.isOn ? database.rows.version(context.reach) : undefined;
-  const name = version === undefined ? undefined : rememberedAnswers.nameFor(executable, variables, context.reach);
+  let version: RowVersion | undefined;
+  if (name !== undefined && (!database.rows.hasDistantVersions || rememberedAnswers.wasAsked(name))) {
+    version = await database.rows.version(context.reach);
+  }
   if (version !== undefined && name !== undefined) {
     const known = rememberedAnswers.get(name, version);
     metrics.remembered(known !== undefined);

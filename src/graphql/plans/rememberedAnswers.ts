@@ -3,12 +3,13 @@
  * What a key may see of an operation is another operation. Valid for one version of the rows alone (src/db/rowVersions.ts).
  */
 import { LRUCache } from 'lru-cache';
+import type { RowVersion } from '../../db/rowVersions.js';
 import { nameOfReach, type Reach } from '../../db/tenant.js';
 import type { Executable } from '../../operations/document.js';
 import type { Variables } from '../../operations/variables.js';
 
 interface Remembered {
-  readonly version: number;
+  readonly version: RowVersion;
   /** JSON. */
   readonly data: string;
   readonly isAnswered: boolean;
@@ -51,14 +52,24 @@ export class RememberedAnswers {
     return `${nameOfReach({ ...reach, kind: 'tenant' })} ${executable} ${values}`;
   }
 
-  get(name: string, version: number): Remembered | undefined {
+  get(name: string, version: RowVersion): Remembered | undefined {
     const remembered = this.#answers?.get(name);
     return remembered?.version === version ? remembered : undefined;
+  }
+
+  /** Whether it was asked for before, lately: what is asked once only need not be remembered. */
+  wasAsked(name: string): boolean {
+    if (this.#answers?.has(name)) return true;
+    this.#answers?.set(name, ASKED);
+    return false;
   }
 
   set(name: string, remembered: Remembered): void {
     this.#answers?.set(name, remembered);
   }
 }
+
+/** Of no version. */
+const ASKED: Remembered = { version: '', data: '', isAnswered: false, projects: [] };
 
 const sizeOf = ({ data }: Remembered, name: string) => ENTRY + BYTES_OF_CHARACTER * (data.length + name.length);
