@@ -5,7 +5,8 @@ import Database from 'better-sqlite3';
 import pg from 'pg';
 import { hashOf, isPostgresql, keyOf, statusName } from './shared.mjs';
 
-const [url] = process.argv.slice(2);
+// With 'anew' the key is looked up for each request, so that one that is revoked is refused.
+const [url, keys] = process.argv.slice(2);
 const isPg = isPostgresql(url);
 const TASK =
   'SELECT t."id", t."title", t."status", p."id" AS "projectId", p."name" AS "projectName" FROM "Task" t LEFT JOIN "Project" p ON p."id" = t."projectId"';
@@ -116,7 +117,7 @@ const server = createServer((request, response) => {
   request.on('end', async () => {
     const { query: text, variables } = JSON.parse(Buffer.concat(chunks).toString());
     const hash = hashOf(keyOf(request.headers));
-    if (!known.has(hash)) known.set(hash, (await query('key', [hash]))[0]);
+    if (keys === 'anew' || !known.has(hash)) known.set(hash, (await query('key', [hash]))[0]);
     const tenant = known.get(hash);
     response.setHeader('Content-Type', 'application/json');
     if (!tenant) {

@@ -30,6 +30,7 @@ if (isPostgresql(url)) {
 
 const PEERS = {
   bare: ['bare.mjs'],
+  'bare, the key read each time': ['bare.mjs', 'anew'],
   Apollo: ['apollo.mjs'],
   'Mercurius + JIT': ['mercurius.mjs'],
   'Taskgate, nothing remembered': ['taskgate.mjs', '0'],

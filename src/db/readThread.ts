@@ -22,17 +22,15 @@ const connected = connectReader(file, checkTime).then((connection) => ({
   statements: new RowStatements(driverOf(connection)),
 }));
 
-parentPort?.on('message', async ({ query, isRows, timeout }: ReadRequest) => {
-  deadline = performance.now() + timeout;
-  parentPort?.postMessage(await answerTo(query, isRows));
-});
+parentPort?.on('message', async (request: ReadRequest) => parentPort?.postMessage(await answerTo(request)));
 
 /** Nobody asks for them. */
 const NO_COLUMNS = { columnNames: [], columnTypes: [] };
 
-async function answerTo(query: ReadRequest['query'], isRows: boolean): Promise<ReadAnswer> {
+async function answerTo({ query, isRows, timeout }: ReadRequest): Promise<ReadAnswer> {
   try {
     const { connection, statements } = await connected;
+    deadline = performance.now() + timeout;
     if (isRows) {
       try {
         return { result: { ...NO_COLUMNS, rows: statements.all(query.sql, query.args) } };

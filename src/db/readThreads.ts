@@ -13,6 +13,8 @@ import { currentReader, type Reader } from './reader.js';
 const FILE = createRequire(import.meta.url).resolve('#read-thread');
 /** How long a thread may go on after the limit, in milliseconds: it looks at the clock where it calls our code. */
 const GRACE = 250;
+/** How long a new thread may take to start, besides, in milliseconds. */
+const STARTING = 5000;
 /** How long to wait for reads that are under way, when it is closed, in milliseconds. */
 const CLOSING = 1000;
 /** Threads of a process. */
@@ -125,7 +127,7 @@ export class ReadThreads {
       thread.read = read;
       // Keeps the process alive until it is answered.
       thread.worker.ref();
-      thread.timer = startTimer(() => this.#giveUp(thread), this.timeout + GRACE);
+      thread.timer = startTimer(() => this.#giveUp(thread), this.timeout + GRACE + (free ? 0 : STARTING));
       const request: ReadRequest = { query: read.query, isRows: read.isRows, timeout: this.timeout };
       thread.worker.postMessage(request);
     }

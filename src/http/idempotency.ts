@@ -4,6 +4,7 @@ import type { Principal } from '../auth/principal.js';
 import { type Claim, fingerprintOf } from '../db/idempotency.js';
 import { ApiError, badInput } from '../errors.js';
 import type { Context } from '../graphql/context.js';
+import { hasSecret } from '../keys/format.js';
 import type { KeyedContext } from './environment.js';
 import type { JsonAnswer } from './send.js';
 
@@ -45,6 +46,9 @@ export async function once<T extends JsonAnswer | Response>(
   if (idempotencyKey === undefined) return run();
   if (idempotencyKey === '' || idempotencyKey.length > MOST_CHARACTERS) {
     throw badInput({ 'Idempotency-Key': [`must have 1 to ${MOST_CHARACTERS} characters`] });
+  }
+  if (hasSecret(idempotencyKey)) {
+    throw badInput({ 'Idempotency-Key': ['must be no API key, for it is stored; take a random text for each request'] });
   }
   const { keyId, workspaceId, environment } = principal;
   const claim: Claim = {

@@ -327,7 +327,7 @@ function cellsOf(line: string): string[] {
 const quoted = (text: string) => JSON.stringify(text.slice(0, 60));
 
 /** What a spreadsheet would take for a formula, and that itself. */
-const FORMULA = /^'*[=+\-@\t\r]/;
+const FORMULA = /^'*[=+\-@\t\r＝＋－＠]/;
 const guarded = (text: string) => (FORMULA.test(text) ? `'${text}` : text);
 const unguarded = (cell: string) => (cell.startsWith("'") && FORMULA.test(cell) ? cell.slice(1) : cell);
 
