@@ -218,13 +218,11 @@ describe.skipIf(!server)('tasks made at once', () => {
     }
     await holder.query('COMMIT');
     expect((await api.gql('{ tasks { totalCount } }')).data.tasks.totalCount).toBe(3);
-    for (const table of ['TaskCount', 'RowChange']) {
-      const { rows } = await holder.query(`SELECT count(*)::int AS slots FROM "${table}" WHERE "environment" = 'LIVE'`);
-      // Of the two that wrote at once.
-      expect(rows, table).toEqual([{ slots: 2 }]);
-    }
+    // Of the two that wrote at once.
+    const { rows } = await holder.query(`SELECT count(*)::int AS slots FROM "TaskCount" WHERE "environment" = 'LIVE'`);
+    expect(rows).toEqual([{ slots: 2 }]);
     await holder.query('TRUNCATE "Task" CASCADE');
-    expect((await api.gql('{ tasks { nodes { id } } }')).data.tasks.nodes).toEqual([]);
+    expect((await api.gql('{ tasks { totalCount } }')).data.tasks.totalCount).toBe(0);
     await holder.end();
     await api.stop();
     await own.drop();

@@ -87,7 +87,7 @@ function readModels(): Model[] {
 /** The copy's own mark stands there already. */
 const KEPT = new Set(['ChangeCounter']);
 /** Rows that the database makes by itself as others come. */
-const DERIVED = new Set(['TaskCount', 'RowChange']);
+const DERIVED = new Set(['TaskCount']);
 
 /** What is referred to before what refers to it; last, what is there already. */
 function inOrder(models: readonly Model[]): Model[] {

@@ -25,7 +25,7 @@ export class RowVersions {
   constructor(driver: Database.Database) {
     const prepare = (sql: string) => prepareAnew(driver, sql).pluck().safeIntegers(false);
     this.#dataVersion = prepare('PRAGMA data_version');
-    this.#changes = prepare('SELECT "changes" FROM "RowChange" WHERE "workspaceId" = ? AND "environment" = ?');
+    this.#changes = prepare('SELECT sum("changes") FROM "TaskCount" WHERE "workspaceId" = ? AND "environment" = ?');
   }
 
   /** As it is now, or was at a moment since this was called. */
@@ -47,7 +47,7 @@ export class RowVersions {
 
 const VERSIONS = `
   SELECT "workspaceId", "environment", (
-    SELECT sum("changes")::text FROM "RowChange" AS noted
+    SELECT sum("changes")::text FROM "TaskCount" AS noted
     WHERE noted."workspaceId" = asked."workspaceId" AND noted."environment" = asked."environment"::"Environment"
   ) FROM json_to_recordset($1::json) AS asked("workspaceId" text, "environment" text)`;
 /** How long answers wait for their version before they are read, in milliseconds. */
