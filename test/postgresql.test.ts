@@ -218,9 +218,6 @@ describe.skipIf(!server)('tasks made at once', () => {
     }
     await holder.query('COMMIT');
     expect((await api.gql('{ tasks { totalCount } }')).data.tasks.totalCount).toBe(3);
-    // Of the two that wrote at once.
-    const { rows } = await holder.query(`SELECT count(*)::int AS slots FROM "TaskCount" WHERE "environment" = 'LIVE'`);
-    expect(rows).toEqual([{ slots: 2 }]);
     await holder.query('TRUNCATE "Task" CASCADE');
     expect((await api.gql('{ tasks { totalCount } }')).data.tasks.totalCount).toBe(0);
     await holder.end();

@@ -8,35 +8,30 @@ DROP TRIGGER "Task_counted" ON "Task";
 DROP TRIGGER "Task_uncounted" ON "Task";
 DROP FUNCTION taskgate_count_tasks();
 
--- Whoever writes, by whatever way, and whichever row: cascades of foreign keys are written too. A slot that another transaction
--- holds is not waited for: there are as many as there ever were writers at once. The numbers are random, so that a database that
--- has lost its latest changes, as a standby may that takes over, does not come to the same sum by others.
+-- Whoever writes, by whatever way, and whichever row: cascades of foreign keys are written too. A connection has a slot, or the next
+-- that no other transaction has taken, so that none waits for another to be committed. The numbers are random, so that a database
+-- that has lost its latest changes, as a standby may that takes over, does not come to the same sum by others.
 -- The argument: how many more tasks there are with each row.
 CREATE FUNCTION taskgate_note_changes() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    tenant record;
+    slots CONSTANT int = 64;
+    free int;
     step bigint = 1 + floor(random() * 1000000000);
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         UPDATE "TaskCount" SET "tasks" = CASE TG_TABLE_NAME WHEN 'Task' THEN 0 ELSE "tasks" END, "changes" = "changes" + step;
         RETURN NULL;
     END IF;
-    FOR tenant IN
-        SELECT "workspaceId", "environment", count(*) * TG_ARGV[0]::int AS more FROM changed GROUP BY "workspaceId", "environment"
-    LOOP
-        UPDATE "TaskCount" AS noted SET "tasks" = noted."tasks" + tenant.more, "changes" = noted."changes" + step
-        WHERE noted."workspaceId" = tenant."workspaceId" AND noted."environment" = tenant."environment" AND noted."slot" = (
-            SELECT free."slot" FROM "TaskCount" AS free
-            WHERE free."workspaceId" = tenant."workspaceId" AND free."environment" = tenant."environment"
-            LIMIT 1 FOR UPDATE SKIP LOCKED
-        );
-        IF NOT FOUND THEN
-            INSERT INTO "TaskCount" AS noted ("workspaceId", "environment", "slot", "tasks", "changes")
-            VALUES (tenant."workspaceId", tenant."environment", floor(random() * 2147483647), tenant.more, step)
-            ON CONFLICT ("workspaceId", "environment", "slot") DO UPDATE
-            SET "tasks" = noted."tasks" + excluded."tasks", "changes" = noted."changes" + excluded."changes";
-        END IF;
+    FOR attempt IN 0..slots - 1 LOOP
+        free = (pg_backend_pid() + attempt) % slots;
+        EXIT WHEN pg_try_advisory_xact_lock(746173, free);
+        -- Where all are taken, one of its own.
+        free = slots + pg_backend_pid();
     END LOOP;
+    INSERT INTO "TaskCount" AS noted ("workspaceId", "environment", "slot", "tasks", "changes")
+    SELECT "workspaceId", "environment", free, count(*) * TG_ARGV[0]::int, step FROM changed GROUP BY "workspaceId", "environment"
+    ON CONFLICT ("workspaceId", "environment", "slot") DO UPDATE
+    SET "tasks" = noted."tasks" + excluded."tasks", "changes" = noted."changes" + excluded."changes";
     RETURN NULL;
 END $$;
 
