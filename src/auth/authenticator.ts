@@ -75,7 +75,14 @@ export class Authenticator {
       },
       () => this.invalidate(),
     );
-    this.#poll = setInterval(() => void this.#readChanges(), POLL).unref();
+    let isReading = false;
+    this.#poll = setInterval(async () => {
+      // A database that hangs is not asked again meanwhile.
+      if (isReading) return;
+      isReading = true;
+      await this.#readChanges();
+      isReading = false;
+    }, POLL).unref();
   }
 
   /**
@@ -269,7 +276,8 @@ export class Authenticator {
     try {
       const row = await this.system.changeCounter.findUnique({ where: { name: KEY_CHANGES } });
       const changes = row?.value ?? 0;
-      if (this.#changes !== undefined && changes !== this.#changes) this.invalidate();
+      // What was cached before the first time may be of any number.
+      if (changes !== this.#changes) this.invalidate();
       this.#changes = changes;
     } catch {
       // The database is out of reach: what is cached may be old, and requests will report the fault.

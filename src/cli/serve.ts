@@ -45,6 +45,9 @@ async function serve(config: Config, alone: boolean): Promise<void> {
   stopOnSignal(server);
 }
 
+/** Milliseconds: a worker that lived for less is not replaced sooner than that. */
+const SHORT_LIFE = 1000;
+
 /** Workers share the port; the primary prepares the database, and starts a worker again that died. */
 async function servePrimary(config: Config): Promise<void> {
   const firstKey = await prepare(config);
@@ -54,7 +57,9 @@ async function servePrimary(config: Config): Promise<void> {
   answerWorkers();
   answerWatch();
   await listenForMetrics(config);
-  for (let index = 0; index < config.workers; index += 1) cluster.fork();
+  const started = new Map<number, number>();
+  const fork = () => started.set(cluster.fork().id, performance.now());
+  for (let index = 0; index < config.workers; index += 1) fork();
   cluster.on('message', (_worker, message: { listening?: string }) => {
     if (message.listening === undefined || announced) return;
     announced = true;
@@ -69,7 +74,15 @@ async function servePrimary(config: Config): Promise<void> {
       return;
     }
     process.stderr.write(`Worker ${worker.process.pid} ended (${code}); starting another.\n`);
-    cluster.fork();
+    // One that cannot start would keep the machine busy with starting it.
+    const lived = performance.now() - (started.get(worker.id) ?? 0);
+    started.delete(worker.id);
+    setTimeout(
+      () => {
+        if (!stopping) fork();
+      },
+      lived < SHORT_LIFE ? SHORT_LIFE : 0,
+    );
   });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {

@@ -1,6 +1,7 @@
 /** Removes what has expired, now and then. Safe to run in every process. */
 import { setTimeout } from 'node:timers/promises';
 import type { PrismaClient } from '#prisma/client.js';
+import { PeriodicJob } from '../periodicJob.js';
 
 /** Milliseconds. */
 const RUN_EVERY = 10 * 60_000;
@@ -12,14 +13,24 @@ const DAY = 86_400_000;
 /** Invitations that are over are shown for so long. */
 const KEPT = 90 * DAY;
 
-/** @returns how to stop it */
-export function startCleanup(system: PrismaClient, onError: (error: unknown) => void): () => void {
-  const stopping = new AbortController();
-  const timer = setInterval(() => void cleanUp(system, stopping.signal).catch(onError), RUN_EVERY).unref();
-  return () => {
-    clearInterval(timer);
-    stopping.abort();
-  };
+export class Cleanup extends PeriodicJob {
+  readonly #stopping = new AbortController();
+
+  constructor(
+    private readonly system: PrismaClient,
+    onError: (error: unknown) => void,
+  ) {
+    super(RUN_EVERY, onError);
+  }
+
+  async run(): Promise<void> {
+    await cleanUp(this.system, this.#stopping.signal);
+  }
+
+  override async stop(): Promise<void> {
+    this.#stopping.abort();
+    await super.stop();
+  }
 }
 
 /** What a user let an application do that never came for it: it ended with its code, and nobody knows of it. */

@@ -107,7 +107,11 @@ export class ReadThreads {
     this.#threads.add(thread);
     thread.worker.unref();
     thread.worker.on('message', (answer: ReadAnswer) => this.#answered(thread, answer));
-    thread.worker.on('error', (error) => this.#answered(thread, { error }));
+    thread.worker.on('error', (error) => {
+      // It ends: nothing else is given to it.
+      this.#threads.delete(thread);
+      this.#answered(thread, { error });
+    });
     thread.worker.on('exit', () => this.#giveUp(thread));
     return thread;
   }
@@ -155,6 +159,5 @@ export class ReadThreads {
     if (!this.#threads.delete(thread)) return;
     void thread.worker.terminate();
     this.#answered(thread, { cause: { kind: this.#closed ? 'ConnectionClosed' : 'SocketTimeout' } });
-    if (!this.#closed) this.#next();
   }
 }

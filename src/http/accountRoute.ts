@@ -44,7 +44,8 @@ export function accountRoutes(app: Hono<HttpEnvironment>, { signIn, trustProxy, 
     },
     /** @throws UNAUTHENTICATED */
     async personOf(c: KeyedContext): Promise<PersonSession> {
-      const current = await signIn.current(askingOf(c, trustProxy));
+      // Prolonged where its new cookie is sent.
+      const current = await signIn.current(askingOf(c, trustProxy), false);
       if (!current) throw new ApiError('UNAUTHENTICATED', 'Sign in first.');
       return current.session;
     },

@@ -121,7 +121,7 @@ export function mountAccounts(
 
   post('/api/auth/sign-out', async (c) => {
     const asking = askingOf(c, config.trustProxy);
-    const current = await signIn.current(asking);
+    const current = await signIn.current(asking, false);
     const answer = await signIn.signOut(asking);
     if (current) authenticator.sessionEnded();
     if (current) await memberships.note(current.session.person.id, 'end', originOf(c));

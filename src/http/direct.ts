@@ -10,7 +10,7 @@ import type { Authenticator } from '../auth/authenticator.js';
 import { readCredential } from '../auth/credential.js';
 import type { Principal } from '../auth/principal.js';
 import type { Config } from '../config.js';
-import { ApiError } from '../errors.js';
+import type { ApiError } from '../errors.js';
 import { type Context, createContext, type Services } from '../graphql/context.js';
 import { hasSecret } from '../keys/format.js';
 import type { UsageRecorder } from '../keys/usage.js';
@@ -157,8 +157,7 @@ class DirectRequest {
   }
 
   async #failed(error: unknown): Promise<void> {
-    const { requestId } = this.exchange.origin;
-    await this.#refuse(error instanceof ApiError ? error : failureOf(error, requestId, this.options.logger));
+    await this.#refuse(failureOf(error, this.exchange.origin.requestId, this.options.logger));
   }
 
   async #refuse(error: ApiError): Promise<void> {
@@ -167,8 +166,10 @@ class DirectRequest {
 
   async #send(answer: PlainAnswer): Promise<void> {
     if (this.#isOver) return;
+    // Without them where they cannot be told.
+    const limits = await headersOf(this.begun.context, answer.status).catch(() => []);
+    if (this.#isOver) return;
     this.#isOver = true;
-    const limits = await headersOf(this.begun.context, answer.status);
     this.#end(answer.status, answer.refusal);
     write(this.exchange, answer, limits);
   }

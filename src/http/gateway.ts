@@ -108,7 +108,8 @@ async function inTime(answer: Promise<Response>, left: AbortSignal, late: () => 
       new Promise<Response>((resolve) => {
         timer = setTimeout(() => resolve(late()), REQUEST_LIMIT);
         leave = () => resolve(new Response(null, { status: LEFT }));
-        left.addEventListener('abort', leave);
+        if (left.aborted) leave();
+        else left.addEventListener('abort', leave);
       }),
     ]);
   } finally {

@@ -48,7 +48,9 @@ export async function once<T extends JsonAnswer | Response>(
     throw badInput({ 'Idempotency-Key': [`must have 1 to ${MOST_CHARACTERS} characters`] });
   }
   if (hasSecret(idempotencyKey)) {
-    throw badInput({ 'Idempotency-Key': ['must be no API key, for it is stored; take a random text for each request'] });
+    throw badInput({
+      'Idempotency-Key': ['must be no API key, for it is stored; take a random text for each request'],
+    });
   }
   const { keyId, workspaceId, environment } = principal;
   const claim: Claim = {

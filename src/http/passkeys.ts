@@ -81,10 +81,13 @@ export function mountPasskeys(
   post('/api/account/passkeys/remove', async (c) => {
     const { person, sessionId } = await personOf(c);
     const { id } = check(idBody, await bodyOf(c));
-    const { count } = await passkey.deleteMany({ where: { id, userId: person.id } });
-    if (count === 0) throw notFound('passkey', id);
-    // Those that it began too: it is removed because somebody else may have the device.
-    await services.database.system.signInSession.deleteMany({ where: { userId: person.id, id: { not: sessionId } } });
+    if (!(await passkey.findFirst({ where: { id, userId: person.id } }))) throw notFound('passkey', id);
+    const { system } = services.database;
+    await system.$transaction([
+      system.passkey.deleteMany({ where: { id, userId: person.id } }),
+      // Those that it began too: it is removed because somebody else may have the device.
+      system.signInSession.deleteMany({ where: { userId: person.id, id: { not: sessionId } } }),
+    ]);
     authenticator.sessionEnded();
     await memberships.note(person.id, 'passkey_remove', originOf(c));
     return c.json({ removed: id });

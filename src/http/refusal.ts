@@ -26,7 +26,7 @@ export function refusalAnswer(c: HttpContext, error: ApiError): JsonAnswer {
 
 /** What is answered where something failed; what nobody expected is logged, and nothing of it is told. */
 export function failureOf(error: unknown, requestId: string, logger: Logger): ApiError {
-  const known = databaseError(error);
+  const known = error instanceof ApiError ? error : databaseError(error);
   if (known) return known;
   logger.error({ err: error, requestId }, 'request failed');
   return new ApiError('INTERNAL_SERVER_ERROR', 'Something went wrong on our side.');

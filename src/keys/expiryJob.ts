@@ -145,12 +145,14 @@ export class ExpiryJob extends PeriodicJob {
 
   async #tellUnused(key: ApiKey & { lastUse: { at: Date } | null }, now: Date): Promise<void> {
     const last = key.lastUse?.at;
+    const since = last ?? key.createdAt;
     await raiseAlert(this.system, {
       ...key,
       kind: 'KEY_UNUSED',
       keyId: key.id,
       message: `The key ${key.name} was not used for 90 days${last ? `, last on ${last.toISOString().slice(0, 10)}` : ''}. Revoke it if nobody misses it.`,
-      occasion: (last ?? now).toISOString().slice(0, 10),
+      // Again each time that as long has passed.
+      occasion: `${since.toISOString().slice(0, 10)} ${Math.floor((now.getTime() - since.getTime()) / UNUSED)}`,
     });
   }
 }

@@ -91,7 +91,7 @@ export async function endTokens(
       audit({ action: 'api_key.token_revoke', targetType: 'ApiKey', targetId: key.id, changes });
     });
     const message = `An access token of the key ${key.name} was reported as leaked (${source}) and is ended.`;
-    await raiseAlert(system, { ...key, kind: 'KEY_LEAKED', keyId: key.id, message, occasion: `token ${source}` });
+    await raiseAlert(system, { ...key, kind: 'KEY_LEAKED', keyId: key.id, message, occasion: `token ${hash}` });
   }
 }
 

@@ -132,6 +132,7 @@ export class UsageRecorder {
     this.#pending = new Map();
     // In the order in which all processes write them, so that none waits for another in a circle.
     const all = [...batch.values()].sort((a, b) => (a.key.id < b.key.id ? -1 : 1));
+    let written = all.length;
     for (let at = 0; at < all.length; at += MOST_KEYS) {
       const part = all.slice(at, at + MOST_KEYS);
       try {
@@ -140,10 +141,11 @@ export class UsageRecorder {
       } catch (error) {
         this.#takeBack(all.slice(at));
         this.onError(error);
-        return;
+        written = at;
+        break;
       }
     }
-    for (const pending of all) {
+    for (const pending of all.slice(0, written)) {
       try {
         await this.#noteNetworks(pending);
         await this.#noteOperations(pending);

@@ -83,9 +83,11 @@ export class SlotCounts {
     return this.#sum;
   }
 
-  /** What left the window counts no longer. A clock that goes back changes nothing. */
+  /** What left the window counts no longer. Where the clock was set back, what was counted keeps its age. */
   advance(now: number): void {
-    this.#advanceTo(Math.floor(now / slotLength(this.length)));
+    const slot = Math.floor(now / slotLength(this.length));
+    if (slot < this.#newest - 1) this.#setBack(slot);
+    this.#advanceTo(slot);
     const oldest = (this.#newest + 1) % KEPT;
     if ((this.#counts[oldest] ?? 0) > 0 && this.#leaves(oldest) <= now) this.#clear(oldest);
   }
@@ -142,6 +144,25 @@ export class SlotCounts {
     this.#newest = slot;
   }
 
+  /** @param newest what the newest slot is now */
+  #setBack(newest: number): void {
+    const by = newest - this.#newest;
+    const entries = this.entries();
+    this.#counts.fill(0);
+    this.#last.fill(0);
+    this.#sum = 0;
+    this.#oldest = 0;
+    this.#newest = newest;
+    for (let i = 0; i < entries.length; i += 3) {
+      const [slot = 0, count = 0, last = 0] = [entries[i], entries[i + 1], entries[i + 2]];
+      if (slot + by < 0) continue;
+      const index = (slot + by) % KEPT;
+      this.#counts[index] = count;
+      this.#last[index] = last + by * slotLength(this.length);
+      this.#sum += count;
+    }
+  }
+
   #clear(index: number): void {
     this.#sum -= this.#counts[index] ?? 0;
     this.#counts[index] = 0;
@@ -186,7 +207,7 @@ function waitOf({ limit, length }: Window, counts: SlotCounts | undefined, point
   if ((counts?.sum ?? 0) + points <= limit) return 0;
   const at = counts?.downTo(limit - points);
   // More than the limit at once never fits.
-  return at === undefined || points > limit ? length * 1000 : Math.max(1, at - now);
+  return at === undefined || points > limit ? length * 1000 : Math.max(1, Math.min(length * 1000, at - now));
 }
 
 /** In this process. Bounded: the identities that were not seen for longest are forgotten. */

@@ -11,7 +11,7 @@ import { AppService } from '../apps/appService.js';
 import { Consents } from '../apps/consent.js';
 import { Authenticator } from '../auth/authenticator.js';
 import type { Config } from '../config.js';
-import { startCleanup } from '../db/cleanup.js';
+import { Cleanup } from '../db/cleanup.js';
 import { type Database, openDatabase } from '../db/database.js';
 import { Idempotency } from '../db/idempotency.js';
 import { Outages } from '../db/outages.js';
@@ -118,7 +118,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const usage = new UsageRecorder(database, onError, clock);
   const expiryJob = new ExpiryJob(database.system, keys, onError, clock);
   const dueNotices = new DueNotices(database.system, units, onError, clock);
-  let stopCleanup = () => {};
+  const cleanup = new Cleanup(database.system, onError);
   const counted = (counter: WindowCounter) => reportingRefusals(counter, (window) => metrics.limitRefused(window));
   const counters = countersOf(config, redis, logger);
   const admission = new AdmissionController({ running: config.maxRunning, queue: config.maxWaiting });
@@ -195,13 +195,13 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     startBackgroundWork() {
       expiryJob.start();
       dueNotices.start();
-      stopCleanup = startCleanup(database.system, onError);
+      cleanup.start();
     },
     async close() {
       authenticator.close();
       await expiryJob.stop();
       await dueNotices.stop();
-      stopCleanup();
+      await cleanup.stop();
       await usage.close();
       await mailer?.close();
       await bus.close();

@@ -222,7 +222,8 @@ export class BulkService {
   }
 
   /** @returns what became of the tags, by the task */
-  async #label(unit: Unit, ids: string[], added: readonly string[], removed: readonly string[]) {
+  async #label(unit: Unit, ids: string[], addLabelIds: readonly string[], removeLabelIds: readonly string[]) {
+    const [added, removed] = [[...new Set(addLabelIds)], [...new Set(removeLabelIds)]];
     const changes = new Map<string, { from: string[]; to: string[] }>();
     if (added.length + removed.length === 0) return changes;
     const { tx, actor } = unit;
@@ -242,7 +243,7 @@ export class BulkService {
       if (kept.length + more.length > MOST_LABELS) {
         throw new ApiError('CONFLICT', `A task has at most ${MOST_LABELS} labels: ${taskId}`);
       }
-      for (const labelId of new Set(more)) {
+      for (const labelId of more) {
         const { name = '', key = '' } = known.get(labelId) ?? {};
         rows.push({ taskId, labelId, name, key });
       }
@@ -252,7 +253,7 @@ export class BulkService {
       }
     }
     if (removed.length > 0) {
-      await tx.taskTag.deleteMany({ where: { taskId: { in: ids }, labelId: { in: [...removed] } } });
+      await tx.taskTag.deleteMany({ where: { taskId: { in: ids }, labelId: { in: removed } } });
     }
     if (rows.length > 0)
       await tx.taskTag.createMany({ data: rows.map((row) => ({ ...row, workspaceId, environment })) });

@@ -121,6 +121,21 @@ interface DetachedTask {
 /** Told how many other tasks a change is about to change; what it throws undoes the change. */
 export type ChargeTasks = (tasks: number) => Promise<void>;
 
+/** @returns what begins an attempt: each is charged for what those before it were not, for a unit may be done again */
+function chargedOnce(charge: ChargeTasks): () => ChargeTasks {
+  let paid = 0;
+  return () => {
+    let due = 0;
+    return async (tasks) => {
+      due += tasks;
+      if (due <= paid) return;
+      const more = due - paid;
+      paid = due;
+      await charge(more);
+    };
+  };
+}
+
 /** A task that was changed, and where it was before. */
 export interface ChangedTask {
   readonly id: string;
@@ -243,7 +258,8 @@ export class TaskService {
 
   /** Changes what is given; null clears a field that may be empty. */
   async update(actor: Actor, input: TaskChange, charge: ChargeTasks): Promise<ChangedTask> {
-    return this.units.run(actor, (unit) => this.#change(unit, input, charge));
+    const attempt = chargedOnce(charge);
+    return this.units.run(actor, (unit) => this.#change(unit, input, attempt()));
   }
 
   /**
@@ -256,7 +272,9 @@ export class TaskService {
     if (beforeId != null && afterId != null) throw badInput({ afterId: ['must not be given together with beforeId'] });
     const anchorId = beforeId ?? afterId ?? null;
     if (anchorId === id) throw badInput({ [beforeId == null ? 'afterId' : 'beforeId']: ['must be another task'] });
+    const attempt = chargedOnce(charge);
     return this.units.run(actor, async (unit) => {
+      const pay = attempt();
       const known = await unit.tx.task.findUnique({ where: { id }, select: { projectId: true } });
       if (!known) throw notFound('task', id);
       const projectId = target === undefined ? known.projectId : target;
@@ -264,7 +282,7 @@ export class TaskService {
       if (projectId === null || projectId !== known.projectId) await unit.lockWorkspace();
       if (projectId !== null) await unit.lock('Project', projectId);
       const { position, shifted } = await placeFor(unit, { id, projectId, anchorId, isBefore: beforeId != null });
-      if (shifted.length > 0) await charge(shifted.length);
+      if (shifted.length > 0) await pay(shifted.length);
       await this.#shift(unit, projectId, shifted);
       const change = {
         ...{ id, position, expectedUpdatedAt },
@@ -273,7 +291,7 @@ export class TaskService {
         ...(status != null && { status }),
         ...{ stateId, stateSlug },
       };
-      return this.#change(unit, change, charge);
+      return this.#change(unit, change, pay);
     });
   }
 

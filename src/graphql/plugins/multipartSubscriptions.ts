@@ -54,7 +54,10 @@ function partsOf(events: AsyncIterable<ExecutionResult>): ReadableStream<Uint8Ar
       }, HEARTBEAT).unref();
     },
     async pull(controller) {
-      const { done, value } = await iterator.next();
+      const { done, value } = await iterator.next().catch((error: unknown) => {
+        clearInterval(heartbeat);
+        throw error;
+      });
       if (!done) return controller.enqueue(bytes.encode(part({ payload: shown(value) })));
       clearInterval(heartbeat);
       controller.enqueue(bytes.encode('--\r\n'));

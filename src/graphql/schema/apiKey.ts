@@ -226,7 +226,7 @@ export const ApiKey = builder.prismaObject('ApiKey', {
         const span = days ?? 90;
         if (span < 1 || span > 3650) throw badInput({ days: ['must be from 1 to 3650'] });
         const where = { keyId: id, dimension: 'scope', day: { gte: since(span) } };
-        const used = await db.apiKeyUsage.findMany({ where, select: { value: true } });
+        const used = await db.apiKeyUsage.groupBy({ by: ['value'], where });
         return unusedGrants(scopes, new Set(used.map(({ value }) => value)));
       },
     }),

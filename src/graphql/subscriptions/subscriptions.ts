@@ -25,8 +25,6 @@ export class Subscriptions {
     const ofKey = this.#open.get(lineageId) ?? 0;
     if (ofKey >= MOST_OF_KEY) throw rateLimited(`A key may have ${MOST_OF_KEY} subscriptions open.`, 1);
     if (this.#total >= MOST_OF_PROCESS) throw serviceBusy();
-    this.#open.set(lineageId, ofKey + 1);
-    this.#total += 1;
     const name = nameOf(subscription, context.principal);
     const group = this.#groups.get(name) ?? new Group(subscription, context, () => this.#groups.delete(name));
     this.#groups.set(name, group);
@@ -36,6 +34,8 @@ export class Subscriptions {
       if (left > 0) this.#open.set(lineageId, left);
       else this.#open.delete(lineageId);
     });
+    this.#open.set(lineageId, ofKey + 1);
+    this.#total += 1;
     return member.results();
   }
 }
