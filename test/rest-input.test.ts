@@ -315,6 +315,69 @@ describe('a dialect', () => {
   });
 });
 
+describe('who may not do it', () => {
+  it('is told that, whatever else is wrong with the request', async () => {
+    const { key } = await server.createKey(['tasks:read']);
+    const wrong: [string, string, RestCall][] = [
+      ['POST', '/api/tasks', { key, body: {} }],
+      ['POST', '/v1/tasks', { key, body: { title: 1 } }],
+      ['POST', '/api/tasks', { key }],
+      ['PATCH', `/v1/tasks/${own.taskId}`, { key, body: { status: 'none' } }],
+      ['GET', '/api/projects?limit=none', { key }],
+    ];
+    for (const [method, path, request] of wrong) {
+      const { status } = await call(method, path, request);
+      expect([method, path, status]).toEqual([method, path, 403]);
+      const { status: ofAdmin } = await call(method, path, { ...request, key: server.adminKey });
+      expect([400, 415, 422]).toContain(ofAdmin);
+    }
+    expect((await call('POST', '/api/tasks', { key, body: {} })).body).toMatchObject({
+      error: { code: 'INSUFFICIENT_PERMISSIONS' },
+    });
+  });
+});
+
+describe("Kaneo's clients", () => {
+  it('clear by leaving out of a whole task, and change a part by sending that', async () => {
+    const dates = { startDate: '2026-12-01T00:00:00.000Z', dueDate: '2026-12-02T00:00:00.000Z' };
+    const whole = {
+      ...{ title: 'Whole', description: '', status: 'to-do', priority: 'low', position: 1 },
+      projectId: own.projectId,
+    };
+    const { body: task } = await call('POST', `/api/task/${own.projectId}`, {
+      body: { ...whole, ...dates, userId: own.userId, projectId: undefined },
+    });
+    const path = `/api/task/${task.id}`;
+    const part = await call('PUT', path, { body: { title: 'Part' } });
+    expect(part.body).toMatchObject({ title: 'Part', ...dates, userId: own.userId });
+    const cleared = await call('PUT', path, { body: { ...whole, dueDate: dates.dueDate } });
+    expect(cleared.body).toMatchObject({ title: 'Whole', dueDate: dates.dueDate, userId: null });
+    expect(cleared.body).not.toHaveProperty('startDate');
+  });
+
+  it('take nobody away from many tasks by leaving the value out', async () => {
+    const { body: task } = await call('POST', `/api/task/${own.projectId}`, {
+      body: { title: 'Kept', description: '', status: 'to-do', priority: 'low', userId: own.userId },
+    });
+    const bulk = (change: object) => call('PATCH', '/api/task/bulk', { body: { taskIds: [task.id], ...change } });
+    for (const operation of ['updateAssignee', 'updateStatus', 'addLabel']) {
+      const { status, body } = await bulk({ operation });
+      expect([operation, status, JSON.stringify(body)]).toEqual([operation, 400, expect.stringContaining('value')]);
+    }
+    expect((await call('GET', `/api/task/${task.id}`)).body.userId).toBe(own.userId);
+    expect((await bulk({ operation: 'updateAssignee', value: null })).status).toBe(200);
+    expect((await call('GET', `/api/task/${task.id}`)).body.userId).toBeNull();
+  });
+});
+
+describe('a tag', () => {
+  it('with a comma is found by it', async () => {
+    const { body } = await call('POST', '/v1/tasks', { body: { title: 'Comma', tags: ['alpha,beta'] } });
+    const found = await call('GET', '/v1/tasks?tags=alpha%2Cbeta');
+    expect(found.body.data.map(({ id }: { id: string }) => id)).toEqual([body.id]);
+  });
+});
+
 describe('Idempotency-Key', () => {
   const post = (key: string, body: object, path = '/v1/tasks') =>
     call('POST', path, { body, headers: { 'idempotency-key': key } });

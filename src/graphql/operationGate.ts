@@ -115,6 +115,17 @@ export function mayRun(operation: Operation, context: Pick<Context, 'principal' 
   return operation.reachFor(scopes, { keyId, variables: {} }).denied.length === 0;
 }
 
+/** Why a key does not run an operation, whatever its variables are; none: that depends on them. */
+export function refusalsOf(operation: Operation, { principal, services, use }: Context): readonly GraphQLError[] {
+  const permitted = permittedByLock(operation, {}, { principal, services });
+  if (permitted instanceof GraphQLError) return [permitted];
+  const { scopes, keyId } = principal;
+  const { denied } = operation.reachFor(scopes, { keyId, variables: {} });
+  const errors = forbiddenErrors(outermostDenied(denied, scopes, operation.type), scopes);
+  noteMissing(use, errors);
+  return errors;
+}
+
 function notPermitted(message: string, details: Readonly<Record<string, unknown>>): GraphQLError {
   const extensions = { code: 'FORBIDDEN', requiredScopes: [], missingScopes: [], locked: true, ...details };
   return new GraphQLError(message, { extensions });

@@ -8,7 +8,7 @@ import { errorAnswer } from '../http/refusal.js';
 import { wireAnswer } from '../http/send.js';
 import { readRequest } from './request.js';
 import type { Route } from './route.js';
-import { runRead } from './run.js';
+import { forbiddenFirst, runRead } from './run.js';
 
 /** A path without anything that could be written in another way, and a query. */
 const PLAIN = /^((?:\/[\w-]+)+)(?:\?[^#]*)?$/;
@@ -70,6 +70,15 @@ function paramsOf(parts: Parts, given: readonly string[]): Record<string, string
   return params;
 }
 
+/** @throws ApiError that the request fails with */
+function allowedFirst<T>(read: () => T, route: Route, context: Context): T {
+  try {
+    return read();
+  } catch (error) {
+    throw forbiddenFirst(error, route, context);
+  }
+}
+
 async function answerTo(
   route: Route,
   params: Record<string, string>,
@@ -82,13 +91,17 @@ async function answerTo(
   use.counts = 'request';
   await meter.begin();
   const { workspaceId } = principal;
-  const asked = meter.reading(() => readRequest(route, { params, url, contentType: undefined, body: '', workspaceId }));
+  const read = () => {
+    const given = { params, url, contentType: undefined, body: '', workspaceId };
+    const asked = meter.reading(() => readRequest(route, given));
+    return { asked, variables: route.variables(asked) };
+  };
+  const { asked, variables } = allowedFirst(read, route, context);
   const asking = {
     method,
     acceptEncoding: headers['accept-encoding'] as string | undefined,
     ifNoneMatch: headers['if-none-match'],
   };
-  const variables = route.variables(asked);
   try {
     return await wireAnswer(await runRead(route, variables, asked, graphql, context), asking);
   } catch (error) {

@@ -2,9 +2,10 @@
 
 import { setImmediate } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
-import { ApiError } from '../errors.js';
+import { ApiError, HTTP_STATUS } from '../errors.js';
 import { apiErrorOf } from '../graphql/apiErrors.js';
 import type { Context } from '../graphql/context.js';
+import { refusalsOf } from '../graphql/operationGate.js';
 import type { GraphQL } from '../graphql/yoga.js';
 import { admitBody, announcedBytes, readBody, readingWith } from '../http/body.js';
 import type { KeyedContext } from '../http/environment.js';
@@ -23,6 +24,9 @@ export const parameterName = (index: number): string => `p${index}`;
 
 /** Refusals that the caller can mend or wait out, after which the same request should run. */
 const PASSING = new Set([401, 403, 429]);
+
+/** What the request is refused with for its content. */
+const WRONG_REQUEST = new Set([400, 415, 422]);
 
 type Variables = Record<string, unknown>;
 
@@ -43,18 +47,23 @@ export function runRoute(
     context.use.counts = 'request';
     await context.meter.begin(route.isLook, announcedBytes(c) ?? 0);
     await context.meter.turn();
-    const body = route.body === undefined ? '' : await readBody(c, context);
-    const bodyRead = route.body === undefined ? undefined : await admitBody(c, context, body);
-    const request = readingWith(bodyRead, context, () =>
-      readRequest(route, {
-        params: Object.fromEntries(names.map((name, index) => [name, c.req.param(parameterName(index)) ?? ''])),
-        url: urlOf(c),
-        contentType: c.req.header('content-type'),
-        body,
-        workspaceId: context.principal.workspaceId,
-      }),
-    );
-    const variables = route.variables(request);
+    const read = async () => {
+      const body = route.body === undefined ? '' : await readBody(c, context);
+      const bodyRead = route.body === undefined ? undefined : await admitBody(c, context, body);
+      const request = readingWith(bodyRead, context, () =>
+        readRequest(route, {
+          params: Object.fromEntries(names.map((name, index) => [name, c.req.param(parameterName(index)) ?? ''])),
+          url: urlOf(c),
+          contentType: c.req.header('content-type'),
+          body,
+          workspaceId: context.principal.workspaceId,
+        }),
+      );
+      return { body, request, variables: route.variables(request) };
+    };
+    const { body, request, variables } = await read().catch((error: unknown) => {
+      throw forbiddenFirst(error, route, context);
+    });
     const run = async (): Promise<JsonAnswer> => {
       try {
         const ifMatch = c.req.header('if-match');
@@ -71,6 +80,13 @@ export function runRoute(
     const isFinal = ({ status }: JsonAnswer) => status < 500 && !PASSING.has(status);
     return send(c, await once(c, context, { body, isFinal }, run));
   };
+}
+
+/** Of what is wrong with a request: who may not make it at all, is told that first. */
+export function forbiddenFirst(error: unknown, route: Route, context: Context): unknown {
+  if (!(error instanceof ApiError) || !WRONG_REQUEST.has(HTTP_STATUS[error.code])) return error;
+  const refused = refusalsOf(route.operation, context);
+  return refused.length > 0 ? apiErrorOf(refused, route) : error;
 }
 
 /** What a route answers to a request that was read. @throws ApiError in the words of the dialect */

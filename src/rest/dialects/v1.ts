@@ -235,7 +235,8 @@ const tasks = [
         ...(assigneeId !== undefined && { assigneeId: { eq: assigneeId } }),
         ...(createdBy !== undefined && { createdById: { eq: createdBy } }),
         ...(projectId !== undefined && { projectId: { eq: projectId } }),
-        ...(tags !== undefined && { tags: { in: tags.split(',').map((tag) => tag.trim()) } }),
+        // A tag may have a comma itself.
+        ...(tags !== undefined && { tags: { in: [...new Set([tags, ...tags.split(',')].map((tag) => tag.trim()))] } }),
         ...(Object.keys(dueDate).length > 0 && { dueDate }),
         ...(exists !== undefined && { and: [{ dueDate: exists ? { neq: null } : { eq: null } }] }),
       };

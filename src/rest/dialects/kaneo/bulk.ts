@@ -15,8 +15,18 @@ const OPERATIONS = [
   'delete',
 ] as const;
 
+const NEEDS_VALUE = new Set<string>(['updateStatus', 'updatePriority', 'addLabel', 'removeLabel']);
+
 /** What an operation sets. @throws BAD_USER_INPUT for a value that is none of its own */
-function changeOf(operation: string, value: string | null): object {
+function changeOf(operation: string, value: string | null | undefined): object {
+  // What is left out, by a slip of the pen perhaps, is not what is taken away.
+  if (value == null && NEEDS_VALUE.has(operation)) {
+    throw badInput({
+      value: [value === undefined ? 'is required for this operation' : 'must not be null for this operation'],
+    });
+  }
+  if (value === undefined && operation === 'updateAssignee')
+    throw badInput({ value: ['is required for this operation; null takes the assignee away'] });
   const read = <T>(type: z.ZodType<T>): T => {
     const result = type.safeParse(value);
     if (!result.success) throw badInput({ value: result.error.issues.map(({ message }) => message) });
@@ -28,9 +38,9 @@ function changeOf(operation: string, value: string | null): object {
     case 'updatePriority':
       return { priority: PRIORITY.value(read(z.enum(PRIORITY.words))) };
     case 'updateAssignee':
-      return { assigneeId: value === '' ? null : value };
+      return { assigneeId: value === '' ? null : (value ?? null) };
     case 'updateDueDate':
-      return { dueDate: dateOrNull(value === null || value === '' ? null : read(date)) };
+      return { dueDate: dateOrNull(value == null || value === '' ? null : read(date)) };
     case 'addLabel':
       return { addLabelIds: [labelOf(read(id))] };
     case 'removeLabel':
@@ -107,7 +117,7 @@ export const bulk: readonly Route[] = [
       return {
         isDeletion,
         // What is not run costs nothing.
-        change: { ids: isDeletion ? [] : taskIds, ...changeOf(operation, value ?? null) },
+        change: { ids: isDeletion ? [] : taskIds, ...changeOf(operation, value) },
         deletion: { ids: isDeletion ? taskIds : [] },
       };
     },

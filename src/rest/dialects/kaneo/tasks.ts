@@ -112,6 +112,15 @@ interface Moved {
   readonly updateTask: { readonly task: CoreTask; readonly previousProjectId: string | null };
 }
 
+/** What Kaneo requires of a whole task. */
+const WHOLE = ['title', 'description', 'status', 'priority', 'projectId', 'position'] as const;
+
+/** Of a whole task, what is left out is taken away; its clients clear a date so. Of a part it stays. */
+function whole(body: Change<typeof change>): Change<typeof change> {
+  const isWhole = WHOLE.every((name) => body[name] !== undefined);
+  return isWhole ? { startDate: null, dueDate: null, userId: null, ...body } : body;
+}
+
 /** One field of a task, under a path of its own. */
 function changeRoute<Body extends Change<typeof change>>(path: string, summary: string, body: z.ZodType<Body>) {
   return task.change({
@@ -122,7 +131,7 @@ function changeRoute<Body extends Change<typeof change>>(path: string, summary: 
     body,
     variables: ({ params, body }) => ({
       input: {
-        ...taskInput(body),
+        ...taskInput(whole(body)),
         ...params,
         ...changedState(body.status),
         ...changed('priority', PRIORITY, body.priority),
@@ -219,7 +228,11 @@ export const tasks = [
     variables: ({ params, body }) => ({ input: { ...taskInput(body), projectId: params['id'] } }),
   }),
   task.get('Get a task, by its id or its identifier'),
-  changeRoute('/api/task/{id}', 'Change what is given of a task', atLeastOne(change)),
+  changeRoute(
+    '/api/task/{id}',
+    'Change what is given of a task; of a whole one, dates and the assignee that are left out are cleared',
+    atLeastOne(change),
+  ),
   changeRoute('/api/task/status/{id}', 'Move a task to another column', z.object({ status })),
   changeRoute('/api/task/priority/{id}', 'Change the priority of a task', z.object({ priority })),
   changeRoute(
