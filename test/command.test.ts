@@ -329,6 +329,11 @@ describe('taskgate documents', () => {
     expect(await run(['documents', 'remove', added.hash], values)).toMatchObject({ code: 0 });
     expect(await run(['documents', 'remove', added.hash], values)).toMatchObject({ code: 1 });
     writeFileSync(file, '{ nonsense }');
+    const wrong = path.join(folder, 'wrong.json');
+    writeFileSync(wrong, JSON.stringify({ [`sha256:${'0'.repeat(64)}`]: '{ __typename }' }));
+    expect(await run(['documents', 'add', wrong], values)).toMatchObject({
+      ...{ code: 1, stderr: expect.stringContaining('is not the SHA-256') },
+    });
     expect(await run(['documents', 'add', file], values)).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('Cannot query field "nonsense"'),

@@ -43,8 +43,12 @@ describe('a trusted document', () => {
     const reader = await server.key(['tasks:read']);
     expect((await api.send(`?doc=${hashOf(COUNT)}`, {}, reader)).data).toEqual({ tasks: { totalCount: 0 } });
     expect((await api.send('', { documentId: hashOf(COUNT) }, reader)).data).toEqual({ tasks: { totalCount: 0 } });
+    // As code generators write it, and with what some clients send along.
+    const named = { documentId: `sha256:${hashOf(COUNT)}`, operationType: 'query' };
+    expect((await api.send('', named, reader)).data).toEqual({ tasks: { totalCount: 0 } });
     const apollo = { extensions: { persistedQuery: { version: 1, sha256Hash: hashOf(COUNT) } } };
     expect((await api.send('', apollo, reader)).data).toEqual({ tasks: { totalCount: 0 } });
+    expect((await api.send('', { query: '', ...apollo }, reader)).data).toEqual({ tasks: { totalCount: 0 } });
     const get = await fetch(`${server.url}?doc=${hashOf(COUNT)}`, { headers: { authorization: `Bearer ${reader}` } });
     expect(await get.json()).toMatchObject({ data: { tasks: { totalCount: 0 } } });
     expect((await api.send(`?doc=${hashOf(COUNT)}`, {}, await server.key(['users:read']))).code).toBe('FORBIDDEN');

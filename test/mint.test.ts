@@ -1,5 +1,6 @@
 /** Keys made from operations by the command line: from the sources of real clients, and from what was really called. */
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -440,6 +441,28 @@ describe('a locked key', () => {
     expect([scopes, found.map(({ name }) => name)]).toEqual([['tasks:read'], ['AppQuery']]);
     expect((await server.gql(text, { n: 1 }, key)).errors).toBeUndefined();
   });
+
+  it.each([
+    ['hashes', (hash: string, body: string) => ({ [`sha256:${hash}`]: body })],
+    [
+      "Apollo's",
+      (id: string, body: string) => ({
+        ...{ format: 'apollo-persisted-query-manifest', version: 1 },
+        operations: [{ id, name: 'Titles', type: 'query', body }],
+      }),
+    ],
+  ])(
+    'is made of a manifest of persisted documents by %s, and runs what the client names by them',
+    async (_, manifest) => {
+      const text = 'fragment T on Task { title }\n\nquery Titles { tasks(first: 2) { nodes { ...T } } }';
+      const hash = createHash('sha256').update(text).digest('hex');
+      const file = fileOf('persisted.json', JSON.stringify(manifest(hash, text)));
+      const { scopes, operations: found, key } = await mint('--from', file, '--lock');
+      expect([scopes, found.map(({ name }) => name)]).toEqual([['tasks:read'], ['Titles']]);
+      const response = await server.post(JSON.stringify({ documentId: hash }), key);
+      expect((await response.json()).errors).toBeUndefined();
+    },
+  );
 
   it('is compared with another', async () => {
     const one = await mint('--from', fileOf('a.graphql', 'query A { tasks { totalCount } }'), '--lock');

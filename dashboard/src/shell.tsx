@@ -19,7 +19,7 @@ import {
   useMantineColorScheme,
 } from '@mantine/core';
 import { useDisclosure, useMediaQuery, useWindowEvent } from '@mantine/hooks';
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { Link, Navigate, Outlet, useLocation, useNavigate, useNavigation } from 'react-router';
 import { signOut } from './account.ts';
 import icon from './icon.svg';
@@ -244,12 +244,20 @@ function EnvironmentSwitch() {
   const { environment, setEnvironment } = usePlace();
   const { pathname } = useLocation();
   const navigate = useNavigate();
+  const wanted = useRef<{ next: 'live' | 'test'; list: string }>(undefined);
   const change = (next: 'live' | 'test') => {
-    setEnvironment(next);
     // What is shown is of the other environment: back to the list that it is in.
     const [, list] = /^(\/tasks|\/settings\/api-keys|\/board)\b/.exec(pathname) ?? [];
-    if (list && pathname !== '/settings/api-keys/new') void navigate(list);
+    if (!list || pathname === list || pathname === '/settings/api-keys/new') return setEnvironment(next);
+    // Once the page is left: it may ask whether to leave what was written.
+    wanted.current = { next, list };
+    void navigate(list);
   };
+  useEffect(() => {
+    if (wanted.current?.list !== pathname) return;
+    setEnvironment(wanted.current.next);
+    wanted.current = undefined;
+  }, [pathname, setEnvironment]);
   return (
     <SegmentedControl
       size="xs"

@@ -2,10 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { MAX_DOCUMENTS, TrustedDocuments } from '../documents/trustedDocuments.js';
+import { ApiError } from '../errors.js';
 import { DEFAULT_WORKSPACE } from '../keys/bootstrap.js';
 import { printable } from './printable.js';
 import type { ProcessVariables } from './processVariables.js';
 import { environmentOption, print, withWorkspace } from './session.js';
+import { documentsInManifest } from './sources/manifest.js';
 
 /** Commands that ask nothing of GraphQL do not wait for it. */
 async function loadGraphQL() {
@@ -17,6 +19,27 @@ async function loadGraphQL() {
     return { hash, operations: operations.filter((name) => name !== undefined), scopes };
   };
   return { read, present };
+}
+
+interface GivenDocument {
+  readonly where: string;
+  readonly text: string;
+  /** In a manifest. */
+  readonly id?: string;
+}
+
+function documentsIn(file: string, content: string): GivenDocument[] {
+  const manifest = documentsInManifest(content);
+  return manifest?.map(({ id, text }) => ({ where: `${file}, ${id}`, text, id })) ?? [{ where: file, text: content }];
+}
+
+/** Says of which file an error is. */
+function telling<T>(where: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw error instanceof ApiError ? new ApiError(error.code, `${where}: ${error.message}`, error.details) : error;
+  }
 }
 
 type Presented = ReturnType<Awaited<ReturnType<typeof loadGraphQL>>['present']>;
@@ -41,16 +64,29 @@ export function documentsCommand(variables: ProcessVariables): Command {
 
   command.addCommand(
     shared('add')
-      .description('trust the documents in these files, one a file')
-      .argument('<files...>', 'GraphQL documents; - for standard input')
+      .description('trust the documents in these files: one a file, or a manifest of persisted documents')
+      .argument('<files...>', 'GraphQL documents, and manifests by hash in JSON; - for standard input')
       .action(async (files: string[], options) => {
-        const texts = files.map((file) => readFileSync(file === '-' ? 0 : file, 'utf8'));
+        const found = files.flatMap((file) => documentsIn(file, readFileSync(file === '-' ? 0 : file, 'utf8')));
         const { read, present } = await loadGraphQL();
+        const given = found.map(({ where, text, id }) =>
+          telling(where, () => {
+            const document = read(text);
+            if (id === undefined || id.replace(/^sha256:/, '') === document.hash) return document;
+            throw new ApiError(
+              'BAD_USER_INPUT',
+              'the name is not the SHA-256 of the text; have the manifest made with that',
+            );
+          }),
+        );
         await withWorkspace(variables, options.workspace, true, async ({ database, units, actor }) => {
           const documents = new TrustedDocuments(database.system, units);
           const who = actor(options.environment);
-          for (const text of texts) await documents.add(who, read(text));
-          show(texts.map(present), options.json);
+          for (const document of given) await documents.add(who, document);
+          show(
+            given.map(({ text }) => present(text)),
+            options.json,
+          );
         });
       }),
   );

@@ -21,8 +21,8 @@ import { graphql, type ResultOf } from '../graphql.ts';
 import { AskBeforeLeaving } from '../parts/leaving.tsx';
 import { Page } from '../parts/page.tsx';
 import { Empty, Failure, Loading, wordsOf } from '../parts/states.tsx';
-import { PRIORITIES, type Priority, STATUSES, type Status, useTaskNews } from '../parts/tasks.ts';
-import { When } from '../parts/time.tsx';
+import { PRIORITIES, type Priority, STATUSES, type Status, useNews, useTaskNews } from '../parts/tasks.ts';
+import { dueDay, dueOn, When } from '../parts/time.tsx';
 import { STATUS_TONES, Toned, words } from '../parts/tones.tsx';
 import { useChange } from '../parts/useChange.ts';
 import { usePlace } from '../workspace.tsx';
@@ -56,6 +56,10 @@ const COMMENT = graphql(`
   mutation Comment($input: CreateCommentInput!) { createComment(input: $input) { comment { id } } }
 `);
 
+const COMMENTED = graphql(`
+  subscription CommentChanges($taskId: ID!) { commentChanged(taskId: $taskId) { action } }
+`);
+
 type Task = NonNullable<ResultOf<typeof TASK>['task']>;
 
 export default function TaskPage() {
@@ -63,10 +67,13 @@ export default function TaskPage() {
   const { may } = usePlace();
   const [{ data, error }, again] = useQuery({ query: TASK, variables: { id } });
   const [isDeleted, setDeleted] = useState(false);
+  const [hasDirtyWords, setDirtyWords] = useState(false);
+  const [hasDirtyComment, setDirtyComment] = useState(false);
   const reload = () => again({ requestPolicy: 'network-only' });
   useTaskNews(undefined, ({ taskId }) => {
     if (taskId === id && !isDeleted) reload();
   });
+  useNews(COMMENTED, { taskId: id }, reload);
   const update = useChange(UPDATE);
   const remove = useChange(DELETE);
   const restore = useChange(RESTORE);
@@ -172,7 +179,7 @@ export default function TaskPage() {
       <SimpleGrid cols={{ base: 1, md: 2 }}>
         <Card className="panel" p="md">
           {canWrite ? (
-            <Words task={task} isSaving={update.isRunning} onSave={save} />
+            <Words task={task} isSaving={update.isRunning} onDirty={setDirtyWords} onSave={save} />
           ) : (
             <Text style={{ whiteSpace: 'pre-wrap' }}>{task.description ?? 'No description.'}</Text>
           )}
@@ -204,8 +211,11 @@ export default function TaskPage() {
           </List>
         </section>
       )}
-      <Comments task={task} canWrite={canWrite} onDone={reload} />
+      <Comments task={task} canWrite={canWrite} onDirty={setDirtyComment} onDone={reload} />
       <Activity task={task} users={data?.users?.nodes ?? []} />
+      <AskBeforeLeaving when={!isDeleted && (hasDirtyWords || hasDirtyComment)} title="Leave without saving?">
+        What you wrote is not saved.
+      </AskBeforeLeaving>
     </Page>
   );
 }
@@ -214,10 +224,12 @@ export default function TaskPage() {
 function Words({
   task,
   isSaving,
+  onDirty,
   onSave,
 }: {
   task: Task;
   isSaving: boolean;
+  onDirty: (isDirty: boolean) => void;
   onSave: (changes: object) => Promise<void>;
 }) {
   const theirs = { title: task.title, description: task.description ?? '' };
@@ -225,26 +237,39 @@ function Words({
   const [draft, setDraft] = useState(theirs);
   const isDirty = draft.title !== read.title || draft.description !== read.description;
   const isChanged = theirs.title !== read.title || theirs.description !== read.description;
+  // Both have written the same.
+  const meets = (name: 'title' | 'description') => theirs[name] !== read[name] && draft[name] !== read[name];
   const take = () => {
     setRead(theirs);
     setDraft(theirs);
   };
   const isSaved = theirs.title === draft.title && theirs.description === draft.description;
+  const isLost = isDirty && !isSaved;
+  useEffect(() => onDirty(isLost), [isLost, onDirty]);
   if (isChanged && (!isDirty || isSaved)) take();
+  else if (isChanged && !meets('title') && !meets('description')) {
+    const merge = (name: 'title' | 'description') => (draft[name] === read[name] ? theirs[name] : draft[name]);
+    setRead(theirs);
+    setDraft({ title: merge('title'), description: merge('description') });
+  }
   return (
     <form
       onSubmit={(event) => {
         event.preventDefault();
         const { title, description } = draft;
-        void onSave({ title, description: description === '' ? null : description });
+        // What was not written here stays as somebody else may have it.
+        void onSave({
+          ...(title !== read.title && { title }),
+          ...(description !== read.description && { description: description === '' ? null : description }),
+        });
       }}
     >
       <Stack>
         {isChanged && (
           <Alert color="yellow" variant="outline" title="Somebody else changed this meanwhile">
             <Stack gap="xs" align="flex-start">
-              {theirs.title !== read.title && <Text size="sm">Saving replaces their title: “{theirs.title}”</Text>}
-              {theirs.description !== read.description && (
+              {meets('title') && <Text size="sm">Saving replaces their title: “{theirs.title}”</Text>}
+              {meets('description') && (
                 <Text size="sm" lineClamp={6} style={{ whiteSpace: 'pre-wrap' }}>
                   Saving replaces their description: “{theirs.description}”
                 </Text>
@@ -279,9 +304,6 @@ function Words({
           </Group>
         )}
       </Stack>
-      <AskBeforeLeaving when={isDirty && !isSaved} title="Leave without saving?">
-        What you wrote is not saved.
-      </AskBeforeLeaving>
     </form>
   );
 }
@@ -303,6 +325,7 @@ function Properties({
   const fromServer = task.tags.join('\n');
   useEffect(() => setTags(fromServer === '' ? [] : fromServer.split('\n')), [fromServer]);
   const states = task.project?.states?.nodes ?? [];
+  const due = task.dueDate ? dueDay(task.dueDate) : '';
   return (
     <Stack gap="sm">
       <Select
@@ -357,11 +380,9 @@ function Properties({
         label="Due"
         type="date"
         disabled={!canWrite}
-        defaultValue={task.dueDate?.slice(0, 10) ?? ''}
+        defaultValue={due}
         onBlur={({ currentTarget: { value } }) => {
-          if (value !== (task.dueDate?.slice(0, 10) ?? '')) {
-            void onSave({ dueDate: value === '' ? null : new Date(`${value}T12:00:00`).toISOString() });
-          }
+          if (value !== due) void onSave({ dueDate: value === '' ? null : dueOn(value) });
         }}
       />
       <TagsInput
@@ -377,8 +398,19 @@ function Properties({
   );
 }
 
-function Comments({ task, canWrite, onDone }: { task: Task; canWrite: boolean; onDone: () => void }) {
+function Comments({
+  task,
+  canWrite,
+  onDirty,
+  onDone,
+}: {
+  task: Task;
+  canWrite: boolean;
+  onDirty: (isDirty: boolean) => void;
+  onDone: () => void;
+}) {
   const [body, setBody] = useState('');
+  useEffect(() => onDirty(body.trim() !== ''), [body, onDirty]);
   const comment = useChange(COMMENT);
   const nodes = task.comments?.nodes ?? [];
   const send = async () => {

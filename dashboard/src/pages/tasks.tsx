@@ -12,7 +12,7 @@ import { NewTask } from '../parts/newTask.tsx';
 import { Page } from '../parts/page.tsx';
 import { Empty, Failure, Loading } from '../parts/states.tsx';
 import { STATUSES, type Status, type TaskRow, useTaskNews } from '../parts/tasks.ts';
-import { day, relative } from '../parts/time.tsx';
+import { day, dueDay, dueIn, dueOn } from '../parts/time.tsx';
 import { STATUS_TONES, Toned, words } from '../parts/tones.tsx';
 import { usePlace } from '../workspace.tsx';
 
@@ -186,12 +186,17 @@ function useTaskList(filter: object, search: string, order: Order) {
   const [total, setTotal] = useState<number>();
   const [error, setError] = useState<Error>();
   const [generation, setGeneration] = useState(0);
-  const next = useRef<{ cursor: string | null; isBusy: boolean }>({ cursor: null, isBusy: false });
+  const next = useRef<{ cursor: string | null; isBusy: boolean; list: number }>({
+    cursor: null,
+    isBusy: false,
+    list: 0,
+  });
   const key = JSON.stringify([filter, search, order]);
   const load = useCallback(
     async (after: string | null, isWanted: () => boolean) => {
       const [wanted, terms, by] = JSON.parse(key) as [object, string, Order];
       next.current.isBusy = true;
+      if (after === null) next.current.list += 1;
       const variables = {
         after,
         filter: wanted,
@@ -233,8 +238,9 @@ function useTaskList(filter: object, search: string, order: Order) {
     reload,
   );
   const more = useCallback(() => {
-    const { cursor, isBusy } = next.current;
-    if (cursor !== null && !isBusy) void load(cursor, () => true);
+    const { cursor, isBusy, list } = next.current;
+    // Another filter or order is another list.
+    if (cursor !== null && !isBusy) void load(cursor, () => next.current.list === list);
   }, [load]);
   return { rows, total, error, reload, more };
 }
@@ -306,8 +312,8 @@ function Rows({ rows, onEnd }: { rows: readonly TaskRow[]; onEnd: () => void }) 
                 </Text>
               )}
               {task.dueDate && (
-                <Text span size="xs" title={day(task.dueDate)} className="wide">
-                  due {relative(task.dueDate)}
+                <Text span size="xs" title={day(dueOn(dueDay(task.dueDate)))} className="wide">
+                  due {dueIn(task.dueDate)}
                 </Text>
               )}
               <span style={{ width: 110, flex: 'none' }}>

@@ -1,7 +1,7 @@
 import { Modal } from '@mantine/core';
 import type { ReactNode } from 'react';
 
-/** @param keep whether it shows what is shown once, and closes by its buttons alone */
+/** @param keep whether it holds what would be lost, and closes by its buttons alone */
 export function Dialog({
   title,
   opened,

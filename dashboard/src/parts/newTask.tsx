@@ -1,11 +1,12 @@
 import { Button, Group, Select, Stack, Textarea, TextInput } from '@mantine/core';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useForm } from 'react-hook-form';
 import { useQuery } from 'urql';
 import { graphql } from '../graphql.ts';
 import { Dialog } from './dialog.tsx';
 import { fieldsOf, RefusedChange, said } from './states.tsx';
 import { PRIORITIES, type Priority } from './tasks.ts';
+import { dueOn } from './time.tsx';
 import { words } from './tones.tsx';
 import { useChange } from './useChange.ts';
 
@@ -18,12 +19,14 @@ const CREATE = graphql(`
 
 export function NewTask({ projectId, onDone }: { projectId?: string | undefined; onDone: (id: string) => void }) {
   const [opened, setOpened] = useState(false);
+  const [isDirty, setDirty] = useState(false);
   return (
     <>
       <Button onClick={() => setOpened(true)}>New task</Button>
-      <Dialog opened={opened} onClose={() => setOpened(false)} title="New task">
+      <Dialog opened={opened} onClose={() => setOpened(false)} keep={isDirty} title="New task">
         <NewTaskForm
           projectId={projectId}
+          onDirty={setDirty}
           onDone={(id) => {
             setOpened(false);
             onDone(id);
@@ -34,12 +37,24 @@ export function NewTask({ projectId, onDone }: { projectId?: string | undefined;
   );
 }
 
-function NewTaskForm({ projectId, onDone }: { projectId?: string | undefined; onDone: (id: string) => void }) {
+function NewTaskForm({
+  projectId,
+  onDirty,
+  onDone,
+}: {
+  projectId?: string | undefined;
+  /** Whether there is anything to lose. */
+  onDirty: (isDirty: boolean) => void;
+  onDone: (id: string) => void;
+}) {
   const [project, setProject] = useState<string | null>(projectId ?? null);
   const [priority, setPriority] = useState<Priority>('NONE');
   const [{ data }] = useQuery({ query: PROJECTS });
   const create = useChange(CREATE);
-  const { register, handleSubmit } = useForm({ defaultValues: { title: '', description: '', dueDate: '' } });
+  const { register, handleSubmit, formState } = useForm({ defaultValues: { title: '', description: '', dueDate: '' } });
+  const { isDirty } = formState;
+  useEffect(() => onDirty(isDirty), [isDirty, onDirty]);
+  useEffect(() => () => onDirty(false), [onDirty]);
   const fields = create.error ? fieldsOf(create.error) : {};
   const submit = handleSubmit(async ({ title, description, dueDate }) => {
     const done = await create.run({
@@ -47,7 +62,7 @@ function NewTaskForm({ projectId, onDone }: { projectId?: string | undefined; on
         ...{ title, priority },
         ...(description && { description }),
         ...(project && { projectId: project }),
-        ...(dueDate && { dueDate: new Date(`${dueDate}T12:00:00`).toISOString() }),
+        ...(dueDate && { dueDate: dueOn(dueDate) }),
       },
     });
     const id = done?.createTask?.task?.id;

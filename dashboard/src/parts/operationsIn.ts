@@ -32,7 +32,12 @@ export function together(files: readonly { name: string; documents: readonly str
   for (const { name, documents } of files) {
     for (const document of documents) {
       try {
-        for (const one of parse(document).definitions) definitions.set(`${one.kind} ${nameOf(one)}`, one);
+        for (const one of parse(document).definitions) {
+          const known = definitions.get(`${one.kind} ${nameOf(one)}`);
+          if (known && print(known) !== print(one)) {
+            skipped.push(`${name}: there is another ${nameOf(one)}, which is not the same`);
+          } else definitions.set(`${one.kind} ${nameOf(one)}`, one);
+        }
       } catch (error) {
         skipped.push(`${name}: ${(error as Error).message}`);
       }

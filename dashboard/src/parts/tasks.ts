@@ -1,6 +1,6 @@
 /** What lists and boards show of a task, and the news of its changes. */
 import { useEffect, useRef } from 'react';
-import { useClient } from 'urql';
+import { type AnyVariables, type TypedDocumentNode, useClient } from 'urql';
 import { onEnd, pipe, subscribe } from 'wonka';
 import { graphql, type ResultOf } from '../graphql.ts';
 
@@ -31,9 +31,20 @@ const PATIENCE = [1000, 2000, 5000, 10_000, 30_000];
 export function useTaskNews(
   projectId: string | undefined,
   onNews: (news: TaskNews) => void,
+  onAgain?: () => void,
+): void {
+  useNews(CHANGED, { projectId: projectId ?? null }, ({ taskChanged }) => onNews(taskChanged), onAgain);
+}
+
+/** The same of any subscription. */
+export function useNews<Data, Variables extends AnyVariables>(
+  document: TypedDocumentNode<Data, Variables>,
+  variables: Variables,
+  onNews: (data: Data) => void,
   onAgain: () => void = () => {},
 ): void {
   const client = useClient();
+  const given = JSON.stringify(variables);
   const listeners = useRef({ onNews, onAgain });
   useEffect(() => {
     listeners.current = { onNews, onAgain };
@@ -57,7 +68,7 @@ export function useTaskNews(
     };
     const open = () => {
       const stream = pipe(
-        client.subscription(CHANGED, { projectId: projectId ?? null }),
+        client.subscription(document, JSON.parse(given) as Variables),
         onEnd(again),
         subscribe(({ data, error }) => {
           if (error) {
@@ -65,7 +76,7 @@ export function useTaskNews(
             again();
           } else if (data) {
             failures = 0;
-            listeners.current.onNews(data.taskChanged);
+            listeners.current.onNews(data);
           }
         }),
       );
@@ -77,7 +88,7 @@ export function useTaskNews(
       window.clearTimeout(timer);
       stop();
     };
-  }, [client, projectId]);
+  }, [client, document, given]);
 }
 
 export const STATUSES = ['BACKLOG', 'TRIAGE', 'TODO', 'IN_PROGRESS', 'IN_REVIEW', 'DONE', 'CANCELED'] as const;

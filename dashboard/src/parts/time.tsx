@@ -22,6 +22,38 @@ export function relative(iso: string, now = Date.now()): string {
 export const exact = (iso: string): string => EXACT.format(new Date(iso));
 export const day = (iso: string): string => DAY.format(new Date(iso));
 
+const DAY_LENGTH = 86_400_000;
+
+/** As YYYY-MM-DD. */
+function localDay(at: Date): string {
+  const two = (part: number) => String(part).padStart(2, '0');
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+}
+
+/** The day on which something is due: the reader's, unless it was given as a day alone, which is kept as midnight UTC. */
+export function dueDay(iso: string): string {
+  const at = new Date(iso);
+  return at.getTime() % DAY_LENGTH === 0 ? at.toISOString().slice(0, 10) : localDay(at);
+}
+
+/** Of a day that was chosen: noon for who chose it, so that it is the same day for most others. */
+export const dueOn = (chosen: string): string => new Date(`${chosen}T12:00:00`).toISOString();
+
+const DAYS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
+  ['year', 365],
+  ['month', 30],
+  ['week', 14],
+];
+const OF_UNIT = { year: 365.25, month: 30.4, week: 7 } as const;
+
+/** How far away the day is: today, tomorrow, in 3 weeks. */
+export function dueIn(iso: string, now = new Date()): string {
+  const midnight = (day: string) => Date.parse(`${day}T00:00:00Z`);
+  const days = (midnight(dueDay(iso)) - midnight(localDay(now))) / DAY_LENGTH;
+  const [unit] = DAYS.find(([, least]) => Math.abs(days) >= least) ?? ['day'];
+  return RELATIVE.format(Math.round(unit in OF_UNIT ? days / OF_UNIT[unit as keyof typeof OF_UNIT] : days), unit);
+}
+
 /** A moment as it is far away from now; the exact one, in the reader's zone, beside it. */
 export function When({ at, none = 'never' }: { at: string | null | undefined; none?: string }) {
   if (!at)

@@ -1,5 +1,5 @@
 /** A project's board as the server has it, changed by each piece of news, so that it is read once and not after every move. */
-import { useCallback, useEffect, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 import { useClient } from 'urql';
 import { graphql, type ResultOf } from '../graphql.ts';
 import { type TaskNews, useTaskNews } from './tasks.ts';
@@ -10,7 +10,7 @@ const BOARD = graphql(`
     project(id: $id) {
       id
       name
-      states(first: 30, orderBy: [{ field: ORDER }]) { nodes { id name } }
+      states(first: 50, orderBy: [{ field: ORDER }]) { nodes { id name } }
     }
     open: tasks(first: 150, filter: $open, orderBy: [{ field: POSITION }]) {
       nodes { id identifier title priority position tags assignee { id name } state { id } }
@@ -52,6 +52,8 @@ interface Board {
 export function useBoard(id: string | undefined) {
   const client = useClient();
   const [board, setBoard] = useState<Board>();
+  /** News since each reading began that is under way. */
+  const meanwhile = useRef(new Set<TaskNews[]>());
   const [error, setError] = useState<Error>();
   const { run, error: moveError } = useChange(MOVE);
   const load = useCallback(
@@ -60,19 +62,24 @@ export function useBoard(id: string | undefined) {
       const all = { projectId: { eq: id } };
       const closed = { ...all, status: { in: ['DONE' as const, 'CANCELED' as const] } };
       const open = { ...all, status: { nin: ['DONE' as const, 'CANCELED' as const] } };
+      const reading: TaskNews[] = [];
+      meanwhile.current.add(reading);
       const result = await client
         .query(BOARD, { id, open, closed, all }, { requestPolicy: 'network-only' })
         .toPromise();
+      meanwhile.current.delete(reading);
       if (!isWanted()) return;
       const { project, open: begun, closed: ended, taskCounts } = result.data ?? {};
       // What was read stays on the screen, whatever fails later.
       setError(project ? undefined : result.error);
       if (!project) return;
-      setBoard({
+      const read: Board = {
         ...{ id, name: project.name, states: project.states?.nodes ?? [] },
         cards: [...(begun?.nodes ?? []), ...(ended?.nodes ?? [])],
         counts: new Map(taskCounts?.[0]?.counts.map((one) => [one.id ?? '', one.count])),
-      });
+      };
+      // What came while it was read may be newer.
+      setBoard(reading.reduce(withNews, read));
     },
     [client, id],
   );
@@ -84,14 +91,21 @@ export function useBoard(id: string | undefined) {
     };
   }, [load]);
   const reload = useCallback(() => void load(() => true), [load]);
-  useTaskNews(id, (news) => setBoard((before) => before && withNews(before, news)), reload);
+  useTaskNews(
+    id,
+    (news) => {
+      for (const reading of meanwhile.current) reading.push(news);
+      setBoard((before) => before && withNews(before, news));
+    },
+    reload,
+  );
   const move = useCallback(
     async (card: Card, target: Target): Promise<boolean> => {
       setBoard((before) => before && withCard(before, placed(before, card, target)));
       const { stateId, beforeId } = target;
       const done = await run({ input: { id: card.id, stateId, ...(beforeId && { beforeId }) } });
       const moved = done?.moveTask?.task;
-      setBoard((before) => before && withCard(before, moved ? { ...card, ...moved } : card));
+      setBoard((before) => before && withCard(before, latest(before, card, moved ?? card)));
       return moved != null;
     },
     [run],
@@ -107,6 +121,11 @@ function columnsOf({ states, cards, counts }: Board): Column[] {
       .sort((a, b) => a.position - b.position || (a.id < b.id ? -1 : 1));
     return { id, name, cards: own, count: Math.max(counts.get(id) ?? 0, own.length) };
   });
+}
+
+/** The card as it is by now, which news may have told, at the place where it is. */
+function latest({ cards }: Board, card: Card, { position, state }: Pick<Card, 'position' | 'state'>): Card {
+  return { ...(cards.find(({ id }) => id === card.id) ?? card), position, state };
 }
 
 /** The card as it will be, as far as one can know before the server says it. */

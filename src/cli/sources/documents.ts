@@ -26,6 +26,8 @@ export interface FoundText {
 /** What files hold. */
 export interface FoundInFiles {
   readonly texts: readonly FoundText[];
+  /** Documents as they are sent, with all that they spread. */
+  readonly whole: readonly FoundDocument[];
   /** Where GraphQL stands that is put together when the app runs, so that it is not known here. */
   readonly unreadable: readonly string[];
 }

@@ -1,10 +1,14 @@
-/** GraphQL in the files of an app: whole files, tagged templates of JavaScript and TypeScript, what Relay compiled, and gql() of Python. */
+/**
+ * GraphQL in the files of an app: whole files, tagged templates of JavaScript and TypeScript, what Relay compiled, manifests of
+ * persisted documents, and gql() of Python.
+ */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { ApiError } from '../../errors.js';
 import type { FoundInFiles } from './documents.js';
 import { dynamicTemplates } from './dynamicTemplates.js';
 import { callersFolder } from './folder.js';
+import { documentsInManifest } from './manifest.js';
 import { pythonStrings } from './python.js';
 
 const GRAPHQL = new Set(['.graphql', '.gql', '.graphqls']);
@@ -36,19 +40,27 @@ export async function textsInFiles(
     found.push(await textsIn(file, path.relative(options.cwd, file)));
     onFile(found.length, files.size);
   }
-  return { texts: found.flatMap(({ texts }) => texts), unreadable: found.flatMap(({ unreadable }) => unreadable) };
+  return {
+    texts: found.flatMap(({ texts }) => texts),
+    whole: found.flatMap(({ whole }) => whole),
+    unreadable: found.flatMap(({ unreadable }) => unreadable),
+  };
 }
 
 /** @param shown the name of the file for people */
 async function textsIn(file: string, shown: string): Promise<FoundInFiles> {
   const extension = path.extname(file);
+  if (extension === '.json') {
+    const documents = documentsInManifest(readFileSync(file, 'utf8')) ?? [];
+    return { ...NOTHING, whole: documents.map(({ id, text }) => ({ document: text, where: `${shown}, ${id}` })) };
+  }
   if (!GRAPHQL.has(extension) && !SCRIPTS.has(extension) && !PAGES.has(extension) && extension !== '.py')
     return NOTHING;
   const text = readFileSync(file, 'utf8');
-  if (GRAPHQL.has(extension)) return { texts: [{ text, where: shown }], unreadable: [] };
+  if (GRAPHQL.has(extension)) return { ...NOTHING, texts: [{ text, where: shown }] };
   if (extension === '.py') return pythonStrings(text, shown);
   const compiled = compiledByRelay(text);
-  if (compiled !== undefined) return { texts: [{ text: compiled, where: shown }], unreadable: [] };
+  if (compiled !== undefined) return { ...NOTHING, texts: [{ text: compiled, where: shown }] };
   // Most files of an app have none, and reading one as a program takes its time.
   if (!/gql|graphql/i.test(text)) return NOTHING;
   return templatesIn(PAGES.has(extension) ? scriptsOf(text) : text, shown, PAGES.has(extension) ? '.ts' : '');
@@ -61,7 +73,7 @@ function compiledByRelay(text: string): string | undefined {
   return literal === undefined ? undefined : (JSON.parse(literal) as string);
 }
 
-const NOTHING: FoundInFiles = { texts: [], unreadable: [] };
+const NOTHING: FoundInFiles = { texts: [], whole: [], unreadable: [] };
 
 /** The scripts of a page, on the lines on which they stand. */
 function scriptsOf(page: string): string {
@@ -79,7 +91,7 @@ async function templatesIn(text: string, shown: string, as: string): Promise<Fou
     const sources = await gqlPluckFromCodeString(`${shown}${as}`, text, { skipIndent: true });
     const texts = sources.map(({ body, locationOffset }) => ({ text: body, where: `${shown}:${locationOffset.line}` }));
     const unreadable = dynamicTemplates(text).map((line) => `${shown}:${line}`);
-    return { texts: texts.filter(({ where }) => !unreadable.includes(where)), unreadable };
+    return { whole: [], texts: texts.filter(({ where }) => !unreadable.includes(where)), unreadable };
   } catch (error) {
     throw new ApiError('BAD_USER_INPUT', `${shown} cannot be read: ${(error as Error).message}`);
   }

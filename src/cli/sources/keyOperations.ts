@@ -30,7 +30,10 @@ export interface SourceOperations {
 /** The options that name places. */
 export function sourceOptions(command: Command): Command {
   return command
-    .option('--from <patterns...>', 'files with GraphQL: .graphql, gql and graphql templates, gql() in Python')
+    .option(
+      '--from <patterns...>',
+      'files with GraphQL: .graphql, gql and graphql templates, gql() in Python, manifests of persisted documents',
+    )
     .option('--from-rest <routes...>', "routes, such as 'GET /v1/tasks'")
     .option('--from-mcp <tools...>', 'tools of the Model Context Protocol, such as list_tasks')
     .option('--from-har <files...>', 'requests that a browser or a proxy recorded')
@@ -78,7 +81,7 @@ export async function readSources(options: SourceOptions, stored: readonly strin
     found.push(...called.rest);
     unknown.push(...called.unknown);
   }
-  const documents = wholeDocuments(texts);
+  const documents = [...wholeDocuments(texts), ...(inFiles?.whole ?? [])];
   found.push(...(await describing(documents, (document) => describeOperations(schema, [document]))));
   const scopes = new Set<string>();
   if (options.fromLog) {

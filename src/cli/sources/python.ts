@@ -27,7 +27,7 @@ export function pythonStrings(source: string, file: string): FoundInFiles {
     if (text === undefined) unreadable.push(where);
     else if (text.trim() !== '') texts.push({ text, where });
   }
-  return { texts, unreadable };
+  return { texts, whole: [], unreadable };
 }
 
 /** What a call is given first, where that is written out; strings that stand side by side are one. */

@@ -1,6 +1,6 @@
 /** What is checked before an operation may run: that there is a document, well-formed, valid and not too large. */
 import { GraphQLError } from 'graphql';
-import type { Plugin } from 'graphql-yoga';
+import type { GraphQLParams, Plugin } from 'graphql-yoga';
 import { OPERATION_LIMITS } from '../../limits/operationLimits.js';
 import { BAD_TEXT, type Document } from '../../operations/document.js';
 import type { DocumentCache } from '../../operations/documentCache.js';
@@ -20,12 +20,25 @@ const NOT_JSON = new GraphQLError('"variables" and "extensions" must be JSON.', 
   extensions: { code: 'BAD_REQUEST', http: { status: 400 } },
 });
 
+const PARAMETERS = new Set(['query', 'variables', 'operationName', 'extensions', 'documentId']);
+
+/** Clients send names of their own along, which mean nothing here. */
+function withoutOthers(params: GraphQLParams): GraphQLParams {
+  if (params === null || typeof params !== 'object') return params;
+  const entries = Object.entries(params);
+  return entries.every(([name]) => PARAMETERS.has(name))
+    ? params
+    : Object.fromEntries(entries.filter(([name]) => PARAMETERS.has(name)));
+}
+
 export const requestSizes: Plugin<Context> = {
   onRequestParse({ requestParser, setRequestParser }) {
     if (requestParser) {
       setRequestParser(async (request) => {
         try {
-          return await requestParser(request);
+          const parsed = await requestParser(request);
+          if (parsed instanceof Response) return parsed;
+          return Array.isArray(parsed) ? parsed.map(withoutOthers) : withoutOthers(parsed);
         } catch (error) {
           // Of what an address or a form has as text.
           throw error instanceof SyntaxError ? NOT_JSON : error;
@@ -58,11 +71,23 @@ function fieldOf([variable = '', ...path]: readonly string[] = []): string {
   return path.length === 0 ? variable : named.join('').replace(/^\./, '');
 }
 
+/** What curl sends a body as, where nothing is said. */
+const FORM = 'application/x-www-form-urlencoded';
+
+function noQuery(contentType: string | null): GraphQLError {
+  if (contentType?.startsWith(FORM)) {
+    return badRequest(
+      `The body came as a form (${FORM}) without a "query". For JSON, send the header Content-Type: application/json.`,
+    );
+  }
+  return badRequest('The body must have a "query", the text of a GraphQL document.');
+}
+
 /** Each document is parsed, measured and validated once; what is known of it goes along in the context. */
 export function documentValidation(documents: DocumentCache): Plugin<Context> {
   return {
-    onParams({ params }) {
-      if (params.query === undefined) throw badRequest('The body must have a "query", the text of a GraphQL document.');
+    onParams({ params, request }) {
+      if (params.query === undefined) throw noQuery(request.headers.get('content-type'));
       // Text that not both databases can store as it is.
       if (hasBadText(params.variables)) throw badRequest(BAD_TEXT, fieldOf(badTextAt(params.variables)));
     },

@@ -24,7 +24,8 @@ export function trustedDocuments(trustedOnly: boolean): Plugin<Context> {
       const id = documentId(params, request.url);
       const automatic = automaticHash(params);
       const hash = id ?? automatic;
-      let query: string | undefined = params.query ?? undefined;
+      // Some clients send an empty text with a hash.
+      let query = (hash === undefined ? params.query : params.query || undefined) ?? undefined;
       if (query !== undefined && typeof query !== 'string') throw badRequest('"query" must be a text.');
       if (hash !== undefined) {
         if (query !== undefined && hashOf(query) !== hash) {
@@ -39,7 +40,7 @@ export function trustedDocuments(trustedOnly: boolean): Plugin<Context> {
       if (trustedOnly && query !== undefined && (await trusted(hash ?? hashOf(query))) === undefined)
         throw notTrusted();
       if (query === undefined) return;
-      if (params.query == null) setParams({ ...params, query });
+      if (!params.query) setParams({ ...params, query });
       else if (automatic !== undefined && !trustedOnly) services.documents.persist(query);
     },
   };
@@ -63,8 +64,10 @@ function documentId(params: GraphQLParams, url: string): string | undefined {
   const inAddress = question < 0 ? undefined : new URLSearchParams(url.slice(question)).get('doc') || undefined;
   const id = inBody ?? inAddress;
   if (id === undefined || id === null) return undefined;
-  if (typeof id !== 'string' || !HASH.test(id)) throw badRequest('A document is named by its SHA-256 in hexadecimal.');
-  return id;
+  // With its function's name, as GraphQL Code Generator writes it.
+  const hash = typeof id === 'string' ? id.replace(/^sha256:/, '') : '';
+  if (!HASH.test(hash)) throw badRequest('A document is named by its SHA-256 in hexadecimal.');
+  return hash;
 }
 
 function automaticHash({ extensions }: GraphQLParams): string | undefined {

@@ -6,9 +6,20 @@ import { type Duration as Milliseconds, parseDuration } from '../connections/dur
 
 export const DateTime = new GraphQLScalarType<Date, Date>({
   ...DateTimeResolver.toConfig(),
-  parseValue: (value) => storable(DateTimeResolver.parseValue(value)),
-  parseLiteral: (node, variables) => storable(DateTimeResolver.parseLiteral(node, variables)),
+  parseValue: (value) => storable(read(() => DateTimeResolver.parseValue(value))),
+  parseLiteral: (node, variables) => storable(read(() => DateTimeResolver.parseLiteral(node, variables))),
 });
+
+/** In words that say what is missing: a date alone is sent most often. */
+function read(parse: () => Date): Date {
+  try {
+    return parse();
+  } catch {
+    throw new GraphQLError('DateTime must be a date, a time and a zone, as in 2026-12-31T17:00:00Z.', {
+      extensions: { code: 'BAD_USER_INPUT' },
+    });
+  }
+}
 
 function storable(date: Date): Date {
   if (isStorableDate(date)) return date;
