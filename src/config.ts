@@ -26,6 +26,12 @@ const boolean = z
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
+/** The driver takes these; a password with one of them cuts the address where it was not meant to be cut. */
+const POSTGRESQL_FORM = 'postgresql://user@host:port/database, where / @ : ? # in a password are %2F %40 %3A %3F %23';
+const isPostgresqlUrl = (url: string) => providerOf(url) === 'postgresql' && URL.canParse(url);
+/** Parameters of other programs would be a part of the name, and the database an empty one. */
+const isFileUrl = (url: string) => !/^file:$|^file::memory:|\?/.test(url);
+
 const schema = z.object({
   PORT: integer(0, 65535).default(4000),
   HOST: z
@@ -36,20 +42,20 @@ const schema = z.object({
   METRICS_PORT: integer(1, 65535).optional(),
   DATABASE_URL: z
     .string()
-    .refine((url) => providerOf(url) !== undefined && url !== 'file:')
-    .catch(() => fail('must be file:<path> or postgresql://user@host:port/database'))
+    .refine((url) => (providerOf(url) === 'sqlite' ? isFileUrl(url) : isPostgresqlUrl(url)))
+    .catch(() => fail(`must be file:<path>, without parameters, or ${POSTGRESQL_FORM}`))
     .default('file:./data/taskgate.db'),
   DATABASE_REPLICA_URL: z
     .string()
-    .refine((url) => providerOf(url) === 'postgresql')
-    .catch(() => fail('must be postgresql://user@host:port/database'))
+    .refine(isPostgresqlUrl)
+    .catch(() => fail(`must be ${POSTGRESQL_FORM}`))
     .optional(),
   DATABASE_POOL_SIZE: integer(1, 1000).default(10),
   DATABASE_STATEMENT_TIMEOUT: integer(100, 3_600_000).default(30_000),
   REDIS_URL: z
     .string()
-    .regex(/^rediss?:\/\//)
-    .catch(() => fail('must be redis://host:port or rediss://host:port'))
+    .refine((url) => /^rediss?:\/\//.test(url) && URL.canParse(url) && /^\/?\d*$/.test(new URL(url).pathname))
+    .catch(() => fail('must be redis://host:port or rediss://host:port, with /<number> for a database'))
     .optional(),
   WEB_CONCURRENCY: integer(1, 256).default(1),
   TASKGATE_BOOTSTRAP_KEY: z

@@ -55,7 +55,10 @@ async function servePrimary(config: Config): Promise<void> {
   let announced = false;
   relayMessages();
   answerWorkers();
-  answerWatch();
+  answerWatch((worker) => {
+    process.stderr.write(`Worker ${worker.process.pid} does not answer; ending it.\n`);
+    worker.process.kill('SIGKILL');
+  });
   await listenForMetrics(config);
   const started = new Map<number, number>();
   const fork = () => started.set(cluster.fork().id, performance.now());

@@ -9,6 +9,7 @@ import {
   linkSync,
   mkdirSync,
   openSync,
+  readdirSync,
   renameSync,
   rmSync,
   statSync,
@@ -43,6 +44,7 @@ export async function backUp(
   if (existsSync(to)) throw isThere(to);
   const folder = path.dirname(path.resolve(to));
   if (!existsSync(folder)) throw new ApiError('NOT_FOUND', `There is no folder ${folder} for the backup.`);
+  removeLeft(to, 'unfinished');
   // Under a name of its own until it is whole.
   const unfinished = `${to}.${randomUUID()}.unfinished`;
   atExit(() => remove(unfinished));
@@ -70,6 +72,21 @@ export async function backUp(
     return { bytes };
   } finally {
     remove(unfinished);
+  }
+}
+
+/** Milliseconds after which a copy that nobody writes to is one whose process was killed. */
+const LEFT_AFTER = 600_000;
+
+/** Copies that earlier runs for this file have left. */
+function removeLeft(file: string, ending: 'unfinished' | 'arriving'): void {
+  const folder = path.dirname(path.resolve(file));
+  const name = new RegExp(`^[0-9a-f-]{36}\\.${ending}$`);
+  for (const one of readdirSync(folder)) {
+    const begins = one.startsWith(`${path.basename(file)}.`);
+    if (!begins || !name.test(one.slice(path.basename(file).length + 1))) continue;
+    const left = path.join(folder, one);
+    if (Date.now() - statSync(left).mtimeMs > LEFT_AFTER) remove(left);
   }
 }
 
@@ -104,6 +121,7 @@ export async function restore(
 ): Promise<string | undefined> {
   if (!existsSync(from)) throw new ApiError('NOT_FOUND', `There is no file ${from}.`);
   mkdirSync(path.dirname(file), { recursive: true });
+  removeLeft(file, 'arriving');
   const arriving = `${file}.${randomUUID()}.arriving`;
   atExit(() => remove(arriving));
   const old = takeOutOfUse(file);

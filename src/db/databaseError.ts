@@ -7,6 +7,8 @@ const LOST = new Set<unknown>([
   ...['57P01', '57P02', '57P03', '53300', '08000', '08001', '08003', '08006'],
   // of Prisma's adapters,
   ...['DatabaseNotReachable', 'ConnectionClosed', 'TooManyConnections', 'DatabaseDoesNotExist', '3D000'],
+  // of whoever is not let in any more,
+  ...['P1000', 'P1010', '28000', '28P01', 'AuthenticationFailed', 'DatabaseAccessDenied'],
   // and of sockets.
   ...['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENETUNREACH', 'EHOSTUNREACH'],
 ]);

@@ -23,7 +23,11 @@ export interface SharedRedis {
   close(): void;
 }
 
-export function connectRedis(url: string, id: string): SharedRedis {
+/** What Redis answers where the address names a user, a password or a database that it does not have. */
+const REFUSED = /DB index|WRONGPASS|NOAUTH|invalid (?:username|password|DB)/i;
+
+/** @param onRefused told why, once for each reason */
+export function connectRedis(url: string, id: string, onRefused: (reason: string) => void): SharedRedis {
   const client = new Redis(url, {
     commandTimeout: COMMAND_TIMEOUT,
     connectTimeout: CONNECT_TIMEOUT,
@@ -31,8 +35,15 @@ export function connectRedis(url: string, id: string): SharedRedis {
     enableOfflineQueue: false,
     retryStrategy: (attempt) => Math.min(attempt * 50, MAX_RECONNECT_PAUSE),
   });
+  const told = new Set<string>();
   // Each command reports its own failure; without a listener the process would end.
-  client.on('error', () => {});
+  client.on('error', ({ message }: Error) => {
+    if (!REFUSED.test(message)) return;
+    if (!told.has(message)) onRefused(message);
+    told.add(message);
+    // Not left in another database than the one that is named.
+    if (/DB index/i.test(message)) client.disconnect();
+  });
 
   let known = 1;
   let answeredAt = performance.now();

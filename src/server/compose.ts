@@ -13,6 +13,7 @@ import { Authenticator } from '../auth/authenticator.js';
 import type { Config } from '../config.js';
 import { Cleanup } from '../db/cleanup.js';
 import { type Database, openDatabase } from '../db/database.js';
+import { isConnectionLost, isUnwritable } from '../db/databaseError.js';
 import { Idempotency } from '../db/idempotency.js';
 import { Outages } from '../db/outages.js';
 import { connectRedis, type SharedRedis } from '../db/redis.js';
@@ -102,10 +103,18 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     ...(options.onQuery && { onQuery: options.onQuery }),
   });
   const id = randomUUID();
-  const redis = config.redisUrl === undefined ? undefined : connectRedis(config.redisUrl, id);
+  const redis =
+    config.redisUrl === undefined
+      ? undefined
+      : connectRedis(config.redisUrl, id, (reason) => logger.error({ reason }, 'Redis refuses what REDIS_URL names'));
   await redis?.settled;
   const bus = connectBus(config, id, redis);
-  const onError = (error: unknown) => logger.error({ err: error }, 'background work failed');
+  // An outage is told of once a minute, and not by all that meets it.
+  const onError = (error: unknown) =>
+    logger[isConnectionLost(error) || isUnwritable(error) ? 'debug' : 'error'](
+      { err: error },
+      'background work failed',
+    );
   const units = new UnitOfWork(database, onError, clock);
   const authenticator = new Authenticator(database.system, config.plans, units, bus, clock);
   const remember = rememberLosses(config, onError);

@@ -15,9 +15,7 @@ function read(parse: () => Date): Date {
   try {
     return parse();
   } catch {
-    throw new GraphQLError('DateTime must be a date, a time and a zone, as in 2026-12-31T17:00:00Z.', {
-      extensions: { code: 'BAD_USER_INPUT' },
-    });
+    throw new GraphQLError('DateTime must be a date, a time and a zone, as in 2026-12-31T17:00:00Z.');
   }
 }
 
