@@ -267,6 +267,19 @@ describe('many tasks', () => {
     }
   });
 
+  it('take a label that is named twice once', async () => {
+    const ids = await create(1);
+    await made('updateTasks', { ids, addLabelIds: [place.labelId, place.labelId] });
+    const [entry] = await server.system.auditEvent.findMany({
+      where: { targetId: ids[0] ?? '' },
+      orderBy: { createdAt: 'desc' },
+      take: 1,
+    });
+    const [{ tags }] = (await rowsOf(ids)) as [{ tags: { name: string }[] }];
+    expect(tags).toHaveLength(1);
+    expect(JSON.stringify(entry?.changes).split(tags[0]?.name ?? '-')).toHaveLength(2);
+  });
+
   it('below one task are at most 1,000, those of the same change counted', async () => {
     const [root = ''] = await create(1);
     for (let made = 0; made < 3; made += 1) await create(330, { parentId: root });

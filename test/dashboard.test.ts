@@ -503,21 +503,78 @@ describe.skipIf(!executablePath)('in a browser', () => {
     await change('priority: HIGH');
     await until(async () => (await page.getByRole('combobox', { name: 'Priority' }).inputValue()) === 'High');
     expect(await page.getByLabel('Description').inputValue()).toBe('A long thought, not saved yet');
+    // What was not written here is theirs.
     await change('title: "Renamed meanwhile"');
+    await until(async () => (await page.getByLabel('Title').inputValue()) === 'Renamed meanwhile');
+    expect(await page.getByLabel('Description').inputValue()).toBe('A long thought, not saved yet');
+    await change('description: "Theirs"');
     await page.getByText('Somebody else changed this meanwhile').waitFor();
     expect(await page.getByLabel('Description').inputValue()).toBe('A long thought, not saved yet');
-    await page.getByRole('link', { name: 'Projects', exact: true }).click();
-    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+    for (const leave of [
+      () => page.getByRole('link', { name: 'Projects', exact: true }).click(),
+      () => page.getByText('Test', { exact: true }).click(),
+    ]) {
+      await leave();
+      await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+      expect(await page.getByLabel('Description').inputValue()).toBe('A long thought, not saved yet');
+    }
     await page.getByRole('button', { name: 'Discard mine and show theirs' }).click();
-    expect(await page.getByLabel('Title').inputValue()).toBe('Renamed meanwhile');
-    await page.getByLabel('Description').fill('Saved now');
+    expect(await page.getByLabel('Description').inputValue()).toBe('Theirs');
+    await page.getByLabel('Title').fill('Saved now');
     await page.getByRole('button', { name: 'Save' }).click();
     await until(async () => {
-      const read = await server.gql('query ($id: ID!) { task(id: $id) { description } }', { id });
-      return read.data.task.description === 'Saved now';
+      const read = await server.gql('query ($id: ID!) { task(id: $id) { title description } }', { id });
+      return read.data.task.title === 'Saved now' && read.data.task.description === 'Theirs';
     });
+    await server.gql(
+      'mutation ($id: ID!) { createComment(input: { taskId: $id, body: "Seen at once" }) { comment { id } } }',
+      { id },
+    );
+    await page.getByText('Seen at once').waitFor();
+    await page.getByLabel('Add a comment').fill('Half a');
+    await page.getByRole('link', { name: 'Projects', exact: true }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Leave' }).click();
+    await page.getByRole('heading', { name: 'Projects' }).waitFor();
     await context.close();
   });
+
+  it.each(['Pacific/Auckland', 'America/New_York', 'Asia/Tokyo'])(
+    'a day that is chosen is due on that day in %s',
+    async (timezoneId) => {
+      const { page, context } = await open('/sign-in?next=/tasks', server, { timezoneId });
+      await enter(page, 'ada@example.com');
+      const { today, later } = await page.evaluate(() => {
+        const day = (at: Date) =>
+          [at.getFullYear(), at.getMonth() + 1, at.getDate()].map((part) => String(part).padStart(2, '0')).join('-');
+        return { today: day(new Date()), later: day(new Date(Date.now() + 30 * 86_400_000)) };
+      });
+      for (const [title, due] of [
+        [`Later ${timezoneId}`, later],
+        [`Today ${timezoneId}`, today],
+      ] as const) {
+        await page.getByRole('button', { name: 'New task' }).click();
+        const dialog = page.getByRole('dialog');
+        await dialog.getByLabel('Title').fill(title);
+        await dialog.getByLabel('Due').fill(due);
+        // What is written is not lost by a key.
+        await page.keyboard.press('Escape');
+        await dialog.getByRole('button', { name: 'Create task' }).click();
+        await page.getByRole('link', { name: title }).click();
+        await page.getByRole('heading', { name: title }).waitFor();
+        expect(await page.getByLabel('Due').inputValue()).toBe(due);
+        await page.goto(`${server.origin}/tasks`);
+      }
+      const row = page.getByRole('listitem').filter({ hasText: `Today ${timezoneId}` });
+      await row.getByText('due today').waitFor();
+      // A day alone, as other programs give it.
+      const made = await server.gql(
+        `mutation { createTask(input: { title: "Alone", dueDate: "${today}T00:00:00Z" }) { task { id } } }`,
+      );
+      await page.goto(`${server.origin}/tasks/${made.data.createTask.task.id}`);
+      await until(async () => (await page.getByLabel('Due').inputValue()) === today);
+      await context.close();
+    },
+  );
 
   it('a move on a board is one request, and not the board once more', async () => {
     const project = (await server.gql('mutation { createProject(input: { name: "Moved" }) { project { id } } }')).data

@@ -349,6 +349,23 @@ describe('two workers of one command, on SQLite', () => {
     );
   });
 
+  it('a worker that hangs is ended and replaced', async () => {
+    const server = await start();
+    // Both have asked the primary by then.
+    await pause(2500);
+    const [worker] = execFileSync('pgrep', ['-P', String(server.child.pid)])
+      .toString()
+      .split('\n');
+    process.kill(Number(worker), 'SIGSTOP');
+    await until(
+      async () => /Worker \d+ does not answer; ending it\.\n[\s\S]*starting another/.test(server.output()),
+      30_000,
+    );
+    await until(async () => (await ask(server, '{ viewer { environment } }')).status === 200, 5000);
+    server.child.kill('SIGTERM');
+    expect(await server.exited).toBe(0);
+  }, 60_000);
+
   it("agree on revocations and hear of each other's tasks; one that dies is replaced", async () => {
     const server = await start();
     // Each connection may go to either worker: enough of them go to both.

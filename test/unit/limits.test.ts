@@ -26,6 +26,19 @@ describe('a sliding window', () => {
     );
   });
 
+  it('refuses for no longer than its length when the clock is set back, and forgets nothing by it', async () => {
+    for (const back of [2000, 600_000, 7_200_000]) {
+      const counter = new MemoryWindows();
+      const set = 1_700_000_000_000;
+      const before = set + back;
+      for (let i = 0; i < 5; i += 1) expect((await counter.take('k', [minute], 1, before)).allowed).toBe(true);
+      const refused = await counter.take('k', [minute], 1, set);
+      expect([refused.allowed, refused.retryAfter <= 61]).toEqual([false, true]);
+      expect((await counter.take('k', [minute], 1, set + 30_000)).allowed).toBe(false);
+      expect((await counter.take('k', [minute], 1, set + 62_000)).allowed).toBe(true);
+    }
+  });
+
   it('lets exactly the limit through at once, and goes on when the first have left', async () => {
     const counter = new MemoryWindows();
     const now = 1_700_000_000_000;
