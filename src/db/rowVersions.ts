@@ -2,10 +2,11 @@
  * For what was read of tasks, projects and users to be remembered: a version for each workspace and environment that changes
  * with every change of them, by whichever process, in the transaction of the change (triggers; see the migrations).
  */
+import { setImmediate } from 'node:timers/promises';
 import type { SqlQuery, SqlResultSet } from '@prisma/driver-adapter-utils';
 import type Database from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
-import { forNobody } from './reader.js';
+import type { Reader } from './reader.js';
 import { prepareAnew } from './sqliteStatements.js';
 import type { Tenant } from './tenant.js';
 
@@ -61,14 +62,15 @@ export class BatchedRowVersions {
   /** A statement has not come back within the time. */
   #isStuck = false;
 
-  constructor(private readonly query: (query: SqlQuery) => Promise<SqlResultSet>) {}
+  constructor(private readonly query: (query: SqlQuery, reader: Reader) => Promise<SqlResultSet>) {}
 
   /** As it is at a moment since this was called; undefined where the database does not tell it soon. */
   async of(tenant: Tenant): Promise<RowVersion | undefined> {
     if (this.#isStuck) return undefined;
     const name = nameOf(tenant);
     this.#asked.set(name, tenant);
-    this.#next ??= this.#last.then(() => this.#read());
+    // All that have come by now are in it.
+    this.#next ??= this.#last.then(() => setImmediate()).then(() => this.#read());
     return (await this.#next).get(name);
   }
 
@@ -96,12 +98,15 @@ export class BatchedRowVersions {
 
   async #versions(asked: string): Promise<ReadonlyMap<string, RowVersion>> {
     const query: SqlQuery = { sql: VERSIONS, args: [asked], argTypes: [{ scalarType: 'string', arity: 'scalar' }] };
-    const { rows } = await forNobody(() => this.query(query));
+    const { rows } = await this.query(query, ALL);
     return new Map(
       rows.map(([workspaceId, environment, changes]) => [`${workspaceId} ${environment}`, String(changes ?? 0)]),
     );
   }
 }
+
+/** It is read for many at once, and counts for none of them. */
+const ALL: Reader = { id: '', isGone: () => false, take() {} };
 
 const NONE: ReadonlyMap<string, RowVersion> = new Map();
 

@@ -49,7 +49,7 @@ export class Rows {
     private readonly onQuery: (sql: string) => void = () => {},
   ) {
     if (provider === 'postgresql')
-      this.#versions = new BatchedRowVersions((query) => this.connection().queryRaw(query));
+      this.#versions = new BatchedRowVersions((query, reader) => this.connection().queryRaw(query, reader));
   }
 
   /**
