@@ -275,7 +275,7 @@ describe('many tasks', () => {
       orderBy: { createdAt: 'desc' },
       take: 1,
     });
-    const [{ tags }] = (await rowsOf(ids)) as [{ tags: { name: string }[] }];
+    const tags = (await rowsOf(ids)).flatMap((row) => row.tags);
     expect(tags).toHaveLength(1);
     expect(JSON.stringify(entry?.changes).split(tags[0]?.name ?? '-')).toHaveLength(2);
   });

@@ -19,8 +19,8 @@ export function libraryAdapter(file: string): SqlMigrationAwareDriverAdapterFact
   return new PrismaBetterSqlite3({ url: file, timeout: BUSY_BLOCKING }, { timestampFormat: 'unixepoch-ms' });
 }
 
-export /** The driver's connection, which the adapter keeps to itself. */
-function driverOf(connection: SqlDriverAdapter): Database.Database {
+/** The driver's connection, which the adapter keeps to itself. */
+export function driverOf(connection: SqlDriverAdapter): Database.Database {
   return (connection as unknown as { client: Database.Database }).client;
 }
 

@@ -18,7 +18,7 @@ const TABLES: Readonly<Record<Provider, string>> = {
   postgresql: `SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()`,
 };
 
-/** Rows of Epoch that say that a database may not be served, whatever its migrations are. */
+/** Rows of ChangeCounter that say that a database may not be served, whatever its migrations are. */
 export const MARKS = { copying: 'copy', replaced: 'replaced' } as const;
 
 /** @throws ApiError CONFLICT for the target of a copy that did not end, and for what a restore has set aside */

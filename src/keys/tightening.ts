@@ -13,7 +13,7 @@ import { type Scope, scopeSet } from '../scopes/scope.js';
 import { authorityOf, excessOf, listOf, type StoredKey } from './authority.js';
 import { changeKey, type Remember } from './changeKey.js';
 import { reviewKeys } from './keyReview.js';
-import { type Caller, findChangeable, findKey, type KeyUnit, KeyUnits } from './keyUnit.js';
+import { type Caller, findChangeable, type KeyUnit, KeyUnits } from './keyUnit.js';
 import type { Plans } from './plans.js';
 import type { Proposal } from './review.js';
 import { outOfReach } from './rules.js';
@@ -100,7 +100,6 @@ export class Tightenings {
   async loosen(actor: Actor, caller: Caller, id: string, expected?: Date | null): Promise<Tightened> {
     return this.#units.run(actor, caller, async (context) => {
       const { unit, bound, policy } = context;
-      await findKey(context, id);
       const key = await findChangeable(context, id);
       expectVersion(key, expected);
       const last = await unit.tx.keyTightening.findFirst({

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import type { ScopeGrant } from '#prisma/client.js';
 import { notFound } from '../../errors.js';
+import { listOf } from '../../keys/authority.js';
 import { DEFAULT_WORKSPACE } from '../../keys/bootstrap.js';
 import { grantStatus } from '../../keys/scopeGrants.js';
 import { printable } from '../printable.js';
@@ -66,7 +67,7 @@ export function grantsCommand(variables: ProcessVariables): Command {
 type Decision = Omit<WorkspaceSession, 'actor'> & { readonly actor: ReturnType<WorkspaceSession['actor']> };
 
 const shown = ({ id, keyId, scopes, reason, minutes, createdAt, endsAt, ...grant }: ScopeGrant) => ({
-  ...{ id, keyId, scopes: scopes.split(' '), reason, minutes, createdAt, endsAt },
+  ...{ id, keyId, scopes: listOf(scopes), reason, minutes, createdAt, endsAt },
   status: grantStatus({ ...grant, createdAt, endsAt }, new Date()).toLowerCase(),
 });
 

@@ -162,7 +162,7 @@ export const ApiKey = builder.prismaObject('ApiKey', {
   description: 'An API key. The key itself is shown once, when it is made.',
   select: { id: true },
   interfaces: [Node],
-  // Whoever may ask for its own key was found to have asked for no other (analysis.ts).
+  // Whoever may ask for its own key was found to have asked for no other (src/operations/selectedFields.ts).
   authScopes: { $any: { scope: 'keys:read', $granted: 'self', ownKey: '' } },
   fields: (t) => ({
     ...table.fields(t),

@@ -1,4 +1,6 @@
 /** Who is asking: the key, its workspace and its user. Needs no scope. */
+
+import { listOf } from '../../keys/authority.js';
 import type { Context } from '../context.js';
 import { ApiKey, EnvironmentEnum } from './apiKey.js';
 import { builder } from './builder.js';
@@ -22,7 +24,7 @@ export const Viewer = builder.objectRef<Context['principal']>('Viewer').implemen
     environment: t.field({ type: EnvironmentEnum, resolve: ({ environment }) => environment }),
     scopes: t.stringList({
       description: 'What the key is granted.',
-      resolve: ({ apiKey }) => (apiKey.scopes === '' ? [] : apiKey.scopes.split(' ')),
+      resolve: ({ apiKey }) => listOf(apiKey.scopes),
     }),
     userId: t.id({
       nullable: true,

@@ -3,6 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import { type ExecutionArgs, execute, type GraphQLSchema, getArgumentValues } from 'graphql';
 import { collectFields } from 'graphql/execution/collectFields.js';
 import type { ProjectBound } from '../../audit/entry.js';
+import { groupBy } from '../../collections.js';
 import { readingFor } from '../../db/reader.js';
 import { limitReached } from '../../limits/meter.js';
 import { requestsOf } from '../../limits/operationLimits.js';
@@ -169,15 +170,4 @@ function seenWithin(bound: ProjectBound | undefined, event: TaskEvent): TaskEven
   const within = (id: string | null | undefined) => (id != null && bound.projects.includes(id) ? id : null);
   const [projectId, previousProjectId] = [within(event.projectId), within(event.previousProjectId)];
   return projectId === null && previousProjectId === null ? undefined : { ...event, projectId, previousProjectId };
-}
-
-function groupBy<T>(items: Iterable<T>, nameOf: (item: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const name = nameOf(item);
-    const group = groups.get(name);
-    if (group) group.push(item);
-    else groups.set(name, [item]);
-  }
-  return groups;
 }
