@@ -121,8 +121,11 @@ export function pinned<Of extends Pick<DescribedOperation, 'name' | 'variables'>
       if (problem !== undefined) problems.push(`${variable} ${problem}`);
       own[variable] = value;
     }
-    if (!isUsed)
-      problems.push(operation ? `${operation} has no variable ${root}` : `no operation has a variable ${root}`);
+    if (isUsed) continue;
+    const names = operations.map(({ name }) => name);
+    if (operation == null) problems.push(`no operation has a variable ${root}`);
+    else if (names.includes(operation)) problems.push(`${operation} has no variable ${root}`);
+    else problems.push(`there is no operation ${operation}; there are ${names.slice(0, 10).join(', ') || 'none'}`);
   }
   if (problems.length > 0) throw badInput({ pins: problems });
   return operations.map((operation, index) => ({ ...operation, pins: used[index] ?? {} }));
