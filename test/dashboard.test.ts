@@ -535,6 +535,13 @@ describe.skipIf(!executablePath)('in a browser', () => {
     await page.getByRole('link', { name: 'Projects', exact: true }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Leave' }).click();
     await page.getByRole('heading', { name: 'Projects' }).waitFor();
+    // The switch that was called off stays called off.
+    await page.getByRole('link', { name: 'Tasks', exact: true }).click();
+    await page.getByRole('link', { name: 'Saved now' }).click();
+    await page.getByLabel('Title').fill('Not saved');
+    await page.getByText('Test', { exact: true }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Leave' }).click();
+    await page.getByText('No tasks yet').waitFor();
     await context.close();
   });
 

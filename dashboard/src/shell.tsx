@@ -242,22 +242,23 @@ function WorkspaceSwitch() {
 
 function EnvironmentSwitch() {
   const { environment, setEnvironment } = usePlace();
-  const { pathname } = useLocation();
+  const { pathname, state } = useLocation();
   const navigate = useNavigate();
-  const wanted = useRef<{ next: 'live' | 'test'; list: string }>(undefined);
+  /** The visit to the list with which it is switched; one that was called off never comes. */
+  const wanted = useRef<{ next: 'live' | 'test'; visit: string }>(undefined);
   const change = (next: 'live' | 'test') => {
     // What is shown is of the other environment: back to the list that it is in.
     const [, list] = /^(\/tasks|\/settings\/api-keys|\/board)\b/.exec(pathname) ?? [];
     if (!list || pathname === list || pathname === '/settings/api-keys/new') return setEnvironment(next);
     // Once the page is left: it may ask whether to leave what was written.
-    wanted.current = { next, list };
-    void navigate(list);
+    wanted.current = { next, visit: String(performance.now()) };
+    void navigate(list, { state: { visit: wanted.current.visit } });
   };
   useEffect(() => {
-    if (wanted.current?.list !== pathname) return;
+    if (!wanted.current || wanted.current.visit !== (state as { visit?: string } | null)?.visit) return;
     setEnvironment(wanted.current.next);
     wanted.current = undefined;
-  }, [pathname, setEnvironment]);
+  }, [state, setEnvironment]);
   return (
     <SegmentedControl
       size="xs"
