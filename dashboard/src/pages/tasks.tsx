@@ -228,11 +228,18 @@ function useTaskList(filter: object, search: string, order: Order) {
     };
   }, [load, generation]);
   const reload = useCallback(() => setGeneration((one) => one + 1), []);
+  const soon = useRef<number>(undefined);
+  useEffect(() => () => window.clearTimeout(soon.current), []);
   useTaskNews(
     undefined,
     ({ action, taskId, task }) => {
-      if (action === 'CREATED') reload();
-      else if (action === 'DELETED') setRows((before) => before?.filter(({ id }) => id !== taskId));
+      if (action === 'CREATED') {
+        // Once for all that come at once: an import makes hundreds.
+        soon.current ??= window.setTimeout(() => {
+          soon.current = undefined;
+          reload();
+        }, GATHER);
+      } else if (action === 'DELETED') setRows((before) => before?.filter(({ id }) => id !== taskId));
       else if (task) setRows((before) => before?.map((row) => (row.id === taskId ? task : row)));
     },
     reload,
@@ -244,6 +251,9 @@ function useTaskList(filter: object, search: string, order: Order) {
   }, [load]);
   return { rows, total, error, reload, more };
 }
+
+/** Milliseconds in which new tasks are gathered before the list is read again. */
+const GATHER = 500;
 
 const ROW_HEIGHT = 44;
 
