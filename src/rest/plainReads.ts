@@ -8,7 +8,7 @@ import { errorAnswer } from '../http/refusal.js';
 import { wireAnswer } from '../http/send.js';
 import { readRequest } from './request.js';
 import type { Route } from './route.js';
-import { forbiddenFirst, runRead } from './run.js';
+import { allowedFirst, runRead } from './run.js';
 
 /** A path without anything that could be written in another way, and a query. */
 const PLAIN = /^((?:\/[\w-]+)+)(?:\?[^#]*)?$/;
@@ -70,15 +70,6 @@ function paramsOf(parts: Parts, given: readonly string[]): Record<string, string
   return params;
 }
 
-/** @throws ApiError that the request fails with */
-function allowedFirst<T>(read: () => T, route: Route, context: Context): T {
-  try {
-    return read();
-  } catch (error) {
-    throw forbiddenFirst(error, route, context);
-  }
-}
-
 async function answerTo(
   route: Route,
   params: Record<string, string>,
@@ -96,7 +87,7 @@ async function answerTo(
     const asked = meter.reading(() => readRequest(route, given));
     return { asked, variables: route.variables(asked) };
   };
-  const { asked, variables } = allowedFirst(read, route, context);
+  const { asked, variables } = await allowedFirst(read, route, context);
   const asking = {
     method,
     acceptEncoding: headers['accept-encoding'] as string | undefined,

@@ -61,9 +61,7 @@ export function runRoute(
       );
       return { body, request, variables: route.variables(request) };
     };
-    const { body, request, variables } = await read().catch((error: unknown) => {
-      throw forbiddenFirst(error, route, context);
-    });
+    const { body, request, variables } = await allowedFirst(read, route, context);
     const run = async (): Promise<JsonAnswer> => {
       try {
         const ifMatch = c.req.header('if-match');
@@ -82,11 +80,15 @@ export function runRoute(
   };
 }
 
-/** Of what is wrong with a request: who may not make it at all, is told that first. */
-export function forbiddenFirst(error: unknown, route: Route, context: Context): unknown {
-  if (!(error instanceof ApiError) || !WRONG_REQUEST.has(HTTP_STATUS[error.code])) return error;
-  const refused = refusalsOf(route.operation, context);
-  return refused.length > 0 ? apiErrorOf(refused, route) : error;
+/** Reads a request. @throws ApiError of what is wrong with it; who may not make it at all is told that first */
+export async function allowedFirst<T>(read: () => T | Promise<T>, route: Route, context: Context): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof ApiError) || !WRONG_REQUEST.has(HTTP_STATUS[error.code])) throw error;
+    const refused = refusalsOf(route.operation, context);
+    throw refused.length > 0 ? apiErrorOf(refused, route) : error;
+  }
 }
 
 /** What a route answers to a request that was read. @throws ApiError in the words of the dialect */

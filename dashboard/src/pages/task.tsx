@@ -237,7 +237,7 @@ function Words({
   const [draft, setDraft] = useState(theirs);
   const isDirty = draft.title !== read.title || draft.description !== read.description;
   const isChanged = theirs.title !== read.title || theirs.description !== read.description;
-  // Both have written the same.
+  // Both have changed it, each in their own way.
   const meets = (name: 'title' | 'description') => theirs[name] !== read[name] && draft[name] !== read[name];
   const take = () => {
     setRead(theirs);

@@ -39,19 +39,11 @@ export function dueDay(iso: string): string {
 /** Of a day that was chosen: noon for who chose it, so that it is the same day for most others. */
 export const dueOn = (chosen: string): string => new Date(`${chosen}T12:00:00`).toISOString();
 
-const DAYS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
-  ['year', 365],
-  ['month', 30],
-  ['week', 14],
-];
-const OF_UNIT = { year: 365.25, month: 30.4, week: 7 } as const;
-
 /** How far away the day is: today, tomorrow, in 3 weeks. */
 export function dueIn(iso: string, now = new Date()): string {
   const midnight = (day: string) => Date.parse(`${day}T00:00:00Z`);
-  const days = (midnight(dueDay(iso)) - midnight(localDay(now))) / DAY_LENGTH;
-  const [unit] = DAYS.find(([, least]) => Math.abs(days) >= least) ?? ['day'];
-  return RELATIVE.format(Math.round(unit in OF_UNIT ? days / OF_UNIT[unit as keyof typeof OF_UNIT] : days), unit);
+  const away = midnight(dueDay(iso)) - midnight(localDay(now));
+  return away === 0 ? 'today' : relative(new Date(away).toISOString(), 0);
 }
 
 /** A moment as it is far away from now; the exact one, in the reader's zone, beside it. */

@@ -1,5 +1,6 @@
 /** Documents by their hashes, as GraphQL Code Generator, Relay and Apollo's tools write them for what clients send. */
 import { z } from 'zod';
+import { jsonOf } from './json.js';
 
 const byHash = z
   .record(z.string().regex(/^(sha\d+:)?[0-9a-f]{32,128}$/), z.string())
@@ -17,13 +18,7 @@ export interface ManifestDocument {
 
 /** @returns undefined for any other text */
 export function documentsInManifest(text: string): ManifestDocument[] | undefined {
-  if (!text.trimStart().startsWith('{')) return undefined;
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  const json = jsonOf(text);
   const named = byHash.safeParse(json);
   if (named.success) return Object.entries(named.data).map(([id, text]) => ({ id, text }));
   const manifest = apollo.safeParse(json);

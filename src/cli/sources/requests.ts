@@ -6,6 +6,7 @@ import { type DescribedOperation, describeOperation } from '../../operations/key
 import type { Route } from '../../rest/route.js';
 import type { FoundText } from './documents.js';
 import { fromCaller } from './folder.js';
+import { jsonOf } from './json.js';
 
 /** Operations of the server's own, by the route or the tool that runs them. */
 export interface StoredOperations {
@@ -163,12 +164,4 @@ export function requestsInLog(file: string, keyId: string | undefined): LoggedUs
   }
   if (lines === 0) throw new ApiError('BAD_USER_INPUT', `${file} has no line of the request log.`);
   return { operations: [...operations.values()], scopes, requests };
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -19,7 +19,7 @@ const NEEDS_VALUE = new Set<string>(['updateStatus', 'updatePriority', 'addLabel
 
 /** What an operation sets. @throws BAD_USER_INPUT for a value that is none of its own */
 function changeOf(operation: string, value: string | null | undefined): object {
-  // What is left out, by a slip of the pen perhaps, is not what is taken away.
+  // What is left out, as by a misspelt name, takes nothing away.
   if (value == null && NEEDS_VALUE.has(operation)) {
     throw badInput({
       value: [value === undefined ? 'is required for this operation' : 'must not be null for this operation'],
